@@ -1,0 +1,27 @@
+package ktail
+
+// Kind tells what a Line is.
+type Kind uint8
+
+const (
+	// Log is a line that the container wrote.
+	Log Kind = iota
+	// Diagnostic is text that came in place of log lines, such as the
+	// kubelet's "unable to retrieve container logs": for the user's eyes, not
+	// part of the log. Its Time is zero.
+	Diagnostic
+	// Gap marks a place where lines of the stream are missing, or cannot be
+	// shown to be complete. Its Text says why; Since and Time bound what is
+	// missing.
+	Gap
+)
+
+// Line is one line of a stream's log.
+type Line struct {
+	Stream *Stream
+	Time   int64  // when the container runtime took it, in Unix nanoseconds
+	Since  int64  // Gap only: time of the last line before the gap
+	Text   []byte // without its newline; never written to once emitted
+	Kind   Kind
+	Cut    bool // Text is only the beginning of a line too long to hold
+}

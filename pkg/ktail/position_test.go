@@ -1,0 +1,128 @@
+package ktail_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+func line(at time.Duration, text string) ktail.Line {
+	return ktail.Line{Time: int64(at), Text: []byte(text)}
+}
+
+func position(lines ...ktail.Line) *ktail.Position {
+	var p ktail.Position
+	p.Advance(lines)
+	return &p
+}
+
+func TestPositionStart(t *testing.T) {
+	tests := []struct {
+		name  string
+		lines []ktail.Line
+		want  time.Duration
+	}{
+		{"one whole second before the second of the line", []ktail.Line{line(10*time.Second+1, "a")}, 9 * time.Second},
+		{"at the full second too", []ktail.Line{line(10*time.Second, "a")}, 9 * time.Second},
+		{"of the latest line, not the last", []ktail.Line{line(12*time.Second, "a"), line(10*time.Second, "b")}, 11 * time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := position(tt.lines...).Start().UnixNano(); got != int64(tt.want) {
+				t.Errorf("Start() = %v, want %v", time.Duration(got), tt.want)
+			}
+		})
+	}
+}
+
+func TestReplaySeen(t *testing.T) {
+	a, b, c := line(10*time.Second, "a"), line(10*time.Second+5, "b"), line(11*time.Second, "c")
+	tests := []struct {
+		name      string
+		delivered []ktail.Line
+		again     []ktail.Line
+		want      []bool
+	}{
+		{"what was delivered", []ktail.Line{a, b}, []ktail.Line{a, b, c}, []bool{true, true, false}},
+		{"in another order", []ktail.Line{a, b}, []ktail.Line{b, a}, []bool{true, true}},
+		{"the same line written twice, delivered once", []ktail.Line{a}, []ktail.Line{a, a}, []bool{true, false}},
+		{"the same text at another time", []ktail.Line{a}, []ktail.Line{line(time.Duration(a.Time)+1, "a")}, []bool{false}},
+		{"another text at the same time", []ktail.Line{a}, []ktail.Line{line(time.Duration(a.Time), "A")}, []bool{false}},
+		{"a step back over a second", []ktail.Line{c, b}, []ktail.Line{c, b}, []bool{true, true}},
+		{"a step back beyond the window", []ktail.Line{line(20*time.Second, "x"), a}, []ktail.Line{a}, []bool{false}},
+		{"a diagnostic does not count", []ktail.Line{{Kind: ktail.Diagnostic, Text: []byte("a")}}, []ktail.Line{line(0, "a")}, []bool{false}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := position(tt.delivered...).Replay()
+			for i, l := range tt.again {
+				if got := r.Seen(&l); got != tt.want[i] {
+					t.Errorf("Seen(%d: %s) = %v, want %v", i, l.Text, got, tt.want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestReplayOverlapAndCaughtUp(t *testing.T) {
+	a, b := line(10*time.Second, "a"), line(11*time.Second, "b")
+	r := position(a, b).Replay()
+	if r.Overlap() || r.CaughtUp() {
+		t.Error("overlap or caught up before anything was seen")
+	}
+	r.Seen(&a)
+	if !r.Overlap() || r.CaughtUp() {
+		t.Error("the first of two seen: want overlap, not caught up")
+	}
+	r.Seen(&b)
+	if !r.CaughtUp() {
+		t.Error("the last line seen: want caught up")
+	}
+	if new(ktail.Position).Replay().CaughtUp() != true {
+		t.Error("nothing delivered: want caught up")
+	}
+}
+
+func TestCloneStandsStill(t *testing.T) {
+	p := position(line(10*time.Second, "a"))
+	c := p.Clone()
+	p.Advance([]ktail.Line{line(10*time.Second+1, "b")})
+	b := line(10*time.Second+1, "b")
+	if c.Replay().Seen(&b) {
+		t.Error("the clone knows a line that was delivered after it was taken")
+	}
+}
+
+// A busy stream's position must not grow beyond its window, nor allocate.
+func TestAdvanceReusesMemory(t *testing.T) {
+	var p ktail.Position
+	at := time.Duration(0)
+	lines := make([]ktail.Line, 1)
+	step := func() {
+		for range 1000 {
+			at += 10 * time.Millisecond
+			lines[0].Time = int64(at)
+			p.Advance(lines)
+		}
+	}
+	if allocs := testing.AllocsPerRun(100, step); allocs > 10 {
+		t.Errorf("%v allocations for 1000 lines", allocs)
+	}
+}
+
+func BenchmarkAdvance(b *testing.B) {
+	text := make([]byte, 158)
+	lines := make([]ktail.Line, 1000)
+	var p ktail.Position
+	b.ReportAllocs()
+	at := int64(0)
+	for b.Loop() {
+		for i := range lines {
+			at += 50_000
+			lines[i] = ktail.Line{Time: at, Text: text}
+		}
+		p.Advance(lines)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(lines)), "ns/line")
+}
