@@ -1,0 +1,32 @@
+package tail
+
+import (
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// EventKind tells what an Event is about.
+type EventKind uint8
+
+const (
+	// Started: a stream is being read.
+	Started EventKind = iota
+	// Ended: a stream has ended for good, or is not wanted any more.
+	Ended
+	// Failing: a stream cannot be read, for Err; the engine goes on trying. It
+	// is told once until the stream is read again.
+	Failing
+	// Recovered: a stream that was failing is read again.
+	Recovered
+	// Failed: a stream is given up, for Err.
+	Failed
+	// Waiting: Count streams wait for others to end; see Tailer.MaxStreams.
+	Waiting
+)
+
+// Event is something that a user should know while the engine runs.
+type Event struct {
+	Kind   EventKind
+	Stream *ktail.Stream // nil for Waiting
+	Err    error
+	Count  int
+}

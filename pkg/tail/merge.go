@@ -1,0 +1,356 @@
+package tail
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+const (
+	// batchLines bounds what goes to the sink in one call, and with it how long
+	// the merger holds its lock.
+	batchLines = 1024
+
+	// roomTotal is shared by all inputs; none gets less than roomLeast bytes.
+	roomTotal = 16 << 20
+	roomLeast = 16 << 10
+
+	// lineCost is what a buffered line takes besides its text.
+	lineCost = 72
+
+	// historyWindow takes the place of a shorter window for the streams that
+	// were there at the start, until they have caught up with the present: the
+	// server reads old log files at its own pace.
+	historyWindow = 250 * time.Millisecond
+	// openMost is how long the first lines wait for streams that do not open.
+	openMost = 3 * time.Second
+	// historyMost is when every stream counts as caught up: the clock of a node
+	// may be behind for ever.
+	historyMost = 10 * time.Second
+)
+
+// never is later than every deadline.
+const never = time.Duration(math.MaxInt64)
+
+// merger puts the lines of many streams into one order.
+//
+// The merge key of a line is the latest time that its stream has shown so far,
+// so that each stream keeps the order of its log although times step back in
+// it. The line with the lowest key of all that are buffered leaves as soon as
+// nothing earlier is to be expected: every open input has a line buffered, or
+// has been silent for the window; but no line waits for longer than the window.
+// With a negative window nothing but a buffered line of every input will do.
+// At the start, lines wait a little longer: for all streams to open and to
+// begin with their history.
+//
+// Many goroutines push, each to its own input; one takes.
+type merger struct {
+	window time.Duration
+	begun  time.Time // durations count from here; lines older than this are history
+
+	mu      sync.Mutex
+	heap    []*input // those that have lines, the earliest head first
+	silent  silence  // those that have none
+	history silence  // those that have none and have not caught up yet
+	inputs  int      // not yet closed
+	opening int      // of those there at the start, not yet connected
+	pending bool     // more inputs are to come whose lines may be earlier
+	order   uint64
+	closed  bool // no more lines will come at all
+	idle    bool // the taker sleeps
+	wake    chan struct{}
+}
+
+// item is a buffered line.
+type item struct {
+	line ktail.Line
+	key  int64         // merge key
+	at   time.Duration // when it arrived
+}
+
+// input is one stream's place in the merger.
+type input struct {
+	m      *merger
+	order  uint64 // breaks ties: the order in which streams were added
+	latest int64  // greatest merge key so far
+	items  []item
+	head   int // index of the earliest item that has not left
+	bytes  int // buffered, costs included
+	place  int // index in the heap; -1 if not there
+	closed bool
+
+	opening bool
+	live    bool          // has caught up with the present
+	list    *silence      // the one it is in, if it is silent
+	since   time.Duration // when it fell silent
+	prev    *input        // neighbours in the list
+	next    *input
+
+	blocked bool          // its producer waits for room
+	room    chan struct{} // told when there is some; capacity 1
+}
+
+func newMerger(window time.Duration) *merger {
+	return &merger{window: window, begun: time.Now(), pending: true, wake: make(chan struct{}, 1)}
+}
+
+func (m *merger) now() time.Duration { return time.Since(m.begun) }
+
+// add makes places for n streams at once, so that none of them is overtaken by
+// the others before its first line. Those that were there at the start have
+// history to show.
+func (m *merger) add(n int, history bool) []*input {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	added := make([]*input, n)
+	for i := range added {
+		in := &input{m: m, order: m.order, place: -1, opening: history, live: !history, room: make(chan struct{}, 1)}
+		m.order++
+		m.hush(in, now)
+		added[i] = in
+	}
+	m.inputs += n
+	if history {
+		m.opening += n
+	}
+	return added
+}
+
+// opened says that the input's stream is connected, or has failed to.
+func (in *input) opened() {
+	m := in.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !in.opening {
+		return
+	}
+	in.opening = false
+	m.opening--
+	if in.list != nil {
+		in.list.remove(in)
+		m.hush(in, m.now())
+	}
+	m.rouse()
+}
+
+// hush puts the input among the silent ones.
+func (m *merger) hush(in *input, now time.Duration) {
+	if in.live {
+		m.silent.add(in, now)
+	} else {
+		m.history.add(in, now)
+	}
+}
+
+// expect says whether streams are still to come whose lines may be earlier than
+// those that are buffered.
+func (m *merger) expect(more bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pending = more
+	m.rouse()
+}
+
+// close says that nobody pushes any more: what is buffered can leave.
+func (m *merger) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.closed = true
+	m.rouse()
+}
+
+// rouse wakes the taker if it sleeps. The lock is held.
+func (m *merger) rouse() {
+	if m.idle {
+		m.idle = false
+		m.wake <- struct{}{} // capacity 1, and idle is set only after it was emptied
+	}
+}
+
+// roomFor returns how much one of n inputs may buffer. The bound for all is
+// max(roomTotal, n × roomLeast), plus one batch each.
+func roomFor(n int) int { return max(roomTotal/max(n, 1), roomLeast) }
+
+// push buffers the lines. It blocks while the input's room is taken.
+func (in *input) push(ctx context.Context, lines []ktail.Line) error {
+	m := in.m
+	m.mu.Lock()
+	for in.bytes > 0 && in.bytes >= roomFor(m.inputs) {
+		in.blocked = true
+		m.mu.Unlock()
+		select {
+		case <-in.room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		m.mu.Lock()
+	}
+	defer m.mu.Unlock()
+	if len(lines) == 0 {
+		return nil
+	}
+	now := m.now()
+	for i := range lines {
+		l := &lines[i]
+		in.latest = max(in.latest, l.Time)
+		in.items = append(in.items, item{line: *l, key: in.latest, at: now})
+		in.bytes += len(l.Text) + lineCost
+	}
+	in.live = in.live || in.latest >= m.begun.UnixNano() || now > historyMost
+	if in.list != nil {
+		in.list.remove(in)
+	}
+	if in.place < 0 {
+		m.insert(in)
+		m.rouse()
+	}
+	return nil
+}
+
+// close says that the input's stream has ended. What it buffers still leaves.
+func (in *input) close() {
+	m := in.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if in.closed {
+		return
+	}
+	in.closed = true
+	m.inputs--
+	if in.opening {
+		in.opening = false
+		m.opening--
+	}
+	if in.list != nil {
+		in.list.remove(in)
+	}
+	m.rouse()
+}
+
+// take appends to dst what can leave now. If that is nothing, it says how long
+// to wait for something to become ready at the latest; and done is true when
+// nothing will ever come.
+func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration, done bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	wait = 0
+	for len(m.heap) > 0 && len(dst) < batchLines && wait <= 0 {
+		// The run of lines that are earlier than every other head leaves in
+		// one step.
+		top, rival := m.heap[0], m.rival()
+		for len(dst) < batchLines && top.head < len(top.items) && (rival == nil || before(top, rival)) {
+			if wait = m.wait(top, now); wait > 0 {
+				break
+			}
+			it := &top.items[top.head]
+			dst = append(dst, it.line)
+			top.bytes -= len(it.line.Text) + lineCost
+			*it = item{} // lets go of the text
+			top.head++
+		}
+		m.settleTop(top, now)
+	}
+	if len(dst) > 0 {
+		return dst, 0, false
+	}
+	if len(m.heap) == 0 {
+		wait, done = never, m.closed
+	}
+	m.idle = !done
+	return dst, wait, done
+}
+
+// settleTop restores the heap after lines of its top have left, and tells the
+// top's producer if there is room again.
+func (m *merger) settleTop(top *input, now time.Duration) {
+	if top.head == len(top.items) {
+		top.items, top.head = top.items[:0], 0
+		m.removeTop()
+		if !top.closed {
+			m.hush(top, now)
+		}
+	} else {
+		if top.head > len(top.items)/2 && top.head >= batchLines {
+			n := copy(top.items, top.items[top.head:])
+			clear(top.items[n:])
+			top.items, top.head = top.items[:n], 0
+		}
+		m.down(0)
+	}
+	if top.blocked && top.bytes <= roomFor(m.inputs)/2 {
+		top.blocked = false
+		top.room <- struct{}{} // capacity 1, and blocked is set only after it was emptied
+	}
+}
+
+// wait returns how long the head of top must still wait for lines that may be
+// earlier; 0 or less if it can leave.
+func (m *merger) wait(top *input, now time.Duration) time.Duration {
+	if m.closed || m.window == 0 {
+		return 0
+	}
+	if m.window < 0 {
+		if m.pending || m.silent.last != nil || m.history.last != nil {
+			return never
+		}
+		return 0
+	}
+	if hold := m.hold(); hold > now {
+		return hold - now
+	}
+	if m.silent.last == nil {
+		return 0
+	}
+	return min(m.silent.last.since, top.items[top.head].at) + m.window - now
+}
+
+// hold returns until when everything waits, at the start, for streams to open
+// and to begin with their history.
+func (m *merger) hold() time.Duration {
+	if m.pending || m.opening > 0 {
+		return openMost
+	}
+	if m.history.last == nil {
+		return 0
+	}
+	return min(m.history.last.since+historyWindow, historyMost)
+}
+
+// run hands everything to write, in order, until close was called and nothing
+// is left, or write fails.
+func (m *merger) run(write func([]ktail.Line) error) error {
+	lines := make([]ktail.Line, 0, batchLines)
+	timer := time.NewTimer(never)
+	defer timer.Stop()
+	for {
+		var wait time.Duration
+		var done bool
+		lines, wait, done = m.take(lines[:0])
+		switch {
+		case done:
+			return nil
+		case len(lines) > 0:
+			if err := write(lines); err != nil {
+				return err
+			}
+			clear(lines) // lets go of the texts
+		default:
+			timer.Reset(wait)
+			select {
+			case <-m.wake:
+			case <-timer.C:
+				m.mu.Lock()
+				if !m.idle { // roused at the same moment
+					<-m.wake
+				}
+				m.idle = false
+				m.mu.Unlock()
+			}
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package tail
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// pool keeps the running streams in step with the sets of the watchers: it
+// starts what is new and lets go what has left. Since it is always given the
+// whole set, a missed change heals with the next one.
+type pool struct {
+	ctx context.Context
+	t   *Tailer
+	m   *merger
+
+	mu      sync.Mutex
+	streams map[ktail.Key]*entry
+	queue   []*entry // waiting for their turn, first come, first served
+	reading int      // streams being read
+	started int      // streams read so far
+	failed  int      // of those
+	unknown int      // watchers whose first set has not come
+	all     sync.WaitGroup
+}
+
+// entry is a stream in the pool.
+type entry struct {
+	key     ktail.Key
+	watcher int // whose set it is in
+	stream  *stream
+	state   state
+	left    bool // is not in the set any more
+}
+
+type state uint8
+
+const (
+	queued state = iota
+	reading
+	ended
+)
+
+func newPool(ctx context.Context, t *Tailer, m *merger) *pool {
+	return &pool{ctx: ctx, t: t, m: m, streams: map[ktail.Key]*entry{}}
+}
+
+// setter returns the function through which one more watcher gives its sets.
+// All are to be made before the first is used.
+func (p *pool) setter() func([]ktail.Source) {
+	id := p.unknown
+	p.unknown++
+	first := true
+	return func(sources []ktail.Source) {
+		p.set(id, sources, first)
+		first = false
+	}
+}
+
+func (p *pool) set(watcher int, sources []ktail.Source, first bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ctx.Err() != nil {
+		return
+	}
+	present := make(map[ktail.Key]bool, len(sources))
+	for _, src := range sources {
+		key := src.Stream().Key()
+		present[key] = true
+		p.enter(key, watcher, src)
+	}
+	for key, e := range p.streams {
+		if e.watcher == watcher && !present[key] {
+			p.leave(e)
+		}
+	}
+	p.fill(first)
+	if first {
+		p.unknown--
+		p.m.expect(p.unknown > 0)
+	}
+	if n := len(p.queue); p.t.counters.waiting.Swap(int64(n)) == 0 && n > 0 {
+		p.t.tell(Event{Kind: Waiting, Count: n})
+	}
+}
+
+// enter brings one source of a set into the pool.
+func (p *pool) enter(key ktail.Key, watcher int, src ktail.Source) {
+	e, ok := p.streams[key]
+	if !ok {
+		e = &entry{key: key, watcher: watcher, stream: newStream(p.t, src)}
+		p.streams[key] = e
+		p.queue = append(p.queue, e)
+		return
+	}
+	// A stream that has ended against expectation runs again: it goes on where
+	// it was left.
+	again := e.state == ended && e.stream.newest().Stream().Instance != src.Stream().Instance
+	e.left = false
+	e.stream.replace(src)
+	if again {
+		e.state = queued
+		p.queue = append(p.queue, e)
+	}
+}
+
+// leave lets go of a stream that is not in its watcher's set any more.
+func (p *pool) leave(e *entry) {
+	switch e.state {
+	case reading:
+		if !e.left {
+			e.left = true
+			e.stream.leave()
+		}
+	case queued:
+		p.queue = slices.DeleteFunc(p.queue, func(q *entry) bool { return q == e })
+		delete(p.streams, e.key)
+	case ended:
+		delete(p.streams, e.key)
+	}
+}
+
+// fill starts those that wait, as far as there is room. All places in the
+// merger are made before the first stream is read.
+func (p *pool) fill(first bool) {
+	n := len(p.queue)
+	if p.t.MaxStreams > 0 {
+		n = min(n, p.t.MaxStreams-p.reading)
+	}
+	if n <= 0 {
+		return
+	}
+	starting := p.queue[:n:n]
+	p.queue = p.queue[n:]
+	p.reading += n
+	p.started += n
+	p.t.counters.reading.Store(int64(p.reading))
+	for i, in := range p.m.add(n, first) {
+		e := starting[i]
+		e.state = reading
+		p.all.Go(func() { p.read(e, in) })
+	}
+}
+
+// read runs one stream to its end.
+func (p *pool) read(e *entry, in *input) {
+	p.t.tell(Event{Kind: Started, Stream: e.stream.newest().Stream()})
+	err := e.stream.run(p.ctx, in)
+	if err != nil {
+		p.t.tell(Event{Kind: Failed, Stream: e.stream.newest().Stream(), Err: err})
+	} else if p.ctx.Err() == nil {
+		p.t.tell(Event{Kind: Ended, Stream: e.stream.newest().Stream()})
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e.state = ended
+	if err != nil {
+		p.failed++
+	}
+	if e.left {
+		delete(p.streams, e.key)
+	}
+	p.reading--
+	p.t.counters.reading.Store(int64(p.reading))
+	if p.ctx.Err() == nil {
+		p.fill(false)
+	}
+	p.t.counters.waiting.Store(int64(len(p.queue)))
+}
+
+// wait returns when all streams have ended. No set may come any more.
+func (p *pool) wait() { p.all.Wait() }
+
+// outcome returns how many streams were read, and how many of them were given up.
+func (p *pool) outcome() (started, failed int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.started, p.failed
+}

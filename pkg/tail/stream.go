@@ -1,0 +1,178 @@
+package tail
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// drainSilence is how long a stream that has left the set, because its pod was
+// deleted, may be silent before it is cut. Usually it ends by itself, with the
+// pod's last words.
+const drainSilence = 10 * time.Second
+
+// stream reads one source again and again until it has ended for good. What was
+// delivered is kept in its position, so that every line is delivered once.
+type stream struct {
+	t   *Tailer
+	pos ktail.Position // of the goroutine in run
+
+	mu      sync.Mutex
+	source  ktail.Source // the newest one
+	leaving bool
+	drained *time.Timer // cuts a stream that leaves
+	cut     context.CancelFunc
+
+	changed chan struct{} // told when source was replaced; capacity 1
+}
+
+func newStream(t *Tailer, src ktail.Source) *stream {
+	return &stream{t: t, source: src, changed: make(chan struct{}, 1)}
+}
+
+func (s *stream) newest() ktail.Source {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.source
+}
+
+// replace says what is known of the stream now. A resume that waits is tried at
+// once if that is news.
+func (s *stream) replace(src ktail.Source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving {
+		s.leaving = false
+		s.drained.Stop()
+	}
+	if s.source == src {
+		return
+	}
+	s.source = src
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// leave lets the stream run dry: it has left the set.
+func (s *stream) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leaving {
+		return
+	}
+	s.leaving = true
+	s.drained = time.AfterFunc(drainSilence, s.cut)
+}
+
+// run reads the stream into the merger. It returns nil when the stream has
+// ended or was cut or ctx has ended, and otherwise why it was given up.
+func (s *stream) run(ctx context.Context, in *input) error {
+	defer in.close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.mu.Lock()
+	s.cut = cancel
+	s.mu.Unlock()
+
+	var wait backoff
+	var told bool // that the stream is failing
+	for {
+		src := s.newest()
+		began, progress := time.Now(), false
+		err := src.Read(ctx, s.pos.Clone(), func(lines []ktail.Line) error {
+			in.opened()
+			if told {
+				told = false
+				s.t.tell(Event{Kind: Recovered, Stream: src.Stream()})
+			}
+			progress = progress || len(lines) > 0
+			return s.emit(ctx, in, lines)
+		})
+		in.opened()
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		delay := wait.next(time.Since(began), err, progress)
+		var read *ktail.ReadError
+		permanent := errors.As(err, &read) && read.Permanent
+		if s.t.Once && (permanent || wait.tries >= triesForOnce) {
+			return err
+		}
+		// The first interruption is everyday life, and so is the end of a
+		// connection while a container is about to be restarted.
+		if !told && (permanent || wait.tries > 1) && !errors.Is(err, ktail.ErrInterrupted) {
+			told = true
+			s.t.tell(Event{Kind: Failing, Stream: src.Stream(), Err: err})
+		}
+		if !s.pause(ctx, delay) {
+			return nil
+		}
+		s.t.counters.resumes.Add(1)
+	}
+}
+
+// emit takes lines from the source to the merger.
+func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	s.holdDrain(true)
+	defer s.holdDrain(false)
+	s.pos.Advance(lines)
+	return in.push(ctx, filter(lines, s.t.Filters))
+}
+
+// holdDrain stops the clock of a leaving stream while its lines are taken,
+// since that may block for as long as the reader of our output likes.
+func (s *stream) holdDrain(hold bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !s.leaving:
+	case hold:
+		s.drained.Stop()
+	default:
+		s.drained.Reset(drainSilence)
+	}
+}
+
+// pause waits, but not longer than until there is news of the stream. It
+// reports whether to go on.
+func (s *stream) pause(ctx context.Context, delay time.Duration) bool {
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-s.changed:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// filter keeps, in place, the lines that all filters keep. What is not a log
+// line is always kept.
+func filter(lines []ktail.Line, filters []ktail.Filter) []ktail.Line {
+	if len(filters) == 0 {
+		return lines
+	}
+	kept := lines[:0]
+next:
+	for i := range lines {
+		if lines[i].Kind == ktail.Log {
+			for _, keep := range filters {
+				if !keep(&lines[i]) {
+					continue next
+				}
+			}
+		}
+		kept = append(kept, lines[i])
+	}
+	return kept
+}
