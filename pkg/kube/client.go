@@ -1,0 +1,214 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+const (
+	// openAtOnce bounds how many log requests are sent but not yet answered: the
+	// server asks a kubelet before it answers each.
+	openAtOnce = 100
+	// openWait is how long a request without an answer counts as that.
+	openWait = 200 * time.Millisecond
+
+	// A connection on which nothing comes for pingAfter is asked for a sign of
+	// life, and given up if there is none within pingWait: streams of quiet pods
+	// over a dead connection would be silent for ever.
+	pingAfter = 20 * time.Second
+	pingWait  = 15 * time.Second
+
+	// streamWindow bounds what the server may send of a log that we do not read,
+	// because our own output is blocked. The default is 4 MiB for each log.
+	streamWindow = 256 << 10
+)
+
+// Client talks to one API server.
+type Client struct {
+	Context   string // name of the kubeconfig context; empty in a pod
+	Namespace string // the context's
+
+	rest    *rest.RESTClient
+	http    *http.Client
+	opening chan struct{}
+}
+
+// Connect makes a client for what the kubeconfig says. It does not talk to the
+// server yet.
+func Connect(config clientcmd.ClientConfig) (*Client, error) {
+	raw, err := config.RawConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig: %w", err)
+	}
+	namespace, _, err := config.Namespace()
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig: %w", err)
+	}
+	cfg, err := config.ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read kubeconfig: %w", err)
+	}
+	return NewClient(cfg, raw.CurrentContext, namespace)
+}
+
+// NewClient makes a client for the server of cfg.
+func NewClient(cfg *rest.Config, context, namespace string) (*Client, error) {
+	cfg = rest.CopyConfig(cfg)
+	scheme := runtime.NewScheme()
+	if err := corev1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	cfg.GroupVersion = &corev1.SchemeGroupVersion
+	cfg.APIPath = "/api"
+	cfg.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	cfg.ContentType = runtime.ContentTypeProtobuf
+	cfg.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	cfg.QPS = -1 // the server has its own fairness
+	cfg.WarningHandler = rest.NoWarnings{}
+
+	transport, err := newTransport(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
+	}
+	hc := &http.Client{Transport: transport}
+	rc, err := rest.RESTClientForConfigAndClient(cfg, hc)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
+	}
+	return &Client{
+		Context: context, Namespace: namespace,
+		rest: rc, http: hc, opening: make(chan struct{}, openAtOnce),
+	}, nil
+}
+
+// newTransport does what rest.TransportFor does, with HTTP/2 settings of our own.
+func newTransport(cfg *rest.Config) (http.RoundTripper, error) {
+	tc, err := cfg.TransportConfig() // with the credential plugin, if there is one
+	if err != nil {
+		return nil, err
+	}
+	tlsConfig, err := rest.TLSConfigFor(cfg)
+	if err != nil {
+		return nil, err
+	}
+	dial := (&net.Dialer{
+		Timeout: 10 * time.Second,
+		// What pings do for HTTP/2, for servers that do not speak it.
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: pingAfter, Interval: pingWait / 3, Count: 3},
+	}).DialContext
+	if tc.DialHolder != nil {
+		dial = tc.DialHolder.Dial
+	}
+	proxy := http.ProxyFromEnvironment
+	if cfg.Proxy != nil {
+		proxy = cfg.Proxy
+	}
+	return rest.HTTPWrappersForConfig(cfg, &http.Transport{
+		Proxy:               proxy,
+		DialContext:         dial,
+		TLSClientConfig:     tlsConfig,
+		TLSHandshakeTimeout: 10 * time.Second,
+		ForceAttemptHTTP2:   true,
+		DisableCompression:  true, // logs are not compressed by the server
+		HTTP2: &http.HTTP2Config{
+			MaxReceiveBufferPerStream: streamWindow,
+			SendPingTimeout:           pingAfter,
+			PingTimeout:               pingWait,
+		},
+	})
+}
+
+// get returns the pod as the server knows it now.
+func (c *Client) get(ctx context.Context, namespace, pod string) (*corev1.Pod, error) {
+	var p corev1.Pod
+	err := c.rest.Get().Namespace(namespace).Resource("pods").Name(pod).Do(ctx).Into(&p)
+	return &p, err
+}
+
+// openLog opens a log. An answer other than 200 is an apierrors.StatusError.
+// The server's time is what its answer is dated; zero if it is not.
+func (c *Client) openLog(ctx context.Context, namespace, pod string, options url.Values) (body io.ReadCloser, date time.Time, err error) {
+	req := c.rest.Get().Namespace(namespace).Resource("pods").Name(pod).SubResource("log")
+	for name, values := range options {
+		req.Param(name, values[0])
+	}
+	release, err := c.queueOpen(ctx)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer release()
+	hr, err := http.NewRequestWithContext(ctx, http.MethodGet, req.URL().String(), nil)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	resp, err := c.http.Do(hr)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		return nil, time.Time{}, statusError(resp)
+	}
+	date, _ = http.ParseTime(resp.Header.Get("Date"))
+	return resp.Body, date, nil
+}
+
+// queueOpen waits for its turn to open a log.
+func (c *Client) queueOpen(ctx context.Context) (release func(), err error) {
+	select {
+	case c.opening <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	release = func() { <-c.opening }
+	timer := time.AfterFunc(openWait, release)
+	return func() {
+		if timer.Stop() {
+			release()
+		}
+	}, nil
+}
+
+// statusError turns an answer other than 200 into the error that the API
+// machinery knows.
+func statusError(resp *http.Response) error {
+	const most = 64 << 10
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // the status counts, whatever came of the body
+	var status metav1.Status
+	if json.Unmarshal(body, &status) == nil && status.Status == metav1.StatusFailure {
+		if status.Details == nil || status.Details.RetryAfterSeconds == 0 {
+			if seconds := retryAfter(resp); seconds > 0 {
+				if status.Details == nil {
+					status.Details = &metav1.StatusDetails{}
+				}
+				status.Details.RetryAfterSeconds = seconds
+			}
+		}
+		return apierrors.FromObject(&status)
+	}
+	return apierrors.NewGenericServerResponse(resp.StatusCode, "get", corev1.Resource("pods/log"), "",
+		firstLine(body), int(retryAfter(resp)), true)
+}
+
+func retryAfter(resp *http.Response) int32 {
+	seconds, err := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 32)
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return int32(seconds)
+}

@@ -1,0 +1,50 @@
+package kube
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// denied adds to an error of missing rights what shows and what would mend it.
+func denied(err error, verb, resource, namespace string) error {
+	where := "-n " + namespace
+	if namespace == "" {
+		where = "-A"
+	}
+	if apierrors.IsForbidden(err) {
+		return fmt.Errorf("%w; see: kubectl auth can-i %s %s %s", err, verb, resource, where)
+	}
+	return err
+}
+
+// readError says of an error from the log request whether and when it is worth
+// trying again.
+func readError(err error, stream *ktail.Stream) error {
+	qualified := &ktail.ReadError{
+		Err: fmt.Errorf("open log of %s: %w", stream, denied(err, "get", "pods/log", stream.Namespace)),
+	}
+	if seconds, ok := apierrors.SuggestsClientDelay(err); ok {
+		qualified.RetryAfter = time.Duration(seconds) * time.Second
+	}
+	var status apierrors.APIStatus
+	if errors.As(err, &status) {
+		switch code := status.Status().Code; {
+		case code == http.StatusTooManyRequests, code >= 500:
+		default:
+			qualified.Permanent = true
+		}
+	}
+	return qualified
+}
+
+func firstLine(body []byte) string {
+	line, _, _ := bytes.Cut(bytes.TrimSpace(body), []byte("\n"))
+	return string(line)
+}

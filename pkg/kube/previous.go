@@ -1,0 +1,112 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// errGone ends a read: the pod does not exist any more. The log that the server
+// would serve by its name is another pod's.
+var errGone = errors.New("the pod does not exist any more")
+
+// catchUpInstance emits the log of the instance that was being read when the
+// connection broke before it had written anything, if there is another instance
+// now, and advances the position.
+func (s *source) catchUpInstance(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) error {
+	now, err := s.lookUp(ctx)
+	switch {
+	case err != nil:
+		return err
+	case now.gone:
+		return errGone
+	case !now.known || now.instance == s.kept.instance:
+		return nil
+	}
+	if _, err := s.readPrevious(ctx, from, emit); err != nil {
+		return err
+	}
+	s.kept.instance = now.instance
+	return nil
+}
+
+// joinPrevious is called with the first line of a log that was to be resumed,
+// if it does not follow what was delivered. Either the container was restarted:
+// then the rest of its previous instance's log comes first. Or lines are
+// missing; then that is said.
+func (r *reading) joinPrevious(ctx context.Context, first *ktail.Line) (bool, error) {
+	now, err := r.source.lookUp(ctx)
+	if err != nil {
+		return false, err
+	}
+	if now.gone {
+		return false, errGone
+	}
+	joined, err := r.source.readPrevious(ctx, &r.from, r.emit)
+	if err != nil || joined {
+		return true, err
+	}
+	return true, r.gap(first.Time, "rotated away, or written by instances of the container that are gone")
+}
+
+// readPrevious emits what was not delivered yet of the log of the instance
+// before the present one, and advances the position. It reports whether the
+// present instance's log joins on to what was delivered now, gaps that were
+// said aside.
+func (s *source) readPrevious(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) (joined bool, err error) {
+	query := s.query(*from)
+	query.Set("previous", "true")
+	query.Del("follow")
+	var tail []byte
+	// A response may have been cut without a sign of it: it is believed when
+	// another one brings nothing new.
+	const most = 10
+	for range most {
+		r := newReading(s, *from, func(lines []ktail.Line) error {
+			from.Advance(lines)
+			joined = true
+			return emit(lines)
+		})
+		r.join = r.joinOlder
+		err := s.readOnce(ctx, query, r)
+		var status apierrors.APIStatus
+		if errors.As(err, &status) && (status.Status().Code == http.StatusBadRequest || status.Status().Code == http.StatusNotFound) {
+			return joined, nil // there is none, or none any more
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, readError(err, s.stream)
+		}
+		joined = joined || r.replay.Overlap()
+		if !r.progress && r.sameTail(tail) {
+			return joined, r.emitTail(ctx)
+		}
+		tail = bytes.Clone(r.scanner.rest())
+	}
+	return joined, ktail.ErrInterrupted
+}
+
+// readOnce reads one response to its end.
+func (s *source) readOnce(ctx context.Context, query map[string][]string, r *reading) error {
+	body, _, err := s.client.openLog(ctx, s.stream.Namespace, s.stream.Pod, query)
+	if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // it is only read from
+	return r.copy(ctx, body)
+}
+
+// joinOlder is called with the lines of a previous instance's log that do not
+// follow what was delivered. Those that are older belong to an instance whose
+// log is over. If one is later, instances between were missed.
+func (r *reading) joinOlder(_ context.Context, l *ktail.Line) (bool, error) {
+	if l.Time <= r.from.Time {
+		return false, nil
+	}
+	return true, r.gap(l.Time, "rotated away, or written by instances of the container that are gone")
+}

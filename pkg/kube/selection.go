@@ -1,0 +1,147 @@
+package kube
+
+import (
+	"regexp"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// Selection says which containers' logs are wanted. What the server cannot
+// answer is chosen here, by pure functions.
+type Selection struct {
+	Namespaces    []string // empty: all
+	LabelSelector string   // as kubectl's --selector
+	FieldSelector string
+
+	Pods       []*regexp.Regexp // a pod's name must match one of them; empty: any
+	Containers *regexp.Regexp   // the container's name must match; nil: any
+
+	NoInitContainers      bool
+	NoEphemeralContainers bool
+}
+
+// container is one container of a pod that has, or had, a log.
+type container struct {
+	name     string
+	instance ktail.Instance
+	finished bool // will not run again
+}
+
+// containers returns the selected containers of the pod that have a log, in
+// the order in which they start.
+func (s *Selection) containers(pod *corev1.Pod) []container {
+	if !s.wantsPod(pod.Name) {
+		return nil
+	}
+	var found []container
+	add := func(kind containerKind, statuses []corev1.ContainerStatus) {
+		for i := range statuses {
+			status := &statuses[i]
+			instance, ok := served(status)
+			if !ok || s.Containers != nil && !s.Containers.MatchString(status.Name) {
+				continue
+			}
+			found = append(found, container{name: status.Name, instance: instance, finished: finished(pod, kind, status)})
+		}
+	}
+	if !s.NoInitContainers {
+		add(initContainer, inOrder(pod.Status.InitContainerStatuses, pod.Spec.InitContainers))
+	}
+	add(appContainer, inOrder(pod.Status.ContainerStatuses, pod.Spec.Containers))
+	if !s.NoEphemeralContainers {
+		add(ephemeralContainer, pod.Status.EphemeralContainerStatuses)
+	}
+	return found
+}
+
+func (s *Selection) wantsPod(name string) bool {
+	if len(s.Pods) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(s.Pods, func(re *regexp.Regexp) bool { return re.MatchString(name) })
+}
+
+// inOrder returns the statuses in the order of the spec; the server sorts them
+// by name.
+func inOrder(statuses []corev1.ContainerStatus, spec []corev1.Container) []corev1.ContainerStatus {
+	at := func(name string) int {
+		return slices.IndexFunc(spec, func(c corev1.Container) bool { return c.Name == name })
+	}
+	ordered := slices.Clone(statuses)
+	slices.SortStableFunc(ordered, func(a, b corev1.ContainerStatus) int { return at(a.Name) - at(b.Name) })
+	return ordered
+}
+
+type containerKind uint8
+
+const (
+	appContainer containerKind = iota
+	initContainer
+	ephemeralContainer
+)
+
+// served returns the instance whose log the server serves: the one that runs or
+// has run last. A container that has never run has no log.
+func served(status *corev1.ContainerStatus) (ktail.Instance, bool) {
+	id := status.ContainerID
+	switch {
+	case status.State.Running != nil:
+	case status.State.Terminated != nil:
+		id = status.State.Terminated.ContainerID
+	case status.LastTerminationState.Terminated != nil:
+		id = status.LastTerminationState.Terminated.ContainerID
+	}
+	return ktail.Instance{ID: id, Restarts: int(status.RestartCount)}, id != ""
+}
+
+// finished reports whether the container has ended and the kubelet will not run
+// it again.
+func finished(pod *corev1.Pod, kind containerKind, status *corev1.ContainerStatus) bool {
+	if pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		return true
+	}
+	ended := status.State.Terminated
+	switch {
+	case ended == nil:
+		return false
+	case pod.DeletionTimestamp != nil, kind == ephemeralContainer:
+		return true
+	}
+	spec := specOf(pod, kind, status.Name)
+	switch {
+	case spec != nil && len(spec.RestartPolicyRules) > 0:
+		return false // the kubelet decides; the pod's phase will tell
+	case spec != nil && spec.RestartPolicy != nil:
+		return !runsAgain(corev1.RestartPolicy(*spec.RestartPolicy), ended.ExitCode)
+	case kind == initContainer && ended.ExitCode == 0:
+		return true
+	default:
+		return !runsAgain(pod.Spec.RestartPolicy, ended.ExitCode)
+	}
+}
+
+func runsAgain(policy corev1.RestartPolicy, exitCode int32) bool {
+	switch policy {
+	case corev1.RestartPolicyNever:
+		return false
+	case corev1.RestartPolicyOnFailure:
+		return exitCode != 0
+	default:
+		return true
+	}
+}
+
+func specOf(pod *corev1.Pod, kind containerKind, name string) *corev1.Container {
+	specs := pod.Spec.Containers
+	if kind == initContainer {
+		specs = pod.Spec.InitContainers
+	}
+	i := slices.IndexFunc(specs, func(c corev1.Container) bool { return c.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &specs[i]
+}

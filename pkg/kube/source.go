@@ -1,0 +1,250 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// LogOptions says what of a log is wanted.
+type LogOptions struct {
+	Follow bool
+	Since  time.Duration // lines not older than this; 0: any
+	Tail   int64         // that many lines from the end; negative: all
+}
+
+// source reads the log of one container through the pod log API.
+//
+// It is a snapshot: when the pod changes, the watcher makes another one. What
+// has to survive that is in kept.
+type source struct {
+	client   *Client
+	options  *LogOptions
+	stream   *ktail.Stream
+	finished bool // the container will not run again, as far as the watcher knew
+	kept     *kept
+}
+
+// kept is what a container's sources know of its log besides the position. The
+// goroutine in Read owns it.
+type kept struct {
+	whole      bool      // from its first line: the container was born after the start
+	opened     bool      // once, at least
+	openedAt   time.Time // first, by the server's clock
+	instance   ktail.Instance
+	tail       []byte         // what the last read left behind the last newline
+	ended      ktail.Instance // had ended when the last read ended
+	endTries   int            // reads that should have been the last
+	diagnostic string         // told last
+}
+
+// news reports whether the diagnostic is another one than told last: a server
+// says the same to each try.
+func (k *kept) news(diagnostic []byte) bool {
+	if k.diagnostic == string(diagnostic) {
+		return false
+	}
+	k.diagnostic = string(diagnostic)
+	return true
+}
+
+// Stream returns the container's stream.
+func (s *source) Stream() *ktail.Stream { return s.stream }
+
+// Read reads the log from the position on. See ktail.Source.
+func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
+	if s.kept.opened && from.IsZero() {
+		// Nothing was delivered that would show, when it comes again or not,
+		// whether the container is another one by now.
+		if err := s.catchUpInstance(ctx, &from, emit); err != nil {
+			return ended(err)
+		}
+	}
+	body, date, err := s.client.openLog(ctx, s.stream.Namespace, s.stream.Pod, s.query(from))
+	if err != nil {
+		return s.openError(ctx, err)
+	}
+	defer body.Close() //nolint:errcheck // it is only read from
+	if !s.kept.opened {
+		s.kept.opened, s.kept.openedAt, s.kept.instance = true, date, s.stream.Instance
+	}
+	if err := emit(nil); err != nil {
+		return err
+	}
+	r := newReading(s, from, emit)
+	r.join = r.joinPrevious
+	err = r.copy(ctx, body)
+	switch {
+	case !errors.Is(err, io.EOF):
+		return ended(err)
+	case !s.options.Follow:
+		return r.emitTail(ctx)
+	}
+	return s.verdict(ctx, r)
+}
+
+// ended turns errGone into what Read returns then.
+func ended(err error) error {
+	if errors.Is(err, errGone) {
+		return nil
+	}
+	return err
+}
+
+// query returns the parameters of the log request that resumes at the position.
+func (s *source) query(from ktail.Position) url.Values {
+	q := url.Values{"container": {s.stream.Container}, "timestamps": {"true"}}
+	if s.options.Follow {
+		q.Set("follow", "true")
+	}
+	switch {
+	case !from.IsZero():
+		q.Set("sinceTime", from.Start().Format(time.RFC3339))
+	case s.kept.whole:
+	case s.kept.opened && !s.kept.openedAt.IsZero() && (s.options.Tail >= 0 || s.options.Since > 0):
+		// Nothing was delivered before the connection broke: what has come
+		// since is wanted whole, however many lines it is.
+		q.Set("sinceTime", s.kept.openedAt.Add(-time.Second).Format(time.RFC3339))
+	default:
+		if s.options.Tail >= 0 {
+			q.Set("tailLines", strconv.FormatInt(s.options.Tail, 10))
+		}
+		if s.options.Since > 0 {
+			q.Set("sinceSeconds", strconv.FormatInt(int64(max(s.options.Since.Seconds(), 1)), 10))
+		}
+	}
+	return q
+}
+
+// partial reports whether a replay from the position may begin with lines that
+// were never wanted: they came before the first one delivered.
+func (s *source) partial(from ktail.Position) bool {
+	if s.kept.whole || s.options.Tail < 0 && s.options.Since <= 0 {
+		return false
+	}
+	return from.Begin >= from.Start().Add(-time.Second).UnixNano()
+}
+
+// openError says what a refused log request means. A pod that is gone has ended
+// its stream.
+func (s *source) openError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if s.options.Follow && apierrors.IsNotFound(err) {
+		if now, lookupErr := s.lookUp(ctx); lookupErr == nil && now.gone {
+			return nil
+		}
+	}
+	var status apierrors.APIStatus
+	if s.options.Follow && errors.As(err, &status) && status.Status().Code == http.StatusBadRequest {
+		// "waiting to start": between two instances. The watcher knows when.
+		if now, lookupErr := s.lookUp(ctx); lookupErr == nil && now.known {
+			if now.gone || now.finished {
+				return nil
+			}
+			return ktail.ErrInterrupted
+		}
+	}
+	return readError(err, s.stream)
+}
+
+// verdict says, after a response has ended, whether the log has.
+//
+// The end of a response is no proof, since it looks the same when the kubelet
+// is restarted in the middle of it. An instance's log is at its end when the
+// instance was known to have ended before the log was read once more, and that
+// brought nothing new.
+func (s *source) verdict(ctx context.Context, r *reading) error {
+	if r.scanner.tail().Kind == ktail.Diagnostic {
+		if err := r.emitTail(ctx); err != nil {
+			return err
+		}
+	}
+	now, err := s.lookUp(ctx)
+	if err != nil {
+		return err
+	}
+	if now.gone {
+		return r.emitTail(ctx)
+	}
+	confirmed := !now.running && now.instance == s.kept.ended && !r.progress && r.sameTail(s.kept.tail)
+	s.kept.tail, s.kept.ended = bytes.Clone(r.scanner.rest()), ktail.Instance{}
+	if !now.running {
+		s.kept.ended = now.instance
+	}
+	if !confirmed {
+		return ktail.ErrInterrupted
+	}
+	if !r.replay.CaughtUp() {
+		// Cut short again, or rotated away since it was delivered.
+		const enough = 3
+		if s.kept.endTries++; s.kept.endTries < enough || !now.finished {
+			return ktail.ErrInterrupted
+		}
+		return r.gap(max(now.endedAt.UnixNano(), r.from.Time), "the log was rotated when the container ended")
+	}
+	if err := r.emitTail(ctx); err != nil || now.finished {
+		return err
+	}
+	return ktail.ErrInterrupted
+}
+
+// state is what is known of the container.
+type state struct {
+	gone     bool // the pod, or this one at least, does not exist any more
+	known    bool // the container has a status
+	running  bool
+	finished bool // ended, and will not run again
+	endedAt  time.Time
+	instance ktail.Instance
+}
+
+// lookUp asks the server for the state of the container. Where that is not
+// allowed it returns what the watcher knew.
+func (s *source) lookUp(ctx context.Context) (state, error) {
+	pod, err := s.client.get(ctx, s.stream.Namespace, s.stream.Pod)
+	switch {
+	case apierrors.IsNotFound(err):
+		return state{gone: true}, nil
+	case apierrors.IsForbidden(err):
+		return state{known: true, running: !s.finished, finished: s.finished, instance: s.stream.Instance}, nil
+	case err != nil:
+		return state{}, readError(err, s.stream)
+	case string(pod.UID) != s.stream.PodUID:
+		return state{gone: true}, nil
+	}
+	return stateOf(pod, s.stream.Container), nil
+}
+
+func stateOf(pod *corev1.Pod, name string) state {
+	for kind, statuses := range map[containerKind][]corev1.ContainerStatus{
+		initContainer:      pod.Status.InitContainerStatuses,
+		appContainer:       pod.Status.ContainerStatuses,
+		ephemeralContainer: pod.Status.EphemeralContainerStatuses,
+	} {
+		for i := range statuses {
+			status := &statuses[i]
+			if status.Name != name {
+				continue
+			}
+			instance, _ := served(status)
+			now := state{known: true, instance: instance, running: status.State.Running != nil, finished: finished(pod, kind, status)}
+			if ended := status.State.Terminated; ended != nil {
+				now.endedAt = ended.FinishedAt.Time
+			}
+			return now
+		}
+	}
+	return state{}
+}

@@ -1,0 +1,184 @@
+// Package kube finds pods of a Kubernetes cluster and reads their logs through
+// the pod log API. It is the only package that knows Kubernetes.
+//
+//	client.go     connection to one API server
+//	selection.go  which containers are wanted: pure functions
+//	watcher.go    the set of their logs, kept up to date
+//	source.go     one log: when it is over, and how it goes on
+//	reading.go    one response: what of it is new
+//	previous.go   across a restart of the container
+//	scanner.go    bytes to lines
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/pager"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+const (
+	// watchLasts is about how long a watch is asked to last. It is short,
+	// because a watch that has silently stopped to deliver is found out only
+	// when it should have ended.
+	watchLasts = time.Minute
+	// watchGrace is what is allowed on top before the watch is given up.
+	watchGrace = 10 * time.Second
+	// settle is the least time between two sets.
+	settle = 50 * time.Millisecond
+)
+
+// Watcher finds the logs of the containers that a Selection selects. Without
+// LogOptions.Follow it lists them once.
+type Watcher struct {
+	Client    *Client
+	Selection Selection
+	Options   LogOptions
+
+	// Warn, if set, is told what keeps the watcher from seeing pods, once until
+	// it sees them again.
+	Warn func(error)
+}
+
+// Watch implements ktail.Watcher. An error says that some pods could not be
+// listed; with LogOptions.Follow there is none, since trying goes on for ever.
+func (w *Watcher) Watch(ctx context.Context, set func([]ktail.Source)) error {
+	namespaces := w.Selection.Namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
+	if !w.Options.Follow {
+		return w.list(ctx, namespaces, set)
+	}
+	a := newAtlas(w, len(namespaces))
+	var running sync.WaitGroup
+	for i, namespace := range namespaces {
+		p := a.part(i)
+		p.failed = w.warn
+		running.Go(func() { w.reflect(ctx, namespace, p) })
+	}
+	a.publish(ctx, set)
+	running.Wait()
+	return nil
+}
+
+// list gives the set once.
+func (w *Watcher) list(ctx context.Context, namespaces []string, set func([]ktail.Source)) error {
+	a := newAtlas(w, len(namespaces))
+	var errs []error
+	for i, namespace := range namespaces {
+		p := a.part(i)
+		p.failed = func(err error) { errs = append(errs, err) }
+		lw := w.listWatch(namespace, p)
+		list, _, err := pager.New(pager.ListPageFunc(lw.ListWithContext)).List(ctx, metav1.ListOptions{})
+		if err != nil {
+			continue // p.failed was told
+		}
+		pods, err := meta.ExtractList(list)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("list pods: %w", err))
+			continue
+		}
+		items := make([]any, len(pods))
+		for i := range pods {
+			items[i] = pods[i]
+		}
+		if err := p.Replace(items, ""); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	set(a.sources())
+	return errors.Join(errs...)
+}
+
+// reflect keeps a part of the atlas up to date with one namespace until ctx ends.
+func (w *Watcher) reflect(ctx context.Context, namespace string, p *part) {
+	cache.NewReflectorWithOptions(w.listWatch(namespace, p), &corev1.Pod{}, p, cache.ReflectorOptions{
+		Name: "ktail",
+		Backoff: &wait.Backoff{
+			Duration: 500 * time.Millisecond, Cap: 10 * time.Second, Steps: 10, Factor: 2, Jitter: 0.5,
+		},
+	}).RunWithContext(ctx)
+}
+
+// warn passes on what keeps the watcher from seeing pods.
+func (w *Watcher) warn(err error) {
+	if w.Warn != nil {
+		w.Warn(err)
+	}
+}
+
+// trouble wraps an error of listing or watching pods.
+func trouble(err error, verb, namespace string) error {
+	where := "in namespace " + namespace
+	if namespace == metav1.NamespaceAll {
+		where = "in all namespaces"
+	}
+	return fmt.Errorf("%s pods %s: %w", verb, where, denied(err, verb, "pods", namespace))
+}
+
+// listWatch lists and watches the pods of a namespace, as far as the server can
+// select them, and tells the part of failures.
+func (w *Watcher) listWatch(namespace string, p *part) *cache.ListWatch {
+	request := func(options *metav1.ListOptions) *rest.Request {
+		options.LabelSelector = w.Selection.LabelSelector
+		options.FieldSelector = w.Selection.FieldSelector
+		return w.Client.rest.Get().Namespace(namespace).Resource("pods").VersionedParams(options, metav1.ParameterCodec)
+	}
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			pods := &corev1.PodList{}
+			err := request(&options).Do(ctx).Into(pods)
+			if err != nil && ctx.Err() == nil {
+				p.fail(trouble(err, "list", namespace))
+			}
+			return pods, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			lasts := watchLasts + rand.N(watchLasts/2)
+			seconds := int64(lasts.Seconds())
+			options.TimeoutSeconds = &seconds
+			options.Watch = true
+			limited, cancel := context.WithTimeout(ctx, lasts+watchGrace)
+			events, err := request(&options).Watch(limited)
+			if err != nil {
+				cancel()
+				// A server that cannot stream its list is asked to list next.
+				streaming := options.SendInitialEvents != nil
+				if !streaming && ctx.Err() == nil && !apierrors.IsResourceExpired(err) {
+					p.fail(trouble(err, "watch", namespace))
+				}
+				return nil, err
+			}
+			p.watching()
+			return &limitedWatch{events, cancel}, nil
+		},
+	}
+}
+
+// limitedWatch ends with its context.
+type limitedWatch struct {
+	watch.Interface
+	cancel context.CancelFunc
+}
+
+// Stop ends the watch.
+func (w *limitedWatch) Stop() {
+	w.cancel()
+	w.Interface.Stop()
+}
