@@ -1,0 +1,101 @@
+// Command ktail follows the logs of many pods at once.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/go-logr/logr"
+	"github.com/mattn/go-isatty"
+	"k8s.io/klog/v2"
+)
+
+// version is set when it is built.
+var version = "dev"
+
+// streams are where the program reads and writes, and what it knows of them.
+type streams struct {
+	Out    io.Writer // log lines
+	ErrOut io.Writer // everything else
+	OutTTY bool
+	ErrTTY bool
+	Env    func(string) (string, bool)
+}
+
+// Exit statuses as the shell gives them to a program that died of the signal.
+const (
+	exitError     = 1
+	exitInterrupt = 128 + int(syscall.SIGINT)
+	exitPipe      = 128 + int(syscall.SIGPIPE)
+	exitTerminate = 128 + int(syscall.SIGTERM)
+)
+
+func main() {
+	// A closed pipe is an error of the write, so that everything else still
+	// comes to its end.
+	signal.Ignore(syscall.SIGPIPE)
+	klog.SetLogger(logr.Discard()) // client-go's own log
+	os.Exit(run(os.Args[1:], streams{
+		Out: os.Stdout, ErrOut: os.Stderr,
+		OutTTY: isatty.IsTerminal(os.Stdout.Fd()),
+		ErrTTY: isatty.IsTerminal(os.Stderr.Fd()),
+		Env:    os.LookupEnv,
+	}))
+}
+
+// run is main without the process: it returns the exit status.
+func run(args []string, s streams) int {
+	ctx, caught := untilSignal(context.Background(), os.Exit)
+	cmd := newCommand(s)
+	cmd.SetArgs(args)
+	err := cmd.ExecuteContext(ctx)
+	if err != nil && !errors.Is(err, syscall.EPIPE) {
+		fmt.Fprintf(s.ErrOut, "error: %v\n", err) //nolint:errcheck // there is nowhere else to tell it
+	}
+	return exitStatus(err, caught())
+}
+
+func exitStatus(err error, caught os.Signal) int {
+	switch {
+	case errors.Is(err, syscall.EPIPE):
+		return exitPipe // as usual: `ktail … | head` has what it wanted
+	case err != nil:
+		return exitError
+	case caught == syscall.SIGTERM:
+		return exitTerminate
+	case caught != nil:
+		return exitInterrupt
+	default:
+		return 0
+	}
+}
+
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM, and
+// what returns that signal. The second one exits at once.
+func untilSignal(ctx context.Context, exit func(int)) (context.Context, func() os.Signal) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		cancel(signalled{<-signals})
+		exit(exitStatus(nil, <-signals))
+	}()
+	return ctx, func() os.Signal {
+		var cause signalled
+		if errors.As(context.Cause(ctx), &cause) {
+			return cause.Signal
+		}
+		return nil
+	}
+}
+
+// signalled is the cause of a context that a signal has ended.
+type signalled struct{ os.Signal }
+
+// Error implements error.
+func (s signalled) Error() string { return s.String() }

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/ktail/ktail/pkg/kube"
+)
+
+// options are the flags, in the types that the rest of the program takes.
+type options struct {
+	selection     kube.Selection
+	allNamespaces bool
+	log           kube.LogOptions
+	noFollow      bool
+
+	output       formatValue
+	color        colorValue
+	onlyLogLines bool
+
+	maxLogRequests int
+
+	loading   *clientcmd.ClientConfigLoadingRules
+	overrides clientcmd.ConfigOverrides
+}
+
+// noLimit is the --max-log-requests of who does not give it.
+const noLimit = -1
+
+// addFlags declares each flag, next to what it sets. Names, shorthands and
+// meanings are stern's.
+func (o *options) addFlags(fs *pflag.FlagSet) {
+	fs.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false,
+		"Follow pods of all namespaces; --namespace is ignored.")
+	fs.StringSliceVarP(&o.selection.Namespaces, "namespace", "n", nil,
+		"Namespace to search; several by repeating the flag or separated by commas. Default: the context's.")
+	fs.StringVarP(&o.selection.LabelSelector, "selector", "l", "",
+		"Label selector, as kubectl's. With it the query may be left out.")
+	fs.VarP(&regexpValue{&o.selection.Containers}, "container", "c",
+		"Regular expression that a container's name must match.")
+	fs.Int64Var(&o.log.Tail, "tail", -1,
+		"Lines to show from the end of each log that exists at the start; -1 is all. A container born later is shown from its first line.")
+	fs.DurationVarP(&o.log.Since, "since", "s", 48*time.Hour,
+		"Age of the oldest lines to show of each log that exists at the start, like 5s, 2m or 3h; 0 is any.")
+	fs.BoolVar(&o.noFollow, "no-follow", false,
+		"Exit when all logs have been shown.")
+	fs.VarP(&o.output, "output", "o",
+		"Form of a line: "+strings.Join(formatNames(), ", ")+".")
+	fs.Var(&o.color, "color",
+		"When to colour: auto (on a terminal), always, never.")
+	fs.BoolVar(&o.onlyLogLines, "only-log-lines", false,
+		"Do not say which containers come and go.")
+	fs.IntVar(&o.maxLogRequests, "max-log-requests", noLimit,
+		"Logs to read at a time; the others wait until one ends. -1 is no limit.")
+	o.addConnectionFlags(fs)
+}
+
+// addConnectionFlags declares kubectl's flags that say how to reach a cluster.
+func (o *options) addConnectionFlags(fs *pflag.FlagSet) {
+	o.loading = clientcmd.NewDefaultClientConfigLoadingRules()
+	fs.StringVar(&o.loading.ExplicitPath, "kubeconfig", "", "Path of the kubeconfig file.")
+	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
+	names := clientcmd.RecommendedConfigOverrideFlags("")
+	names.ContextOverrideFlags.Namespace = clientcmd.FlagInfo{} // ours takes several
+	clientcmd.BindOverrideFlags(&o.overrides, connection, names)
+	connection.VisitAll(func(f *pflag.Flag) {
+		f.Shorthand = "" // -s is --since
+		f.Hidden = f.Name != "context"
+		if f.Name == "context" {
+			f.Usage = "Kubeconfig context to use."
+		}
+	})
+	fs.AddFlagSet(connection)
+}
+
+// complete checks what flags and arguments say together.
+func (o *options) complete(queries []string) error {
+	for _, query := range queries {
+		if strings.Contains(query, "/") {
+			return fmt.Errorf("query %q: pods are queried by a regular expression on their name; kind/name is not supported yet", query)
+		}
+		re, err := regexp.Compile(query)
+		if err != nil {
+			return fmt.Errorf("query %q: %w", query, err)
+		}
+		o.selection.Pods = append(o.selection.Pods, re)
+	}
+	if len(queries) == 0 && o.selection.LabelSelector == "" {
+		return errors.New("say which pods: give a regular expression on their names, or --selector; . is all pods")
+	}
+	if o.noFollow && o.log.Tail == 0 {
+		return errors.New("--no-follow with --tail=0 would show nothing")
+	}
+	if o.maxLogRequests == 0 || o.maxLogRequests < noLimit {
+		return fmt.Errorf("--max-log-requests is %d: give a number of logs, or -1 for no limit", o.maxLogRequests)
+	}
+	if o.log.Since < 0 {
+		return fmt.Errorf("--since is %s: give an age, like 5m", o.log.Since)
+	}
+	o.log.Follow = !o.noFollow
+	return nil
+}
+
+// namespaces settles which namespaces are searched, once the context's is known.
+func (o *options) namespaces(ofContext string) {
+	switch {
+	case o.allNamespaces:
+		o.selection.Namespaces = nil
+	case len(o.selection.Namespaces) == 0:
+		o.selection.Namespaces = []string{ofContext}
+	default:
+		slices.Sort(o.selection.Namespaces)
+		o.selection.Namespaces = slices.Compact(o.selection.Namespaces)
+	}
+}
+
+// showNamespace reports whether lines come from more than one namespace.
+func (o *options) showNamespace() bool { return len(o.selection.Namespaces) != 1 }

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // credential plugins
+	"k8s.io/client-go/tools/clientcmd"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube"
+	"github.com/ktail/ktail/pkg/output"
+	"github.com/ktail/ktail/pkg/tail"
+)
+
+// mergeWindow is how long a line may wait for an earlier one of another
+// container while following.
+const mergeWindow = 100 * time.Millisecond
+
+func newCommand(s streams) *cobra.Command {
+	var o options
+	cmd := &cobra.Command{
+		Use:   "ktail QUERY...",
+		Short: "Follow the logs of many pods at once",
+		Long: `ktail follows the logs of every pod that matches, merged by time into one stream.
+It goes on through restarts of pods, kubelets and the control plane: each line is
+shown once, and where lines are missing it says so.
+
+A QUERY is a regular expression that a pod's name must match somewhere.`,
+		Example: `  ktail web                    all pods whose name contains "web"
+  ktail ^api- -n prod,staging  in two namespaces
+  ktail . -l app=web -c nginx  by label, only the containers that match nginx
+  ktail . -A --since 5m        of all namespaces, lines of the last five minutes and all to come
+  ktail web --no-follow        what there is now, in the order of time`,
+		Version:       version,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.complete(args); err != nil {
+				return err
+			}
+			return runTail(cmd.Context(), s, &o)
+		},
+	}
+	cmd.SetOut(s.Out)
+	cmd.SetErr(s.ErrOut)
+	cmd.Flags().SortFlags = true
+	o.addFlags(cmd.Flags())
+	return cmd
+}
+
+// runTail wires what the options say and runs it.
+func runTail(ctx context.Context, s streams, o *options) error {
+	client, err := kube.Connect(clientcmd.NewNonInteractiveDeferredLoadingClientConfig(o.loading, &o.overrides))
+	if err != nil {
+		return err
+	}
+	o.namespaces(client.Namespace)
+	talk := newTalk(s, o)
+	t := tail.Tailer{
+		Watchers: []ktail.Watcher{&kube.Watcher{
+			Client: client, Selection: o.selection, Options: o.log, Warn: talk.warn,
+		}},
+		Sink: &output.Writer{
+			Out:      s.Out,
+			Renderer: o.output.renderer(output.Style{Color: o.color.Enabled(s.OutTTY, s.Env), Namespace: o.showNamespace()}),
+			Notice:   talk.notice,
+		},
+		Once:        o.noFollow,
+		MergeWindow: mergeWindow,
+		MaxStreams:  max(o.maxLogRequests, 0),
+		Tell:        talk.event,
+	}
+	if o.noFollow {
+		t.MergeWindow = -1
+	}
+	return t.Run(ctx)
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/output"
+	"github.com/ktail/ktail/pkg/tail"
+)
+
+// talk says on stderr what is no log line.
+type talk struct {
+	style    output.Style
+	onlyLogs bool
+	limit    int
+
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func newTalk(s streams, o *options) *talk {
+	return &talk{
+		style:    output.Style{Color: o.color.Enabled(s.ErrTTY, s.Env), Namespace: o.showNamespace()},
+		onlyLogs: o.onlyLogLines,
+		limit:    o.maxLogRequests,
+		out:      s.ErrOut,
+	}
+}
+
+func (t *talk) say(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	fmt.Fprintf(t.out, format+"\n", args...) //nolint:errcheck // there is nowhere else to tell it
+}
+
+// event says what the engine tells.
+func (t *talk) event(e tail.Event) {
+	switch e.Kind {
+	case tail.Started:
+		if !t.onlyLogs {
+			t.say("%s", t.style.Started(e.Stream))
+		}
+	case tail.Ended:
+		if !t.onlyLogs {
+			t.say("%s", t.style.Stopped(e.Stream))
+		}
+	case tail.Failing:
+		t.say("%v; trying again", e.Err)
+	case tail.Recovered:
+		t.say("%s is read again", e.Stream)
+	case tail.Failed:
+		t.say("error: %v", e.Err)
+	case tail.Waiting:
+		t.say("%d logs wait until others end: --max-log-requests is %d", e.Count, t.limit)
+	}
+}
+
+// notice says what came among the lines.
+func (t *talk) notice(l *ktail.Line) { t.say("%s", output.Describe(l)) }
+
+// warn says what keeps ktail from seeing pods.
+func (t *talk) warn(err error) { t.say("%v; trying again", err) }
