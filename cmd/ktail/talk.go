@@ -15,18 +15,21 @@ type talk struct {
 	style    output.Style
 	onlyLogs bool
 	limit    int
+	trouble  *trouble
 
 	mu  sync.Mutex
 	out io.Writer
 }
 
 func newTalk(s streams, o *options) *talk {
-	return &talk{
+	t := &talk{
 		style:    output.Style{Color: o.color.Enabled(s.ErrTTY, s.Env), Namespace: o.showNamespace()},
 		onlyLogs: o.onlyLogLines,
 		limit:    o.maxLogRequests,
 		out:      s.ErrOut,
 	}
+	t.trouble = newTrouble(t.say)
+	return t
 }
 
 func (t *talk) say(format string, args ...any) {
@@ -43,14 +46,16 @@ func (t *talk) event(e tail.Event) {
 			t.say("%s", t.style.Started(e.Stream))
 		}
 	case tail.Ended:
+		t.trouble.forget(e.Stream)
 		if !t.onlyLogs {
 			t.say("%s", t.style.Stopped(e.Stream))
 		}
 	case tail.Failing:
-		t.say("%v; trying again", e.Err)
+		t.trouble.fail(e.Stream, e.Err)
 	case tail.Recovered:
-		t.say("%s is read again", e.Stream)
+		t.trouble.recover(e.Stream)
 	case tail.Failed:
+		t.trouble.forget(e.Stream)
 		t.say("error: %v", e.Err)
 	case tail.Waiting:
 		t.say("%d logs wait until others end: --max-log-requests is %d", e.Count, t.limit)

@@ -35,9 +35,9 @@ func readError(err error, stream *ktail.Stream) error {
 	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
-		switch code := status.Status().Code; {
-		case code == http.StatusTooManyRequests, code >= 500:
-		default:
+		switch status.Status().Code {
+		// Not 404: a kubelet that has just been started does not know its pods yet.
+		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 			qualified.Permanent = true
 		}
 	}

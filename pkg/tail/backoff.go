@@ -14,8 +14,8 @@ const (
 	spacing      = 200 * time.Millisecond
 	firstDelay   = 250 * time.Millisecond
 	mostDelay    = 5 * time.Second
-	deniedDelay  = 30 * time.Second // the least, while access is denied
-	triesForOnce = 6                // reads without a new line before a stream is given up
+	deniedDelay  = time.Minute // the most, while access is denied
+	triesForOnce = 6           // reads without a new line before a stream is given up
 )
 
 // backoff says how long to wait before a stream is read again.
@@ -30,16 +30,17 @@ func (b *backoff) next(took time.Duration, err error, progress bool) time.Durati
 		b.tries = 0
 	}
 	b.tries++
+	most := mostDelay
+	var read *ktail.ReadError
+	if errors.As(err, &read) && read.Permanent {
+		most = deniedDelay
+	}
 	var delay time.Duration
 	if b.tries > 1 {
-		delay = min(firstDelay<<min(b.tries-2, 10), mostDelay)
+		delay = min(firstDelay<<min(b.tries-2, 16), most)
 		delay = delay/2 + rand.N(delay/2) // so that a thousand streams do not come at the same moment
 	}
-	var read *ktail.ReadError
-	if errors.As(err, &read) {
-		if read.Permanent {
-			delay = max(delay, deniedDelay)
-		}
+	if read != nil {
 		delay = max(delay, read.RetryAfter)
 	}
 	return max(delay, spacing-took)

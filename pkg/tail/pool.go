@@ -22,7 +22,7 @@ type pool struct {
 	reading int      // streams being read
 	started int      // streams read so far
 	failed  int      // of those
-	unknown int      // watchers whose first set has not come
+	known   []bool   // watchers whose first set has come
 	all     sync.WaitGroup
 }
 
@@ -43,28 +43,19 @@ const (
 	ended
 )
 
-func newPool(ctx context.Context, t *Tailer, m *merger) *pool {
-	return &pool{ctx: ctx, t: t, m: m, streams: map[ktail.Key]*entry{}}
+func newPool(ctx context.Context, t *Tailer, m *merger, watchers int) *pool {
+	return &pool{ctx: ctx, t: t, m: m, streams: map[ktail.Key]*entry{}, known: make([]bool, watchers)}
 }
 
-// setter returns the function through which one more watcher gives its sets.
-// All are to be made before the first is used.
-func (p *pool) setter() func([]ktail.Source) {
-	id := p.unknown
-	p.unknown++
-	first := true
-	return func(sources []ktail.Source) {
-		p.set(id, sources, first)
-		first = false
-	}
-}
-
-func (p *pool) set(watcher int, sources []ktail.Source, first bool) {
+// set brings the pool in step with the whole set of one watcher.
+func (p *pool) set(watcher int, sources []ktail.Source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ctx.Err() != nil {
 		return
 	}
+	first := !p.known[watcher]
+	p.known[watcher] = true
 	present := make(map[ktail.Key]bool, len(sources))
 	for _, src := range sources {
 		key := src.Stream().Key()
@@ -77,10 +68,7 @@ func (p *pool) set(watcher int, sources []ktail.Source, first bool) {
 		}
 	}
 	p.fill(first)
-	if first {
-		p.unknown--
-		p.m.expect(p.unknown > 0)
-	}
+	p.m.expect(slices.Contains(p.known, false))
 	if n := len(p.queue); p.t.counters.waiting.Swap(int64(n)) == 0 && n > 0 {
 		p.t.tell(Event{Kind: Waiting, Count: n})
 	}

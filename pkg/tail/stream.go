@@ -23,8 +23,8 @@ type stream struct {
 	mu      sync.Mutex
 	source  ktail.Source // the newest one
 	leaving bool
-	drained *time.Timer // cuts a stream that leaves
-	cut     context.CancelFunc
+	drained *time.Timer        // stops a stream that leaves
+	cancel  context.CancelFunc // of run
 
 	changed chan struct{} // told when source was replaced; capacity 1
 }
@@ -66,7 +66,16 @@ func (s *stream) leave() {
 		return
 	}
 	s.leaving = true
-	s.drained = time.AfterFunc(drainSilence, s.cut)
+	s.drained = time.AfterFunc(drainSilence, s.stop)
+}
+
+// stop ends run.
+func (s *stream) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancel != nil {
+		s.cancel()
+	}
 }
 
 // run reads the stream into the merger. It returns nil when the stream has
@@ -76,7 +85,7 @@ func (s *stream) run(ctx context.Context, in *input) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
-	s.cut = cancel
+	s.cancel = cancel
 	s.mu.Unlock()
 
 	var wait backoff

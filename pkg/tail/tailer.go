@@ -46,25 +46,23 @@ type Tailer struct {
 	counters counters
 }
 
-// Run reads until all streams have ended for good, or ctx ends, or the sink
-// fails. Then it writes what it holds, and closes the sink. It returns nil if
-// nothing failed; that ctx ended is no failure.
+// Run reads until all sets are final and all streams have ended for good, or
+// ctx ends, or the sink fails. Then it writes what it holds, and closes the
+// sink. It returns nil if nothing failed; that ctx ended is no failure. What
+// fails of the watchers and streams does not keep the others from their end.
 func (t *Tailer) Run(ctx context.Context) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	m := newMerger(t.MergeWindow)
-	p := newPool(reading, t, m)
+	p := newPool(reading, t, m, len(t.Watchers))
 
 	var watching sync.WaitGroup
 	watchErrs := make([]error, len(t.Watchers))
 	for i, w := range t.Watchers {
-		set := p.setter()
 		watching.Go(func() {
-			watchErrs[i] = w.Watch(reading, set)
-			if watchErrs[i] != nil && reading.Err() == nil {
-				stop()
-			} else {
-				watchErrs[i] = nil
+			err := w.Watch(reading, func(sources []ktail.Source) { p.set(i, sources) })
+			if reading.Err() == nil {
+				watchErrs[i] = err
 			}
 		})
 	}

@@ -1,0 +1,333 @@
+package tail
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// log is what one stream of a model writes: lines with their times, which may
+// step back.
+type log []int64
+
+// keyed is a line as the model sees it.
+type keyed struct {
+	stream, n int
+	key       int64
+}
+
+// sorted is the model: a stable sort of all lines by the merge key.
+func sorted(logs []log) []keyed {
+	var all []keyed
+	for s, times := range logs {
+		latest := int64(0)
+		for n, at := range times {
+			latest = max(latest, at)
+			all = append(all, keyed{stream: s, n: n, key: latest})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b keyed) int { return cmp.Or(cmp.Compare(a.key, b.key), a.stream-b.stream) })
+	return all
+}
+
+// mergeAll pushes the logs from one goroutine each, in batches of random size,
+// and returns the texts in the order in which they leave.
+func mergeAll(t testing.TB, logs []log, window time.Duration, seed uint64) []string {
+	m := newMerger(window)
+	inputs := m.add(len(logs), true)
+	m.expect(false)
+	var pushing sync.WaitGroup
+	for s, times := range logs {
+		random := rand.New(rand.NewPCG(seed, uint64(s)))
+		pushing.Go(func() {
+			defer inputs[s].close()
+			inputs[s].opened()
+			for n := 0; n < len(times); {
+				var batch []ktail.Line
+				for range 1 + random.IntN(5) {
+					if n == len(times) {
+						break
+					}
+					batch = append(batch, ktail.Line{Time: times[n], Text: fmt.Appendf(nil, "%d.%d", s, n)})
+					n++
+				}
+				if err := inputs[s].push(t.Context(), batch); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	go func() {
+		pushing.Wait()
+		m.close()
+	}()
+	var got []string
+	if err := m.run(func(lines []ktail.Line) error {
+		for _, l := range lines {
+			got = append(got, string(l.Text))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+// Without a window, any schedule of arrivals gives the stable sort by merge key.
+func FuzzMergeEqualsSort(f *testing.F) {
+	f.Add([]byte{3, 1, 2, 3, 4, 5, 6}, uint64(1))
+	f.Add([]byte{2, 9, 9, 9, 1, 1, 1, 0, 200, 3}, uint64(2))
+	f.Add([]byte{50, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, uint64(3))
+	f.Fuzz(func(t *testing.T, data []byte, seed uint64) {
+		logs := decodeLogs(data)
+		var want []string
+		for _, k := range sorted(logs) {
+			want = append(want, fmt.Sprintf("%d.%d", k.stream, k.n))
+		}
+		if got := mergeAll(t, logs, -1, seed); !slices.Equal(got, want) {
+			t.Errorf("merged to\n%v, want\n%v", got, want)
+		}
+	})
+}
+
+// With whatever window, nothing is lost or doubled and each stream keeps its order.
+func FuzzMergeKeepsStreams(f *testing.F) {
+	f.Add([]byte{3, 1, 2, 3, 4, 5, 6}, uint64(1), int64(0))
+	f.Add([]byte{2, 9, 9, 9, 1, 1, 1, 0, 200, 3}, uint64(2), int64(time.Millisecond))
+	f.Fuzz(func(t *testing.T, data []byte, seed uint64, window int64) {
+		logs := decodeLogs(data)
+		next := make([]int, len(logs))
+		for _, text := range mergeAll(t, logs, time.Duration(window)%time.Millisecond, seed) {
+			var s, n int
+			if _, err := fmt.Sscanf(text, "%d.%d", &s, &n); err != nil {
+				t.Fatal(err)
+			}
+			if n != next[s] {
+				t.Errorf("stream %d: line %d came when %d was due", s, n, next[s])
+			}
+			next[s]++
+		}
+		for s := range logs {
+			if next[s] != len(logs[s]) {
+				t.Errorf("stream %d: %d of %d lines came", s, next[s], len(logs[s]))
+			}
+		}
+	})
+}
+
+// decodeLogs makes logs of fuzz bytes: the number of streams, then for each line
+// its stream and the step of its time, which may go back.
+func decodeLogs(data []byte) []log {
+	if len(data) == 0 {
+		return nil
+	}
+	logs := make([]log, 1+int(data[0])%8)
+	clocks := make([]int64, len(logs))
+	for i := 1; i+1 < len(data); i += 2 {
+		s := int(data[i]) % len(logs)
+		clocks[s] += int64(int8(data[i+1])) + 20
+		logs[s] = append(logs[s], max(clocks[s], 1))
+	}
+	return logs
+}
+
+// A line of many streams with a realistic spread, for the race detector: larger
+// than what the fuzzer's seeds are.
+func TestMergeEqualsSort(t *testing.T) {
+	data := make([]byte, 20_000)
+	random := rand.NewChaCha8([32]byte{1})
+	for i := 0; i < len(data); i += 8 {
+		binary.LittleEndian.PutUint64(data[i:], random.Uint64())
+	}
+	logs := decodeLogs(data)
+	var want []string
+	for _, k := range sorted(logs) {
+		want = append(want, fmt.Sprintf("%d.%d", k.stream, k.n))
+	}
+	if !slices.Equal(mergeAll(t, logs, -1, 7), want) {
+		t.Error("not the stable sort by merge key")
+	}
+}
+
+// arrival is a line that arrives at a moment of a synctest bubble.
+type arrival struct {
+	after time.Duration // since the start
+	input int
+	time  time.Duration // of the line, since the start
+	text  string
+}
+
+// play lets lines arrive as scheduled and returns when each left.
+func play(t *testing.T, window time.Duration, inputs int, history bool, schedule []arrival) (order []string, left map[string]time.Duration) {
+	m := newMerger(window)
+	start := time.Now()
+	ins := m.add(inputs, history)
+	m.expect(false)
+	for _, in := range ins {
+		in.opened()
+	}
+	left = map[string]time.Duration{}
+	go func() {
+		for _, a := range schedule {
+			time.Sleep(time.Until(start.Add(a.after)))
+			l := ktail.Line{Time: start.Add(a.time).UnixNano(), Text: []byte(a.text)}
+			if err := ins[a.input].push(t.Context(), []ktail.Line{l}); err != nil {
+				t.Error(err)
+			}
+		}
+		time.Sleep(time.Minute)
+		m.close()
+	}()
+	if err := m.run(func(lines []ktail.Line) error {
+		for _, l := range lines {
+			order = append(order, string(l.Text))
+			left[string(l.Text)] = time.Since(start)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return order, left
+}
+
+func TestMergeWindow(t *testing.T) {
+	const ms = time.Millisecond
+	const window = 100 * ms
+	tests := []struct {
+		name     string
+		window   time.Duration
+		inputs   int
+		history  bool
+		schedule []arrival
+		order    []string
+		left     map[string]time.Duration
+	}{
+		{
+			"a single stream is never delayed", window, 1, false,
+			[]arrival{{1000 * ms, 0, 999 * ms, "a"}, {1001 * ms, 0, 1000 * ms, "b"}},
+			[]string{"a", "b"}, map[string]time.Duration{"a": 1000 * ms, "b": 1001 * ms},
+		},
+		{
+			"nobody waits for streams that have been silent for the window", window, 3, false,
+			[]arrival{{1000 * ms, 0, 999 * ms, "a"}},
+			[]string{"a"}, map[string]time.Duration{"a": 1000 * ms},
+		},
+		{
+			"a line waits for a busy stream, which brings an earlier one", window, 2, false,
+			[]arrival{{1000 * ms, 0, 990 * ms, "a"}, {1010 * ms, 1, 1000 * ms, "c"}, {1020 * ms, 0, 995 * ms, "b"}, {1030 * ms, 0, 1001 * ms, "d"}},
+			[]string{"a", "b", "c", "d"}, map[string]time.Duration{"a": 1000 * ms, "c": 1030 * ms},
+		},
+		{
+			"but not for longer than the window", window, 2, false,
+			[]arrival{{1000 * ms, 0, 990 * ms, "a"}, {1010 * ms, 1, 1000 * ms, "c"}, {1090 * ms, 0, 991 * ms, "b"}},
+			[]string{"a", "b", "c"}, map[string]time.Duration{"c": 1110 * ms},
+		},
+		{
+			"window 0 is the order of arrival", 0, 2, true,
+			[]arrival{{1000 * ms, 0, 990 * ms, "b"}, {1001 * ms, 1, 980 * ms, "a"}},
+			[]string{"b", "a"}, map[string]time.Duration{"b": 1000 * ms, "a": 1001 * ms},
+		},
+		{
+			"history is waited for a little longer at the start", window, 2, true,
+			[]arrival{{10 * ms, 0, -2000 * ms, "b"}, {200 * ms, 1, -3000 * ms, "a"}},
+			[]string{"a", "b"}, map[string]time.Duration{},
+		},
+		{
+			"times that step back do not change the order of a stream", window, 2, false,
+			[]arrival{{1000 * ms, 0, 990 * ms, "a"}, {1001 * ms, 0, 980 * ms, "b"}, {1002 * ms, 1, 985 * ms, "x"}},
+			[]string{"a", "b", "x"}, map[string]time.Duration{},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				order, left := play(t, tt.window, tt.inputs, tt.history, tt.schedule)
+				if !slices.Equal(order, tt.order) {
+					t.Errorf("order %v, want %v", order, tt.order)
+				}
+				for text, want := range tt.left {
+					if left[text] != want {
+						t.Errorf("%s left at %v, want %v", text, left[text], want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// The sink blocks: producers stop when their room is taken, and lose nothing.
+func TestPushBlocksWhenFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMerger(0)
+		in := m.add(1, false)[0]
+		m.expect(false)
+		text := make([]byte, 64<<10)
+		pushed := 0
+		go func() {
+			for pushed < 1000 {
+				if in.push(context.Background(), []ktail.Line{{Time: 1, Text: text}}) != nil {
+					return
+				}
+				pushed++
+			}
+			in.close()
+			m.close()
+		}()
+		synctest.Wait()
+		if most := roomTotal/len(text) + 1; pushed > most || pushed < most/2 {
+			t.Errorf("%d lines of 64 KiB were taken before anything left, want about %d", pushed, most)
+		}
+		written := 0
+		if err := m.run(func(lines []ktail.Line) error { written += len(lines); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if written != 1000 {
+			t.Errorf("%d of 1000 lines were written", written)
+		}
+	})
+}
+
+func BenchmarkMerge(b *testing.B) {
+	for _, streams := range []int{1, 10, 100, 1000} {
+		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
+			m := newMerger(-1)
+			inputs := m.add(streams, false)
+			m.expect(false)
+			text := make([]byte, 158)
+			batch := make([]ktail.Line, 100)
+			at := int64(0)
+			var out []ktail.Line
+			b.ReportAllocs()
+			lines := 0
+			for b.Loop() {
+				for s, in := range inputs {
+					for i := range batch {
+						batch[i] = ktail.Line{Time: at + int64(i*streams+s), Text: text}
+					}
+					if err := in.push(context.Background(), batch); err != nil {
+						b.Fatal(err)
+					}
+				}
+				at += int64(len(batch) * streams)
+				for {
+					out, _, _ = m.take(out[:0])
+					if len(out) == 0 {
+						m.idle = false
+						break
+					}
+					lines += len(out)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(lines), "ns/line")
+		})
+	}
+}

@@ -1,0 +1,514 @@
+package tail_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/tail"
+)
+
+// source is a fake whose Read is a function of how often it was called before.
+type source struct {
+	stream *ktail.Stream
+	read   func(ctx context.Context, try int, from ktail.Position, emit func([]ktail.Line) error) error
+
+	mu    sync.Mutex
+	tries int
+}
+
+func (s *source) Stream() *ktail.Stream { return s.stream }
+
+func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
+	s.mu.Lock()
+	try := s.tries
+	s.tries++
+	s.mu.Unlock()
+	if err := emit(nil); err != nil {
+		return err
+	}
+	return s.read(ctx, try, from, emit)
+}
+
+func (s *source) reads() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tries
+}
+
+func newStream(pod string) *ktail.Stream {
+	return &ktail.Stream{Namespace: "ns", Pod: pod, PodUID: pod, Container: "c", Instance: ktail.Instance{ID: "1"}}
+}
+
+// lines makes one line a text, a millisecond apart, in Unix time.
+func lines(s *ktail.Stream, from time.Duration, texts ...string) []ktail.Line {
+	var ls []ktail.Line
+	for i, text := range texts {
+		ls = append(ls, ktail.Line{Stream: s, Time: int64(from) + int64(i)*int64(time.Millisecond), Text: []byte(text)})
+	}
+	return ls
+}
+
+// ending is a source that emits the texts and ends.
+func ending(pod string, texts ...string) *source {
+	stream := newStream(pod)
+	return &source{stream: stream, read: func(_ context.Context, _ int, _ ktail.Position, emit func([]ktail.Line) error) error {
+		return emit(lines(stream, time.Hour, texts...))
+	}}
+}
+
+// running is a source that emits the texts and then is silent until ctx ends.
+func running(pod string, texts ...string) *source {
+	stream := newStream(pod)
+	return &source{stream: stream, read: func(ctx context.Context, _ int, _ ktail.Position, emit func([]ktail.Line) error) error {
+		if err := emit(lines(stream, time.Hour, texts...)); err != nil {
+			return err
+		}
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+}
+
+// watcher is a function as a ktail.Watcher.
+type watcher func(ctx context.Context, set func([]ktail.Source)) error
+
+func (w watcher) Watch(ctx context.Context, set func([]ktail.Source)) error { return w(ctx, set) }
+
+// once is a watcher with a final set.
+func once(sources ...ktail.Source) ktail.Watcher {
+	return watcher(func(_ context.Context, set func([]ktail.Source)) error {
+		set(sources)
+		return nil
+	})
+}
+
+// sink keeps the texts of what it is given.
+type sink struct {
+	mu     sync.Mutex
+	texts  []string
+	closed bool
+	write  func(n int) error // called with the number of lines so far; may be nil
+}
+
+func (s *sink) Write(_ context.Context, lines []ktail.Line) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range lines {
+		s.texts = append(s.texts, string(l.Text))
+	}
+	if s.write != nil {
+		return s.write(len(s.texts))
+	}
+	return nil
+}
+
+func (s *sink) Close(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+func (s *sink) all() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.texts)
+}
+
+// told collects what the engine tells.
+type told struct {
+	mu     sync.Mutex
+	events []string
+}
+
+func (t *told) tell(e tail.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	names := map[tail.EventKind]string{
+		tail.Started: "started", tail.Ended: "ended", tail.Failing: "failing",
+		tail.Recovered: "recovered", tail.Failed: "failed", tail.Waiting: "waiting",
+	}
+	text := names[e.Kind]
+	if e.Stream != nil {
+		text += " " + e.Stream.Pod
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	if e.Kind == tail.Waiting {
+		text += fmt.Sprintf(" %d", e.Count)
+	}
+	t.events = append(t.events, text)
+}
+
+func (t *told) all() []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.events)
+}
+
+// start runs the tailer until the test ends or stop is called, which returns
+// Run's error.
+func start(t *testing.T, tailer *tail.Tailer) (stop func() error) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var result error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		result = tailer.Run(ctx)
+	}()
+	stop = func() error {
+		cancel()
+		<-done
+		return result
+	}
+	t.Cleanup(func() { _ = stop() })
+	return stop
+}
+
+func TestRunEndsWithItsStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out, events := &sink{}, &told{}
+		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(ending("a", "a1", "a2"), ending("b", "b1"))}, Sink: out, MergeWindow: -1, Tell: events.tell}
+		if err := tailer.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"a1", "b1", "a2"}; !slices.Equal(out.all(), want) {
+			t.Errorf("wrote %v, want %v", out.all(), want)
+		}
+		if !out.closed {
+			t.Error("the sink was not closed")
+		}
+		got := events.all()
+		slices.Sort(got)
+		if want := []string{"ended a", "ended b", "started a", "started b"}; !slices.Equal(got, want) {
+			t.Errorf("told %v, want %v", got, want)
+		}
+		if got, want := tailer.Status(), (tail.Status{Lines: 3}); got != want {
+			t.Errorf("Status() = %+v, want %+v", got, want)
+		}
+	})
+}
+
+// A stream that breaks off is read from the position it was left at.
+func TestResume(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stream := newStream("a")
+		all := lines(stream, time.Hour, "1", "2", "3", "4")
+		src := &source{stream: stream, read: func(_ context.Context, try int, from ktail.Position, emit func([]ktail.Line) error) error {
+			replay := from.Replay()
+			n := 0
+			for i := range all {
+				if replay.Seen(&all[i]) {
+					continue
+				}
+				if n++; n > 2 {
+					return ktail.ErrInterrupted // two lines a connection
+				}
+				if err := emit(all[i : i+1]); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}
+		out, events := &sink{}, &told{}
+		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(src)}, Sink: out, Tell: events.tell}
+		if err := tailer.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"1", "2", "3", "4"}; !slices.Equal(out.all(), want) {
+			t.Errorf("wrote %v, want %v", out.all(), want)
+		}
+		if want := []string{"started a", "ended a"}; !slices.Equal(events.all(), want) {
+			t.Errorf("told %v, want %v: interruptions that heal at once are not worth a word", events.all(), want)
+		}
+	})
+}
+
+// A stream that cannot be read is tried again with growing delays, and told once.
+func TestBackOff(t *testing.T) {
+	tests := []struct {
+		name string
+		err  error
+		// reads of the first minute: enough to come back soon, few enough to be no load
+		least, most int
+		told        []string
+	}{
+		{"a server that ends every read at once", ktail.ErrInterrupted, 12, 40, []string{"started a"}},
+		{"a server error", &ktail.ReadError{Err: errors.New("500")}, 12, 40, []string{"started a", "failing a: 500"}},
+		{"forbidden", &ktail.ReadError{Err: errors.New("403"), Permanent: true}, 5, 15, []string{"started a", "failing a: 403"}},
+		{"asked to wait", &ktail.ReadError{Err: errors.New("429"), RetryAfter: 20 * time.Second}, 3, 4, []string{"started a", "failing a: 429"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				src := ending("a")
+				src.read = func(context.Context, int, ktail.Position, func([]ktail.Line) error) error { return nil }
+				failing := &failSource{source: src, err: tt.err}
+				events := &told{}
+				stop := start(t, &tail.Tailer{Watchers: []ktail.Watcher{once(failing)}, Sink: &sink{}, Tell: events.tell})
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if n := failing.reads(); n < tt.least || n > tt.most {
+					t.Errorf("%d reads in a minute, want %d to %d", n, tt.least, tt.most)
+				}
+				if !slices.Equal(events.all(), tt.told) {
+					t.Errorf("told %v, want %v", events.all(), tt.told)
+				}
+				if err := stop(); err != nil {
+					t.Errorf("Run: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// failSource fails before it is open.
+type failSource struct {
+	*source
+	err error
+}
+
+func (s *failSource) Read(context.Context, ktail.Position, func([]ktail.Line) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tries++
+	return s.err
+}
+
+// News of a stream, such as a container that was started again, ends the wait.
+func TestNewsEndsBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		failing := &failSource{source: ending("a"), err: &ktail.ReadError{Err: errors.New("403"), Permanent: true}}
+		news := running("a", "again")
+		out := &sink{}
+		sets := make(chan []ktail.Source)
+		start(t, &tail.Tailer{Watchers: []ktail.Watcher{feed(sets)}, Sink: out})
+		sets <- []ktail.Source{failing}
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		sets <- []ktail.Source{news}
+		synctest.Wait()
+		if want := []string{"again"}; !slices.Equal(out.all(), want) {
+			t.Errorf("at once after the news: wrote %v, want %v", out.all(), want)
+		}
+	})
+}
+
+// feed is a watcher that gives the sets it is sent.
+func feed(sets <-chan []ktail.Source) ktail.Watcher {
+	return watcher(func(ctx context.Context, set func([]ktail.Source)) error {
+		for {
+			select {
+			case sources := <-sets:
+				set(sources)
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	})
+}
+
+// A stream that leaves the set has its last words, and is cut when it falls
+// silent without an end.
+func TestLeavingStreamDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		words := make(chan string)
+		stream := newStream("a")
+		src := &source{stream: stream, read: func(ctx context.Context, _ int, _ ktail.Position, emit func([]ktail.Line) error) error {
+			for n := int64(0); ; n++ {
+				select {
+				case word := <-words:
+					if err := emit([]ktail.Line{{Stream: stream, Time: n + 1, Text: []byte(word)}}); err != nil {
+						return err
+					}
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}
+		}}
+		sets := make(chan []ktail.Source)
+		out, events := &sink{}, &told{}
+		start(t, &tail.Tailer{Watchers: []ktail.Watcher{feed(sets)}, Sink: out, Tell: events.tell})
+		sets <- []ktail.Source{src}
+		sets <- nil
+		for _, word := range []string{"last", "words"} {
+			time.Sleep(8 * time.Second)
+			words <- word
+		}
+		synctest.Wait()
+		if want := []string{"last", "words"}; !slices.Equal(out.all(), want) {
+			t.Errorf("wrote %v, want %v", out.all(), want)
+		}
+		if slices.Contains(events.all(), "ended a") {
+			t.Error("cut while it was still talking")
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if !slices.Contains(events.all(), "ended a") {
+			t.Error("still read a minute after its last word")
+		}
+	})
+}
+
+// A stream that had ended and runs again goes on from its position.
+func TestEndedStreamRunsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := ending("a", "first")
+		again := *first.stream
+		again.Instance.ID = "2"
+		second := &source{stream: &again, read: func(_ context.Context, _ int, from ktail.Position, emit func([]ktail.Line) error) error {
+			if from.IsZero() {
+				return emit(lines(&again, 2*time.Hour, "read from the beginning"))
+			}
+			return emit(lines(&again, 2*time.Hour, "second"))
+		}}
+		sets := make(chan []ktail.Source)
+		out := &sink{}
+		start(t, &tail.Tailer{Watchers: []ktail.Watcher{feed(sets)}, Sink: out})
+		sets <- []ktail.Source{first}
+		synctest.Wait()
+		same := ending("a", "the same instance is not read again")
+		sets <- []ktail.Source{same}
+		synctest.Wait()
+		sets <- []ktail.Source{second}
+		synctest.Wait()
+		if want := []string{"first", "second"}; !slices.Equal(out.all(), want) {
+			t.Errorf("wrote %v, want %v", out.all(), want)
+		}
+	})
+}
+
+// Above the limit streams wait for their turn, in the order of the set.
+func TestMaxStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out, events := &sink{}, &told{}
+		var sources []ktail.Source
+		for _, pod := range []string{"a", "b", "c", "d"} {
+			sources = append(sources, ending(pod, pod))
+		}
+		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(sources...)}, Sink: out, MaxStreams: 1, MergeWindow: -1, Tell: events.tell}
+		if err := tailer.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"a", "b", "c", "d"}; !slices.Equal(out.all(), want) {
+			t.Errorf("wrote %v, want %v", out.all(), want)
+		}
+		if !slices.Contains(events.all(), "waiting 3") {
+			t.Errorf("told %v, want that 3 wait", events.all())
+		}
+	})
+}
+
+// With Once a failing stream is given up, the others are read to their end, and
+// Run fails.
+func TestOnceGivesUp(t *testing.T) {
+	tests := []struct {
+		name  string
+		err   error
+		reads int
+	}{
+		{"at once where trying again cannot help", &ktail.ReadError{Err: errors.New("forbidden"), Permanent: true}, 1},
+		{"after a few tries elsewhere", &ktail.ReadError{Err: errors.New("bad gateway")}, 6},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				bad := &failSource{source: ending("bad"), err: tt.err}
+				out, events := &sink{}, &told{}
+				tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(bad, ending("good", "1", "2"))}, Sink: out, Once: true, MergeWindow: -1, Tell: events.tell}
+				err := tailer.Run(t.Context())
+				if err == nil || !strings.Contains(err.Error(), "1 of 2 logs") {
+					t.Errorf("Run: %v, want that 1 of 2 logs failed", err)
+				}
+				if want := []string{"1", "2"}; !slices.Equal(out.all(), want) {
+					t.Errorf("wrote %v, want %v", out.all(), want)
+				}
+				if bad.reads() != tt.reads {
+					t.Errorf("tried %d times, want %d", bad.reads(), tt.reads)
+				}
+				if !slices.Contains(events.all(), "failed bad: "+tt.err.Error()) {
+					t.Errorf("told %v, want that bad failed", events.all())
+				}
+			})
+		})
+	}
+}
+
+func TestWatcherErrorIsReturned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		boom := errors.New("list pods: forbidden")
+		failing := watcher(func(_ context.Context, set func([]ktail.Source)) error {
+			set(nil)
+			return boom
+		})
+		out := &sink{}
+		err := (&tail.Tailer{Watchers: []ktail.Watcher{failing, once(ending("a", "1"))}, Sink: out, Once: true, MergeWindow: -1}).Run(t.Context())
+		if !errors.Is(err, boom) {
+			t.Errorf("Run: %v, want %v", err, boom)
+		}
+		if want := []string{"1"}; !slices.Equal(out.all(), want) {
+			t.Errorf("the other watcher's lines: wrote %v, want %v", out.all(), want)
+		}
+	})
+}
+
+// A sink that fails ends the run, with its error, though streams would go on.
+func TestSinkErrorEndsRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		full := errors.New("no space left on device")
+		out := &sink{write: func(int) error { return full }}
+		err := (&tail.Tailer{Watchers: []ktail.Watcher{once(running("a", "1"), running("b", "1"))}, Sink: out}).Run(t.Context())
+		if !errors.Is(err, full) {
+			t.Errorf("Run: %v, want %v", err, full)
+		}
+		if !out.closed {
+			t.Error("the sink was not closed")
+		}
+	})
+}
+
+// What was taken from the sources when ctx ends is still written.
+func TestCancelWritesWhatIsHeld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		out := &sink{}
+		// b is silent and has not ended: without a window a's lines are held for it.
+		stop := start(t, &tail.Tailer{Watchers: []ktail.Watcher{once(running("a", "1", "2"), running("b"))}, Sink: out, MergeWindow: -1})
+		synctest.Wait()
+		if len(out.all()) != 0 {
+			t.Fatalf("wrote %v before b had a line", out.all())
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if want := []string{"1", "2"}; !slices.Equal(out.all(), want) {
+			t.Errorf("wrote %v, want %v", out.all(), want)
+		}
+	})
+}
+
+func TestFilters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stream := newStream("a")
+		src := &source{stream: stream, read: func(_ context.Context, _ int, _ ktail.Position, emit func([]ktail.Line) error) error {
+			ls := lines(stream, time.Hour, "keep 1", "drop 2", "keep 3")
+			ls = append(ls, ktail.Line{Stream: stream, Kind: ktail.Gap, Text: []byte("a gap is no line to filter")})
+			return emit(ls)
+		}}
+		out := &sink{}
+		keep := func(l *ktail.Line) bool { return strings.HasPrefix(string(l.Text), "keep") }
+		if err := (&tail.Tailer{Watchers: []ktail.Watcher{once(src)}, Sink: out, Filters: []ktail.Filter{keep}}).Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"keep 1", "keep 3", "a gap is no line to filter"}; !slices.Equal(out.all(), want) {
+			t.Errorf("wrote %v, want %v", out.all(), want)
+		}
+	})
+}
