@@ -25,8 +25,10 @@ const (
 	// were there at the start, until they have caught up with the present: the
 	// server reads old log files at its own pace.
 	historyWindow = 250 * time.Millisecond
-	// openMost is how long the first lines wait for streams that do not open.
-	openMost = 3 * time.Second
+	// The first lines wait for all streams to open: until none has for openPause,
+	// since one of a node that is down will not, and at most for openMost.
+	openPause = 500 * time.Millisecond
+	openMost  = 3 * time.Second
 	// historyMost is when every stream counts as caught up: the clock of a node
 	// may be behind for ever.
 	historyMost = 10 * time.Second
@@ -51,17 +53,18 @@ type merger struct {
 	window time.Duration
 	begun  time.Time // durations count from here; lines older than this are history
 
-	mu      sync.Mutex
-	heap    []*input // those that have lines, the earliest head first
-	silent  silence  // those that have none
-	history silence  // those that have none and have not caught up yet
-	inputs  int      // not yet closed
-	opening int      // of those there at the start, not yet connected
-	pending bool     // more inputs are to come whose lines may be earlier
-	order   uint64
-	closed  bool // no more lines will come at all
-	idle    bool // the taker sleeps
-	wake    chan struct{}
+	mu       sync.Mutex
+	heap     []*input      // those that have lines, the earliest head first
+	silent   silence       // those that have none
+	history  silence       // those that have none and have not caught up yet
+	inputs   int           // not yet closed
+	opening  int           // of those there at the start, not yet connected
+	openedAt time.Duration // when the last of them was
+	pending  bool          // more inputs are to come whose lines may be earlier
+	order    uint64
+	closed   bool // no more lines will come at all
+	idle     bool // the taker sleeps
+	wake     chan struct{}
 }
 
 // item is a buffered line.
@@ -116,6 +119,7 @@ func (m *merger) add(n int, history bool) []*input {
 	m.inputs += n
 	if history {
 		m.opening += n
+		m.openedAt = now
 	}
 	return added
 }
@@ -130,9 +134,10 @@ func (in *input) opened() {
 	}
 	in.opening = false
 	m.opening--
+	m.openedAt = m.now()
 	if in.list != nil {
 		in.list.remove(in)
-		m.hush(in, m.now())
+		m.hush(in, m.openedAt)
 	}
 	m.rouse()
 }
@@ -312,8 +317,11 @@ func (m *merger) wait(top *input, now time.Duration) time.Duration {
 // hold returns until when everything waits, at the start, for streams to open
 // and to begin with their history.
 func (m *merger) hold() time.Duration {
-	if m.pending || m.opening > 0 {
+	if m.pending {
 		return openMost
+	}
+	if m.opening > 0 {
+		return min(m.openedAt+openPause, openMost)
 	}
 	if m.history.last == nil {
 		return 0
