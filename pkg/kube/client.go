@@ -161,7 +161,7 @@ func (c *Client) openLog(ctx context.Context, namespace, pod string, options url
 		return nil, time.Time{}, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		defer resp.Body.Close()
+		defer resp.Body.Close() //nolint:errcheck // it is only read from
 		return nil, time.Time{}, statusError(resp)
 	}
 	date, _ = http.ParseTime(resp.Header.Get("Date"))
@@ -175,11 +175,11 @@ func (c *Client) queueOpen(ctx context.Context) (release func(), err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
-	release = func() { <-c.opening }
-	timer := time.AfterFunc(openWait, release)
+	free := func() { <-c.opening }
+	timer := time.AfterFunc(openWait, free)
 	return func() {
 		if timer.Stop() {
-			release()
+			free()
 		}
 	}, nil
 }

@@ -1,0 +1,153 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"testing"
+	"testing/iotest"
+	"testing/synctest"
+	"time"
+)
+
+// The test binary plays ktail when it is told to by this variable.
+const play = "KTAIL_DEMO_PLAY"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(play) {
+	case "mute": // follows, and shows nothing
+		stop := make(chan os.Signal, 1)
+		signal.Notify(stop, os.Interrupt)
+		fmt.Println("never written")
+		<-stop
+		fmt.Println("last words")
+	case "quitter":
+		os.Exit(3)
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+func TestRun(t *testing.T) {
+	tests := []struct {
+		play, want, err string
+	}{
+		{"mute", "shown 0, lost ", ""},
+		{"quitter", "shown 0, lost ", "ktail ended by itself: exit status 3"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.play, func(t *testing.T) {
+			t.Setenv(play, tt.play)
+			null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer null.Close() //nolint:errcheck // nothing is kept there
+			stop := make(chan struct{})
+			out := &output{first: sync.OnceFunc(func() { close(stop) })}
+			r, err := Run(t.Context(), Options{Ktail: os.Args[0], Stop: stop, Out: out, ErrOut: null, Patience: 50 * time.Millisecond})
+			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+				t.Errorf("error %v, want %q", err, tt.err)
+			}
+			if !strings.Contains(r.String(), tt.want) || r.Written == 0 || r.Lost != r.Written || r.OK() {
+				t.Errorf("report: %s", r)
+			}
+			if got := out.text.String(); tt.play == "mute" && (got != "never written\nlast words\n" || r.Strange != 2) {
+				t.Errorf("%q, report: %s", got, r)
+			}
+		})
+	}
+}
+
+// output keeps what is written to it, and tells of the first time.
+type output struct {
+	first func()
+	text  bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.first()
+	return o.text.Write(p)
+}
+
+func TestRunWithoutKtail(t *testing.T) {
+	_, err := Run(t.Context(), Options{Ktail: t.TempDir() + "/none", Out: io.Discard})
+	if err == nil || !strings.Contains(err.Error(), "start ktail") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPassOn(t *testing.T) {
+	text := "cart-1 cart {\"a\": 1}\n" +
+		"\x1b[92mcart-1\x1b[0m \x1b[32mcart\x1b[0m two  spaces\n" +
+		"cart-1 cart \n" +
+		"nonsense\n" +
+		"cart-1 cart without newline"
+	for name, reader := range map[string]io.Reader{
+		"at once":   strings.NewReader(text),
+		"by bytes":  iotest.OneByteReader(strings.NewReader(text)),
+		"by halves": iotest.HalfReader(strings.NewReader(text)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			l, a := newLedger(), account{"cart-1", "cart"}
+			for _, line := range []string{`{"a": 1}`, "two  spaces", ""} {
+				l.wrote(a, line)
+			}
+			var out bytes.Buffer
+			if err := passOn(reader, &out, l); err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != text {
+				t.Errorf("passed on %q", out.String())
+			}
+			if r := l.compare(); r.Shown != 3 || r.Lost != 0 || r.Strange != 2 {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+func TestSettle(t *testing.T) {
+	a, b := account{"pod", "a"}, account{"pod", "b"}
+	tests := []struct {
+		name   string
+		settle func(context.Context, *ledger)
+		want   time.Duration
+	}{
+		{"all", func(ctx context.Context, l *ledger) { l.settle(ctx, 5*time.Second) }, 7 * time.Second},
+		{"one of them", func(ctx context.Context, l *ledger) { l.settle(ctx, 5*time.Second, a) }, 4 * time.Second},
+		{"patience is over", func(ctx context.Context, l *ledger) { l.settle(ctx, time.Second, a) }, time.Second},
+		{"one more", func(ctx context.Context, l *ledger) { l.settleOneMore(ctx, 5*time.Second, a) }, 8 * time.Second},
+		{"one more that never comes", func(ctx context.Context, l *ledger) { l.settleOneMore(ctx, 10*time.Second, b) }, 17 * time.Second},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLedger()
+				l.wrote(a, "1")
+				l.wrote(a, "2")
+				l.wrote(b, "1")
+				go func() {
+					for _, step := range []struct {
+						after time.Duration
+						of    account
+					}{{2, a}, {2, a}, {3, b}, {1, a}} {
+						time.Sleep(step.after * time.Second)
+						l.showed(step.of, nil)
+					}
+				}()
+				began := time.Now()
+				tt.settle(t.Context(), l)
+				if got := time.Since(began); got != tt.want {
+					t.Errorf("took %s, want %s", got, tt.want)
+				}
+				time.Sleep(time.Minute) // let the others end
+			})
+		})
+	}
+}

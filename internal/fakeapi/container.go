@@ -1,0 +1,136 @@
+package fakeapi
+
+import (
+	"crypto/sha256"
+	"fmt"
+)
+
+// Container is one container of a Pod. At any time one instance of it is the
+// current one: running, or the last that ran. The one before that can be read
+// too, as previous, until the current one ends.
+type Container struct {
+	pod  *Pod
+	name string
+	init bool // an init container that ends before the others start
+
+	// Guarded by the mutex of the pod.
+	cur, prev *instance
+	waiting   string // why it is not running; of no meaning while it runs
+	backOff   bool   // waits for its next instance
+	instances int    // how many there were
+}
+
+// Name returns the name of the container.
+func (c *Container) Name() string { return c.name }
+
+// Log appends whole lines, all with the present time. It returns false if the
+// container does not run.
+func (c *Container) Log(lines ...string) bool {
+	entries := make([]Entry, len(lines))
+	for i, line := range lines {
+		entries[i].Text = line
+	}
+	return c.Append(entries...)
+}
+
+// Append appends entries to the log, and returns false if the container does
+// not run. A time of 0 is replaced by the present one.
+func (c *Container) Append(entries ...Entry) bool {
+	cur := c.running()
+	if cur == nil {
+		return false
+	}
+	now := c.pod.server.opts.Now().UnixNano()
+	stamped := make([]Entry, len(entries))
+	for i, e := range entries {
+		if e.Time == 0 {
+			e.Time = now
+		}
+		stamped[i] = e
+	}
+	return cur.write(stamped)
+}
+
+// Rotate takes what was logged so far out of reach. A follow that has not read
+// all of it yet still does, and goes on with the new file.
+func (c *Container) Rotate() {
+	if cur := c.current(); cur != nil {
+		cur.mu.Lock()
+		cur.rotate()
+		cur.mu.Unlock()
+	}
+}
+
+// Running reports whether an instance runs.
+func (c *Container) Running() bool { return c.running() != nil }
+
+func (c *Container) current() *instance {
+	c.pod.mu.Lock()
+	defer c.pod.mu.Unlock()
+	return c.cur
+}
+
+func (c *Container) running() *instance {
+	c.pod.mu.Lock()
+	defer c.pod.mu.Unlock()
+	if c.cur == nil || !c.cur.finished.IsZero() {
+		return nil
+	}
+	return c.cur
+}
+
+// Start starts the next instance, or the first one. One that still runs is
+// ended before, with exit code 137.
+func (c *Container) Start() {
+	c.pod.change(func() { c.start() })
+}
+
+func (c *Container) start() {
+	c.end(137, "Error")
+	c.prev, c.backOff = c.cur, false
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d", c.pod.object.UID, c.name, c.instances))
+	c.cur = &instance{
+		id:       fmt.Sprintf("containerd://%x", sum),
+		restarts: c.instances,
+		started:  c.pod.server.opts.Now(),
+		file:     &logFile{},
+		maxSize:  c.pod.server.opts.MaxLogSize,
+	}
+	c.instances++
+}
+
+// Exit ends the running instance. An empty reason stands for the usual one of
+// the exit code: Completed or Error. What was appended before is delivered to
+// those who follow, then their streams end. The log of the instance before it
+// is removed: the node keeps one that is dead.
+func (c *Container) Exit(code int32, reason string) {
+	c.pod.change(func() { c.end(code, reason) })
+}
+
+func (c *Container) end(code int32, reason string) {
+	if c.cur == nil || !c.cur.finished.IsZero() {
+		return
+	}
+	if reason == "" {
+		reason = "Completed"
+		if code != 0 {
+			reason = "Error"
+		}
+	}
+	c.cur.finished, c.cur.exitCode, c.cur.reason = c.pod.server.opts.Now(), code, reason
+	c.cur.end()
+	if c.prev != nil {
+		c.prev.remove()
+	}
+}
+
+// BackOff turns the status of an ended container to waiting, CrashLoopBackOff.
+func (c *Container) BackOff() {
+	c.pod.change(func() { c.backOff = c.cur != nil && !c.cur.finished.IsZero() })
+}
+
+// SetWaiting says why a container that has not run yet does not: by default
+// ContainerCreating or PodInitializing.
+func (c *Container) SetWaiting(reason string) {
+	c.pod.change(func() { c.waiting = reason })
+}

@@ -1,0 +1,93 @@
+package fakeapi
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+)
+
+// Counts tells what was asked of the server.
+type Counts struct {
+	Requests int // of any kind, answered by a fault or not
+	Gets     int // of one pod or namespace
+	Lists    int // each page counts
+	Watches  int
+	Logs     int // with follow or without
+	Follows  int // logs with follow
+
+	OpenWatches int // being served now
+	OpenLogs    int // being served now, past their headers
+	OpenFollows int
+	PeakFollows int // the most of OpenFollows at any time
+}
+
+// tally counts, and wakes who waits for counts.
+type tally struct {
+	mu      sync.Mutex
+	counts  Counts
+	changed chan struct{} // closed at the next change; nil if nobody waits
+}
+
+func (t *tally) add(f func(*Counts)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f(&t.counts)
+	t.counts.PeakFollows = max(t.counts.PeakFollows, t.counts.OpenFollows)
+	if t.changed != nil {
+		close(t.changed)
+		t.changed = nil
+	}
+}
+
+func (t *tally) read() (Counts, <-chan struct{}) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.changed == nil {
+		t.changed = make(chan struct{})
+	}
+	return t.counts, t.changed
+}
+
+// Counts returns what was asked of the server so far.
+func (s *Server) Counts() Counts {
+	c, _ := s.tally.read()
+	return c
+}
+
+// Wait returns when ok accepts the counts, or with an error when ctx ends.
+func (s *Server) Wait(ctx context.Context, ok func(Counts) bool) error {
+	for {
+		c, changed := s.tally.read()
+		if ok(c) {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("wait for requests, so far %+v: %w", c, ctx.Err())
+		}
+	}
+}
+
+// countRequest counts a request that has just come in.
+func (t *tally) countRequest(req Request) {
+	t.add(func(c *Counts) {
+		c.Requests++
+		switch {
+		case req.Subresource == "log":
+			c.Logs++
+			if req.Follow {
+				c.Follows++
+			}
+		case req.Resource != "" && req.Verb == "get":
+			c.Gets++
+		case req.Resource != "" && req.Verb == "list":
+			c.Lists++
+		case req.Resource != "" && req.Verb == "watch":
+			c.Watches++
+		}
+	})
+}
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,70 @@
+package fakeapi
+
+import (
+	"net/http"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/version"
+)
+
+// serveOther answers on the paths that tell about the server itself.
+func (s *Server) serveOther(w *response) {
+	switch w.r.URL.Path {
+	case "/version":
+		writeJSON(w, http.StatusOK, version.Info{Major: "1", Minor: "35", GitVersion: "v1.35.0-fake", Platform: "linux/amd64"})
+	case "/api":
+		writeJSON(w, http.StatusOK, metav1.APIVersions{
+			TypeMeta: metav1.TypeMeta{Kind: "APIVersions", APIVersion: "v1"}, Versions: []string{"v1"}})
+	case "/apis":
+		writeJSON(w, http.StatusOK, metav1.APIGroupList{
+			TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"}, Groups: []metav1.APIGroup{}})
+	case "/api/v1":
+		writeJSON(w, http.StatusOK, coreResources())
+	case "/healthz", "/livez", "/readyz":
+		_, _ = w.Write([]byte("ok"))
+	default:
+		writeError(w, codeError(http.StatusNotFound, "", "the server could not find the requested resource", 0))
+	}
+}
+
+func coreResources() metav1.APIResourceList {
+	return metav1.APIResourceList{
+		TypeMeta:     metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"},
+		GroupVersion: "v1",
+		APIResources: []metav1.APIResource{
+			{Name: "namespaces", SingularName: "namespace", Kind: "Namespace", ShortNames: []string{"ns"}, Verbs: metav1.Verbs{"get", "list"}},
+			{Name: "pods", SingularName: "pod", Kind: "Pod", Namespaced: true, ShortNames: []string{"po"}, Verbs: metav1.Verbs{"get", "list", "watch"}},
+			{Name: "pods/log", Kind: "Pod", Namespaced: true, Verbs: metav1.Verbs{"get"}},
+		},
+	}
+}
+
+func namespaceObject(name string) corev1.Namespace {
+	return corev1.Namespace{
+		TypeMeta:   metav1.TypeMeta{Kind: "Namespace", APIVersion: "v1"},
+		ObjectMeta: metav1.ObjectMeta{Name: name, ResourceVersion: "1", Labels: map[string]string{"kubernetes.io/metadata.name": name}},
+		Status:     corev1.NamespaceStatus{Phase: corev1.NamespaceActive},
+	}
+}
+
+func (s *Server) getNamespace(w *response) {
+	for _, name := range s.store.namespaceNames() {
+		if name == w.req.Name {
+			writeJSON(w, http.StatusOK, namespaceObject(name))
+			return
+		}
+	}
+	writeError(w, apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, w.req.Name))
+}
+
+func (s *Server) listNamespaces(w *response) {
+	list := corev1.NamespaceList{TypeMeta: metav1.TypeMeta{Kind: "NamespaceList", APIVersion: "v1"}}
+	list.ResourceVersion = itoa(int64(s.store.current()))
+	for _, name := range s.store.namespaceNames() {
+		list.Items = append(list.Items, namespaceObject(name))
+	}
+	writeJSON(w, http.StatusOK, list)
+}

@@ -1,0 +1,166 @@
+// Package fakeapi is a Kubernetes API server in memory, for tests and for the
+// demo: pods that a test starts, restarts and deletes, and their logs, served
+// as a kube-apiserver and a kubelet serve them. Its concepts:
+//
+//	Server     the API server; an http.Handler, usually with a listener
+//	Pod        one pod; its status is kept true as its containers come and go
+//	Container  one container of it, and the log of its current instance
+//	Entry      one entry of a log, as it is in the file on the node
+//	Fault      how the answer to one request goes wrong
+//	Counts     what was asked for so far, to assert on and to wait for
+//
+// It answers in JSON only, knows pods and namespaces, and lets everybody in.
+package fakeapi
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options of a Server. The zero value is a server with TLS and HTTP/2.
+type Options struct {
+	// PlainHTTP serves HTTP/1.1 without TLS.
+	PlainHTTP bool
+	// Now is the clock of the cluster. The default is time.Now.
+	Now func() time.Time
+	// Fault is asked about each request; nil means that nothing goes wrong
+	// with it. SetFault replaces it.
+	Fault func(*http.Request) *Fault
+	// MaxStreams limits the concurrent streams of one HTTP/2 connection. The
+	// default is that of a kube-apiserver, 100.
+	MaxStreams int
+	// NoWatchList refuses to stream lists, as servers before v1.32 do.
+	NoWatchList bool
+	// BookmarkEvery is the time between the bookmarks of a watch that allows
+	// them. The default is a minute.
+	BookmarkEvery time.Duration
+	// MaxLogSize rotates a log by itself when its text has that many bytes. 0
+	// means that logs are rotated by Container.Rotate only.
+	MaxLogSize int64
+	// Context is the name of the context in the kubeconfig. The default is
+	// "fake".
+	Context string
+}
+
+// Server is the API server. Its methods may be called by any goroutine.
+type Server struct {
+	opts  Options
+	store *store
+	tally *tally
+	fault atomic.Pointer[func(*http.Request) *Fault]
+
+	ctx      context.Context // ends with Close
+	cancel   context.CancelFunc
+	handlers sync.WaitGroup
+
+	// Of a server with a listener only.
+	http     *http.Server
+	listener *listener
+	url      string
+	ca       []byte // PEM; nil without TLS
+
+	mu        sync.Mutex
+	closed    bool
+	pods      map[string]*Pod // by namespace/name
+	podsMade  int
+	responses map[*response]struct{} // open log streams
+}
+
+// New returns a server that does not listen: it is asked by way of ServeHTTP
+// or Transport. That suits a testing/synctest bubble.
+func New(opts Options) *Server {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.MaxStreams == 0 {
+		opts.MaxStreams = 100
+	}
+	if opts.BookmarkEvery == 0 {
+		opts.BookmarkEvery = time.Minute
+	}
+	if opts.Context == "" {
+		opts.Context = "fake"
+	}
+	s := &Server{
+		opts:      opts,
+		store:     newStore(),
+		tally:     &tally{},
+		pods:      map[string]*Pod{},
+		responses: map[*response]struct{}{},
+		url:       "http://fakeapi",
+	}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.SetFault(opts.Fault)
+	return s
+}
+
+// Start returns a server that listens on a free port of the loopback interface.
+func Start(opts Options) (*Server, error) {
+	s := New(opts)
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	s.listener = newListener(tcp)
+	s.http = &http.Server{
+		Handler:           s,
+		ConnContext:       withConn,
+		ReadHeaderTimeout: time.Minute,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.opts.MaxStreams},
+		ErrorLog:          discard,
+	}
+	if opts.PlainHTTP {
+		s.url = "http://" + tcp.Addr().String()
+		go func() { _ = s.http.Serve(s.listener) }() // ends with Close
+		return s, nil
+	}
+	cert, ca, err := newCertificate()
+	if err != nil {
+		_ = tcp.Close()
+		return nil, err
+	}
+	s.url, s.ca = "https://"+tcp.Addr().String(), ca
+	s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	go func() { _ = s.http.ServeTLS(s.listener, "", "") }()
+	return s, nil
+}
+
+// URL is where the server is reached.
+func (s *Server) URL() string { return s.url }
+
+// SetFault replaces Options.Fault from the next request on.
+func (s *Server) SetFault(f func(*http.Request) *Fault) { s.fault.Store(&f) }
+
+// Close ends every request and returns when their handlers have.
+func (s *Server) Close() {
+	s.mu.Lock()
+	first := !s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if first {
+		s.cancel()
+		if s.http != nil {
+			_ = s.http.Close()
+			s.listener.drop()
+		}
+	}
+	s.handlers.Wait()
+}
+
+// enter reports whether a request may still be handled; leave it with
+// s.handlers.Done.
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.handlers.Add(1)
+	return true
+}

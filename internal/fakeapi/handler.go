@@ -1,0 +1,78 @@
+package fakeapi
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.enter() {
+		panic(http.ErrAbortHandler)
+	}
+	defer s.handlers.Done()
+
+	var fault *Fault
+	if f := *s.fault.Load(); f != nil {
+		fault = f(r)
+	}
+	resp := newResponse(w, r, s.ctx.Done(), fault)
+	s.tally.countRequest(resp.req)
+	if fault != nil {
+		if fault.Delay > 0 {
+			timer := time.NewTimer(fault.Delay)
+			defer timer.Stop()
+			if resp.wait(nil, timer.C) != nil {
+				return
+			}
+		}
+		if fault.answer(resp) {
+			return
+		}
+	}
+	s.route(resp)
+	if resp.abort {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (s *Server) route(w *response) {
+	if w.r.Method != http.MethodGet {
+		writeError(w, apierrors.NewMethodNotSupported(schema.GroupResource{Resource: w.req.Resource}, w.r.Method))
+		return
+	}
+	switch what := w.req.Resource + "/" + w.req.Subresource; {
+	case what == "pods/" && w.req.Verb == "get":
+		s.getPod(w)
+	case what == "pods/" && w.req.Verb == "list":
+		s.listPods(w)
+	case what == "pods/" && w.req.Verb == "watch":
+		s.watchPods(w)
+	case what == "pods/log" && w.req.Name != "":
+		s.serveLog(w)
+	case what == "namespaces/" && w.req.Verb == "get":
+		s.getNamespace(w)
+	case what == "namespaces/" && w.req.Verb == "list":
+		s.listNamespaces(w)
+	default:
+		s.serveOther(w)
+	}
+}
+
+func (s *Server) getPod(w *response) {
+	p := s.store.get(w.req.Namespace, w.req.Name)
+	if p == nil {
+		writeError(w, apierrors.NewNotFound(podResource, w.req.Name))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(p.json)
+}
+
+func badRequest(w http.ResponseWriter, format string, args ...any) {
+	writeError(w, apierrors.NewBadRequest(fmt.Sprintf(format, args...)))
+}

@@ -1,0 +1,148 @@
+package fakeapi
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Entry is one entry of a log file: what the runtime took from the container in
+// one piece.
+type Entry struct {
+	Time int64 // Unix nanoseconds; 0 means the time of the call
+	Text string
+	// Partial means that no newline follows: the last line of a container that
+	// ended without one, or a piece of a long line that the next entry goes on.
+	Partial bool
+}
+
+// timeFormat is how the kubelet prints timestamps: nine digits, always.
+const timeFormat = "2006-01-02T15:04:05.000000000Z07:00"
+
+// logFile is one file. Entries are only ever appended.
+type logFile struct {
+	entries []Entry
+	size    int64
+	next    *logFile // what took its place when it was rotated
+}
+
+// instance is one run of a container, with its log.
+type instance struct {
+	id       string // "containerd://…"
+	restarts int
+	started  time.Time
+
+	// Guarded by the mutex of the pod.
+	finished time.Time
+	exitCode int32
+	reason   string
+
+	mu      sync.Mutex
+	file    *logFile // the newest: what can be read
+	maxSize int64
+	ended   bool
+	deleted bool          // the node has removed the log
+	changed chan struct{} // closed at the next change; nil if nobody waits
+}
+
+func (i *instance) wake() {
+	if i.changed != nil {
+		close(i.changed)
+		i.changed = nil
+	}
+}
+
+// write appends entries, unless the instance has ended.
+func (i *instance) write(entries []Entry) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.ended {
+		return false
+	}
+	for len(entries) > 0 {
+		n := i.file.take(entries, i.maxSize)
+		entries = entries[n:]
+		if len(entries) > 0 {
+			i.rotate()
+		}
+	}
+	i.wake()
+	return true
+}
+
+// take appends entries until the file has reached its size, and at least one.
+func (f *logFile) take(entries []Entry, maxSize int64) int {
+	n := 0
+	for n < len(entries) && (maxSize <= 0 || f.size < maxSize) {
+		f.size += int64(len(entries[n].Text)) + 1
+		n++
+	}
+	f.entries = append(f.entries, entries[:n]...)
+	return n
+}
+
+// rotate is called with the lock held.
+func (i *instance) rotate() {
+	next := &logFile{}
+	i.file.next = next
+	i.file = next
+}
+
+// end marks the last entry as the last.
+func (i *instance) end() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.ended = true
+	i.wake()
+}
+
+// remove is what the node does with the logs of older instances.
+func (i *instance) remove() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.deleted = true
+	i.file = &logFile{}
+}
+
+// cursor is a place in a log, which stays valid when its file is rotated.
+type cursor struct {
+	file *logFile
+	next int
+}
+
+// open returns a cursor at the last tail entries of the newest file (all of it
+// if tail is negative), and false if there is no log any more.
+func (i *instance) open(tail int64) (cursor, bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	c := cursor{file: i.file}
+	if n := int64(len(i.file.entries)); tail >= 0 && tail < n {
+		c.next = int(n - tail)
+	}
+	return c, !i.deleted
+}
+
+// read returns up to limit entries at the cursor. If there are none it returns
+// what is closed when there are more, or nil if there never will be.
+func (i *instance) read(c *cursor, limit int) ([]Entry, <-chan struct{}) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for {
+		if n := min(len(c.file.entries)-c.next, limit); n > 0 {
+			batch := c.file.entries[c.next : c.next+n]
+			c.next += n
+			return slices.Clip(batch), nil
+		}
+		if c.file.next == nil {
+			break
+		}
+		*c = cursor{file: c.file.next}
+	}
+	if i.ended {
+		return nil, nil
+	}
+	if i.changed == nil {
+		i.changed = make(chan struct{})
+	}
+	return nil, i.changed
+}

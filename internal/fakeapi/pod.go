@@ -1,0 +1,250 @@
+package fakeapi
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// Pod is one pod of the cluster, from AddPod to Remove.
+type Pod struct {
+	server *Server
+
+	mu         sync.Mutex
+	object     *corev1.Pod // as it was published last
+	containers []*Container
+	held       bool // the status is not published
+	removed    bool
+}
+
+// AddPod adds a pod, of which nothing runs yet. What is missing is filled in:
+// the namespace (default), a UID, the time of creation, the node, the restart
+// policy. A pod of the same name is removed before. The object is copied.
+func (s *Server) AddPod(object *corev1.Pod) *Pod {
+	object = object.DeepCopy()
+	if object.Namespace == "" {
+		object.Namespace = metav1.NamespaceDefault
+	}
+	if old := s.Pod(object.Namespace, object.Name); old != nil {
+		old.Remove()
+	}
+	p := &Pod{server: s, object: object}
+	s.mu.Lock()
+	s.podsMade++
+	n := s.podsMade
+	s.pods[podKey(object.Namespace, object.Name)] = p
+	s.mu.Unlock()
+
+	if object.UID == "" {
+		object.UID = types.UID(fmt.Sprintf("00000000-0000-4000-8000-%012d", n))
+	}
+	if object.CreationTimestamp.IsZero() {
+		object.CreationTimestamp = metav1.NewTime(s.opts.Now().Truncate(0))
+	}
+	if object.Spec.NodeName == "" {
+		object.Spec.NodeName = "node-1"
+	}
+	if object.Spec.RestartPolicy == "" {
+		object.Spec.RestartPolicy = corev1.RestartPolicyAlways
+	}
+	object.Status = corev1.PodStatus{PodIP: fmt.Sprintf("10.%d.%d.%d", n>>16&255, n>>8&255, n&255)}
+	p.change(p.addContainers)
+	return p
+}
+
+// addContainers makes the containers of the spec.
+func (p *Pod) addContainers() {
+	waiting := "ContainerCreating"
+	for _, c := range p.object.Spec.InitContainers {
+		sidecar := c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+		p.containers = append(p.containers, &Container{pod: p, name: c.Name, init: !sidecar, waiting: waiting})
+	}
+	if len(p.containers) > 0 {
+		waiting = "PodInitializing"
+	}
+	for _, c := range p.object.Spec.Containers {
+		p.containers = append(p.containers, &Container{pod: p, name: c.Name, waiting: waiting})
+	}
+	for _, c := range p.object.Spec.EphemeralContainers {
+		p.containers = append(p.containers, &Container{pod: p, name: c.Name, waiting: waiting})
+	}
+}
+
+// RunPod adds a pod with these containers, label app=name, and starts it.
+func (s *Server) RunPod(namespace, name string, containers ...string) *Pod {
+	object := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Namespace: namespace, Name: name, Labels: map[string]string{"app": name}}}
+	for _, c := range containers {
+		object.Spec.Containers = append(object.Spec.Containers, corev1.Container{Name: c, Image: "example/" + c})
+	}
+	p := s.AddPod(object)
+	p.Start()
+	return p
+}
+
+// Pod returns the pod, or nil if there is none.
+func (s *Server) Pod(namespace, name string) *Pod {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pods[podKey(namespace, name)]
+}
+
+// AddNamespace makes a namespace without pods known.
+func (s *Server) AddNamespace(name string) {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	s.store.namespaces[name] = true
+}
+
+// change runs f and publishes what has come of it.
+func (p *Pod) change(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+	p.publish()
+}
+
+// publish is called with the lock held.
+func (p *Pod) publish() {
+	if p.removed {
+		return
+	}
+	if !p.held {
+		p.object.Status = p.status()
+	}
+	p.server.store.put(p.object.DeepCopy())
+}
+
+// Start starts each container that has never run. An init container that has to
+// end before the others is ended too, with exit code 0.
+func (p *Pod) Start() {
+	p.change(func() {
+		for _, c := range p.containers {
+			if c.cur != nil {
+				continue
+			}
+			c.start()
+			if c.init {
+				c.end(0, "")
+			}
+		}
+	})
+}
+
+// Container returns the container of any kind, or nil if there is none.
+func (p *Pod) Container(name string) *Container {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, c := range p.containers {
+		if c.name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// AddEphemeral adds an ephemeral container, which does not run yet.
+func (p *Pod) AddEphemeral(name string) *Container {
+	c := &Container{pod: p, name: name, waiting: "ContainerCreating"}
+	p.change(func() {
+		p.object.Spec.EphemeralContainers = append(p.object.Spec.EphemeralContainers, corev1.EphemeralContainer{
+			EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: name, Image: "example/" + name}})
+		p.containers = append(p.containers, c)
+	})
+	return c
+}
+
+// Update changes metadata and spec. The status is the containers' affair.
+func (p *Pod) Update(f func(*corev1.Pod)) {
+	p.change(func() { f(p.object) })
+}
+
+// Object returns a copy of the pod as the API shows it.
+func (p *Pod) Object() *corev1.Pod {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.object.DeepCopy()
+}
+
+// HoldStatus keeps the status as the API shows it, while the kubelet, and so
+// the logs, are ahead of it. ReleaseStatus ends that.
+func (p *Pod) HoldStatus() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = true
+}
+
+// ReleaseStatus publishes the status as it is by now.
+func (p *Pod) ReleaseStatus() {
+	p.change(func() { p.held = false })
+}
+
+// Delete begins the deletion of the pod: its containers go on until they exit,
+// and it is there until Remove.
+func (p *Pod) Delete() {
+	p.change(func() {
+		if p.object.DeletionTimestamp == nil {
+			grace := int64(30)
+			at := metav1.NewTime(p.server.opts.Now())
+			p.object.DeletionTimestamp, p.object.DeletionGracePeriodSeconds = &at, &grace
+		}
+	})
+}
+
+// Remove ends what still runs, with exit code 137, and takes the pod away.
+func (p *Pod) Remove() {
+	p.change(func() {
+		for _, c := range p.containers {
+			c.end(137, "Error")
+		}
+	})
+	s := p.server
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.removed {
+		return
+	}
+	p.removed = true
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := podKey(p.object.Namespace, p.object.Name)
+	if s.pods[key] == p {
+		delete(s.pods, key)
+		s.store.remove(p.object.Namespace, p.object.Name)
+	}
+}
+
+// scheduled reports whether there is a node to ask for the pod's logs.
+func (p *Pod) scheduled() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.object.Spec.NodeName != ""
+}
+
+// find returns the container that a log request means.
+func (p *Pod) find(name string) (*Container, string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if name == "" {
+		if len(p.object.Spec.Containers) == 1 {
+			name = p.object.Spec.Containers[0].Name
+		} else {
+			names := make([]string, len(p.containers))
+			for i, c := range p.containers {
+				names[i] = c.name
+			}
+			return nil, fmt.Sprintf("a container name must be specified for pod %s, choose one of: [%s]",
+				p.object.Name, strings.Join(names, " "))
+		}
+	}
+	for _, c := range p.containers {
+		if c.name == name {
+			return c, ""
+		}
+	}
+	return nil, fmt.Sprintf("container %s is not valid for pod %s", name, p.object.Name)
+}

@@ -1,0 +1,61 @@
+package fakeapi
+
+import (
+	"net/http"
+	"strings"
+)
+
+// Request says what an HTTP request asks for, in the words of an RBAC rule.
+type Request struct {
+	Verb        string // get, list, watch, or the HTTP method of any other
+	Resource    string // "pods", "namespaces"; empty for paths that are no resource
+	Subresource string // "log"
+	Namespace   string // empty for all
+	Name        string
+	Follow      bool // a log request that follows
+	Container   string
+}
+
+// Parse says what r asks for.
+func Parse(r *http.Request) Request {
+	q := r.URL.Query()
+	req := Request{Verb: r.Method, Follow: isTrue(q.Get("follow")), Container: q.Get("container")}
+	rest, ok := strings.CutPrefix(r.URL.Path, "/api/v1/")
+	if !ok {
+		return req
+	}
+	parts := strings.Split(strings.Trim(rest, "/"), "/")
+	if parts[0] == "namespaces" && len(parts) > 2 {
+		req.Namespace, parts = parts[1], parts[2:]
+	}
+	for i, p := range parts {
+		switch i {
+		case 0:
+			req.Resource = p
+		case 1:
+			req.Name = p
+		case 2:
+			req.Subresource = p
+		}
+	}
+	if r.Method == http.MethodGet {
+		req.Verb = readVerb(req.Name != "", isTrue(q.Get("watch")))
+	}
+	return req
+}
+
+func readVerb(named, watch bool) string {
+	switch {
+	case named:
+		return "get"
+	case watch:
+		return "watch"
+	}
+	return "list"
+}
+
+// isTrue reads a boolean parameter as the API server does.
+func isTrue(s string) bool {
+	s = strings.ToLower(s)
+	return s != "" && s != "false" && s != "0"
+}

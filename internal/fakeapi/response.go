@@ -1,0 +1,132 @@
+package fakeapi
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"time"
+)
+
+// errBroken is what a handler sees when its answer is to end here.
+var errBroken = errors.New("the answer was broken off")
+
+// response is the answer to one request, which a fault breaks or Cut cuts.
+type response struct {
+	http.ResponseWriter
+	ctl    *http.ResponseController
+	r      *http.Request
+	req    Request
+	done   <-chan struct{} // the server closes
+	how    Break
+	left   int64     // bytes until how; of no meaning for Whole
+	prefix string    // not yet written
+	cut    chan bool // gets one value from cutNow: whether cleanly
+	abort  bool      // end with a reset
+}
+
+func newResponse(w http.ResponseWriter, r *http.Request, done <-chan struct{}, fault *Fault) *response {
+	resp := &response{
+		ResponseWriter: w,
+		ctl:            http.NewResponseController(w),
+		r:              r,
+		req:            Parse(r),
+		done:           done,
+		cut:            make(chan bool, 1),
+	}
+	if fault != nil {
+		resp.how, resp.left, resp.prefix = fault.Break, fault.After, fault.Prefix
+	}
+	return resp
+}
+
+// Unwrap is for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *response) Write(p []byte) (int, error) {
+	if w.prefix != "" {
+		prefix := w.prefix
+		w.prefix = ""
+		if _, err := w.Write([]byte(prefix)); err != nil {
+			return 0, err
+		}
+	}
+	if w.how == Whole {
+		return w.ResponseWriter.Write(p)
+	}
+	n := min(int64(len(p)), w.left)
+	w.left -= n
+	if n > 0 {
+		if m, err := w.ResponseWriter.Write(p[:n]); err != nil {
+			return m, err
+		}
+	}
+	if w.left == 0 {
+		return int(n), w.breakOff()
+	}
+	return int(n), nil
+}
+
+// flush sends what was written. It is where an answer without a body breaks.
+func (w *response) flush() error {
+	if w.prefix != "" {
+		if _, err := io.WriteString(w, ""); err != nil {
+			return err
+		}
+	}
+	if err := w.ctl.Flush(); err != nil {
+		return err
+	}
+	if w.how != Whole && w.left == 0 {
+		return w.breakOff()
+	}
+	return nil
+}
+
+// breakOff returns when the handler is to end.
+func (w *response) breakOff() error {
+	_ = w.ctl.Flush()
+	switch w.how {
+	case Reset:
+		w.abort = true
+		return errBroken
+	case Freeze:
+		freezeSoon(w.r)
+		fallthrough
+	case Stall:
+		select {
+		case clean := <-w.cut:
+			w.abort = !clean
+		case <-w.r.Context().Done():
+		case <-w.done:
+		}
+	}
+	return errBroken
+}
+
+// wait blocks until there is something to do, and returns an error if that is
+// to end. A nil timer never fires.
+func (w *response) wait(changed <-chan struct{}, timer <-chan time.Time) error {
+	select {
+	case <-changed:
+	case <-timer:
+	case clean := <-w.cut:
+		w.abort = !clean
+		return errBroken
+	case <-w.r.Context().Done():
+		return w.r.Context().Err()
+	case <-w.done:
+		return errBroken
+	}
+	return nil
+}
+
+// cutNow ends the answer, even if its client does not read.
+func (w *response) cutNow(clean bool) {
+	select {
+	case w.cut <- clean:
+	default: // cut already
+	}
+	if !clean {
+		_ = w.ctl.SetWriteDeadline(time.Unix(1, 0))
+	}
+}

@@ -1,0 +1,179 @@
+package fakeapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// maxEvents bounds the history that a watch can start from.
+const maxEvents = 20_000
+
+// podVersion is one version of a pod, never changed once it is stored.
+type podVersion struct {
+	rv   uint64
+	pod  *corev1.Pod
+	json []byte
+}
+
+func newPodVersion(pod *corev1.Pod, rv uint64) *podVersion {
+	pod.TypeMeta = metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"}
+	pod.ResourceVersion = itoa(int64(rv))
+	body, err := json.Marshal(pod)
+	if err != nil {
+		panic(fmt.Sprintf("fakeapi: encode pod %s: %v", pod.Name, err)) // a pod can always be encoded
+	}
+	return &podVersion{rv: rv, pod: pod, json: body}
+}
+
+// event is one change of the store.
+type event struct {
+	rv     uint64
+	now    *podVersion // nil for a deletion
+	before *podVersion // nil for an addition
+}
+
+// store holds what the API server knows, and its recent history.
+type store struct {
+	mu         sync.Mutex
+	rv         uint64
+	pods       map[string]*podVersion // by namespace/name
+	namespaces map[string]bool
+	events     []event
+	oldest     uint64        // events up to this one are forgotten
+	muted      bool          // watches are told of nothing
+	closing    chan struct{} // closed to end the open watches
+	changed    chan struct{} // closed at the next change; nil if nobody waits
+}
+
+func newStore() *store {
+	return &store{
+		rv:         100,
+		oldest:     100,
+		pods:       map[string]*podVersion{},
+		namespaces: map[string]bool{"default": true, "kube-system": true},
+		closing:    make(chan struct{}),
+	}
+}
+
+func podKey(namespace, name string) string { return namespace + "/" + name }
+
+// put stores a new version of the pod, which becomes the store's.
+func (s *store) put(pod *corev1.Pod) *podVersion {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.rv++
+	v := newPodVersion(pod, s.rv)
+	key := podKey(pod.Namespace, pod.Name)
+	s.record(event{rv: s.rv, now: v, before: s.pods[key]})
+	s.pods[key] = v
+	s.namespaces[pod.Namespace] = true
+	return v
+}
+
+// remove deletes the pod if it is there.
+func (s *store) remove(namespace, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := podKey(namespace, name)
+	if old := s.pods[key]; old != nil {
+		s.rv++
+		delete(s.pods, key)
+		s.record(event{rv: s.rv, before: old})
+	}
+}
+
+func (s *store) record(e event) {
+	s.events = append(s.events, e)
+	if len(s.events) > 2*maxEvents {
+		s.events = slices.Clone(s.events[maxEvents:])
+		s.oldest = s.events[0].rv - 1
+	}
+	s.wake()
+}
+
+// wake is called with the lock held.
+func (s *store) wake() {
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
+}
+
+func (s *store) current() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rv
+}
+
+func (s *store) get(namespace, name string) *podVersion {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pods[podKey(namespace, name)]
+}
+
+// list returns the pods that match, by namespace and name, as of the resource
+// version it returns too.
+func (s *store) list(sel *selection) ([]*podVersion, uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []*podVersion
+	for _, v := range s.pods {
+		if sel.matches(v) {
+			found = append(found, v)
+		}
+	}
+	slices.SortFunc(found, func(a, b *podVersion) int {
+		return strings.Compare(podKey(a.pod.Namespace, a.pod.Name), podKey(b.pod.Namespace, b.pod.Name))
+	})
+	return found, s.rv
+}
+
+func (s *store) namespaceNames() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.namespaces))
+}
+
+// since returns the events after rv, or, if there are none, what is closed when
+// there is something. It fails if they are forgotten.
+func (s *store) since(rv uint64) ([]event, <-chan struct{}, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rv < s.oldest {
+		return nil, nil, expired(rv, s.oldest)
+	}
+	i, _ := slices.BinarySearchFunc(s.events, rv+1, func(e event, rv uint64) int {
+		return int(int64(e.rv) - int64(rv))
+	})
+	if i < len(s.events) && !s.muted {
+		return s.events[i:len(s.events):len(s.events)], nil, nil
+	}
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return nil, s.changed, nil
+}
+
+// as turns the event into what a watcher with the selection is told: nothing
+// (false), or the type and the JSON of an object.
+func (e event) as(sel *selection) (watch.EventType, []byte, bool) {
+	now, before := e.now != nil && sel.matches(e.now), e.before != nil && sel.matches(e.before)
+	switch {
+	case now && before:
+		return watch.Modified, e.now.json, true
+	case now:
+		return watch.Added, e.now.json, true
+	case before:
+		// The last state that matched, at the version of the change.
+		return watch.Deleted, newPodVersion(e.before.pod.DeepCopy(), e.rv).json, true
+	}
+	return "", nil, false
+}
