@@ -1,0 +1,81 @@
+# `make` builds ktail; `make help` lists what else there is.
+
+VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+GO      ?= go
+BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -X main.version=$(VERSION)'
+
+# Tools are built from source at a pinned version, once, under the version's name.
+GOLANGCI_LINT = .bin/golangci-lint-v2.15.0
+GOVULNCHECK   = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# How long `make fuzz` spends on each target.
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+
+.PHONY: build
+build: ## build ./ktail
+	$(BUILD) -o ktail ./cmd/ktail
+
+.PHONY: demo
+demo: build ## follow a small shop of made-up pods; no cluster needed
+	@$(GO) build -o .bin/ktail-demo ./cmd/ktail-demo
+	@.bin/ktail-demo -ktail ./ktail
+
+.PHONY: test
+test: ## run the unit tests: no root, no network, no cluster
+	$(GO) test -race ./...
+
+.PHONY: e2e
+e2e: ## run the tests on a real Kubernetes, built and started here; root on Debian
+	./test/e2e.sh
+
+.PHONY: bench
+bench: ## run the benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem $(call packages_with,Benchmark)
+
+.PHONY: fuzz
+fuzz: ## fuzz every target for FUZZTIME
+	@for pkg in $(call packages_with,Fuzz); do \
+		for target in $$(grep -hoE '^func Fuzz\w+' $$pkg/*_test.go | cut -c6-); do \
+			echo "# $$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg || exit; \
+		done; \
+	done
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## check style, layers and formatting
+	$(GOLANGCI_LINT) run
+	$(GO) vet ./...
+	$(GO) vet -tags e2e ./...
+	@files=$$(gofmt -l cmd internal pkg test); [ -z "$$files" ] || { echo "not formatted by gofmt:"; echo "$$files"; exit 1; }
+	$(GO) mod tidy -diff
+
+# The test that compares the generated files is one of ./cmd/ktail, so `test`
+# fails when they are stale.
+.PHONY: check
+check: lint test ## all that a change must pass, e2e apart
+
+.PHONY: generate
+generate: ## write completions/ and the flag table of README.md
+	$(GO) test ./cmd/ktail -run TestGenerated -update
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what ktail calls
+	$(GO) run $(GOVULNCHECK) ./...
+
+.PHONY: clean
+clean: ## remove what was built here
+	rm -rf ktail .bin dist
+
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(GOLANGCI_LINT):
+	GOBIN=$(abspath .bin) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(patsubst .bin/golangci-lint-%,%,$@)
+	mv .bin/golangci-lint $@
+
+# The folders that have a test function whose name begins so.
+packages_with = $(sort $(addprefix ./,$(dir $(shell grep -rlE '^func $(1)[A-Z]' --include '*_test.go' cmd internal pkg))))
