@@ -28,7 +28,7 @@ func denied(err error, verb, resource, namespace string) error {
 // trying again.
 func readError(err error, stream *ktail.Stream) error {
 	qualified := &ktail.ReadError{
-		Err: fmt.Errorf("open log of %s: %w", stream, denied(err, "get", "pods/log", stream.Namespace)),
+		Err: fmt.Errorf("open log of %s: %w", stream, denied(err, "get", "pods --subresource=log", stream.Namespace)),
 	}
 	if seconds, ok := apierrors.SuggestsClientDelay(err); ok {
 		qualified.RetryAfter = time.Duration(seconds) * time.Second
