@@ -86,8 +86,7 @@ func untilSignal(ctx context.Context, exit func(int)) (context.Context, func() o
 		exit(exitStatus(nil, <-signals))
 	}()
 	return ctx, func() os.Signal {
-		var cause signalled
-		if errors.As(context.Cause(ctx), &cause) {
+		if cause, ok := errors.AsType[signalled](context.Cause(ctx)); ok {
 			return cause.Signal
 		}
 		return nil

@@ -26,6 +26,7 @@ type options struct {
 	onlyLogLines bool
 
 	maxLogRequests int
+	mergeWindow    time.Duration
 
 	loading   *clientcmd.ClientConfigLoadingRules
 	overrides clientcmd.ConfigOverrides
@@ -59,6 +60,8 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 		"Do not say which containers come and go.")
 	fs.IntVar(&o.maxLogRequests, "max-log-requests", noLimit,
 		"Logs to read at a time; the others wait until one ends. -1 is no limit.")
+	fs.DurationVar(&o.mergeWindow, "merge-window", 100*time.Millisecond,
+		"How long a line may wait, while following, for an earlier one of another container; 0 shows lines as they arrive. With --no-follow the order is exact.")
 	o.addConnectionFlags(fs)
 }
 
@@ -103,6 +106,12 @@ func (o *options) complete(queries []string) error {
 	}
 	if o.log.Since < 0 {
 		return fmt.Errorf("--since is %s: give an age, like 5m", o.log.Since)
+	}
+	if o.mergeWindow < 0 {
+		return fmt.Errorf("--merge-window is %s: give a time to wait, like 100ms, or 0", o.mergeWindow)
+	}
+	if o.noFollow {
+		o.mergeWindow = -1 // as long as it takes
 	}
 	o.log.Follow = !o.noFollow
 	return nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/spf13/cobra"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // credential plugins
@@ -13,10 +12,6 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 	"github.com/ktail/ktail/pkg/tail"
 )
-
-// mergeWindow is how long a line may wait for an earlier one of another
-// container while following.
-const mergeWindow = 100 * time.Millisecond
 
 func newCommand(s streams) *cobra.Command {
 	var o options
@@ -68,12 +63,9 @@ func runTail(ctx context.Context, s streams, o *options) error {
 			Notice:   talk.notice,
 		},
 		Once:        o.noFollow,
-		MergeWindow: mergeWindow,
+		MergeWindow: o.mergeWindow,
 		MaxStreams:  max(o.maxLogRequests, 0),
 		Tell:        talk.event,
-	}
-	if o.noFollow {
-		t.MergeWindow = -1
 	}
 	return t.Run(ctx)
 }
