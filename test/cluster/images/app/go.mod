@@ -1,0 +1,3 @@
+module ktail.test/app
+
+go 1.25

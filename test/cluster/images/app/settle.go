@@ -1,0 +1,31 @@
+package main
+
+import (
+	"os"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// settle waits until the container runtime has taken what was written. It may
+// lose what it finds in a pipe whose writer has gone: containerd 1.6 does, now
+// and then.
+func settle() {
+	const (
+		patience = 10 * time.Second
+		moment   = 200 * time.Millisecond // from the pipe to the log
+	)
+	for end := time.Now().Add(patience); buffered(os.Stdout)+buffered(os.Stderr) > 0 && time.Now().Before(end); {
+		time.Sleep(moment / 10)
+	}
+	time.Sleep(moment)
+}
+
+// buffered returns how many bytes are in the pipe, 0 if it is none.
+func buffered(f *os.File) int {
+	var n int32
+	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), syscall.TIOCINQ, uintptr(unsafe.Pointer(&n))); errno != 0 {
+		return 0
+	}
+	return int(n)
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+)
+
+const (
+	// piece is how much of a line is written at once.
+	piece = 1 << 20
+	// pace is how long it takes to write a further piece: 20 MB a second, so
+	// that whoever follows the log keeps up with its rotation.
+	pace = 50 * time.Millisecond
+)
+
+// writer writes numbered lines.
+type writer struct {
+	*options
+	last int // number of the last line written
+
+	out *bufio.Writer
+	err io.Writer
+	pad string
+}
+
+func newWriter(o *options, last int) *writer {
+	return &writer{
+		options: o,
+		last:    last,
+		out:     bufio.NewWriterSize(os.Stdout, 64<<10),
+		err:     os.Stderr,
+		pad:     strings.Repeat("x", min(o.size, piece)),
+	}
+}
+
+// writeLines writes all lines, or until a signal comes, which it returns. No
+// line is left half-written.
+func (w *writer) writeLines(term <-chan os.Signal) os.Signal {
+	defer w.out.Flush()
+	start := time.Now()
+	for i := 1; w.lines == 0 || i <= w.lines; i++ {
+		w.last++
+		w.writeLine()
+		if w.rate == 0 {
+			select {
+			case sig := <-term:
+				return sig
+			default:
+			}
+			continue
+		}
+		w.out.Flush()
+		due := start.Add(time.Duration(float64(i) / w.rate * float64(time.Second)))
+		if sig := wait(term, time.Until(due)); sig != nil {
+			return sig
+		}
+	}
+	return nil
+}
+
+func (w *writer) writeLine() {
+	out := io.Writer(w.out)
+	if w.stderrEvery > 0 && w.last%w.stderrEvery == 0 {
+		// What was written before comes before.
+		w.out.Flush()
+		out = w.err
+	}
+	now := time.Now().UTC().Format(time.RFC3339Nano)
+	switch {
+	case w.json:
+		fmt.Fprintf(out, `{"ts":%q,"level":"info","app":%q,"n":%d,"msg":"line %d","pad":%q}`+"\n", now, w.name, w.last, w.last, w.pad)
+	case w.size > piece:
+		w.writeLong()
+	default:
+		line := fmt.Sprintf("%s line %d", w.name, w.last)
+		if w.stamp {
+			line += " " + now
+		}
+		if w.size > 0 {
+			line += " " + w.pad
+		}
+		io.WriteString(out, line+"\n")
+	}
+}
+
+// writeLong writes, slowly and to stdout, a line that is too long to hold.
+func (w *writer) writeLong() {
+	fmt.Fprintf(w.out, "%s line %d ", w.name, w.last)
+	for left := w.size; left > 0; left -= piece {
+		w.out.WriteString(w.pad[:min(left, piece)])
+		w.out.Flush()
+		time.Sleep(pace)
+	}
+	w.out.WriteByte('\n')
+}
+
+// writeWords writes what is not numbered.
+func (w *writer) writeWords(text string) {
+	w.out.WriteString(text)
+	w.out.Flush()
+}

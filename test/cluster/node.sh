@@ -1,0 +1,63 @@
+#!/bin/bash
+# The node, started by start.sh in a mount namespace of its own: /var/log there
+# is the cluster's, so that node logs come from files of the cluster. A kubelet
+# that ends is started again, as a service manager would.
+# shellcheck source=lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+ctr=(ctr -a "$run/containerd.sock" -n k8s.io)
+
+main() {
+  mount --bind "$state/varlog" /var/log
+  ulimit -n "$(ulimit -Hn)"
+  containerd -c "$etc/containerd.toml" >"$state/containerd.log" 2>&1 &
+  containerd=$!
+  echo $containerd >"$run/containerd.pid"
+  trap 'stop=1; kill $kubelet' TERM INT
+  within 60 "${ctr[@]}" version
+  for image in "$images"/*.tar; do "${ctr[@]}" images import "$image"; done
+  start_journal
+  until [ -n "${stop:-}" ]; do
+    start_kubelet
+    wait "$kubelet"
+    echo "kubelet ended with $?"
+    sleep .3
+  done
+  end
+}
+
+start_kubelet() {
+  "$bin/testcluster" kubelet --config="$etc/kubelet.yaml" --kubeconfig="$state/node-10.200.0.1.kubeconfig" \
+    --hostname-override=10.200.0.1 --root-dir="$state/kubelet" --cert-dir="$state/kubelet-certs" --v=2 >>"$state/varlog/kubelet.log" 2>&1 &
+  kubelet=$!
+  echo $kubelet >"$run/kubelet.pid"
+}
+
+# start_journal makes a journal without journald, of the kubelet's log: that is
+# where a kubelet that is asked for the logs of its node looks for them.
+start_journal() {
+  local remote=/lib/systemd/systemd-journal-remote journal
+  journal=/var/log/journal/$(cat /etc/machine-id)
+  touch "$state/varlog/kubelet.log"
+  [ -x $remote ] || return
+  mkdir -p "$journal"
+  tail -n0 -F "$state/varlog/kubelet.log" 2>/dev/null \
+    > >(sed -u 's/^/kubelet\t/' | python3 "$here/journal-feed.py" | $remote -o "$journal/node.journal" - 2>/dev/null) &
+  journal_tail=$!
+}
+
+end() {
+  kill -0 "$kubelet" 2>/dev/null && wait "$kubelet"
+  local kills=()
+  for task in $("${ctr[@]}" tasks ls -q); do
+    "${ctr[@]}" tasks kill -s KILL "$task" &
+    kills+=($!)
+  done
+  [ ${#kills[@]} = 0 ] || wait "${kills[@]}"
+  kill ${journal_tail:+"$journal_tail"} "$containerd"
+  wait "$containerd"
+}
+
+# Read to its end before it runs: an edit does not hurt a node that is up.
+main
+exit
