@@ -1,0 +1,21 @@
+#!/bin/bash
+# Sets up and starts the real Kubernetes of test/cluster, runs the tests on it,
+# and takes it down. Root on Debian with Go. Arguments go to `go test`:
+#   test/e2e.sh -run TestCrashLoop
+# A cluster that is up already is used, and left up.
+set -euo pipefail
+cd "$(dirname "$(readlink -f "$0")")"
+if [ "$(id -u)" != 0 ]; then
+  echo "$0: the test cluster runs containers and needs root" >&2
+  exit 1
+fi
+
+# shellcheck source=cluster/lib.sh
+. cluster/lib.sh
+
+cluster/setup.sh
+if ! running up >/dev/null; then
+  trap 'cluster/stop.sh wipe' EXIT
+fi
+cluster/start.sh
+go test -tags e2e -count=1 -v -timeout 25m "$@" ./e2e

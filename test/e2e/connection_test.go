@@ -1,0 +1,108 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"testing"
+	"time"
+)
+
+// Rotation while connections are cut. What was rotated away while nobody was
+// connected cannot be shown any more; it must be told, with both times.
+func TestRotation(t *testing.T) {
+	n := newNamespace(t)
+	p := newProxy(t, n.address())
+	f := n.follow(newLedger(), "--kubeconfig", n.throughProxy(t, p))
+	// 60 seconds; 260 bytes a line make 1 MiB every two seconds.
+	n.createPod("rotate", n.podSpec(n.container("c", "-rate", "2000", "-n", "120000", "-size", "200", "-stamp")), nil)
+	eventually(t, time.Minute, "the first line", func() bool { return f.heard() == 1 })
+	clock := startClock(t)
+	for at := 4 * time.Second; at < 28*time.Second; at += 4 * time.Second {
+		clock.until(at)
+		p.cut()
+	}
+	clock.until(28 * time.Second)
+	p.hold()
+	clock.until(43 * time.Second)
+	p.release()
+	for at := 47 * time.Second; at < 60*time.Second; at += 4 * time.Second {
+		clock.until(at)
+		p.cut()
+	}
+	n.waitForCompletion(90 * time.Second)
+	r := f.finish(n)
+	r.orderly(t)
+	gaps := f.gaps("rotate")
+	t.Logf("%d runs of lines lost, %d gaps told", len(r.missing), len(gaps))
+	for _, lost := range r.missing {
+		if !told(lost, gaps) {
+			t.Errorf("%v, and no gap was told that covers them", lost)
+		}
+	}
+	if r.Lost > r.Written/2 {
+		t.Errorf("more than half is lost: reading did not go on after the connection came back")
+	}
+}
+
+// A gap is one that ktail has told. A zero bound was not told.
+type gap struct{ since, till time.Time }
+
+var rfc3339 = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)`)
+
+// gaps returns what stderr has told of gaps in the log of a pod.
+func (f *follower) gaps(pod string) []gap {
+	f.t.Helper()
+	var gaps []gap
+	for _, line := range f.stderr.containing("gap in", pod) {
+		times := rfc3339.FindAllString(line, -1)
+		if len(times) != 2 {
+			f.t.Errorf("a gap without both times: %s", line)
+			continue
+		}
+		since, err1 := time.Parse(time.RFC3339Nano, times[0])
+		till, err2 := time.Parse(time.RFC3339Nano, times[1])
+		if err1 != nil || err2 != nil {
+			f.t.Errorf("a gap with other times than RFC 3339: %s", line)
+			continue
+		}
+		gaps = append(gaps, gap{since, till})
+	}
+	return gaps
+}
+
+// told reports whether the lost lines lie within a gap. A line is stamped by the
+// container a little before the container runtime takes it.
+func told(lost lostRun, gaps []gap) bool {
+	const delay = time.Second
+	since, till := time.Unix(0, lost.since), time.Unix(0, lost.till)
+	for _, g := range gaps {
+		if !g.since.After(since.Add(delay)) && (lost.till == 0 || !g.till.Before(till)) {
+			return true
+		}
+	}
+	return false
+}
+
+// Two containers that write to stdout and stderr as fast as they may: the times
+// in such a log step back. The connection is cut every second meanwhile.
+func TestDisorder(t *testing.T) {
+	const seconds, rate = 15, 20000
+	n := newNamespace(t)
+	n.rotateAt(t, "200Mi")
+	p := newProxy(t, n.address())
+	l := newLedger()
+	l.stderrEvery = 2
+	f := n.follow(l, "--kubeconfig", n.throughProxy(t, p))
+	args := []string{"-rate", fmt.Sprint(rate), "-n", fmt.Sprint(seconds * rate), "-stderr-every", "2"}
+	n.createPod("pair", n.podSpec(n.container("a", args...), n.container("b", args...)), nil)
+	eventually(t, time.Minute, "the first lines of both containers", func() bool { return f.heard() == 2 })
+	clock := startClock(t)
+	for s := 1; s < seconds; s++ {
+		clock.until(time.Duration(s) * time.Second)
+		p.cut()
+	}
+	n.waitForCompletion(2 * time.Minute)
+	f.finish(n).exact(t)
+}

@@ -1,0 +1,113 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// kubelet returns the process id of the kubelet, or 0 if it does not run.
+func (c *cluster) kubelet() int {
+	b, err := os.ReadFile(filepath.Join(c.work, "run/kubelet.pid"))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return 0
+	}
+	command, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+	if err != nil || !strings.Contains(string(command), "testcluster\x00kubelet\x00") {
+		return 0
+	}
+	return pid
+}
+
+// killKubelet kills the kubelet; it is started again by itself. Containers do
+// not notice.
+func (c *cluster) killKubelet(t *testing.T) {
+	t.Helper()
+	var pid int
+	eventually(t, 10*time.Second, "a kubelet to kill", func() bool {
+		pid = c.kubelet()
+		return pid != 0
+	})
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("killed the kubelet, process %d", pid)
+}
+
+// waitForKubelet waits until the kubelet is healthy.
+func (c *cluster) waitForKubelet(t *testing.T) {
+	t.Helper()
+	client := &http.Client{Timeout: time.Second}
+	eventually(t, time.Minute, "the kubelet to be healthy", func() bool {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:10248/healthz", nil)
+		if err != nil {
+			return false
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return c.kubelet() != 0 && resp.StatusCode == http.StatusOK
+	})
+}
+
+var logMaxSize = regexp.MustCompile(`(?m)^containerLogMaxSize: .*$`)
+
+// rotateAt has the kubelet rotate logs at this size instead of 1Mi, until the
+// test ends: the pod log API serves the newest file only, so that whoever wants
+// to read all of a log after a time of standing still needs one that is large
+// enough.
+func (c *cluster) rotateAt(t *testing.T, size string) {
+	t.Helper()
+	path := filepath.Join(c.work, "etc/kubelet.yaml")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restart := func(config []byte) {
+		if err := os.WriteFile(path, config, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		pid := c.kubelet()
+		c.killKubelet(t)
+		eventually(t, 10*time.Second, "another kubelet", func() bool {
+			next := c.kubelet()
+			return next != 0 && next != pid
+		})
+	}
+	restart(logMaxSize.ReplaceAll(before, []byte("containerLogMaxSize: "+size)))
+	c.waitForKubelet(t)
+	t.Cleanup(func() {
+		if err := os.WriteFile(path, before, 0o644); err != nil {
+			t.Error(err)
+		}
+		if pid := c.kubelet(); pid != 0 {
+			syscall.Kill(pid, syscall.SIGKILL) //nolint:errcheck // it has ended by itself, then
+		}
+	})
+}
+
+// controlPlane runs controlplane.sh kill or start.
+func (c *cluster) controlPlane(t *testing.T, verb string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "../cluster/controlplane.sh", verb).CombinedOutput()
+	if err != nil {
+		t.Fatalf("controlplane.sh %s: %v\n%s", verb, err, out)
+	}
+	c.http.CloseIdleConnections()
+	t.Logf("control plane: %s", verb)
+}

@@ -1,0 +1,207 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// fakePods makes that many fake pods, by the program `load` of the test cluster,
+// and writes a line a second to each log until the test ends. It returns the
+// folder of the logs.
+func (n *namespace) fakePods(count int) (dir string) {
+	n.t.Helper()
+	dir = n.truthDir()
+	common := []string{"-pods", fmt.Sprint(count), "-dir", dir}
+	manifest, err := exec.CommandContext(n.t.Context(), "load", append([]string{"manifest", "-ns", n.name}, common...)...).Output()
+	n.must(err)
+	var list struct{ Items []json.RawMessage }
+	n.must(json.Unmarshal(manifest, &list))
+	n.createAll(list.Items)
+
+	feed := exec.CommandContext(context.WithoutCancel(n.t.Context()), "load", append([]string{"feed", "-rate", "1"}, common...)...)
+	n.must(feed.Start())
+	n.t.Cleanup(func() {
+		feed.Process.Signal(syscall.SIGTERM) //nolint:errcheck // Wait tells
+		if err := feed.Wait(); err != nil {
+			n.t.Errorf("load feed: %v", err)
+		}
+	})
+	return dir
+}
+
+// createAll creates objects, many at a time. Those that exist are left alone.
+func (n *namespace) createAll(objects []json.RawMessage) {
+	n.t.Helper()
+	queue := make(chan json.RawMessage)
+	errs := make(chan error, len(objects))
+	var workers sync.WaitGroup
+	for range 8 {
+		workers.Go(func() {
+			for o := range queue {
+				errs <- n.createObject(o)
+			}
+		})
+	}
+	for _, o := range objects {
+		queue <- o
+	}
+	close(queue)
+	workers.Wait()
+	close(errs)
+	for err := range errs {
+		n.must(err)
+	}
+}
+
+func (n *namespace) createObject(object json.RawMessage) error {
+	var meta struct{ APIVersion, Kind string }
+	if err := json.Unmarshal(object, &meta); err != nil {
+		return err
+	}
+	var path string
+	switch meta.Kind {
+	case "Namespace":
+		return nil
+	case "Node":
+		path = "/api/v1/nodes"
+	case "Pod":
+		path = n.path("/api/v1", "pods")
+	case "Logs":
+		path = n.path("/apis/"+meta.APIVersion, "logs")
+	default:
+		return fmt.Errorf("an unexpected %s", meta.Kind)
+	}
+	err := n.create(n.t.Context(), path, object)
+	if isStatus(err, http.StatusConflict) {
+		return nil
+	}
+	return err
+}
+
+// A thousand pods, with the flags that users start with.
+func TestThousandPods(t *testing.T) {
+	const pods = 1000
+	n := newNamespace(t)
+	dir := n.fakePods(pods)
+	eventually(t, time.Minute, "all fake pods to run", func() bool {
+		running := 0
+		for _, p := range n.pods() {
+			if p.Status.Phase == "Running" {
+				running++
+			}
+		}
+		return running == pods
+	})
+	eventually(t, 10*time.Second, "lines in all logs", func() bool { return countLines(filepath.Join(dir, "p-0999", "c.log")) > 0 })
+	t.Run("default", func(t *testing.T) { thousandByDefault(t, n.name, dir, pods) })
+	t.Run("limited", func(t *testing.T) { thousandLimited(t, n.name, pods) })
+	t.Run("in turn", func(t *testing.T) { thousandInTurn(t, n.name, dir, pods) })
+}
+
+func thousandByDefault(t *testing.T, namespace, dir string, pods int) {
+	const limit = 10 * time.Second
+	began := time.Now()
+	f := follow(t, newLedger(), ".", "-n", namespace)
+	if !within(t, limit, func() bool { return f.heard() == pods }) {
+		t.Errorf("after %v, %d of %d pods are heard", limit, f.heard(), pods)
+	}
+	took := time.Since(began)
+	clock := startClock(t)
+	clock.until(10 * time.Second)
+	f.signal(syscall.SIGINT)
+	note := fmt.Sprintf("%d of %d pods heard after %.1f s", f.heard(), pods, took.Seconds())
+	t.Log(note)
+	summary.add(t.Name(), nil, note)
+	checkFeed(t, f, dir)
+}
+
+// With a limit, the rest waits, which is said, and nobody is refused.
+func thousandLimited(t *testing.T, namespace string, pods int) {
+	const limit = 100
+	f := follow(t, newLedger(), ".", "-n", namespace, "--max-log-requests", fmt.Sprint(limit))
+	eventually(t, 20*time.Second, "as many logs as the limit", func() bool { return f.heard() >= limit })
+	clock := startClock(t)
+	clock.until(3 * time.Second)
+	if f.heard() != limit {
+		t.Errorf("%d pods are heard, the limit is %d", f.heard(), limit)
+	}
+	if waiting := f.stderr.containing("wait", fmt.Sprint(pods-limit)); len(waiting) == 0 {
+		t.Errorf("stderr does not say that %d wait", pods-limit)
+	}
+	if code := f.signal(syscall.SIGINT); code != 130 {
+		t.Errorf("exit code %d: ktail has given up", code)
+	}
+}
+
+// Without following, each has its turn.
+func thousandInTurn(t *testing.T, namespace, dir string, pods int) {
+	f := follow(t, newLedger(), ".", "-n", namespace, "--no-follow", "--max-log-requests", "100")
+	if code := f.wait(time.Minute); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if f.heard() != pods {
+		t.Errorf("%d of %d pods are heard", f.heard(), pods)
+	}
+	checkFeed(t, f, dir)
+}
+
+// checkFeed checks what was shown of the logs in dir, up to the last line shown of
+// each: the feed goes on.
+func checkFeed(t *testing.T, f *follower, dir string) {
+	t.Helper()
+	truth := map[string]writtenLog{}
+	for key := range f.logs {
+		pod, _, _ := strings.Cut(key, " ")
+		truth[key] = writtenLog{last: min(f.last(key), countLines(filepath.Join(dir, pod, "c.log")))}
+	}
+	f.report(truth).exact(t)
+}
+
+func countLines(path string) int {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	return bytes.Count(b, []byte("\n"))
+}
+
+// A reader that stands still for a minute stops ktail, which then stops reading:
+// its memory does not grow, and nothing is lost, as the log waits on the node.
+func TestBlockedStdout(t *testing.T) {
+	const pods, rate, seconds = 5, 2000, 75
+	const bound = 30_000_000 + pods*256<<10
+	n := newNamespace(t)
+	n.rotateAt(t, "200Mi")
+	f := n.follow(newLedger())
+	for i := range pods {
+		n.createPod(fmt.Sprintf("busy-%d", i), n.podSpec(n.container("c", "-rate", fmt.Sprint(rate), "-n", fmt.Sprint(rate*seconds), "-size", "100")), nil)
+	}
+	eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == pods })
+	clock := startClock(t)
+	clock.until(5 * time.Second)
+	f.block()
+	lines := f.shown // nobody else reads
+	clock.until(65 * time.Second)
+	blocked := peakMemory(f.cmd.Process.Pid)
+	f.unblock()
+	n.waitForCompletion(2 * time.Minute)
+	r := f.finish(n)
+	r.exact(t)
+	t.Logf("blocked after %d lines; %.1f MB resident while blocked", lines, float64(blocked)/1e6)
+	if peak := f.peak.Load(); peak > bound {
+		t.Errorf("%.1f MB resident, the bound is %.1f MB", float64(peak)/1e6, bound/1e6)
+	}
+}

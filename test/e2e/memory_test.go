@@ -1,0 +1,46 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What following one pod costs.
+func TestOneFollow(t *testing.T) {
+	t.Parallel()
+	n := newNamespace(t)
+	f := n.follow(newLedger())
+	n.createPod("one", n.podSpec(n.container("c", "-rate", "200", "-n", "2000")), nil)
+	n.waitForCompletion(time.Minute)
+	f.finish(n).exact(t)
+}
+
+// A line of 200 MB is cut or comes in pieces, which stderr tells; what follows
+// it is not harmed, and memory is bounded.
+func TestLongLine(t *testing.T) {
+	t.Parallel()
+	const size, bound = 200_000_000, 60_000_000
+	n := newNamespace(t)
+	f := n.follow(newLedger(), "--only-log-lines")
+	n.createPod("long", n.podSpec(n.container("c", "-n", "1", "-size", fmt.Sprint(size), "-no-newline")), nil)
+	n.waitForCompletion(2 * time.Minute)
+	const words = "c last words without newline"
+	eventually(t, time.Minute, "the line after the long one", func() bool { return f.words("long c", words) > 0 })
+	f.signal(syscall.SIGINT)
+	note := fmt.Sprintf("%s; the line came in %d pieces", f.usage(), f.lines()-1)
+	t.Log(note)
+	summary.add(t.Name(), nil, note)
+	if n := f.words("long c", words); n != 1 {
+		t.Errorf("the line after the long one came %d times", n)
+	}
+	if len(f.stderr.containing("long", "cut")) == 0 {
+		t.Errorf("stderr does not tell that the line was cut: %q", f.stderr)
+	}
+	if peak := f.peak.Load(); peak > bound {
+		t.Errorf("%.1f MB resident, the bound is %.1f MB", float64(peak)/1e6, bound/1e6)
+	}
+}

@@ -1,0 +1,128 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"io"
+	"net"
+	"sync"
+	"testing"
+
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+)
+
+// A proxy stands between ktail and the API server, and cuts their connections.
+type proxy struct {
+	listener net.Listener
+	target   string
+
+	mu    sync.Mutex
+	held  bool
+	conns map[*net.TCPConn]bool
+}
+
+// newProxy starts a proxy, and ends it when the test ends.
+func newProxy(t *testing.T, target string) *proxy {
+	t.Helper()
+	var config net.ListenConfig
+	l, err := config.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{listener: l, target: target, conns: map[*net.TCPConn]bool{}}
+	t.Cleanup(func() {
+		l.Close()
+		p.hold()
+	})
+	go p.serve(t.Context())
+	return p
+}
+
+func (p *proxy) serve(ctx context.Context) {
+	for {
+		conn, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		go p.forward(ctx, conn.(*net.TCPConn))
+	}
+}
+
+func (p *proxy) forward(ctx context.Context, client *net.TCPConn) {
+	defer client.Close()
+	if !p.add(client) {
+		return
+	}
+	defer p.remove(client)
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", p.target)
+	if err != nil {
+		return
+	}
+	server := conn.(*net.TCPConn)
+	defer server.Close()
+	if !p.add(server) {
+		return
+	}
+	defer p.remove(server)
+	go func() {
+		io.Copy(server, client) //nolint:errcheck // ends when either is closed
+		server.CloseWrite()     //nolint:errcheck // as above
+	}()
+	io.Copy(client, server) //nolint:errcheck // as above
+}
+
+func (p *proxy) add(c *net.TCPConn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held {
+		return false
+	}
+	p.conns[c] = true
+	return true
+}
+
+func (p *proxy) remove(c *net.TCPConn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.conns, c)
+}
+
+// cut breaks all connections, wherever they are in a line.
+func (p *proxy) cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		c.SetLinger(0) //nolint:errcheck // a reset is harsher than an end, but either will do
+		c.Close()
+	}
+	clear(p.conns)
+}
+
+// hold breaks all connections and lets none come through until release.
+func (p *proxy) hold() {
+	p.mu.Lock()
+	p.held = true
+	p.mu.Unlock()
+	p.cut()
+}
+
+func (p *proxy) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = false
+}
+
+// throughProxy returns a kubeconfig whose server is the proxy.
+func (c *cluster) throughProxy(t *testing.T, p *proxy) string {
+	t.Helper()
+	host, _, err := net.SplitHostPort(p.target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.editKubeconfig(t, func(cluster *clientcmdapi.Cluster, _ *clientcmdapi.AuthInfo) {
+		cluster.Server = "https://" + p.listener.Addr().String()
+		cluster.TLSServerName = host
+	})
+}

@@ -1,0 +1,88 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// createWriters makes five pods that write 200 lines a second each for 40
+// seconds, 40,000 in all, and waits until all are heard.
+func createWriters(n *namespace, f *follower) {
+	n.t.Helper()
+	const pods = 5
+	for i := range pods {
+		n.createPod(fmt.Sprintf("writer-%d", i), n.podSpec(n.container("c", "-rate", "200", "-n", "8000")), nil)
+	}
+	eventually(n.t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == pods })
+}
+
+// A kubelet that restarts ends all log streams cleanly, as if the containers had
+// ended, and refuses new ones for some seconds. The containers go on writing.
+func TestKubeletRestart(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		kills []time.Duration
+	}{
+		{"once", []time.Duration{20 * time.Second}},
+		{"repeatedly", []time.Duration{8 * time.Second, 15 * time.Second, 16 * time.Second, 25 * time.Second}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			n := newNamespace(t)
+			f := n.follow(newLedger())
+			createWriters(n, f)
+			clock := startClock(t)
+			for _, at := range tt.kills {
+				clock.until(at)
+				n.killKubelet(t)
+			}
+			n.waitForCompletion(90 * time.Second)
+			f.finish(n).exact(t)
+		})
+	}
+}
+
+// With the control plane everything is gone: the streams, the watch, and whom to
+// ask whether the pods are still there.
+func TestControlPlaneRestart(t *testing.T) {
+	n := newNamespace(t)
+	f := n.follow(newLedger())
+	createWriters(n, f)
+	clock := startClock(t)
+	clock.until(6 * time.Second)
+	n.killKubelet(t)
+	clock.until(14 * time.Second)
+	n.controlPlane(t, "kill")
+	clock.until(18 * time.Second)
+	n.controlPlane(t, "start")
+	clock.until(30 * time.Second)
+	n.killKubelet(t)
+	n.waitForCompletion(90 * time.Second)
+	f.finish(n).exact(t)
+}
+
+// Containers that end and are started again, while the kubelet is killed twice.
+// What a container said last before it crashed is what people look for.
+func TestCrashLoop(t *testing.T) {
+	const pods = 6
+	n := newNamespace(t)
+	f := n.follow(newLedger())
+	for i := range pods {
+		spec := n.podSpec(n.container("c", "-rate", "200", "-n", "1000", "-exit", "1"))
+		spec.RestartPolicy = corev1.RestartPolicyAlways
+		n.createPod(fmt.Sprintf("crash-%d", i), spec, nil)
+	}
+	eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == pods })
+	clock := startClock(t)
+	clock.until(12 * time.Second)
+	n.killKubelet(t)
+	clock.until(30 * time.Second)
+	n.killKubelet(t)
+	clock.until(60 * time.Second)
+	n.deletePods()
+	f.finish(n).exact(t)
+}
