@@ -84,6 +84,7 @@ type input struct {
 	bytes  int // buffered, costs included
 	place  int // index in the heap; -1 if not there
 	closed bool
+	left   chan struct{} // closed when the last line of a closed input has left
 
 	opening bool
 	live    bool          // has caught up with the present
@@ -111,7 +112,7 @@ func (m *merger) add(n int, history bool) []*input {
 	now := m.now()
 	added := make([]*input, n)
 	for i := range added {
-		in := &input{m: m, order: m.order, place: -1, opening: history, live: !history, room: make(chan struct{}, 1)}
+		in := &input{m: m, order: m.order, place: -1, opening: history, live: !history, room: make(chan struct{}, 1), left: make(chan struct{})}
 		m.order++
 		m.hush(in, now)
 		added[i] = in
@@ -233,7 +234,18 @@ func (in *input) close() {
 	if in.list != nil {
 		in.list.remove(in)
 	}
+	if in.place < 0 {
+		close(in.left)
+	}
 	m.rouse()
+}
+
+// drained returns when all lines of a closed input have left, or ctx ends.
+func (in *input) drained(ctx context.Context) {
+	select {
+	case <-in.left:
+	case <-ctx.Done():
+	}
 }
 
 // take appends to dst what can leave now. If that is nothing, it says how long
@@ -276,7 +288,9 @@ func (m *merger) settleTop(top *input, now time.Duration) {
 	if top.head == len(top.items) {
 		top.items, top.head = top.items[:0], 0
 		m.removeTop()
-		if !top.closed {
+		if top.closed {
+			close(top.left)
+		} else {
 			m.hush(top, now)
 		}
 	} else {

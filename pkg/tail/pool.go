@@ -141,6 +141,9 @@ func (p *pool) read(e *entry, in *input) {
 	} else if p.ctx.Err() == nil {
 		p.t.tell(Event{Kind: Ended, Stream: e.stream.newest().Stream()})
 	}
+	// The next one begins when this one has been written: with a limit of one,
+	// one log comes after the other.
+	in.drained(p.ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e.state = ended
