@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -177,9 +178,7 @@ func (f *follower) finish(namespaces ...*namespace) *result {
 	f.t.Helper()
 	truth := map[string]writtenLog{}
 	for _, n := range namespaces {
-		for key, w := range n.written() {
-			truth[key] = w
-		}
+		maps.Copy(truth, n.written())
 	}
 	f.drain(truth)
 	f.signal(syscall.SIGINT)
