@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -27,6 +28,9 @@ func denied(err error, verb, resource, namespace string) error {
 // readError says of an error from the log request whether and when it is worth
 // trying again.
 func readError(err error, stream *ktail.Stream) error {
+	if request, ok := errors.AsType[*url.Error](err); ok {
+		err = request.Err // its address says less than the name of the log
+	}
 	qualified := &ktail.ReadError{
 		Err: fmt.Errorf("open log of %s: %w", stream, denied(err, "get", "pods --subresource=log", stream.Namespace)),
 	}

@@ -80,7 +80,7 @@ func (s *source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 			return joined, nil // there is none, or none any more
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
-			return false, readError(err, s.stream)
+			return false, err
 		}
 		joined = joined || r.replay.Overlap()
 		if !r.progress && r.sameTail(tail) {
@@ -95,7 +95,7 @@ func (s *source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 func (s *source) readOnce(ctx context.Context, query map[string][]string, r *reading) error {
 	body, _, err := s.client.openLog(ctx, s.stream.Namespace, s.stream.Pod, query)
 	if err != nil {
-		return err
+		return readError(err, s.stream)
 	}
 	defer body.Close() //nolint:errcheck // it is only read from
 	return r.copy(ctx, body)

@@ -3,6 +3,8 @@ package kube
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -57,10 +59,13 @@ func (r *reading) copy(ctx context.Context, body io.Reader) error {
 			return emitErr
 		}
 		if err != nil {
-			if ctx.Err() != nil {
+			switch {
+			case ctx.Err() != nil:
 				return ctx.Err()
+			case errors.Is(err, io.EOF):
+				return io.EOF
 			}
-			return err
+			return fmt.Errorf("read log of %s: %w", r.source.stream, err)
 		}
 	}
 }
