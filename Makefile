@@ -61,6 +61,11 @@ check: lint test ## all that a change must pass, e2e apart
 generate: ## write completions/ and the flag table of README.md
 	$(GO) test ./cmd/ktail -run TestGenerated -update
 
+.PHONY: picture
+picture: build ## make the picture of the README of a run of the demo
+	@$(GO) build -o .bin/ktail-demo ./cmd/ktail-demo
+	docs/picture.sh
+
 .PHONY: vuln
 vuln: ## look for known vulnerabilities in what ktail calls
 	$(GO) run $(GOVULNCHECK) ./...
