@@ -1,0 +1,252 @@
+// Package sourcetest is the contract of ktail.Source as tests, which every
+// implementation runs, and a fake that keeps it:
+//
+//	Run  the suite
+//	Log  a log in memory
+package sourcetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// Subject is a source under test, and the log that it reads.
+type Subject struct {
+	Source ktail.Source
+	Write  func(texts ...string) // appends lines to the log
+	Cut    func()                // breaks the connection of a read that goes on
+	End    func()                // says that nothing more will be written
+}
+
+// Run tests that a source keeps the contract. open is called in a bubble of
+// testing/synctest, once for each test, and returns a source of an empty log.
+func Run(t *testing.T, open func(t *testing.T) Subject) {
+	for name, test := range map[string]func(*testing.T, Subject){
+		"connects before there are lines":    connects,
+		"emits the lines in order":           emitsInOrder,
+		"ends with the log":                  ends,
+		"an interruption is no end":          interrupted,
+		"resumes where it was left":          resumes,
+		"the same line twice is two lines":   sameTwice,
+		"stops when emit fails":              emitFails,
+		"stops when the context ends":        contextEnds,
+		"the texts of lines stay":            textsStay,
+		"can be read again after it stopped": readAgain,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { test(t, open(t)) })
+		})
+	}
+}
+
+// read is a Read that goes on, and what it has emitted.
+type read struct {
+	done chan struct{} // closed when it has returned
+	err  error         // what it returned
+
+	mu        sync.Mutex
+	connected bool // emit was called without lines, before any
+	lines     []ktail.Line
+}
+
+// start reads from the position. It notes what was emitted in it, too.
+func start(ctx context.Context, s ktail.Source, pos *ktail.Position) *read {
+	r := &read{done: make(chan struct{})}
+	from := pos.Clone()
+	go func() {
+		defer close(r.done)
+		r.err = s.Read(ctx, from, func(lines []ktail.Line) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.connected = r.connected || len(lines) == 0 && len(r.lines) == 0
+			r.lines = append(r.lines, lines...)
+			pos.Advance(lines)
+			return nil
+		})
+	}()
+	synctest.Wait()
+	return r
+}
+
+func (r *read) wants(t *testing.T, texts ...string) {
+	t.Helper()
+	synctest.Wait()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var got []string
+	for _, l := range r.lines {
+		got = append(got, string(l.Text))
+	}
+	if !slices.Equal(got, texts) {
+		t.Errorf("emitted %q, want %q", got, texts)
+	}
+}
+
+// end waits for the read to return.
+func (r *read) end(t *testing.T) error {
+	t.Helper()
+	select {
+	case <-r.done:
+	case <-time.After(10 * time.Minute):
+		t.Fatal("Read does not return")
+	}
+	return r.err
+}
+
+func connects(t *testing.T, s Subject) {
+	r := start(t.Context(), s.Source, &ktail.Position{})
+	if !r.connected {
+		t.Error("emit was not called when connected")
+	}
+	s.End()
+}
+
+func emitsInOrder(t *testing.T, s Subject) {
+	s.Write("1", "2")
+	r := start(t.Context(), s.Source, &ktail.Position{})
+	s.Write("3")
+	synctest.Wait()
+	s.Write("4", "", "6")
+	r.wants(t, "1", "2", "3", "4", "", "6")
+	for _, l := range r.lines {
+		if l.Kind != ktail.Log || l.Stream.Key() != s.Source.Stream().Key() || l.Time != time.Now().UnixNano() {
+			t.Errorf("line %q is of kind %d, stream %v, time %d", l.Text, l.Kind, l.Stream, l.Time)
+		}
+	}
+	s.End()
+}
+
+func ends(t *testing.T, s Subject) {
+	var pos ktail.Position
+	s.Write("1")
+	var all []string
+	r := start(t.Context(), s.Source, &pos)
+	s.Write("2")
+	s.End()
+	// It may be that the end has to be looked for once more.
+	for range 10 {
+		err := r.end(t)
+		for _, l := range r.lines {
+			all = append(all, string(l.Text))
+		}
+		if err == nil {
+			break
+		}
+		r = start(t.Context(), s.Source, &pos)
+	}
+	if got := strings.Join(all, " "); got != "1 2" || r.err != nil {
+		t.Errorf("emitted %q, then %v; want 1 2, and nil", got, r.err)
+	}
+}
+
+func interrupted(t *testing.T, s Subject) {
+	r := start(t.Context(), s.Source, &ktail.Position{})
+	s.Cut()
+	if err := r.end(t); err == nil {
+		t.Error("Read returned nil, though the log goes on")
+	}
+}
+
+func resumes(t *testing.T, s Subject) {
+	var pos ktail.Position
+	s.Write("1")
+	time.Sleep(3 * time.Second)
+	s.Write("2", "3")
+	for i := range 3 {
+		r := start(t.Context(), s.Source, &pos)
+		if i == 0 {
+			r.wants(t, "1", "2", "3")
+		} else {
+			r.wants(t, "meanwhile")
+		}
+		s.Write("live")
+		synctest.Wait()
+		s.Cut()
+		if err := r.end(t); err == nil {
+			t.Fatal("Read returned nil, though the log goes on")
+		}
+		time.Sleep(time.Duration(i) * 700 * time.Millisecond)
+		s.Write("meanwhile")
+	}
+	r := start(t.Context(), s.Source, &pos)
+	r.wants(t, "meanwhile")
+	s.End()
+}
+
+func sameTwice(t *testing.T, s Subject) {
+	var pos ktail.Position
+	s.Write("same", "same")
+	r := start(t.Context(), s.Source, &pos)
+	r.wants(t, "same", "same")
+	s.Cut()
+	_ = r.end(t) // that it is not nil is another test
+	s.Write("same")
+	r = start(t.Context(), s.Source, &pos)
+	r.wants(t, "same")
+	s.End()
+}
+
+func emitFails(t *testing.T, s Subject) {
+	full := errors.New("no space left on device")
+	s.Write("1")
+	calls := 0
+	err := s.Source.Read(t.Context(), ktail.Position{}, func(lines []ktail.Line) error {
+		if len(lines) == 0 {
+			return nil
+		}
+		calls++
+		return full
+	})
+	if !errors.Is(err, full) || calls != 1 {
+		t.Errorf("Read returned %v after %d calls, want the error of emit, after one", err, calls)
+	}
+}
+
+func contextEnds(t *testing.T, s Subject) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s.Write("1")
+	r := start(ctx, s.Source, &ktail.Position{})
+	began := time.Now()
+	cancel()
+	if err := r.end(t); !errors.Is(err, context.Canceled) {
+		t.Errorf("Read returned %v, want %v", err, context.Canceled)
+	}
+	if took := time.Since(began); took > 0 {
+		t.Errorf("Read returned after %v, want at once", took)
+	}
+	r.wants(t, "1")
+}
+
+func textsStay(t *testing.T, s Subject) {
+	r := start(t.Context(), s.Source, &ktail.Position{})
+	var want []string
+	for i := range 200 {
+		text := strings.Repeat(string(rune('a'+i%26)), 1+i*7%500)
+		want = append(want, text)
+		s.Write(text)
+		synctest.Wait()
+	}
+	r.wants(t, want...)
+	s.End()
+}
+
+func readAgain(t *testing.T, s Subject) {
+	var pos ktail.Position
+	s.Write("1")
+	ctx, cancel := context.WithCancel(t.Context())
+	r := start(ctx, s.Source, &pos)
+	cancel()
+	_ = r.end(t) // as another test says
+	s.Write("2")
+	r = start(t.Context(), s.Source, &pos)
+	r.wants(t, "2")
+	s.End()
+}

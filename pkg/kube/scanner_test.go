@@ -1,0 +1,165 @@
+package kube
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// chunks serves a body in reads of the given sizes, over and over, and then
+// fails with err.
+type chunks struct {
+	rest  []byte
+	sizes []byte
+	reads int
+	err   error
+}
+
+func (c *chunks) Read(p []byte) (int, error) {
+	if len(c.rest) == 0 {
+		return 0, c.err
+	}
+	size := 1
+	if len(c.sizes) > 0 {
+		size += int(c.sizes[c.reads%len(c.sizes)])
+		c.reads++
+	}
+	n := copy(p, c.rest[:min(size, len(c.rest))])
+	c.rest = c.rest[n:]
+	return n, nil
+}
+
+// scan reads the body to its end. The texts are not copied: they must stay
+// what they are.
+func scan(t testing.TB, r io.Reader, end error) ([]ktail.Line, *scanner) {
+	t.Helper()
+	s := newScanner(r, &ktail.Stream{})
+	var all []ktail.Line
+	for {
+		lines, err := s.next()
+		all = append(all, lines...)
+		if err != nil {
+			if !errors.Is(err, end) {
+				t.Errorf("the body ended with %v, want %v", err, end)
+			}
+			return all, s
+		}
+	}
+}
+
+var stamped = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d)) `)
+
+// model parses one line the slow way.
+func model(raw []byte) ktail.Line {
+	m := stamped.FindSubmatch(raw)
+	if m == nil {
+		return ktail.Line{Kind: ktail.Diagnostic, Text: raw}
+	}
+	t, err := time.Parse("2006-01-02T15:04:05", string(m[1]))
+	if err != nil {
+		return ktail.Line{Kind: ktail.Diagnostic, Text: raw}
+	}
+	number := func(b []byte) int64 {
+		n, _ := strconv.ParseInt(string(b), 10, 64) // none is 0
+		return n
+	}
+	offset := number(m[4])*3600 + number(m[5])*60
+	if string(m[3]) == "-" {
+		offset = -offset
+	}
+	fraction := number([]byte((string(m[2]) + "000000000")[:9]))
+	return ktail.Line{Time: (t.Unix()-offset)*int64(time.Second) + fraction, Text: raw[len(m[0]):]}
+}
+
+func check(t *testing.T, got, want ktail.Line) {
+	t.Helper()
+	if got.Kind != want.Kind || got.Time != want.Time || got.Cut != want.Cut || !bytes.Equal(got.Text, want.Text) {
+		t.Errorf("got  kind %d time %d cut %v %.80q\nwant kind %d time %d cut %v %.80q",
+			got.Kind, got.Time, got.Cut, got.Text, want.Kind, want.Time, want.Cut, want.Text)
+	}
+}
+
+// Any body in any pieces gives the lines that the body has.
+func FuzzScanner(f *testing.F) {
+	for _, body := range []string{
+		"",
+		"\n\n",
+		"2026-01-02T15:04:05.123456789Z hello\n2026-01-02T15:04:05.123456789Z hello\n",
+		"2026-01-02T15:04:05Z \n2026-01-02T15:04:06.5+07:00 half past\n2026-01-02T15:04:06.000000001-03:30 one\n",
+		"unable to retrieve container logs for containerd://x",
+		"2026-01-02T15:04:05.1234567890Z ten digits\n2026-02-30T15:04:05Z no such day\n2026-01-02T15:04:60Z nor second\n",
+		"2026-01-02T15:04:05.Z no digits\n2026-01-02 15:04:05Z other form\n2026-01-02T15:04:05,5Z comma\n2026-01-02T15:04:05",
+	} {
+		f.Add([]byte(body), []byte{0})
+		f.Add([]byte(body), []byte{255, 3, 0, 40})
+	}
+	f.Fuzz(func(t *testing.T, body, sizes []byte) {
+		raws := bytes.Split(body, []byte("\n"))
+		rest := raws[len(raws)-1]
+		got, s := scan(t, &chunks{rest: body, sizes: sizes, err: io.EOF}, io.EOF)
+		if len(got) != len(raws)-1 {
+			t.Fatalf("%d lines, want %d", len(got), len(raws)-1)
+		}
+		for i, l := range got {
+			check(t, l, model(raws[i]))
+		}
+		if !bytes.Equal(s.rest(), rest) {
+			t.Errorf("after the last newline %q, want %q", s.rest(), rest)
+		}
+		check(t, s.tail(), model(rest))
+	})
+}
+
+// Many lines, so that chunks grow and shrink.
+func TestScannerChunks(t *testing.T) {
+	var body []byte
+	for i := range 20_000 {
+		body = fmt.Appendf(body, "2026-01-02T15:%02d:%02d.%09dZ %s%d\n", i/60%60, i%60, i, strings.Repeat("x", i%300), i)
+	}
+	raws := bytes.Split(bytes.TrimSuffix(body, []byte("\n")), []byte("\n"))
+	for _, sizes := range [][]byte{{0, 7}, {255}, {10, 200, 255, 255, 255}} {
+		broke := errors.New("connection reset")
+		got, _ := scan(t, &chunks{rest: body, sizes: sizes, err: broke}, broke)
+		if len(got) != len(raws) {
+			t.Fatalf("%d lines, want %d", len(got), len(raws))
+		}
+		for i, l := range got {
+			check(t, l, model(raws[i]))
+		}
+	}
+}
+
+// A line that is too long is cut, however long it is; its neighbours are whole.
+func TestScannerLongLine(t *testing.T) {
+	const stamp = "2026-01-02T15:04:05.000000001Z "
+	for _, size := range []int{MaxLine - len(stamp), 2 * MaxLine, 9*MaxLine + 17} {
+		t.Run(strconv.Itoa(size), func(t *testing.T) {
+			long := bytes.Repeat([]byte("abcdefg"), size/7+1)[:size]
+			body := slices.Concat([]byte(stamp+"before\n"+stamp), long, []byte("\n"+stamp+"after\n"+stamp+"rest"))
+			got, s := scan(t, &chunks{rest: body, sizes: []byte{255, 255, 254, 1}, err: io.EOF}, io.EOF)
+			if len(got) != 3 {
+				t.Fatalf("%d lines, want 3", len(got))
+			}
+			check(t, got[0], model([]byte(stamp+"before")))
+			want := model(slices.Concat([]byte(stamp), long))
+			if size > MaxLine {
+				want.Text, want.Cut = want.Text[:MaxLine-len(stamp)], true
+			}
+			check(t, got[1], want)
+			check(t, got[2], model([]byte(stamp+"after")))
+			check(t, s.tail(), model([]byte(stamp+"rest")))
+			if most := 2*MaxLine + chunkLeast; cap(s.chunk) > most {
+				t.Errorf("a chunk of %d bytes is held, want at most %d", cap(s.chunk), most)
+			}
+		})
+	}
+}
