@@ -127,7 +127,7 @@ func (p *part) fail(err error) {
 	}
 }
 
-// watching takes note that a watch has begun: the next failure is news.
+// watching takes note that a watch works: the next failure is news.
 func (p *part) watching() {
 	p.atlas.mu.Lock()
 	defer p.atlas.mu.Unlock()

@@ -133,10 +133,11 @@ func newTransport(cfg *rest.Config) (http.RoundTripper, error) {
 	})
 }
 
-// get returns the pod as the server knows it now.
+// get returns the pod as the server knows it now. It tries once: whoever reads
+// the log knows when to try again.
 func (c *Client) get(ctx context.Context, namespace, pod string) (*corev1.Pod, error) {
 	var p corev1.Pod
-	err := c.rest.Get().Namespace(namespace).Resource("pods").Name(pod).Do(ctx).Into(&p)
+	err := c.rest.Get().Namespace(namespace).Resource("pods").Name(pod).MaxRetries(0).Do(ctx).Into(&p)
 	return &p, err
 }
 

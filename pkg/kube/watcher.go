@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"sync"
 	"time"
 
@@ -23,11 +24,13 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/pager"
+	realclock "k8s.io/utils/clock"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -39,6 +42,9 @@ const (
 	watchLasts = time.Minute
 	// watchGrace is what is allowed on top before the watch is given up.
 	watchGrace = 10 * time.Second
+	// watchProves is how long a watch lasts before it shows that trouble is over:
+	// one that opens and breaks at once is the same trouble still.
+	watchProves = 5 * time.Second
 	// settle is the least time between two sets.
 	settle = 50 * time.Millisecond
 )
@@ -107,13 +113,20 @@ func (w *Watcher) list(ctx context.Context, namespaces []string, set func([]ktai
 }
 
 // reflect keeps a part of the atlas up to date with one namespace until ctx ends.
+// The reflector's own loop is not used: it hands errors to a handler of the whole
+// process, which sleeps. Ours were told by listWatch.
 func (w *Watcher) reflect(ctx context.Context, namespace string, p *part) {
-	cache.NewReflectorWithOptions(w.listWatch(namespace, p), &corev1.Pod{}, p, cache.ReflectorOptions{
-		Name: "ktail",
-		Backoff: &wait.Backoff{
-			Duration: 500 * time.Millisecond, Cap: 10 * time.Second, Steps: 10, Factor: 2, Jitter: 0.5,
-		},
-	}).RunWithContext(ctx)
+	backoff := wait.Backoff{
+		Duration: 500 * time.Millisecond, Cap: 10 * time.Second, Steps: 10, Factor: 2, Jitter: 0.5,
+	}
+	delay := backoff.DelayWithReset(realclock.RealClock{}, watchLasts)
+	r := cache.NewReflectorWithOptions(w.listWatch(namespace, p), &corev1.Pod{}, p, cache.ReflectorOptions{
+		Name: "ktail", Backoff: &backoff,
+	})
+	_ = delay.Until(ctx, true, true, func(ctx context.Context) (bool, error) { // until ctx ends
+		_ = r.ListAndWatchWithContext(ctx)
+		return false, nil
+	})
 }
 
 // warn passes on what keeps the watcher from seeing pods.
@@ -138,7 +151,11 @@ func (w *Watcher) listWatch(namespace string, p *part) *cache.ListWatch {
 	request := func(options *metav1.ListOptions) *rest.Request {
 		options.LabelSelector = w.Selection.LabelSelector
 		options.FieldSelector = w.Selection.FieldSelector
-		return w.Client.rest.Get().Namespace(namespace).Resource("pods").VersionedParams(options, metav1.ParameterCodec)
+		r := w.Client.rest.Get().Namespace(namespace).Resource("pods").VersionedParams(options, metav1.ParameterCodec)
+		if w.Options.Follow {
+			r.MaxRetries(0) // the reflector tries again, and trouble is told at once
+		}
+		return r
 	}
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
@@ -146,6 +163,7 @@ func (w *Watcher) listWatch(namespace string, p *part) *cache.ListWatch {
 			err := request(&options).Do(ctx).Into(pods)
 			if err != nil && ctx.Err() == nil {
 				p.fail(trouble(err, "list", namespace))
+				obey(ctx, err)
 			}
 			return pods, err
 		},
@@ -156,18 +174,50 @@ func (w *Watcher) listWatch(namespace string, p *part) *cache.ListWatch {
 			options.Watch = true
 			limited, cancel := context.WithTimeout(ctx, lasts+watchGrace)
 			events, err := request(&options).Watch(limited)
+			if reflect.TypeOf(events) == noWatch {
+				events, err = nil, errClosed
+			}
 			if err != nil {
 				cancel()
-				// A server that cannot stream its list is asked to list next.
-				streaming := options.SendInitialEvents != nil
-				if !streaming && ctx.Err() == nil && !apierrors.IsResourceExpired(err) {
+				if ctx.Err() == nil && !listsNext(&options, err) {
 					p.fail(trouble(err, "watch", namespace))
 				}
+				obey(ctx, err)
 				return nil, err
 			}
-			p.watching()
-			return &limitedWatch{events, cancel}, nil
+			return &limitedWatch{events, cancel, time.AfterFunc(watchProves, p.watching)}, nil
 		},
+	}
+}
+
+// noWatch is what the client gives, without an error, when the connection broke
+// before the answer to a watch.
+var noWatch = reflect.TypeOf(watch.NewEmptyWatch())
+
+var errClosed = errors.New("the server closed the connection, or did not answer in time")
+
+// listsNext reports whether the reflector, after a watch has failed, lists at
+// once: that will tell what is wrong, if anything is. It does when the version
+// it knew is too old, and when a list could not be streamed, which older servers
+// cannot do; but a server that is away or busy is asked for the stream again.
+func listsNext(options *metav1.ListOptions, err error) bool {
+	streaming := options.SendInitialEvents != nil
+	return apierrors.IsResourceExpired(err) ||
+		streaming && !utilnet.IsConnectionRefused(err) && !apierrors.IsTooManyRequests(err)
+}
+
+// obey waits for as long as the server asked to; and for a moment if it said that
+// a version is too old, since the reflector asks again at once.
+func obey(ctx context.Context, err error) {
+	seconds, _ := apierrors.SuggestsClientDelay(err)
+	if apierrors.IsResourceExpired(err) {
+		seconds = max(seconds, 2)
+	}
+	timer := time.NewTimer(time.Duration(seconds) * time.Second)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -175,10 +225,12 @@ func (w *Watcher) listWatch(namespace string, p *part) *cache.ListWatch {
 type limitedWatch struct {
 	watch.Interface
 	cancel context.CancelFunc
+	proven *time.Timer // tells that the watch works
 }
 
 // Stop ends the watch.
 func (w *limitedWatch) Stop() {
+	w.proven.Stop()
 	w.cancel()
 	w.Interface.Stop()
 }
