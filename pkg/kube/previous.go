@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -18,7 +20,8 @@ var errGone = errors.New("the pod does not exist any more")
 
 // catchUpInstance emits the log of the instance that was being read when the
 // connection broke before it had written anything, if there is another instance
-// now, and advances the position.
+// now, and advances the position. Of a container that was born after the start,
+// what its earlier instances have written is wanted in any case.
 func (s *source) catchUpInstance(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) error {
 	now, err := s.lookUp(ctx)
 	switch {
@@ -26,7 +29,9 @@ func (s *source) catchUpInstance(ctx context.Context, from *ktail.Position, emit
 		return err
 	case now.gone:
 		return errGone
-	case !now.known || now.instance == s.kept.instance:
+	case !now.known:
+		return nil
+	case now.instance == s.kept.instance && (!s.kept.whole || now.instance.Restarts == 0):
 		return nil
 	}
 	if _, err := s.readPrevious(ctx, from, emit); err != nil {
@@ -34,6 +39,33 @@ func (s *source) catchUpInstance(ctx context.Context, from *ktail.Position, emit
 	}
 	s.kept.instance = now.instance
 	return nil
+}
+
+// joinFirst is called with the first line ever of a log, if it is not certain
+// that it is the first one wanted: the container may have been restarted since it
+// was last looked up, so that this is the log of the next instance already. What
+// the one before has written comes first.
+func (r *reading) joinFirst(ctx context.Context, _ *ktail.Line) (bool, error) {
+	s := r.source
+	now, err := s.lookUp(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case now.gone:
+		return false, errGone
+	}
+	// If no restart is known of, the log of the instance before is none of ours,
+	// unless it is that of the instance which is known.
+	since := int64(math.MinInt64)
+	if !s.kept.whole && now.instance == s.kept.instance {
+		since = now.startedAt.UnixNano()
+	}
+	_, err = s.readPrevious(ctx, &r.from, func(lines []ktail.Line) error {
+		lines = slices.DeleteFunc(lines, func(l ktail.Line) bool { return l.Kind == ktail.Log && l.Time < since })
+		return r.emit(lines)
+	})
+	s.kept.instance = now.instance
+	return true, err
 }
 
 // joinPrevious is called with the first line of a log that was to be resumed,
@@ -65,9 +97,9 @@ func (s *source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 	query.Del("follow")
 	var tail []byte
 	// A response may have been cut without a sign of it: it is believed when
-	// another one brings nothing new.
+	// another one brings nothing new, and was not cut in what was delivered.
 	const most = 10
-	for range most {
+	for try := range most {
 		r := newReading(s, *from, func(lines []ktail.Line) error {
 			from.Advance(lines)
 			joined = true
@@ -76,15 +108,16 @@ func (s *source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 		r.join = r.joinOlder
 		err := s.readOnce(ctx, query, r)
 		var status apierrors.APIStatus
-		if errors.As(err, &status) && (status.Status().Code == http.StatusBadRequest || status.Status().Code == http.StatusNotFound) {
-			return joined, nil // there is none, or none any more
+		if errors.As(err, &status) && status.Status().Code == http.StatusBadRequest {
+			return joined, nil // there is none; 404 would be of a kubelet that does not know the pod yet
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
 			return false, err
 		}
 		joined = joined || r.replay.Overlap()
-		if !r.progress && r.sameTail(tail) {
-			return joined, r.emitTail(ctx)
+		if try > 0 && !r.progress && r.sameTail(tail) && (r.replay.CaughtUp() || !r.replay.Overlap()) {
+			err := r.emitTail(ctx)
+			return joined || r.replay.Overlap(), err // of the tail, too
 		}
 		tail = bytes.Clone(r.scanner.rest())
 	}

@@ -63,26 +63,31 @@ func (s *source) Stream() *ktail.Stream { return s.stream }
 
 // Read reads the log from the position on. See ktail.Source.
 func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
-	if s.kept.opened && from.IsZero() {
-		// Nothing was delivered that would show, when it comes again or not,
-		// whether the container is another one by now.
-		if err := s.catchUpInstance(ctx, &from, emit); err != nil {
-			return ended(err)
-		}
-	}
 	body, date, err := s.client.openLog(ctx, s.stream.Namespace, s.stream.Pod, s.query(from))
 	if err != nil {
 		return s.openError(ctx, err)
 	}
 	defer body.Close() //nolint:errcheck // it is only read from
-	if !s.kept.opened {
+	resumed := s.kept.opened
+	if !resumed {
 		s.kept.opened, s.kept.openedAt, s.kept.instance = true, date, s.stream.Instance
 	}
 	if err := emit(nil); err != nil {
 		return err
 	}
+	if resumed && from.IsZero() {
+		// Nothing was delivered that would show, when it comes again or not,
+		// whether the container is another one by now. It is looked up when the
+		// log is open: before, it would not be known whose log that will be.
+		if err := s.catchUpInstance(ctx, &from, emit); err != nil {
+			return ended(err)
+		}
+	}
 	r := newReading(s, from, emit)
 	r.join = r.joinPrevious
+	if from.IsZero() && s.options.Follow && (resumed || s.kept.whole) {
+		r.phase, r.join = searching, r.joinFirst
+	}
 	err = r.copy(ctx, body)
 	switch {
 	case !errors.Is(err, io.EOF):
@@ -206,8 +211,9 @@ type state struct {
 	known    bool // the container has a status
 	running  bool
 	finished bool // ended, and will not run again
-	endedAt  time.Time
 	instance ktail.Instance
+
+	startedAt, endedAt time.Time // of the instance, as far as known
 }
 
 // lookUp asks the server for the state of the container. Where that is not
@@ -240,8 +246,13 @@ func stateOf(pod *corev1.Pod, name string) state {
 			}
 			instance, _ := served(status)
 			now := state{known: true, instance: instance, running: status.State.Running != nil, finished: finished(pod, kind, status)}
-			if ended := status.State.Terminated; ended != nil {
-				now.endedAt = ended.FinishedAt.Time
+			if running := status.State.Running; running != nil {
+				now.startedAt = running.StartedAt.Time
+			}
+			for _, ended := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
+				if ended != nil && ended.ContainerID == instance.ID {
+					now.startedAt, now.endedAt = ended.StartedAt.Time, ended.FinishedAt.Time
+				}
 			}
 			return now
 		}
