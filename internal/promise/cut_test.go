@@ -1,0 +1,66 @@
+package promise_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+)
+
+// stamp is how many bytes the kubelet puts in front of each line.
+const stamp = int64(len("2000-01-01T00:00:00.000000000Z "))
+
+// A connection that breaks anywhere, and any number of times, costs nothing.
+func TestCut(t *testing.T) {
+	// Lines of the log, all of the same length. Two have their time and their
+	// text in common.
+	file := []string{"line 1", "line 2", "the same", "the same", "line 5"}
+	for i, text := range file {
+		file[i] = fmt.Sprintf("%-8s", text)
+	}
+	line := stamp + int64(len("the same\n"))
+	after := func(how fakeapi.Break, n int64) *fakeapi.Fault { return &fakeapi.Fault{Break: how, After: n} }
+
+	tests := []struct {
+		name string
+		cuts []int64 // of the first answers, in bytes
+	}{
+		{"before the first byte", []int64{0}},
+		{"in the first timestamp", []int64{10}},
+		{"in a timestamp", []int64{line + 20}},
+		{"after the digits of a timestamp", []int64{line + stamp - 2}},
+		{"after a timestamp", []int64{line + stamp}},
+		{"in a line", []int64{line + stamp + 3}},
+		{"before the newline", []int64{2*line - 1}},
+		{"after a line", []int64{2 * line}},
+		{"after the first of two that are the same", []int64{3 * line}},
+		{"in the second of two that are the same", []int64{4*line - 2}},
+		{"after the last line", []int64{5 * line}},
+		{"several in a row", []int64{line, line + 9, 2*line + 40, 2*line + 40, 4 * line}},
+		{"the replay cut short", []int64{4 * line, 0, 12, line, line + 35, 3 * line}},
+		{"the replay cut at the end of what was delivered", []int64{3 * line, 3 * line, 3 * line}},
+	}
+	for _, tt := range tests {
+		for how, name := range map[fakeapi.Break]string{fakeapi.End: "clean", fakeapi.Reset: "reset"} {
+			t.Run(tt.name+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					api := newServer(t, fakeapi.Options{})
+					c := api.RunPod("default", "web", "app").Container("app")
+					c.Log(file...)
+					list := make([]*fakeapi.Fault, len(tt.cuts))
+					for i, n := range tt.cuts {
+						list[i] = after(how, n)
+					}
+					faults(api, list...)
+					r := followAll(t, connect(t, api))
+					pass(30 * time.Second)
+					c.Log("line 6")
+					pass(time.Second)
+					r.wants(t, append(file[:len(file):len(file)], "line 6")...)
+				})
+			})
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package promise_test
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube"
+	"github.com/ktail/ktail/pkg/tail"
+)
+
+func TestMain(m *testing.M) {
+	klog.SetLogger(logr.Discard()) // as cmd/ktail does
+	m.Run()
+}
+
+// newServer returns a server of the bubble, which ends with the test.
+func newServer(t testing.TB, opts fakeapi.Options) *fakeapi.Server {
+	api := fakeapi.New(opts)
+	t.Cleanup(api.Close)
+	return api
+}
+
+// connect returns a client whose requests go to the server without a network.
+func connect(t testing.TB, api *fakeapi.Server) *kube.Client {
+	t.Helper()
+	config := &rest.Config{Host: api.URL()}
+	config.Wrap(func(http.RoundTripper) http.RoundTripper { return api.Transport() })
+	client, err := kube.NewClient(config, "fake", "default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// run is ktail at work, and what has come of it so far. It is the sink, too.
+type run struct {
+	stop func() error // ends it, and returns the error of Run
+
+	mu          sync.Mutex
+	lines       []string // of the logs
+	gaps        []ktail.Line
+	diagnostics []string
+	warnings    []string
+	events      []tail.Event
+}
+
+// followAll follows every pod of the namespace, as without any flag.
+func followAll(t testing.TB, client *kube.Client) *run {
+	return follow(t, &kube.Watcher{
+		Client: client, Selection: kube.Selection{Namespaces: []string{"default"}},
+		Options: kube.LogOptions{Follow: true, Tail: -1},
+	})
+}
+
+// follow runs the engine until the test ends.
+func follow(t testing.TB, w *kube.Watcher) *run {
+	r := &run{}
+	w.Warn = func(err error) { r.add(func() { r.warnings = append(r.warnings, err.Error()) }) }
+	tailer := &tail.Tailer{
+		Watchers: []ktail.Watcher{w}, Sink: r, Once: !w.Options.Follow, MergeWindow: 100 * time.Millisecond,
+		Tell: func(e tail.Event) { r.add(func() { r.events = append(r.events, e) }) },
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	result := make(chan error, 1)
+	go func() { result <- tailer.Run(ctx) }()
+	r.stop = sync.OnceValue(func() error {
+		if w.Options.Follow {
+			cancel()
+		}
+		err := <-result
+		cancel()
+		return err
+	})
+	t.Cleanup(func() { _ = r.stop() })
+	return r
+}
+
+func (r *run) add(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
+}
+
+func (r *run) Write(_ context.Context, lines []ktail.Line) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range lines {
+		switch l.Kind {
+		case ktail.Log:
+			r.lines = append(r.lines, string(l.Text))
+		case ktail.Gap:
+			r.gaps = append(r.gaps, l)
+		case ktail.Diagnostic:
+			r.diagnostics = append(r.diagnostics, string(l.Text))
+		}
+	}
+	return nil
+}
+
+func (r *run) Close(context.Context) error { return nil }
+
+// told returns what has gone wrong so far with streams, in words.
+func (r *run) told() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var words []string
+	for _, e := range r.events {
+		switch e.Kind {
+		case tail.Failing:
+			words = append(words, "failing: "+e.Err.Error())
+		case tail.Failed:
+			words = append(words, "failed: "+e.Err.Error())
+		case tail.Recovered:
+			words = append(words, "recovered")
+		}
+	}
+	return words
+}
+
+// count returns how many events of the kind there were.
+func (r *run) count(kind tail.EventKind) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for _, e := range r.events {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
+// wants fails the test unless exactly these lines were written, and no gap.
+func (r *run) wants(t testing.TB, lines ...string) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !slices.Equal(r.lines, lines) {
+		t.Errorf("wrote\n\t%s\nwant\n\t%s", strings.Join(r.lines, "\n\t"), strings.Join(lines, "\n\t"))
+	}
+	for _, gap := range r.gaps {
+		t.Errorf("gap after %d: %s", gap.Since, gap.Text)
+	}
+}
+
+// wantsWords fails the test unless there are as many texts as patterns, and each
+// matches its own.
+func wantsWords(t testing.TB, what string, texts []string, patterns ...string) {
+	t.Helper()
+	ok := len(texts) == len(patterns)
+	for i := 0; ok && i < len(texts); i++ {
+		ok = regexp.MustCompile(patterns[i]).MatchString(texts[i])
+	}
+	if !ok {
+		t.Errorf("%s:\n\t%s\nwant\n\t%s", what, strings.Join(texts, "\n\t"), strings.Join(patterns, "\n\t"))
+	}
+}
+
+// pass lets that much time of the bubble pass.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// faults has the log requests go wrong one after the other; those that come
+// later do not.
+func faults(api *fakeapi.Server, list ...*fakeapi.Fault) {
+	var mu sync.Mutex
+	api.SetFault(func(r *http.Request) *fakeapi.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if fakeapi.Parse(r).Subresource != "log" || len(list) == 0 {
+			return nil
+		}
+		first := list[0]
+		list = list[1:]
+		return first
+	})
+}
