@@ -106,3 +106,24 @@ func TestDisorder(t *testing.T) {
 	n.waitForCompletion(2 * time.Minute)
 	f.finish(n).exact(t)
 }
+
+// A connection over which nothing comes any more, though nobody has closed it, is
+// noticed within a minute.
+func TestHalfOpen(t *testing.T) {
+	t.Parallel()
+	n := newNamespace(t)
+	p := newProxy(t, n.address())
+	f := n.follow(newLedger(), "--kubeconfig", n.throughProxy(t, p))
+	n.createPod("steady", n.podSpec(n.container("c", "-rate", "50", "-n", "4000")), nil)
+	eventually(t, time.Minute, "100 lines", func() bool { return f.lines() >= 100 })
+	p.freeze()
+	clock := startClock(t)
+	clock.until(2 * time.Second) // what was on its way still arrives
+	lines := f.lines()
+	eventually(t, time.Minute-2*time.Second, "more lines", func() bool { return f.lines() > lines })
+	note := fmt.Sprintf("noticed after %.0f s", time.Since(clock.start).Seconds())
+	t.Log(note)
+	summary.add(t.Name(), nil, note)
+	n.waitForCompletion(2 * time.Minute)
+	f.finish(n).exact(t)
+}

@@ -20,6 +20,7 @@ type proxy struct {
 	mu    sync.Mutex
 	held  bool
 	conns map[*net.TCPConn]bool
+	ended chan struct{} // closed with the test
 }
 
 // newProxy starts a proxy, and ends it when the test ends.
@@ -30,8 +31,9 @@ func newProxy(t *testing.T, target string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: l, target: target, conns: map[*net.TCPConn]bool{}}
+	p := &proxy{listener: l, target: target, conns: map[*net.TCPConn]bool{}, ended: make(chan struct{})}
 	t.Cleanup(func() {
+		close(p.ended)
 		l.Close()
 		p.hold()
 	})
@@ -67,10 +69,36 @@ func (p *proxy) forward(ctx context.Context, client *net.TCPConn) {
 	}
 	defer p.remove(server)
 	go func() {
-		io.Copy(server, client) //nolint:errcheck // ends when either is closed
-		server.CloseWrite()     //nolint:errcheck // as above
+		io.Copy(&gate{p, server, client}, client) //nolint:errcheck // ends when either is closed
+		server.CloseWrite()                       //nolint:errcheck // as above
 	}()
-	io.Copy(client, server) //nolint:errcheck // as above
+	io.Copy(&gate{p, client, client}, server) //nolint:errcheck // as above
+}
+
+// A gate lets through what goes to a connection, unless its pair is frozen.
+type gate struct {
+	*proxy
+	to, pair *net.TCPConn
+}
+
+func (g *gate) Write(b []byte) (int, error) {
+	g.mu.Lock()
+	open, known := g.conns[g.pair]
+	g.mu.Unlock()
+	if known && !open {
+		<-g.ended
+	}
+	return g.to.Write(b)
+}
+
+// freeze lets nothing more through on the connections that are open now, and
+// does not close them. New ones work.
+func (p *proxy) freeze() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		p.conns[c] = false
+	}
 }
 
 func (p *proxy) add(c *net.TCPConn) bool {
