@@ -2,6 +2,7 @@ package promise_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,7 +59,7 @@ func TestCut(t *testing.T) {
 					pass(30 * time.Second)
 					c.Log("line 6")
 					pass(time.Second)
-					r.wants(t, append(file[:len(file):len(file)], "line 6")...)
+					r.wants(t, append(slices.Clip(file), "line 6")...)
 				})
 			})
 		}

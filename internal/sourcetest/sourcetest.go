@@ -101,6 +101,11 @@ func (r *read) end(t *testing.T) error {
 	return r.err
 }
 
+// pass lets that much time of the bubble pass.
+func pass(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // it is a step of the fake clock
+}
+
 func connects(t *testing.T, s Subject) {
 	r := start(t.Context(), s.Source, &ktail.Position{})
 	if !r.connected {
@@ -158,7 +163,7 @@ func interrupted(t *testing.T, s Subject) {
 func resumes(t *testing.T, s Subject) {
 	var pos ktail.Position
 	s.Write("1")
-	time.Sleep(3 * time.Second)
+	pass(3 * time.Second)
 	s.Write("2", "3")
 	for i := range 3 {
 		r := start(t.Context(), s.Source, &pos)
@@ -173,7 +178,7 @@ func resumes(t *testing.T, s Subject) {
 		if err := r.end(t); err == nil {
 			t.Fatal("Read returned nil, though the log goes on")
 		}
-		time.Sleep(time.Duration(i) * 700 * time.Millisecond)
+		pass(time.Duration(i) * 700 * time.Millisecond)
 		s.Write("meanwhile")
 	}
 	r := start(t.Context(), s.Source, &pos)
