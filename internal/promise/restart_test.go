@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -277,5 +278,44 @@ func TestManyCut(t *testing.T) {
 		r.wants(t, strings.Fields(strings.Repeat("one ", pods))...)
 		t.Logf("for each log: %.1f log requests and %.1f look-ups in 30 s",
 			float64(cut.Logs-before.Logs)/pods, float64(cut.Gets-before.Gets)/pods)
+	})
+}
+
+// All logs end in one moment, as behind a load balancer that is replaced. The
+// states of their containers are not all asked for at once.
+func TestManyLookUps(t *testing.T) {
+	const (
+		pods   = 300
+		took   = 100 * time.Millisecond // to answer
+		atOnce = 100
+	)
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{})
+		for i := range pods {
+			api.RunPod("default", fmt.Sprintf("web-%03d", i), "app").Container("app").Log("one")
+		}
+		followAll(t, connect(t, api))
+		pass(10 * time.Second)
+		var mu sync.Mutex
+		var asked []time.Time
+		api.SetFault(func(r *http.Request) *fakeapi.Fault {
+			if req := fakeapi.Parse(r); req.Name == "" || req.Subresource != "" {
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			asked = append(asked, time.Now())
+			return &fakeapi.Fault{Delay: took}
+		})
+		api.CutAll(true)
+		pass(10 * time.Second)
+		if len(asked) != pods {
+			t.Errorf("asked for %d states, want %d", len(asked), pods)
+		}
+		for i := atOnce; i < len(asked); i++ {
+			if asked[i].Sub(asked[i-atOnce]) < took {
+				t.Fatalf("more than %d requests at a time", atOnce)
+			}
+		}
 	})
 }

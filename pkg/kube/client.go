@@ -21,8 +21,9 @@ import (
 )
 
 const (
-	// openAtOnce bounds how many log requests are sent but not yet answered: the
-	// server asks a kubelet before it answers each.
+	// openAtOnce bounds how many requests for logs, and for the pods they are of,
+	// are sent but not yet answered: the server asks a kubelet before it answers
+	// with a log, and a thousand logs may break off in the same moment.
 	openAtOnce = 100
 	// openWait is how long a request without an answer counts as that.
 	openWait = 200 * time.Millisecond
@@ -136,8 +137,13 @@ func newTransport(cfg *rest.Config) (http.RoundTripper, error) {
 // get returns the pod as the server knows it now. It tries once: whoever reads
 // the log knows when to try again.
 func (c *Client) get(ctx context.Context, namespace, pod string) (*corev1.Pod, error) {
+	release, err := c.queueOpen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	var p corev1.Pod
-	err := c.rest.Get().Namespace(namespace).Resource("pods").Name(pod).MaxRetries(0).Do(ctx).Into(&p)
+	err = c.rest.Get().Namespace(namespace).Resource("pods").Name(pod).MaxRetries(0).Do(ctx).Into(&p)
 	return &p, err
 }
 
@@ -169,7 +175,7 @@ func (c *Client) openLog(ctx context.Context, namespace, pod string, options url
 	return resp.Body, date, nil
 }
 
-// queueOpen waits for its turn to open a log.
+// queueOpen waits for its turn to ask for a log or for its pod.
 func (c *Client) queueOpen(ctx context.Context) (release func(), err error) {
 	select {
 	case c.opening <- struct{}{}:
