@@ -15,30 +15,10 @@ func (s *Server) serveOther(w *response) {
 	switch w.r.URL.Path {
 	case "/version":
 		writeJSON(w, http.StatusOK, version.Info{Major: "1", Minor: "35", GitVersion: "v1.35.0-fake", Platform: "linux/amd64"})
-	case "/api":
-		writeJSON(w, http.StatusOK, metav1.APIVersions{
-			TypeMeta: metav1.TypeMeta{Kind: "APIVersions", APIVersion: "v1"}, Versions: []string{"v1"}})
-	case "/apis":
-		writeJSON(w, http.StatusOK, metav1.APIGroupList{
-			TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"}, Groups: []metav1.APIGroup{}})
-	case "/api/v1":
-		writeJSON(w, http.StatusOK, coreResources())
 	case "/healthz", "/livez", "/readyz":
 		_, _ = w.Write([]byte("ok"))
 	default:
 		writeError(w, codeError(http.StatusNotFound, "", "the server could not find the requested resource", 0))
-	}
-}
-
-func coreResources() metav1.APIResourceList {
-	return metav1.APIResourceList{
-		TypeMeta:     metav1.TypeMeta{Kind: "APIResourceList", APIVersion: "v1"},
-		GroupVersion: "v1",
-		APIResources: []metav1.APIResource{
-			{Name: "namespaces", SingularName: "namespace", Kind: "Namespace", ShortNames: []string{"ns"}, Verbs: metav1.Verbs{"get", "list"}},
-			{Name: "pods", SingularName: "pod", Kind: "Pod", Namespaced: true, ShortNames: []string{"po"}, Verbs: metav1.Verbs{"get", "list", "watch"}},
-			{Name: "pods/log", Kind: "Pod", Namespaced: true, Verbs: metav1.Verbs{"get"}},
-		},
 	}
 }
 

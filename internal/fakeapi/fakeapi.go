@@ -9,7 +9,10 @@
 //	Fault      how the answer to one request goes wrong
 //	Counts     what was asked for so far, to assert on and to wait for
 //
-// It answers in JSON only, knows pods and namespaces, and lets everybody in.
+//	Object     an object of another kind, which does nothing by itself
+//
+// It answers in JSON only and lets everybody in. Nothing happens by itself: a
+// test makes the pods of its deployments.
 package fakeapi
 
 import (
@@ -37,6 +40,8 @@ type Options struct {
 	MaxStreams int
 	// NoWatchList refuses to stream lists, as servers before v1.32 do.
 	NoWatchList bool
+	// NoAggregatedDiscovery answers /api and /apis as servers before v1.27 do.
+	NoAggregatedDiscovery bool
 	// BookmarkEvery is the time between the bookmarks of a watch that allows
 	// them. The default is a minute.
 	BookmarkEvery time.Duration
@@ -68,6 +73,8 @@ type Server struct {
 	mu        sync.Mutex
 	closed    bool
 	pods      map[string]*Pod // by namespace/name
+	kinds     []*Kind
+	stores    map[string]*store // of the objects that are no pods, by group/resource
 	podsMade  int
 	responses map[*response]struct{} // open log streams
 }
@@ -92,6 +99,8 @@ func New(opts Options) *Server {
 		store:     newStore(),
 		tally:     &tally{},
 		pods:      map[string]*Pod{},
+		kinds:     builtIn(),
+		stores:    map[string]*store{},
 		responses: map[*response]struct{}{},
 		url:       "http://fakeapi",
 	}

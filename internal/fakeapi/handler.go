@@ -46,31 +46,16 @@ func (s *Server) route(w *response) {
 		return
 	}
 	switch what := w.req.Resource + "/" + w.req.Subresource; {
-	case what == "pods/" && w.req.Verb == "get":
-		s.getPod(w)
-	case what == "pods/" && w.req.Verb == "list":
-		s.listPods(w)
-	case what == "pods/" && w.req.Verb == "watch":
-		s.watchPods(w)
 	case what == "pods/log" && w.req.Name != "":
 		s.serveLog(w)
 	case what == "namespaces/" && w.req.Verb == "get":
 		s.getNamespace(w)
 	case what == "namespaces/" && w.req.Verb == "list":
 		s.listNamespaces(w)
+	case s.serveObjects(w), s.serveDiscovery(w):
 	default:
 		s.serveOther(w)
 	}
-}
-
-func (s *Server) getPod(w *response) {
-	p := s.store.get(w.req.Namespace, w.req.Name)
-	if p == nil {
-		writeError(w, apierrors.NewNotFound(podResource, w.req.Name))
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(p.json)
 }
 
 func badRequest(w http.ResponseWriter, format string, args ...any) {

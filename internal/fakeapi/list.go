@@ -29,16 +29,16 @@ func parsePage(token string) (p page, err error) {
 	return p, err
 }
 
-// podList is a PodList whose items are encoded already.
-type podList struct {
+// objectList is a list whose items are encoded already.
+type objectList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata"`
 	Items           []json.RawMessage `json:"items"`
 }
 
-// listPods answers a list. Later pages show the present, under the version of
+// list answers a list. Later pages show the present, under the version of
 // the first one: a watch from there tells of the difference once more.
-func (s *Server) listPods(w *response) {
+func (s *Server) list(w *response, what serving) {
 	q := w.r.URL.Query()
 	sel, err := newSelection(w.req.Namespace, q)
 	if err != nil {
@@ -52,20 +52,20 @@ func (s *Server) listPods(w *response) {
 			return
 		}
 	}
-	found, rv := s.store.list(sel)
+	found, rv := what.store.list(sel)
 	if token := q.Get("continue"); token != "" {
 		p, err := parsePage(token)
 		if err != nil {
 			badRequest(w, "continue key is not valid: %v", err)
 			return
 		}
-		if p.RV < s.store.oldestVersion() {
+		if p.RV < what.store.oldestVersion() {
 			writeError(w, apierrors.NewResourceExpired("The provided continue parameter is too old to display a consistent list result."))
 			return
 		}
 		rv, found = p.RV, after(found, p.After)
 	}
-	list := podList{TypeMeta: metav1.TypeMeta{Kind: "PodList", APIVersion: "v1"}, Items: []json.RawMessage{}}
+	list := objectList{TypeMeta: metav1.TypeMeta{Kind: what.kind.Kind + "List", APIVersion: what.kind.apiVersion()}, Items: []json.RawMessage{}}
 	list.ResourceVersion = itoa(int64(rv))
 	if rest := len(found) - limit; limit > 0 && rest > 0 {
 		found = found[:limit]
@@ -76,7 +76,7 @@ func (s *Server) listPods(w *response) {
 		}
 	}
 	for _, v := range found {
-		list.Items = append(list.Items, v.json)
+		list.Items = append(list.Items, v.body(metadataOnly(w.r)))
 	}
 	writeJSON(w, http.StatusOK, list)
 }

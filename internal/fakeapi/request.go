@@ -8,6 +8,7 @@ import (
 // Request says what an HTTP request asks for, in the words of an RBAC rule.
 type Request struct {
 	Verb        string // get, list, watch, or the HTTP method of any other
+	Group       string // empty: core
 	Resource    string // "pods", "namespaces"; empty for paths that are no resource
 	Subresource string // "log"
 	Namespace   string // empty for all
@@ -20,11 +21,15 @@ type Request struct {
 func Parse(r *http.Request) Request {
 	q := r.URL.Query()
 	req := Request{Verb: r.Method, Follow: isTrue(q.Get("follow")), Container: q.Get("container")}
-	rest, ok := strings.CutPrefix(r.URL.Path, "/api/v1/")
-	if !ok {
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	switch {
+	case parts[0] == "api" && len(parts) > 2:
+		parts = parts[2:]
+	case parts[0] == "apis" && len(parts) > 3:
+		req.Group, parts = parts[1], parts[3:]
+	default:
 		return req
 	}
-	parts := strings.Split(strings.Trim(rest, "/"), "/")
 	if parts[0] == "namespaces" && len(parts) > 2 {
 		req.Namespace, parts = parts[1], parts[2:]
 	}

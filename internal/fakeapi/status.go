@@ -57,8 +57,8 @@ func forbidden(req Request, user string) error {
 	if req.Namespace != "" {
 		where = fmt.Sprintf("in the namespace %q", req.Namespace)
 	}
-	why := fmt.Errorf("User %q cannot %s resource %q in API group \"\" %s", user, req.Verb, resource, where) //nolint:staticcheck // the words of the API server
-	return apierrors.NewForbidden(schema.GroupResource{Resource: req.Resource}, req.Name, why)
+	why := fmt.Errorf("User %q cannot %s resource %q in API group %q %s", user, req.Verb, resource, req.Group, where) //nolint:staticcheck // the words of the API server
+	return apierrors.NewForbidden(schema.GroupResource{Group: req.Group, Resource: req.Resource}, req.Name, why)
 }
 
 // codeError is the Status for a bare HTTP status code.

@@ -16,11 +16,14 @@ import (
 // maxEvents bounds the history that a watch can start from.
 const maxEvents = 20_000
 
-// podVersion is one version of a pod, never changed once it is stored.
+// podVersion is one version of a pod, or of another object, never changed once
+// it is stored.
 type podVersion struct {
 	rv   uint64
 	pod  *corev1.Pod
 	json []byte
+
+	at func(rv uint64) *podVersion // the same with another version
 }
 
 func newPodVersion(pod *corev1.Pod, rv uint64) *podVersion {
@@ -30,7 +33,9 @@ func newPodVersion(pod *corev1.Pod, rv uint64) *podVersion {
 	if err != nil {
 		panic(fmt.Sprintf("fakeapi: encode pod %s: %v", pod.Name, err)) // a pod can always be encoded
 	}
-	return &podVersion{rv: rv, pod: pod, json: body}
+	v := &podVersion{rv: rv, pod: pod, json: body}
+	v.at = func(rv uint64) *podVersion { return newPodVersion(pod.DeepCopy(), rv) }
+	return v
 }
 
 // event is one change of the store.
@@ -71,11 +76,16 @@ func (s *store) put(pod *corev1.Pod) *podVersion {
 	defer s.mu.Unlock()
 	s.rv++
 	v := newPodVersion(pod, s.rv)
-	key := podKey(pod.Namespace, pod.Name)
-	s.record(event{rv: s.rv, now: v, before: s.pods[key]})
-	s.pods[key] = v
+	s.insert(v)
 	s.namespaces[pod.Namespace] = true
 	return v
+}
+
+// insert is called with the lock held.
+func (s *store) insert(v *podVersion) {
+	key := podKey(v.pod.Namespace, v.pod.Name)
+	s.record(event{rv: v.rv, now: v, before: s.pods[key]})
+	s.pods[key] = v
 }
 
 // remove deletes the pod if it is there.
@@ -163,17 +173,17 @@ func (s *store) since(rv uint64) ([]event, <-chan struct{}, error) {
 }
 
 // as turns the event into what a watcher with the selection is told: nothing
-// (false), or the type and the JSON of an object.
-func (e event) as(sel *selection) (watch.EventType, []byte, bool) {
+// (nil), or the type and the object.
+func (e event) as(sel *selection) (watch.EventType, *podVersion) {
 	now, before := e.now != nil && sel.matches(e.now), e.before != nil && sel.matches(e.before)
 	switch {
 	case now && before:
-		return watch.Modified, e.now.json, true
+		return watch.Modified, e.now
 	case now:
-		return watch.Added, e.now.json, true
+		return watch.Added, e.now
 	case before:
 		// The last state that matched, at the version of the change.
-		return watch.Deleted, newPodVersion(e.before.pod.DeepCopy(), e.rv).json, true
+		return watch.Deleted, e.before.at(e.rv)
 	}
-	return "", nil, false
+	return "", nil
 }

@@ -15,14 +15,14 @@ import (
 // watcher serves one watch.
 type watcher struct {
 	*response
-	store     *store
+	serving
 	sel       *selection
 	rv        uint64 // told of everything up to here
 	bookmarks bool
 }
 
-// watchPods serves a watch until the client, its timeout, or CloseWatches ends it.
-func (s *Server) watchPods(w *response) {
+// watch serves a watch until the client, its timeout, or CloseWatches ends it.
+func (s *Server) watch(w *response, what serving) {
 	q := w.r.URL.Query()
 	sel, err := newSelection(w.req.Namespace, q)
 	if err != nil {
@@ -35,7 +35,7 @@ func (s *Server) watchPods(w *response) {
 		writeError(w, watchListRefused(s.opts.NoWatchList))
 		return
 	}
-	wr := &watcher{response: w, store: s.store, sel: sel, bookmarks: isTrue(q.Get("allowWatchBookmarks"))}
+	wr := &watcher{response: w, serving: what, sel: sel, bookmarks: isTrue(q.Get("allowWatchBookmarks"))}
 	asked := q.Get("resourceVersion")
 	if wr.rv, err = parseVersion(asked); err != nil {
 		badRequest(w, "invalid resource version %q: %v", asked, err)
@@ -43,7 +43,7 @@ func (s *Server) watchPods(w *response) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
-	closing := s.store.closingWatches()
+	closing := what.store.closingWatches()
 	s.tally.add(func(c *Counts) { c.OpenWatches++ })
 	defer s.tally.add(func(c *Counts) { c.OpenWatches-- })
 
@@ -127,7 +127,7 @@ func (w *watcher) run(closing <-chan struct{}, limit, bookmarkEvery time.Duratio
 func (w *watcher) sendState(bookmark bool) error {
 	found, rv := w.store.list(w.sel)
 	for _, v := range found {
-		if err := w.send(watch.Added, v.json); err != nil {
+		if err := w.send(watch.Added, v.body(metadataOnly(w.r))); err != nil {
 			return err
 		}
 	}
@@ -140,8 +140,8 @@ func (w *watcher) sendState(bookmark bool) error {
 
 func (w *watcher) sendEvents(events []event) error {
 	for _, e := range events {
-		if typ, object, ok := e.as(w.sel); ok {
-			if err := w.send(typ, object); err != nil {
+		if typ, v := e.as(w.sel); v != nil {
+			if err := w.send(typ, v.body(metadataOnly(w.r))); err != nil {
 				return err
 			}
 		}
@@ -155,7 +155,7 @@ func (w *watcher) sendBookmark(initialEnd bool) error {
 	if !w.bookmarks || w.store.isMuted() {
 		return nil
 	}
-	mark := corev1.Pod{TypeMeta: metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"}}
+	mark := corev1.Pod{TypeMeta: metav1.TypeMeta{Kind: w.kind.Kind, APIVersion: w.kind.apiVersion()}}
 	mark.ResourceVersion = itoa(int64(w.rv))
 	if initialEnd {
 		mark.Annotations = map[string]string{metav1.InitialEventsAnnotationKey: "true"}
