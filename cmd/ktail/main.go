@@ -39,7 +39,7 @@ func main() {
 	// A closed pipe is an error of the write, so that everything else still
 	// comes to its end.
 	signal.Ignore(syscall.SIGPIPE)
-	klog.SetLogger(logr.Discard()) // client-go's own log
+	klog.SetLogger(logr.Discard()) // client-go's own log; --verbosity turns it on
 	os.Exit(run(os.Args[1:], streams{
 		Out: os.Stdout, ErrOut: os.Stderr,
 		OutTTY: isatty.IsTerminal(os.Stdout.Fd()),

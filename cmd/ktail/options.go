@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,10 +14,11 @@ import (
 
 // options are the flags, in the types that the rest of the program takes.
 type options struct {
-	selection     kube.Selection
-	allNamespaces bool
-	log           kube.LogOptions
-	noFollow      bool
+	selectFlags
+	programFlags
+
+	log      kube.LogOptions
+	noFollow bool
 
 	output       formatValue
 	color        colorValue
@@ -38,14 +37,8 @@ const noLimit = -1
 // addFlags declares each flag, next to what it sets. Names, shorthands and
 // meanings are stern's.
 func (o *options) addFlags(fs *pflag.FlagSet) {
-	fs.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false,
-		"Follow pods of all namespaces; --namespace is ignored.")
-	fs.StringSliceVarP(&o.selection.Namespaces, "namespace", "n", nil,
-		"Namespace to search; several by repeating the flag or separated by commas. Default: the context's.")
-	fs.StringVarP(&o.selection.LabelSelector, "selector", "l", "",
-		"Label selector, as kubectl's. With it the query may be left out.")
-	fs.VarP(&regexpValue{&o.selection.Containers}, "container", "c",
-		"Regular expression that a container's name must match.")
+	o.selectFlags.addFlags(fs)
+	o.programFlags.addFlags(fs)
 	fs.Int64Var(&o.log.Tail, "tail", -1,
 		"Lines to show from the end of each log that exists at the start; -1 is all. A container born later is shown from its first line.")
 	fs.DurationVarP(&o.log.Since, "since", "s", 48*time.Hour,
@@ -80,23 +73,18 @@ func (o *options) addConnectionFlags(fs *pflag.FlagSet) {
 			f.Usage = "Kubeconfig context to use."
 		}
 	})
+	connection.String("cache-dir", "", "Of no effect: nothing is cached. Accepted since kubectl has it.")
+	connection.Lookup("cache-dir").Hidden = true
 	fs.AddFlagSet(connection)
 }
 
 // complete checks what flags and arguments say together.
 func (o *options) complete(queries []string) error {
-	for _, query := range queries {
-		if strings.Contains(query, "/") {
-			return fmt.Errorf("query %q: pods are queried by a regular expression on their name; kind/name is not supported yet", query)
-		}
-		re, err := regexp.Compile(query)
-		if err != nil {
-			return fmt.Errorf("query %q: %w", query, err)
-		}
-		o.selection.Pods = append(o.selection.Pods, re)
+	if err := o.selectFlags.complete(queries); err != nil {
+		return err
 	}
-	if len(queries) == 0 && o.selection.LabelSelector == "" {
-		return errors.New("say which pods: give a regular expression on their names, or --selector; . is all pods")
+	if o.selection.Condition != nil && o.log.Tail != 0 && !o.noFollow {
+		return errors.New("--condition needs --no-follow, or --tail=0: a pod that gets into the condition again would be shown again")
 	}
 	if o.noFollow && o.log.Tail == 0 {
 		return errors.New("--no-follow with --tail=0 would show nothing")
@@ -116,19 +104,3 @@ func (o *options) complete(queries []string) error {
 	o.log.Follow = !o.noFollow
 	return nil
 }
-
-// namespaces settles which namespaces are searched, once the context's is known.
-func (o *options) namespaces(ofContext string) {
-	switch {
-	case o.allNamespaces:
-		o.selection.Namespaces = nil
-	case len(o.selection.Namespaces) == 0:
-		o.selection.Namespaces = []string{ofContext}
-	default:
-		slices.Sort(o.selection.Namespaces)
-		o.selection.Namespaces = slices.Compact(o.selection.Namespaces)
-	}
-}
-
-// showNamespace reports whether lines come from more than one namespace.
-func (o *options) showNamespace() bool { return len(o.selection.Namespaces) != 1 }

@@ -50,6 +50,7 @@ func (w *world) find(re *regexp.Regexp) (string, <-chan struct{}) {
 // scriptFault has requests fail.
 type scriptFault struct {
 	what  fakeapi.Request // empty fields stand for any
+	path  string          // of the URL; empty for any
 	times int             // left; negative: any number
 	fault fakeapi.Fault
 }
@@ -68,7 +69,7 @@ func (f *scriptFault) hit(r *http.Request) *fakeapi.Fault {
 			return nil
 		}
 	}
-	if f.times == 0 || want.Subresource != got.Subresource {
+	if f.times == 0 || f.path != "" && f.path != r.URL.Path || want.Subresource != got.Subresource {
 		return nil
 	}
 	f.times--
@@ -79,7 +80,7 @@ func (f *scriptFault) hit(r *http.Request) *fakeapi.Fault {
 }
 
 // faultOf reads VERB RESOURCE[/SUBRESOURCE] and what follows as K=V: which
-// requests (namespace, name, container, times) and what becomes of them
+// requests (namespace, name, container, path, times) and what becomes of them
 // (status, retry-after, prefix: what comes before the body, where \n is a newline).
 func faultOf(args []string) (*scriptFault, error) {
 	f := &scriptFault{times: -1}
@@ -93,6 +94,8 @@ func faultOf(args []string) (*scriptFault, error) {
 			f.what.Namespace = value
 		case "name":
 			f.what.Name = value
+		case "path":
+			f.path = value
 		case "container":
 			f.what.Container = value
 		case "times":

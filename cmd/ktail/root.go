@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // credential plugins
-	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube"
@@ -32,6 +31,9 @@ A QUERY is a regular expression that a pod's name must match somewhere.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if done, err := o.aside(cmd, s.Out); done || err != nil {
+				return err
+			}
 			if err := o.complete(args); err != nil {
 				return err
 			}
@@ -47,15 +49,16 @@ A QUERY is a regular expression that a pod's name must match somewhere.`,
 
 // runTail wires what the options say and runs it.
 func runTail(ctx context.Context, s streams, o *options) error {
-	client, err := kube.Connect(clientcmd.NewNonInteractiveDeferredLoadingClientConfig(o.loading, &o.overrides))
+	client, err := o.connect()
 	if err != nil {
 		return err
 	}
 	o.namespaces(client.Namespace)
 	talk := newTalk(s, o)
 	t := tail.Tailer{
-		Watchers: []ktail.Watcher{&kube.Watcher{
-			Client: client, Selection: o.selection, Options: o.log, Warn: talk.warn,
+		Watchers: []ktail.Watcher{&hinter{
+			Watcher: &kube.Watcher{Client: client, Selection: o.selection, Options: o.log, Warn: talk.warn},
+			client:  client, o: o, say: talk.say,
 		}},
 		Sink: &output.Writer{
 			Out:      s.Out,

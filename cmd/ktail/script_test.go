@@ -25,8 +25,10 @@ func TestMain(m *testing.M) {
 // TestScript runs the binary as users do, against a fake API server. The
 // scripts may use, besides the commands of testscript:
 //
-//	cluster FILE                 start a server with the pods of the file, for KUBECONFIG to point at
+//	cluster FILE [old]           start a server with the pods of the file, for KUBECONFIG to point at;
+//	                             old: it has no aggregated discovery and streams no lists
 //	pods FILE                    add the pods of the file
+//	[!] objects FILE             add or replace the objects of other kinds in the file of manifests; take them away
 //	write POD/CONTAINER LINE...  have the container log lines
 //	flood POD/CONTAINER N        have it log that many
 //	exit POD/CONTAINER [CODE]    end the container
@@ -65,6 +67,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"cluster": cmdCluster,
 			"pods":    cmdPods,
+			"objects": cmdObjects,
 			"write":   cmdWrite,
 			"flood":   cmdFlood,
 			"exit":    cmdExit,

@@ -46,6 +46,8 @@ type podFile struct {
 	Node       string            `json:"node"`
 	Restart    string            `json:"restart"` // Always (also if empty), OnFailure or Never
 	Containers []containerFile   `json:"containers"`
+
+	Owners []metav1.OwnerReference `json:"owners"`
 }
 
 type containerFile struct {
@@ -66,7 +68,7 @@ func (w *world) add(ts *testscript.TestScript, file string) {
 }
 
 func (w *world) addPod(f *podFile, now time.Time) error {
-	object := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: f.Namespace, Name: f.Name, Labels: f.Labels}}
+	object := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: f.Namespace, Name: f.Name, Labels: f.Labels, OwnerReferences: f.Owners}}
 	object.Spec.NodeName, object.Spec.RestartPolicy = f.Node, corev1.RestartPolicy(f.Restart)
 	for _, c := range f.Containers {
 		spec := corev1.Container{Name: c.Name, Image: "example/" + c.Name}
@@ -122,9 +124,10 @@ func (f *containerFile) bring(c *fakeapi.Container, now time.Time) error {
 }
 
 func cmdCluster(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 1, "cluster FILE")
+	usage(ts, neg, len(args) == 1 || len(args) == 2 && args[1] == "old", "cluster FILE [old]")
+	old := len(args) == 2
 	w := ts.Value(worldKey{}).(*world)
-	server, err := fakeapi.Start(fakeapi.Options{Fault: w.observe})
+	server, err := fakeapi.Start(fakeapi.Options{Fault: w.observe, NoAggregatedDiscovery: old, NoWatchList: old})
 	ts.Check(err)
 	ts.Defer(server.Close)
 	w.mu.Lock()

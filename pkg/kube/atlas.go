@@ -10,6 +10,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -22,46 +23,64 @@ type atlas struct {
 
 	mu      sync.Mutex
 	parts   []*part
+	family  *family
 	changed chan struct{} // capacity 1
 }
 
 // part holds the pods of one list and watch. It implements cache.ReflectorStore.
 type part struct {
-	atlas  *atlas
-	failed func(error) // told the first failure since the last watch
-	pods   map[types.UID]*podSources
-	known  bool // was listed, or cannot be
-	listed bool
-	told   bool // that it fails
+	feed
+	namespace string
+	pods      map[types.UID]*podSources
+	listed    bool
 }
 
 // podSources are the sources of one pod.
 type podSources struct {
 	namespace, name string
+	labels          map[string]string
+	owners          []metav1.OwnerReference
+	named           bool               // selected by its name; if not, its owner decides
+	first           map[string]arrival // its containers, if it was there at the start
 	sources         []ktail.Source
 }
 
-func newAtlas(w *Watcher, parts int) *atlas {
+// arrival is what a container was at the start.
+type arrival struct {
+	instance ktail.Instance
+	state    States
+}
+
+func newAtlas(w *Watcher, namespaces []string, owners []*owner) *atlas {
 	a := &atlas{w: w, changed: make(chan struct{}, 1)}
-	for range parts {
-		a.parts = append(a.parts, &part{atlas: a, pods: map[types.UID]*podSources{}})
+	a.family = &family{owners: owners}
+	for _, namespace := range namespaces {
+		a.parts = append(a.parts, &part{feed: feed{atlas: a}, namespace: namespace, pods: map[types.UID]*podSources{}})
 	}
 	return a
 }
 
-func (a *atlas) part(i int) *part { return a.parts[i] }
-
 // publish gives the set, once all parts are known and whenever it has changed,
-// until ctx ends.
-func (a *atlas) publish(ctx context.Context, set func([]ktail.Source)) {
-	for {
+// until ctx ends. It calls follow for each kind that pods lead to their owners
+// by, and fails if it turns out that there can be no pods.
+func (a *atlas) publish(ctx context.Context, follow func(*kin), set func([]ktail.Source)) error {
+	for first := true; ; {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case <-a.changed:
+		}
+		for _, k := range a.missing() {
+			follow(k)
 		}
 		if !a.ready() {
 			continue
+		}
+		if first {
+			first = false
+			if err := a.unselectable(); err != nil {
+				return err
+			}
 		}
 		set(a.sources())
 		select { // changes come in swarms
@@ -74,7 +93,7 @@ func (a *atlas) publish(ctx context.Context, set func([]ktail.Source)) {
 func (a *atlas) ready() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return !slices.ContainsFunc(a.parts, func(p *part) bool { return !p.known })
+	return !slices.ContainsFunc(a.parts, func(p *part) bool { return !p.known }) && a.family.known()
 }
 
 // sources returns the whole set, ordered by namespace, pod and the order of the
@@ -84,7 +103,11 @@ func (a *atlas) sources() []ktail.Source {
 	defer a.mu.Unlock()
 	var pods []*podSources
 	for _, p := range a.parts {
-		pods = slices.AppendSeq(pods, maps.Values(p.pods))
+		for _, pod := range p.pods {
+			if pod.named || a.family.owns(pod) {
+				pods = append(pods, pod)
+			}
+		}
 	}
 	slices.SortFunc(pods, func(a, b *podSources) int {
 		if c := strings.Compare(a.namespace, b.namespace); c != 0 {
@@ -99,15 +122,6 @@ func (a *atlas) sources() []ktail.Source {
 	return all
 }
 
-// update makes the change under the lock, and tells publish.
-func (p *part) update(change func()) {
-	p.atlas.mu.Lock()
-	change()
-	p.known = true
-	p.atlas.mu.Unlock()
-	p.atlas.touch()
-}
-
 func (a *atlas) touch() {
 	select {
 	case a.changed <- struct{}{}:
@@ -115,23 +129,40 @@ func (a *atlas) touch() {
 	}
 }
 
-// fail takes note that listing or watching fails. The other parts go on.
-func (p *part) fail(err error) {
-	p.atlas.mu.Lock()
-	told := p.told
-	p.known, p.told = true, true
-	p.atlas.mu.Unlock()
-	p.atlas.touch()
+// feed is what one list and watch tells the atlas besides the objects.
+type feed struct {
+	atlas  *atlas
+	failed func(error) // told the first failure since the last watch
+	known  bool        // was listed, or cannot be
+	told   bool        // that it fails
+}
+
+// update makes the change under the lock, and tells publish.
+func (f *feed) update(change func()) {
+	f.atlas.mu.Lock()
+	change()
+	f.known = true
+	f.atlas.mu.Unlock()
+	f.atlas.touch()
+}
+
+// fail takes note that listing or watching fails. The other feeds go on.
+func (f *feed) fail(err error) {
+	f.atlas.mu.Lock()
+	told := f.told
+	f.known, f.told = true, true
+	f.atlas.mu.Unlock()
+	f.atlas.touch()
 	if !told {
-		p.failed(err)
+		f.failed(err)
 	}
 }
 
 // watching takes note that a watch works: the next failure is news.
-func (p *part) watching() {
-	p.atlas.mu.Lock()
-	defer p.atlas.mu.Unlock()
-	p.told = false
+func (f *feed) watching() {
+	f.atlas.mu.Lock()
+	defer f.atlas.mu.Unlock()
+	f.told = false
 }
 
 // put brings the sources of the pod up to date.
@@ -140,18 +171,37 @@ func (p *part) put(pod *corev1.Pod) {
 	if old == nil {
 		old = &podSources{}
 	}
-	next := &podSources{namespace: pod.Namespace, name: pod.Name}
-	for _, c := range p.atlas.w.Selection.containers(pod) {
-		next.sources = append(next.sources, p.source(old, pod, c))
+	s := &p.atlas.w.Selection
+	containers := s.containers(pod)
+	next := &podSources{
+		namespace: pod.Namespace, name: pod.Name, labels: pod.Labels, owners: pod.OwnerReferences,
+		named: s.namesPod(pod.Name), first: old.first,
+	}
+	if !p.listed {
+		next.first = make(map[string]arrival, len(containers))
+		for _, c := range containers {
+			next.first[c.name] = arrival{c.instance, c.state}
+		}
 	}
 	p.pods[pod.UID] = next
+	if s.Condition != nil && !s.Condition.holds(pod) {
+		return
+	}
+	for _, c := range containers {
+		first := next.first[c.name]
+		if first.instance == c.instance && !s.States.has(first.state) {
+			continue // what is born later is shown whatever its state: it may end at once
+		}
+		next.sources = append(next.sources, p.source(old, pod, c, first.instance != c.instance))
+	}
 }
 
-// source returns the source of the container: the old one if nothing about it
-// has changed.
-func (p *part) source(old *podSources, pod *corev1.Pod, c container) *source {
+// source returns the source of the container, which was born after the start or
+// not: the old one if nothing about it has changed.
+func (p *part) source(old *podSources, pod *corev1.Pod, c container, born bool) *source {
 	w := p.atlas.w
-	k := &kept{whole: p.listed} // not there at the start: born since
+	// While a condition holds, what is written while it holds is wanted.
+	k := &kept{whole: born && w.Selection.Condition == nil}
 	for _, o := range old.sources {
 		o, ok := o.(*source)
 		if !ok || o.stream.Container != c.name {

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/flowcontrol"
 )
 
 const (
@@ -46,12 +47,20 @@ type Client struct {
 
 	rest    *rest.RESTClient
 	http    *http.Client
+	limiter flowcontrol.RateLimiter // nil: the server's own fairness is enough
 	opening chan struct{}
+}
+
+// RateLimit bounds the requests to one API server. Watches and logs that go on
+// count once.
+type RateLimit struct {
+	QPS   float32 // a second; 0 or less: no limit
+	Burst int     // that many at once; 0: client-go's default
 }
 
 // Connect makes a client for what the kubeconfig says. It does not talk to the
 // server yet.
-func Connect(config clientcmd.ClientConfig) (*Client, error) {
+func Connect(config clientcmd.ClientConfig, limit RateLimit) (*Client, error) {
 	raw, err := config.RawConfig()
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
@@ -63,6 +72,13 @@ func Connect(config clientcmd.ClientConfig) (*Client, error) {
 	cfg, err := config.ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
+	}
+	if limit.QPS > 0 {
+		burst := limit.Burst
+		if burst <= 0 {
+			burst = rest.DefaultBurst
+		}
+		cfg.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(limit.QPS, burst)
 	}
 	return NewClient(cfg, raw.CurrentContext, namespace)
 }
@@ -93,7 +109,7 @@ func NewClient(cfg *rest.Config, context, namespace string) (*Client, error) {
 	}
 	return &Client{
 		Context: context, Namespace: namespace,
-		rest: rc, http: hc, opening: make(chan struct{}, openAtOnce),
+		rest: rc, http: hc, limiter: cfg.RateLimiter, opening: make(chan struct{}, openAtOnce),
 	}, nil
 }
 
@@ -181,6 +197,12 @@ func (c *Client) queueOpen(ctx context.Context) (release func(), err error) {
 	case c.opening <- struct{}{}:
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+	if c.limiter != nil {
+		if err := c.limiter.Wait(ctx); err != nil {
+			<-c.opening
+			return nil, err
+		}
 	}
 	free := func() { <-c.opening }
 	timer := time.AfterFunc(openWait, free)

@@ -16,8 +16,17 @@ type Selection struct {
 	LabelSelector string   // as kubectl's --selector
 	FieldSelector string
 
-	Pods       []*regexp.Regexp // a pod's name must match one of them; empty: any
-	Containers *regexp.Regexp   // the container's name must match; nil: any
+	// A pod must match one of Pods by its name, or belong to one of Owners. If
+	// both are empty, any does.
+	Pods        []*regexp.Regexp
+	Owners      []Owner
+	ExcludePods []*regexp.Regexp // and its name must match none of these
+
+	Containers        *regexp.Regexp   // the container's name must match; nil: any
+	ExcludeContainers []*regexp.Regexp // and must match none of these
+
+	States    States     // of a container that exists at the start; 0: any
+	Condition *Condition // that a pod must be in; nil: any
 
 	NoInitContainers      bool
 	NoEphemeralContainers bool
@@ -27,11 +36,13 @@ type Selection struct {
 type container struct {
 	name     string
 	instance ktail.Instance
+	state    States
 	finished bool // will not run again
 }
 
 // containers returns the selected containers of the pod that have a log, in
-// the order in which they start.
+// the order in which they start, whatever their state. Whether the pod belongs to
+// one of the Owners is not known here.
 func (s *Selection) containers(pod *corev1.Pod) []container {
 	if !s.wantsPod(pod.Name) {
 		return nil
@@ -41,10 +52,11 @@ func (s *Selection) containers(pod *corev1.Pod) []container {
 		for i := range statuses {
 			status := &statuses[i]
 			instance, ok := served(status)
-			if !ok || s.Containers != nil && !s.Containers.MatchString(status.Name) {
+			if !ok || !s.wantsContainer(status.Name) {
 				continue
 			}
-			found = append(found, container{name: status.Name, instance: instance, finished: finished(pod, kind, status)})
+			found = append(found, container{
+				name: status.Name, instance: instance, state: stateNow(status), finished: finished(pod, kind, status)})
 		}
 	}
 	if !s.NoInitContainers {
@@ -57,11 +69,22 @@ func (s *Selection) containers(pod *corev1.Pod) []container {
 	return found
 }
 
+// wantsPod reports whether the pod may be wanted, as far as its name tells.
 func (s *Selection) wantsPod(name string) bool {
-	if len(s.Pods) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(s.Pods, func(re *regexp.Regexp) bool { return re.MatchString(name) })
+	return !matchesAny(s.ExcludePods, name) && (len(s.Owners) > 0 || s.namesPod(name))
+}
+
+// namesPod reports whether the pod is wanted by its name, whomever it belongs to.
+func (s *Selection) namesPod(name string) bool {
+	return len(s.Pods)+len(s.Owners) == 0 || matchesAny(s.Pods, name)
+}
+
+func (s *Selection) wantsContainer(name string) bool {
+	return (s.Containers == nil || s.Containers.MatchString(name)) && !matchesAny(s.ExcludeContainers, name)
+}
+
+func matchesAny(res []*regexp.Regexp, name string) bool {
+	return slices.ContainsFunc(res, func(re *regexp.Regexp) bool { return re.MatchString(name) })
 }
 
 // inOrder returns the statuses in the order of the spec; the server sorts them

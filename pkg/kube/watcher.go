@@ -68,59 +68,89 @@ func (w *Watcher) Watch(ctx context.Context, set func([]ktail.Source)) error {
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
 	}
+	owners, err := w.findKinds(ctx)
+	if err != nil {
+		return err
+	}
+	a := newAtlas(w, namespaces, owners)
 	if !w.Options.Follow {
-		return w.list(ctx, namespaces, set)
+		return w.list(ctx, a, set)
 	}
-	a := newAtlas(w, len(namespaces))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var running sync.WaitGroup
-	for i, namespace := range namespaces {
-		p := a.part(i)
+	for _, p := range a.parts {
 		p.failed = w.warn
-		running.Go(func() { w.reflect(ctx, namespace, p) })
+		running.Go(func() { keepUp(ctx, w.listWatch(p), &corev1.Pod{}, p) })
 	}
-	a.publish(ctx, set)
+	follow := func(k *kin) {
+		k.failed = w.warn
+		running.Go(func() { keepUp(ctx, k.objects.listWatch(&k.feed), &object{}, k) })
+	}
+	for _, k := range a.ownKin() {
+		follow(k)
+	}
+	err = a.publish(ctx, follow, set)
+	cancel()
 	running.Wait()
-	return nil
+	return err
 }
 
 // list gives the set once.
-func (w *Watcher) list(ctx context.Context, namespaces []string, set func([]ktail.Source)) error {
-	a := newAtlas(w, len(namespaces))
+func (w *Watcher) list(ctx context.Context, a *atlas, set func([]ktail.Source)) error {
 	var errs []error
-	for i, namespace := range namespaces {
-		p := a.part(i)
-		p.failed = func(err error) { errs = append(errs, err) }
-		lw := w.listWatch(namespace, p)
-		list, _, err := pager.New(pager.ListPageFunc(lw.ListWithContext)).List(ctx, metav1.ListOptions{})
-		if err != nil {
-			continue // p.failed was told
-		}
-		pods, err := meta.ExtractList(list)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("list pods: %w", err))
-			continue
-		}
-		items := make([]any, len(pods))
-		for i := range pods {
-			items[i] = pods[i]
-		}
-		if err := p.Replace(items, ""); err != nil {
-			errs = append(errs, err)
+	failed := func(err error) { errs = append(errs, err) }
+	for _, k := range a.ownKin() {
+		k.failed = failed
+		fetch(ctx, k.objects.listWatch(&k.feed), k, failed)
+	}
+	if err := errors.Join(a.unselectable(), a.nobody()); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	for _, p := range a.parts {
+		p.failed = failed
+		fetch(ctx, w.listWatch(p), p, failed)
+	}
+	for missing := a.missing(); len(missing) > 0; missing = a.missing() {
+		for _, k := range missing {
+			k.failed = failed
+			fetch(ctx, k.objects.listWatch(&k.feed), k, failed)
 		}
 	}
 	set(a.sources())
 	return errors.Join(errs...)
 }
 
-// reflect keeps a part of the atlas up to date with one namespace until ctx ends.
-// The reflector's own loop is not used: it hands errors to a handler of the whole
-// process, which sleeps. Ours were told by listWatch.
-func (w *Watcher) reflect(ctx context.Context, namespace string, p *part) {
+// fetch lists once into the store. The feed of the listWatch is told of failures
+// of the server, and failed of others.
+func fetch(ctx context.Context, lw *cache.ListWatch, store cache.ReflectorStore, failed func(error)) {
+	list, _, err := pager.New(pager.ListPageFunc(lw.ListWithContext)).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return
+	}
+	objects, err := meta.ExtractList(list)
+	if err != nil {
+		failed(fmt.Errorf("list: %w", err))
+		return
+	}
+	items := make([]any, len(objects))
+	for i := range objects {
+		items[i] = objects[i]
+	}
+	if err := store.Replace(items, ""); err != nil {
+		failed(err)
+	}
+}
+
+// keepUp keeps the store up to date until ctx ends. The reflector's own loop is
+// not used: it hands errors to a handler of the whole process, which sleeps. Ours
+// were told by the listWatch.
+func keepUp(ctx context.Context, lw *cache.ListWatch, of runtime.Object, store cache.ReflectorStore) {
 	backoff := wait.Backoff{
 		Duration: 500 * time.Millisecond, Cap: 10 * time.Second, Steps: 10, Factor: 2, Jitter: 0.5,
 	}
 	delay := backoff.DelayWithReset(realclock.RealClock{}, watchLasts)
-	r := cache.NewReflectorWithOptions(w.listWatch(namespace, p), &corev1.Pod{}, p, cache.ReflectorOptions{
+	r := cache.NewReflectorWithOptions(lw, of, store, cache.ReflectorOptions{
 		Name: "ktail", Backoff: &backoff,
 	})
 	_ = delay.Until(ctx, true, true, func(ctx context.Context) (bool, error) { // until ctx ends
@@ -136,21 +166,22 @@ func (w *Watcher) warn(err error) {
 	}
 }
 
-// trouble wraps an error of listing or watching pods.
-func trouble(err error, verb, namespace string) error {
+// trouble wraps an error of listing or watching objects.
+func trouble(err error, verb, resource, namespace string) error {
 	where := "in namespace " + namespace
 	if namespace == metav1.NamespaceAll {
 		where = "in all namespaces"
 	}
-	return fmt.Errorf("%s pods %s: %w", verb, where, denied(err, verb, "pods", namespace))
+	return fmt.Errorf("%s %s %s: %w", verb, resource, where, denied(err, verb, resource, namespace))
 }
 
-// listWatch lists and watches the pods of a namespace, as far as the server can
+// listWatch lists and watches the pods of a part, as far as the server can
 // select them, and tells the part of failures.
-func (w *Watcher) listWatch(namespace string, p *part) *cache.ListWatch {
+func (w *Watcher) listWatch(p *part) *cache.ListWatch {
+	namespace := p.namespace
 	request := func(options *metav1.ListOptions) *rest.Request {
 		options.LabelSelector = w.Selection.LabelSelector
-		options.FieldSelector = w.Selection.FieldSelector
+		options.FieldSelector = w.Selection.fieldSelector()
 		r := w.Client.rest.Get().Namespace(namespace).Resource("pods").VersionedParams(options, metav1.ParameterCodec)
 		if w.Options.Follow {
 			r.MaxRetries(0) // the reflector tries again, and trouble is told at once
@@ -162,7 +193,7 @@ func (w *Watcher) listWatch(namespace string, p *part) *cache.ListWatch {
 			pods := &corev1.PodList{}
 			err := request(&options).Do(ctx).Into(pods)
 			if err != nil && ctx.Err() == nil {
-				p.fail(trouble(err, "list", namespace))
+				p.fail(trouble(err, "list", "pods", namespace))
 				obey(ctx, err)
 			}
 			return pods, err
@@ -180,7 +211,7 @@ func (w *Watcher) listWatch(namespace string, p *part) *cache.ListWatch {
 			if err != nil {
 				cancel()
 				if ctx.Err() == nil && !listsNext(&options, err) {
-					p.fail(trouble(err, "watch", namespace))
+					p.fail(trouble(err, "watch", "pods", namespace))
 				}
 				obey(ctx, err)
 				return nil, err

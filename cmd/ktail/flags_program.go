@@ -1,0 +1,106 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"k8s.io/klog/v2"
+
+	"github.com/ktail/ktail/pkg/kube"
+)
+
+// programFlags say what is done besides reading logs, or how ktail speaks to the
+// cluster.
+type programFlags struct {
+	completion        string
+	showHiddenOptions bool
+	verbosity         int
+	limit             kube.RateLimit
+}
+
+func (f *programFlags) addFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&f.completion, "completion", "",
+		"Print the completion script for a shell: "+strings.Join(shellNames(), ", ")+".")
+	fs.BoolVar(&f.showHiddenOptions, "show-hidden-options", false,
+		"Print the flags that --help does not show: how to reach a cluster, as kubectl has them.")
+	fs.IntVar(&f.verbosity, "verbosity", 0,
+		"How much the Kubernetes client says on stderr about what it does; 6 is each request.")
+	fs.Float32Var(&f.limit.QPS, "qps", 0,
+		"Requests that are sent to the API server a second. 0 and -1 are as many as it takes: it protects itself.")
+	fs.IntVar(&f.limit.Burst, "burst", 0,
+		"Requests that may be sent at once in spite of --qps; 0 is 10.")
+}
+
+// shells are those that a completion script can be made for.
+var shells = []struct {
+	name     string
+	generate func(*cobra.Command, io.Writer) error
+}{
+	{"bash", func(cmd *cobra.Command, w io.Writer) error { return cmd.GenBashCompletionV2(w, true) }},
+	{"zsh", (*cobra.Command).GenZshCompletion},
+	{"fish", func(cmd *cobra.Command, w io.Writer) error { return cmd.GenFishCompletion(w, true) }},
+	{"powershell", (*cobra.Command).GenPowerShellCompletionWithDesc},
+}
+
+func shellNames() []string {
+	names := make([]string, len(shells))
+	for i, s := range shells {
+		names[i] = s.name
+	}
+	return names
+}
+
+// aside does what takes the place of reading logs, and reports whether something
+// did. It makes the client as talkative as --verbosity says.
+func (f *programFlags) aside(cmd *cobra.Command, out io.Writer) (bool, error) {
+	if f.verbosity > 0 {
+		if err := f.setVerbosity(cmd.ErrOrStderr()); err != nil {
+			return true, err
+		}
+	}
+	switch {
+	case f.completion != "":
+		for _, s := range shells {
+			if s.name == f.completion {
+				return true, s.generate(cmd, out)
+			}
+		}
+		return true, fmt.Errorf("--completion is %q: it is one of %s", f.completion, strings.Join(shellNames(), ", "))
+	case f.showHiddenOptions:
+		_, err := io.WriteString(out, hiddenFlags(cmd))
+		return true, err
+	}
+	return false, nil
+}
+
+// hiddenFlags returns the usage of the flags that the help leaves out.
+func hiddenFlags(cmd *cobra.Command) string {
+	hidden := pflag.NewFlagSet("hidden", pflag.ContinueOnError)
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			shown := *f
+			shown.Hidden = false
+			hidden.AddFlag(&shown)
+		}
+	})
+	return hidden.FlagUsages()
+}
+
+// setVerbosity lets the log of the Kubernetes client through.
+func (f *programFlags) setVerbosity(out io.Writer) error {
+	fs := flag.NewFlagSet("klog", flag.ContinueOnError)
+	klog.InitFlags(fs)
+	for name, value := range map[string]string{"v": strconv.Itoa(f.verbosity), "logtostderr": "false"} {
+		if err := fs.Set(name, value); err != nil {
+			return fmt.Errorf("--verbosity: %w", err)
+		}
+	}
+	klog.ClearLogger()
+	klog.SetOutput(out)
+	return nil
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ktail/ktail/pkg/kube"
+)
+
+// selectFlags say which logs are read. Names, shorthands, defaults and meanings
+// are stern's.
+type selectFlags struct {
+	selection           kube.Selection
+	allNamespaces       bool
+	node                string
+	initContainers      bool
+	ephemeralContainers bool
+	prompt              bool
+}
+
+func (f *selectFlags) addFlags(fs *pflag.FlagSet) {
+	s := &f.selection
+	fs.BoolVarP(&f.allNamespaces, "all-namespaces", "A", false,
+		"Follow pods of all namespaces; --namespace is ignored.")
+	fs.StringSliceVarP(&s.Namespaces, "namespace", "n", nil,
+		"Namespace to search; several by repeating the flag or separated by commas. Default: the context's.")
+	fs.StringVarP(&s.LabelSelector, "selector", "l", "",
+		"Label selector, as kubectl's. With it the query may be left out.")
+	fs.StringVar(&s.FieldSelector, "field-selector", "",
+		"Field selector, as kubectl's. With it the query may be left out.")
+	fs.StringVar(&f.node, "node", "",
+		"Only pods of this node. With it the query may be left out.")
+	fs.Var(&regexpsValue{&s.ExcludePods}, "exclude-pod",
+		"Regular expression; pods whose name matches are left out. May be repeated.")
+	fs.VarP(&regexpValue{&s.Containers}, "container", "c",
+		"Regular expression that a container's name must match.")
+	fs.VarP(&regexpsValue{&s.ExcludeContainers}, "exclude-container", "E",
+		"Regular expression; containers whose name matches are left out. May be repeated.")
+	fs.Var(&statesValue{set: &s.States}, "container-state",
+		"State in which a container that exists at the start must be: "+strings.Join(kube.StateNames(), ", ")+
+			"; several by repeating the flag or separated by commas.")
+	fs.BoolVar(&f.initContainers, "init-containers", true,
+		"Init containers, too.")
+	fs.BoolVar(&f.ephemeralContainers, "ephemeral-containers", true,
+		"Ephemeral containers, too.")
+	fs.Var(&conditionValue{&s.Condition}, "condition",
+		"Condition that a pod must be in: NAME or NAME=true|false|unknown, in any case, like ready=false. Needs --no-follow or --tail=0.")
+	fs.BoolVarP(&f.prompt, "prompt", "p", false,
+		"Choose among the matches before their logs are read.")
+}
+
+// complete checks what these flags and the queries say together.
+func (f *selectFlags) complete(queries []string) error {
+	s := &f.selection
+	for _, query := range queries {
+		if err := f.addQuery(query); err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(s.Owners) > 0 && s.LabelSelector != "":
+		return fmt.Errorf("--selector and the query %s cannot be used together: what belongs to it is selected by its own labels", s.Owners[0])
+	case len(queries) == 0 && s.LabelSelector == "" && s.FieldSelector == "" && f.node == "" && !f.prompt:
+		return errors.New("say which pods: give a regular expression on their names, kind/name as in deploy/web, or --selector; . is all pods")
+	}
+	if f.node != "" {
+		fields := []string{"spec.nodeName=" + f.node}
+		if s.FieldSelector != "" {
+			fields = append(fields, s.FieldSelector)
+		}
+		s.FieldSelector = strings.Join(fields, ",")
+	}
+	s.NoInitContainers, s.NoEphemeralContainers = !f.initContainers, !f.ephemeralContainers
+	return nil
+}
+
+// addQuery reads one argument: a regular expression, or kind/name.
+func (f *selectFlags) addQuery(query string) error {
+	kind, name, isOwner := strings.Cut(query, "/")
+	if !isOwner {
+		re, err := regexp.Compile(query)
+		if err != nil {
+			return fmt.Errorf("query %q: %w", query, err)
+		}
+		f.selection.Pods = append(f.selection.Pods, re)
+		return nil
+	}
+	if kind == "" || name == "" || strings.Contains(name, "/") {
+		return fmt.Errorf("query %q: it is kind/name, as in deploy/web, or a regular expression on the names of pods, which have no slash", query)
+	}
+	f.selection.Owners = append(f.selection.Owners, kube.Owner{Kind: kind, Name: name})
+	return nil
+}
+
+// namespaces settles which namespaces are searched, once the context's is known.
+func (f *selectFlags) namespaces(ofContext string) {
+	s := &f.selection
+	switch {
+	case f.allNamespaces:
+		s.Namespaces = nil
+	case len(s.Namespaces) == 0:
+		s.Namespaces = []string{ofContext}
+	default:
+		slices.Sort(s.Namespaces)
+		s.Namespaces = slices.Compact(s.Namespaces)
+	}
+}
+
+// showNamespace reports whether lines come from more than one namespace.
+func (f *selectFlags) showNamespace() bool { return len(f.selection.Namespaces) != 1 }
+
+// regexpsValue is a flag that may be repeated, each value a regular expression.
+type regexpsValue struct{ res *[]*regexp.Regexp }
+
+// String implements pflag.Value.
+func (v *regexpsValue) String() string {
+	if v.res == nil || len(*v.res) == 0 {
+		return ""
+	}
+	return "[" + strings.Join(v.GetSlice(), ",") + "]"
+}
+
+// Set implements pflag.Value.
+func (v *regexpsValue) Set(s string) error {
+	re, err := regexp.Compile(s)
+	if err == nil {
+		*v.res = append(*v.res, re)
+	}
+	return err
+}
+
+// Type implements pflag.Value.
+func (*regexpsValue) Type() string { return "regexp" }
+
+// Append implements pflag.SliceValue.
+func (v *regexpsValue) Append(s string) error { return v.Set(s) }
+
+// Replace implements pflag.SliceValue.
+func (v *regexpsValue) Replace(values []string) error {
+	*v.res = nil
+	for _, s := range values {
+		if err := v.Set(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// GetSlice implements pflag.SliceValue.
+func (v *regexpsValue) GetSlice() []string {
+	values := make([]string, len(*v.res))
+	for i, re := range *v.res {
+		values[i] = re.String()
+	}
+	return values
+}
+
+// statesValue is the flag of kube.States; the first value takes the place of the
+// default.
+type statesValue struct {
+	set   *kube.States
+	names []string
+}
+
+// String implements pflag.Value.
+func (v *statesValue) String() string {
+	if len(v.names) == 0 {
+		return "all"
+	}
+	return strings.Join(v.names, ",")
+}
+
+// Set implements pflag.Value.
+func (v *statesValue) Set(s string) error {
+	return v.Replace(append(v.names, strings.Split(s, ",")...))
+}
+
+// Type implements pflag.Value.
+func (*statesValue) Type() string { return "states" }
+
+// Append implements pflag.SliceValue.
+func (v *statesValue) Append(s string) error { return v.Set(s) }
+
+// Replace implements pflag.SliceValue.
+func (v *statesValue) Replace(names []string) error {
+	set, err := kube.ParseStates(names)
+	if err == nil {
+		*v.set, v.names = set, slices.Clone(names)
+	}
+	return err
+}
+
+// GetSlice implements pflag.SliceValue.
+func (v *statesValue) GetSlice() []string { return v.names }
+
+// conditionValue is the flag of a kube.Condition.
+type conditionValue struct{ condition **kube.Condition }
+
+// String implements pflag.Value.
+func (v *conditionValue) String() string {
+	if v.condition == nil || *v.condition == nil {
+		return ""
+	}
+	c := *v.condition
+	return strings.ToLower(string(c.Type) + "=" + string(c.Status))
+}
+
+// Set implements pflag.Value.
+func (v *conditionValue) Set(s string) (err error) {
+	*v.condition, err = kube.ParseCondition(s)
+	return err
+}
+
+// Type implements pflag.Value.
+func (*conditionValue) Type() string { return "condition" }

@@ -1,0 +1,99 @@
+package kube
+
+import (
+	"context"
+	"regexp"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// Name is what an object is called, and what it is known by besides.
+type Name struct {
+	Namespace, Name string
+	Labels          map[string]string
+	Workload        string // of a pod: its name without what was generated
+}
+
+// Names lists at most that many objects of a kind, in one namespace, or in all
+// if that is empty. Of the objects only metadata is asked for.
+func (c *Client) Names(ctx context.Context, kind Kind, namespace string, most int64) ([]Name, error) {
+	o := objects{client: c, kind: kind, namespace: namespace}
+	list, err := o.list(ctx, metav1.ListOptions{Limit: most})
+	if err != nil {
+		return nil, trouble(err, "list", kind.groupResource(), namespace)
+	}
+	names := make([]Name, len(list.Items))
+	for i := range list.Items {
+		m := &list.Items[i].ObjectMeta
+		names[i] = Name{Namespace: m.Namespace, Name: m.Name, Labels: m.Labels, Workload: workload(m)}
+	}
+	return names, nil
+}
+
+// PodContainers are the containers of one pod, by their names.
+type PodContainers struct {
+	Pod        Name
+	Containers []PodContainer
+}
+
+// PodContainer is one of them.
+type PodContainer struct{ Name, Image string }
+
+// Containers lists the containers of at most that many pods of the selection in
+// one namespace, or in all if that is empty. Owners are not looked at.
+func (c *Client) Containers(ctx context.Context, s *Selection, namespace string, most int64) ([]PodContainers, error) {
+	var list corev1.PodList
+	options := metav1.ListOptions{Limit: most, LabelSelector: s.LabelSelector, FieldSelector: s.fieldSelector()}
+	err := c.rest.Get().Namespace(namespace).Resource("pods").VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(&list)
+	if err != nil {
+		return nil, trouble(err, "list", "pods", namespace)
+	}
+	var pods []PodContainers
+	for i := range list.Items {
+		pod := &list.Items[i]
+		if !s.wantsPod(pod.Name) {
+			continue
+		}
+		p := PodContainers{Pod: Name{Namespace: pod.Namespace, Name: pod.Name, Labels: pod.Labels, Workload: workload(&pod.ObjectMeta)}}
+		for _, specs := range [][]corev1.Container{pod.Spec.InitContainers, pod.Spec.Containers} {
+			for _, c := range specs {
+				p.Containers = append(p.Containers, PodContainer{c.Name, c.Image})
+			}
+		}
+		for _, c := range pod.Spec.EphemeralContainers {
+			p.Containers = append(p.Containers, PodContainer{c.Name, c.Image})
+		}
+		pods = append(pods, p)
+	}
+	return pods, nil
+}
+
+// Matches reports whether the selection wants a pod by its name and its labels,
+// whatever its namespace, its containers, and whom it belongs to.
+func (s *Selection) Matches(pod Name) bool {
+	if s.LabelSelector != "" {
+		selector, err := labels.Parse(s.LabelSelector)
+		if err != nil || !selector.Matches(labels.Set(pod.Labels)) {
+			return false
+		}
+	}
+	return !matchesAny(s.ExcludePods, pod.Name) && s.namesPod(pod.Name)
+}
+
+var ordinal = regexp.MustCompile(`-\d+$`)
+
+// workload returns what the pod's name was generated from.
+func workload(m *metav1.ObjectMeta) string {
+	base := m.Name
+	switch {
+	case m.GenerateName != "":
+		base = strings.TrimSuffix(m.GenerateName, "-")
+		base = strings.TrimSuffix(base, "-"+m.Labels["pod-template-hash"])
+	case m.Labels["statefulset.kubernetes.io/pod-name"] != "":
+		base = ordinal.ReplaceAllString(base, "")
+	}
+	return base
+}

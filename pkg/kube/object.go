@@ -1,0 +1,223 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+)
+
+// object is an object of any kind, as far as it tells which pods belong to it.
+type object struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              struct {
+		Selector json.RawMessage `json:"selector"`
+	} `json:"spec"`
+}
+
+// DeepCopyObject implements runtime.Object.
+func (o *object) DeepCopyObject() runtime.Object {
+	c := &object{TypeMeta: o.TypeMeta, ObjectMeta: *o.ObjectMeta.DeepCopy()}
+	c.Spec.Selector = bytes.Clone(o.Spec.Selector)
+	return c
+}
+
+// objectList is a list of them.
+type objectList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata"`
+	Items           []object `json:"items"`
+}
+
+// DeepCopyObject implements runtime.Object.
+func (l *objectList) DeepCopyObject() runtime.Object {
+	c := &objectList{TypeMeta: l.TypeMeta, ListMeta: *l.ListMeta.DeepCopy()}
+	for i := range l.Items {
+		c.Items = append(c.Items, *l.Items[i].DeepCopyObject().(*object))
+	}
+	return c
+}
+
+// selectorOf returns the selector of a spec: in the form of a Deployment
+// (matchLabels and matchExpressions) or of a Service (a plain map). It is nil if
+// there is none, or nothing in it, or something else.
+func selectorOf(raw json.RawMessage) labels.Selector {
+	var formed struct {
+		MatchLabels      map[string]string                 `json:"matchLabels"`
+		MatchExpressions []metav1.LabelSelectorRequirement `json:"matchExpressions"`
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.DisallowUnknownFields()
+	if decoder.Decode(&formed) == nil && len(formed.MatchLabels)+len(formed.MatchExpressions) > 0 {
+		s, err := metav1.LabelSelectorAsSelector(&metav1.LabelSelector{
+			MatchLabels: formed.MatchLabels, MatchExpressions: formed.MatchExpressions})
+		if err != nil {
+			return nil
+		}
+		return s
+	}
+	var plain map[string]string
+	if json.Unmarshal(raw, &plain) != nil || len(plain) == 0 {
+		return nil
+	}
+	s, err := labels.ValidatedSelectorFromSet(plain)
+	if err != nil {
+		return nil
+	}
+	return s
+}
+
+// metadataOnly asks for objects without spec and status.
+const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1," +
+	"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+
+// objects are the objects of a kind in a namespace, all or one by name.
+type objects struct {
+	client    *Client
+	of        metav1.TypeMeta // to find the kind by, if it is not known yet
+	kind      Kind
+	namespace string
+	name      string // empty: all, of which only the metadata is of interest
+	follow    bool
+}
+
+// find finds out the kind.
+func (o *objects) find(ctx context.Context) (err error) {
+	if o.kind.Resource == "" {
+		o.kind, err = o.client.kindOfOwner(ctx, o.of)
+	}
+	return err
+}
+
+func (o *objects) request(options *metav1.ListOptions) *rest.Request {
+	accept := metadataOnly
+	if o.name != "" {
+		options.FieldSelector = "metadata.name=" + o.name
+		accept = "application/json"
+	}
+	r := o.client.rest.Get().AbsPath(o.kind.path(o.namespace)).
+		SetHeader("Accept", accept).SpecificallyVersionedParams(options, metav1.ParameterCodec, metav1.SchemeGroupVersion)
+	if o.follow {
+		r.MaxRetries(0) // the reflector tries again, and trouble is told at once
+	}
+	return r
+}
+
+func (o *objects) list(ctx context.Context, options metav1.ListOptions) (*objectList, error) {
+	if err := o.find(ctx); err != nil {
+		return nil, err
+	}
+	body, err := rawBody(o.request(&options).Do(ctx))
+	if err != nil {
+		return nil, err
+	}
+	list := &objectList{}
+	if err := json.Unmarshal(body, list); err != nil {
+		return nil, fmt.Errorf("the server's answer is no list: %w", err)
+	}
+	return list, nil
+}
+
+// listWatch lists and watches the objects, and tells the feed of failures.
+func (o *objects) listWatch(f *feed) *cache.ListWatch {
+	trouble := func(err error, verb string) error {
+		where, resource := o.namespace, o.kind.groupResource()
+		switch {
+		case resource == "":
+			resource = o.of.Kind + " objects"
+		case o.kind.Cluster:
+			where = metav1.NamespaceAll
+		}
+		return trouble(err, verb, resource, where)
+	}
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			list, err := o.list(ctx, options)
+			if err != nil {
+				if ctx.Err() == nil {
+					f.fail(trouble(err, "list"))
+					obey(ctx, err)
+				}
+				return nil, err
+			}
+			return list, nil
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			events, err := o.watch(ctx, options, f.watching)
+			if err != nil {
+				if ctx.Err() == nil && !listsNext(&options, err) {
+					f.fail(trouble(err, "watch"))
+				}
+				obey(ctx, err)
+				return nil, err
+			}
+			return events, nil
+		},
+	}
+}
+
+func (o *objects) watch(ctx context.Context, options metav1.ListOptions, works func()) (watch.Interface, error) {
+	if err := o.find(ctx); err != nil {
+		return nil, err
+	}
+	lasts := watchLasts + rand.N(watchLasts/2)
+	seconds := int64(lasts / time.Second)
+	options.TimeoutSeconds, options.Watch = &seconds, true
+	limited, cancel := context.WithTimeout(ctx, lasts+watchGrace)
+	body, err := o.request(&options).Stream(limited)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	events := &objectEvents{body: body, decoder: json.NewDecoder(body)}
+	return &limitedWatch{
+		watch.NewStreamWatcher(events, apierrors.NewClientErrorReporter(http.StatusInternalServerError, "watch", "")),
+		cancel, time.AfterFunc(watchProves, works),
+	}, nil
+}
+
+// objectEvents decodes a watch. It implements watch.Decoder.
+type objectEvents struct {
+	body    io.ReadCloser
+	decoder *json.Decoder
+}
+
+// Decode implements watch.Decoder.
+func (e *objectEvents) Decode() (watch.EventType, runtime.Object, error) {
+	var event struct {
+		Type   watch.EventType `json:"type"`
+		Object json.RawMessage `json:"object"`
+	}
+	if err := e.decoder.Decode(&event); err != nil {
+		return "", nil, err
+	}
+	if event.Type == watch.Error {
+		status := &metav1.Status{}
+		if err := json.Unmarshal(event.Object, status); err != nil {
+			return "", nil, err
+		}
+		return event.Type, status, nil
+	}
+	o := &object{}
+	if err := json.Unmarshal(event.Object, o); err != nil {
+		return "", nil, errors.Join(errors.New("the server sent no object"), err)
+	}
+	return event.Type, o, nil
+}
+
+// Close implements watch.Decoder.
+func (e *objectEvents) Close() { _ = e.body.Close() } // it is only read from

@@ -1,0 +1,114 @@
+package kube
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// States is a set of states of containers.
+type States uint8
+
+// The states that a container can be in. The zero value stands for all of them.
+const (
+	Running States = 1 << iota
+	Waiting
+	Terminated
+)
+
+// StateNames returns the names that ParseStates knows.
+func StateNames() []string { return []string{"running", "waiting", "terminated", "all"} }
+
+// ParseStates returns the set of the states that the names stand for.
+func ParseStates(names []string) (States, error) {
+	var set States
+	for _, name := range names {
+		switch name {
+		case "running":
+			set |= Running
+		case "waiting":
+			set |= Waiting
+		case "terminated":
+			set |= Terminated
+		case "all":
+			set |= Running | Waiting | Terminated
+		default:
+			return 0, fmt.Errorf("%q is no state of a container; it is one of %s", name, strings.Join(StateNames(), ", "))
+		}
+	}
+	return set, nil
+}
+
+func (s States) has(state States) bool { return s == 0 || s&state != 0 }
+
+func stateNow(status *corev1.ContainerStatus) States {
+	switch {
+	case status.State.Running != nil:
+		return Running
+	case status.State.Terminated != nil:
+		return Terminated
+	default:
+		return Waiting
+	}
+}
+
+// Condition is one that a pod can be in.
+type Condition struct {
+	Type   corev1.PodConditionType
+	Status corev1.ConditionStatus
+}
+
+// conditions are those that the kubelet, the scheduler and the evicters set.
+var conditions = []corev1.PodConditionType{
+	corev1.ContainersReady, corev1.PodInitialized, corev1.PodReady, corev1.PodScheduled,
+	corev1.DisruptionTarget, corev1.PodReadyToStartContainers,
+}
+
+var conditionStatuses = []corev1.ConditionStatus{corev1.ConditionTrue, corev1.ConditionFalse, corev1.ConditionUnknown}
+
+// ConditionNames returns the names that ParseCondition knows, in lower case.
+func ConditionNames() []string {
+	names := make([]string, len(conditions))
+	for i, c := range conditions {
+		names[i] = strings.ToLower(string(c))
+	}
+	return names
+}
+
+// ParseCondition reads NAME or NAME=STATUS, in any case. The status is true if
+// it is not given.
+func ParseCondition(s string) (*Condition, error) {
+	name, status, given := strings.Cut(s, "=")
+	if !given {
+		status = "true"
+	}
+	c := &Condition{}
+	for _, known := range conditions {
+		if strings.EqualFold(name, string(known)) {
+			c.Type = known
+		}
+	}
+	if c.Type == "" {
+		return nil, fmt.Errorf("%q is no condition of a pod; it is one of %s", name, strings.Join(ConditionNames(), ", "))
+	}
+	for _, known := range conditionStatuses {
+		if strings.EqualFold(status, string(known)) {
+			c.Status = known
+		}
+	}
+	if c.Status == "" {
+		return nil, fmt.Errorf("%q is no status of a condition; it is one of true, false, unknown", status)
+	}
+	return c, nil
+}
+
+// holds reports whether the pod is in the condition.
+func (c *Condition) holds(pod *corev1.Pod) bool {
+	for _, is := range pod.Status.Conditions {
+		if is.Type == c.Type {
+			return is.Status == c.Status
+		}
+	}
+	return false
+}
