@@ -65,6 +65,8 @@ func (f *selectFlags) complete(queries []string) error {
 	switch {
 	case len(s.Owners) > 0 && s.LabelSelector != "":
 		return fmt.Errorf("--selector and the query %s cannot be used together: what belongs to it is selected by its own labels", s.Owners[0])
+	case len(s.Owners) > 0 && f.prompt:
+		return fmt.Errorf("--prompt does not go with the query %s, which is a choice already", s.Owners[0])
 	case len(queries) == 0 && s.LabelSelector == "" && s.FieldSelector == "" && f.node == "" && !f.prompt:
 		return errors.New("say which pods: give a regular expression on their names, kind/name as in deploy/web, or --selector; . is all pods")
 	}

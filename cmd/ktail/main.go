@@ -20,6 +20,7 @@ var version = "dev"
 
 // streams are where the program reads and writes, and what it knows of them.
 type streams struct {
+	In     io.Reader // who answers a prompt
 	Out    io.Writer // log lines
 	ErrOut io.Writer // everything else
 	OutTTY bool
@@ -41,7 +42,7 @@ func main() {
 	signal.Ignore(syscall.SIGPIPE)
 	klog.SetLogger(logr.Discard()) // client-go's own log; --verbosity turns it on
 	os.Exit(run(os.Args[1:], streams{
-		Out: os.Stdout, ErrOut: os.Stderr,
+		In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr,
 		OutTTY: isatty.IsTerminal(os.Stdout.Fd()),
 		ErrTTY: isatty.IsTerminal(os.Stderr.Fd()),
 		Env:    os.LookupEnv,

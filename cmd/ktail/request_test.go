@@ -81,7 +81,7 @@ func (f *scriptFault) hit(r *http.Request) *fakeapi.Fault {
 
 // faultOf reads VERB RESOURCE[/SUBRESOURCE] and what follows as K=V: which
 // requests (namespace, name, container, path, times) and what becomes of them
-// (status, retry-after, prefix: what comes before the body, where \n is a newline).
+// (status, retry-after, delay, prefix: what comes before the body, where \n is a newline).
 func faultOf(args []string) (*scriptFault, error) {
 	f := &scriptFault{times: -1}
 	f.what.Verb = args[0]
@@ -94,6 +94,8 @@ func faultOf(args []string) (*scriptFault, error) {
 			f.what.Namespace = value
 		case "name":
 			f.what.Name = value
+		case "delay":
+			f.fault.Delay, err = time.ParseDuration(value)
 		case "path":
 			f.path = value
 		case "container":

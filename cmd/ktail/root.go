@@ -21,8 +21,10 @@ func newCommand(s streams) *cobra.Command {
 It goes on through restarts of pods, kubelets and the control plane: each line is
 shown once, and where lines are missing it says so.
 
-A QUERY is a regular expression that a pod's name must match somewhere.`,
+A QUERY is a regular expression that a pod's name must match somewhere, or
+kind/name: the pods of a Deployment, Service, CronJob or any other object that has some.`,
 		Example: `  ktail web                    all pods whose name contains "web"
+  ktail deploy/web cj/backup   the pods of a Deployment, and those of a CronJob
   ktail ^api- -n prod,staging  in two namespaces
   ktail . -l app=web -c nginx  by label, only the containers that match nginx
   ktail . -A --since 5m        of all namespaces, lines of the last five minutes and all to come
@@ -44,6 +46,9 @@ A QUERY is a regular expression that a pod's name must match somewhere.`,
 	cmd.SetErr(s.ErrOut)
 	cmd.Flags().SortFlags = true
 	o.addFlags(cmd.Flags())
+	if err := (&completer{&o}).register(cmd); err != nil {
+		panic(err) // a flag that is not declared
+	}
 	return cmd
 }
 
@@ -54,6 +59,11 @@ func runTail(ctx context.Context, s streams, o *options) error {
 		return err
 	}
 	o.namespaces(client.Namespace)
+	if o.prompt {
+		if err := o.choose(ctx, client, s); err != nil {
+			return err
+		}
+	}
 	talk := newTalk(s, o)
 	t := tail.Tailer{
 		Watchers: []ktail.Watcher{&hinter{

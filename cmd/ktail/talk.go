@@ -48,7 +48,7 @@ func (t *talk) event(e tail.Event) {
 	case tail.Ended:
 		t.trouble.forget(e.Stream)
 		if !t.onlyLogs {
-			t.say("%s", t.style.Stopped(e.Stream))
+			t.say("%s", t.style.Stopped(e.Stream)+because(e.Why))
 		}
 	case tail.Failing:
 		t.trouble.fail(e.Stream, e.Err)
@@ -60,6 +60,14 @@ func (t *talk) event(e tail.Event) {
 	case tail.Waiting:
 		t.say("%d logs wait until others end: --max-log-requests is %d", e.Count, t.limit)
 	}
+}
+
+// because tells in brackets why, if that is known.
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return " (" + why + ")"
 }
 
 // notice says what came among the lines.

@@ -46,6 +46,7 @@ type kept struct {
 	ended      ktail.Instance // had ended when the last read ended
 	endTries   int            // reads that should have been the last
 	diagnostic string         // told last
+	why        string         // the log has ended
 }
 
 // news reports whether the diagnostic is another one than told last: a server
@@ -60,6 +61,10 @@ func (k *kept) news(diagnostic []byte) bool {
 
 // Stream returns the container's stream.
 func (s *source) Stream() *ktail.Stream { return s.stream }
+
+// Why returns, in a word or two, why the log has ended, when Read has returned
+// nil. It is empty if that is not known, as without LogOptions.Follow.
+func (s *source) Why() string { return s.kept.why }
 
 // Read reads the log from the position on. See ktail.Source.
 func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
@@ -80,7 +85,7 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 		// whether the container is another one by now. It is looked up when the
 		// log is open: before, it would not be known whose log that will be.
 		if err := s.catchUpInstance(ctx, &from, emit); err != nil {
-			return ended(err)
+			return s.ended(err)
 		}
 	}
 	r := newReading(s, from, emit)
@@ -91,7 +96,7 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 	err = r.copy(ctx, body)
 	switch {
 	case !errors.Is(err, io.EOF):
-		return ended(err)
+		return s.ended(err)
 	case !s.options.Follow:
 		return r.emitTail(ctx)
 	}
@@ -99,8 +104,9 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 }
 
 // ended turns errGone into what Read returns then.
-func ended(err error) error {
+func (s *source) ended(err error) error {
 	if errors.Is(err, errGone) {
+		s.kept.why = deleted
 		return nil
 	}
 	return err
@@ -148,6 +154,7 @@ func (s *source) openError(ctx context.Context, err error) error {
 	}
 	if s.options.Follow && apierrors.IsNotFound(err) {
 		if now, lookupErr := s.lookUp(ctx); lookupErr == nil && now.gone {
+			s.kept.why = now.why
 			return nil
 		}
 	}
@@ -156,6 +163,7 @@ func (s *source) openError(ctx context.Context, err error) error {
 		// "waiting to start": between two instances. The watcher knows when.
 		if now, lookupErr := s.lookUp(ctx); lookupErr == nil && now.known {
 			if now.gone || now.finished {
+				s.kept.why = now.why
 				return nil
 			}
 			return ktail.ErrInterrupted
@@ -180,6 +188,7 @@ func (s *source) verdict(ctx context.Context, r *reading) error {
 	if err != nil {
 		return err
 	}
+	s.kept.why = now.why
 	if now.gone {
 		return r.emitTail(ctx)
 	}
@@ -211,6 +220,7 @@ type state struct {
 	known    bool // the container has a status
 	running  bool
 	finished bool // ended, and will not run again
+	why      string // it has ended
 	instance ktail.Instance
 
 	startedAt, endedAt time.Time // of the instance, as far as known
@@ -222,13 +232,13 @@ func (s *source) lookUp(ctx context.Context) (state, error) {
 	pod, err := s.client.get(ctx, s.stream.Namespace, s.stream.Pod)
 	switch {
 	case apierrors.IsNotFound(err):
-		return state{gone: true}, nil
+		return state{gone: true, why: deleted}, nil
 	case apierrors.IsForbidden(err):
 		return state{known: true, running: !s.finished, finished: s.finished, instance: s.stream.Instance}, nil
 	case err != nil:
 		return state{}, readError(err, s.stream)
 	case string(pod.UID) != s.stream.PodUID:
-		return state{gone: true}, nil
+		return state{gone: true, why: deleted}, nil
 	}
 	return stateOf(pod, s.stream.Container), nil
 }
@@ -252,6 +262,7 @@ func stateOf(pod *corev1.Pod, name string) state {
 			for _, ended := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
 				if ended != nil && ended.ContainerID == instance.ID {
 					now.startedAt, now.endedAt = ended.StartedAt.Time, ended.FinishedAt.Time
+					now.why = whyEnded(pod, ended)
 				}
 			}
 			return now

@@ -53,6 +53,21 @@ func stateNow(status *corev1.ContainerStatus) States {
 	}
 }
 
+// deleted is why a log has ended whose pod is being deleted, or is gone.
+const deleted = "deleted"
+
+// whyEnded says why the container has: Completed, Error exit 1, OOMKilled.
+func whyEnded(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
+	switch {
+	case pod.DeletionTimestamp != nil:
+		return deleted
+	case ended.ExitCode == 0 || ended.Reason == "OOMKilled":
+		return ended.Reason
+	default:
+		return strings.TrimSpace(fmt.Sprintf("%s exit %d", ended.Reason, ended.ExitCode))
+	}
+}
+
 // Condition is one that a pod can be in.
 type Condition struct {
 	Type   corev1.PodConditionType

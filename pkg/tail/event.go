@@ -23,10 +23,15 @@ const (
 	Waiting
 )
 
+// knowing is a source that can tell why its stream has ended, when Read has
+// returned nil: in a word or two, empty if it does not know.
+type knowing interface{ Why() string }
+
 // Event is something that a user should know while the engine runs.
 type Event struct {
 	Kind   EventKind
 	Stream *ktail.Stream // nil for Waiting
 	Err    error
+	Why    string // of Ended, if its source knows
 	Count  int
 }

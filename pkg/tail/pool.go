@@ -139,7 +139,11 @@ func (p *pool) read(e *entry, in *input) {
 	if err != nil {
 		p.t.tell(Event{Kind: Failed, Stream: e.stream.newest().Stream(), Err: err})
 	} else if p.ctx.Err() == nil {
-		p.t.tell(Event{Kind: Ended, Stream: e.stream.newest().Stream()})
+		src, why := e.stream.newest(), ""
+		if k, ok := src.(knowing); ok {
+			why = k.Why()
+		}
+		p.t.tell(Event{Kind: Ended, Stream: src.Stream(), Why: why})
 	}
 	// The next one begins when this one has been written: with a limit of one,
 	// one log comes after the other.

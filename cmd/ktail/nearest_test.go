@@ -1,0 +1,47 @@
+package main
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestNearest(t *testing.T) {
+	tests := []struct {
+		word  string
+		names []string
+		want  []string
+	}{
+		{"wbe", []string{"api", "web", "cart"}, []string{"web"}},
+		{"wbe", []string{"shop-web-blue"}, []string{"shop-web-blue"}},
+		{"chekout", []string{"checkout-worker", "checkout", "cart"}, []string{"checkout", "checkout-worker"}},
+		{"Prod", []string{"prod"}, []string{"prod"}},
+		{"deplyo", []string{"deployment", "daemonset"}, []string{"deployment"}},
+		{"x", []string{"y", "z"}, nil}, // anything is one letter away
+		{"something", []string{"web"}, nil},
+		{"", []string{"web"}, nil},
+		{"web", nil, nil},
+		{"wep", []string{"web-4", "web-3", "web-2", "web-1"}, []string{"web-1", "web-2", "web-3"}},
+	}
+	for _, tt := range tests {
+		if got := nearest(tt.word, tt.names); !slices.Equal(got, tt.want) {
+			t.Errorf("nearest(%q, %q) is %q, want %q", tt.word, tt.names, got, tt.want)
+		}
+	}
+}
+
+func TestInstead(t *testing.T) {
+	for _, tt := range []struct {
+		word  string
+		names []string
+		want  string
+	}{
+		{"wbe", []string{"web", "api"}, "; did you mean web?"},
+		{"qqq", []string{"web", "api"}, "; there is api and web"},
+		{"qqq", []string{"l", "k", "j", "i", "h", "g", "f", "e", "d", "c", "b", "a"}, "; there are a, b, c, d, e, f, g, h, i, j, …"},
+		{"qqq", nil, ""},
+	} {
+		if got := instead(tt.word, tt.names); got != tt.want {
+			t.Errorf("instead(%q, %q) is %q, want %q", tt.word, tt.names, got, tt.want)
+		}
+	}
+}
