@@ -112,17 +112,17 @@ func (h *hinter) meant(ctx context.Context) string {
 		return s
 	}
 	s := &h.o.selection
-	var found string
+	var found strings.Builder
 	for _, owner := range s.Owners {
 		kind, err := h.client.LookUpKind(ctx, owner.Kind)
 		if err == nil {
-			found += h.otherName(ctx, kind, owner.Name)
+			found.WriteString(h.otherName(ctx, kind, owner.Name))
 		}
 	}
 	if len(s.Owners) > 0 && len(s.Pods) == 0 {
-		return found
+		return found.String()
 	}
-	return found + h.otherPods(ctx)
+	return found.String() + h.otherPods(ctx)
 }
 
 // otherNamespace tells of namespaces that do not exist.

@@ -31,7 +31,8 @@ type object struct {
 
 // DeepCopyObject implements runtime.Object.
 func (o *object) DeepCopyObject() runtime.Object {
-	c := &object{TypeMeta: o.TypeMeta, ObjectMeta: *o.ObjectMeta.DeepCopy()}
+	c := &object{TypeMeta: o.TypeMeta}
+	o.DeepCopyInto(&c.ObjectMeta)
 	c.Spec.Selector = bytes.Clone(o.Spec.Selector)
 	return c
 }
@@ -45,7 +46,8 @@ type objectList struct {
 
 // DeepCopyObject implements runtime.Object.
 func (l *objectList) DeepCopyObject() runtime.Object {
-	c := &objectList{TypeMeta: l.TypeMeta, ListMeta: *l.ListMeta.DeepCopy()}
+	c := &objectList{TypeMeta: l.TypeMeta}
+	l.DeepCopyInto(&c.ListMeta)
 	for i := range l.Items {
 		c.Items = append(c.Items, *l.Items[i].DeepCopyObject().(*object))
 	}

@@ -4,6 +4,11 @@
 //	client.go     connection to one API server
 //	selection.go  which containers are wanted: pure functions
 //	watcher.go    the set of their logs, kept up to date
+//	owner.go      whose pods are wanted: kind/name
+//	family.go     whose a pod is, over the objects in between
+//	object.go     objects of any kind, listed and watched
+//	kind.go       kinds by their names; discovery.go asks which there are
+//	names.go      what there is, for hints and completion
 //	source.go     one log: when it is over, and how it goes on
 //	reading.go    one response: what of it is new
 //	previous.go   across a restart of the container
