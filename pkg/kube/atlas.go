@@ -188,20 +188,21 @@ func (p *part) put(pod *corev1.Pod) {
 		return
 	}
 	for _, c := range containers {
-		first := next.first[c.name]
+		first, there := next.first[c.name]
 		if first.instance == c.instance && !s.States.has(first.state) {
 			continue // what is born later is shown whatever its state: it may end at once
 		}
-		next.sources = append(next.sources, p.source(old, pod, c, first.instance != c.instance))
+		next.sources = append(next.sources, p.source(old, pod, c, first.instance != c.instance, there))
 	}
 }
 
 // source returns the source of the container, which was born after the start or
-// not: the old one if nothing about it has changed.
-func (p *part) source(old *podSources, pod *corev1.Pod, c container, born bool) *source {
+// not, alone if there was another instance that is not wanted: the old one if
+// nothing about it has changed.
+func (p *part) source(old *podSources, pod *corev1.Pod, c container, born, alone bool) *source {
 	w := p.atlas.w
 	// While a condition holds, what is written while it holds is wanted.
-	k := &kept{whole: born && w.Selection.Condition == nil}
+	k := &kept{whole: born && w.Selection.Condition == nil, alone: alone}
 	for _, o := range old.sources {
 		o, ok := o.(*source)
 		if !ok || o.stream.Container != c.name {

@@ -57,7 +57,7 @@ func (r *reading) joinFirst(ctx context.Context, _ *ktail.Line) (bool, error) {
 	// If no restart is known of, the log of the instance before is none of ours,
 	// unless it is that of the instance which is known.
 	since := int64(math.MinInt64)
-	if !s.kept.whole && now.instance == s.kept.instance {
+	if (!s.kept.whole || s.kept.alone) && now.instance == s.kept.instance {
 		since = now.startedAt.UnixNano()
 	}
 	_, err = s.readPrevious(ctx, &r.from, func(lines []ktail.Line) error {

@@ -39,6 +39,7 @@ type source struct {
 // goroutine in Read owns it.
 type kept struct {
 	whole      bool      // from its first line: the container was born after the start
+	alone      bool      // the instance before the first one is not wanted
 	opened     bool      // once, at least
 	openedAt   time.Time // first, by the server's clock
 	instance   ktail.Instance
@@ -90,7 +91,7 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 	}
 	r := newReading(s, from, emit)
 	r.join = r.joinPrevious
-	if from.IsZero() && s.options.Follow && (resumed || s.kept.whole) {
+	if from.IsZero() && s.options.Follow && (resumed || s.kept.whole && !s.kept.alone) {
 		r.phase, r.join = searching, r.joinFirst
 	}
 	err = r.copy(ctx, body)
@@ -219,7 +220,7 @@ type state struct {
 	gone     bool // the pod, or this one at least, does not exist any more
 	known    bool // the container has a status
 	running  bool
-	finished bool // ended, and will not run again
+	finished bool   // ended, and will not run again
 	why      string // it has ended
 	instance ktail.Instance
 
