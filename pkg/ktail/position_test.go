@@ -1,6 +1,7 @@
 package ktail_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -123,6 +124,25 @@ func BenchmarkAdvance(b *testing.B) {
 			lines[i] = ktail.Line{Time: at, Text: text}
 		}
 		p.Advance(lines)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(lines)), "ns/line")
+}
+
+// What it costs to recognise lines that come again after a resume.
+func BenchmarkSeen(b *testing.B) {
+	lines := make([]ktail.Line, 1000)
+	for i := range lines {
+		lines[i] = line(time.Hour+time.Duration(i)*time.Millisecond, fmt.Sprintf("%-158d", i))
+	}
+	p := position(lines...)
+	b.ReportAllocs()
+	for b.Loop() {
+		r := p.Replay()
+		for i := range lines {
+			if !r.Seen(&lines[i]) {
+				b.Fatal("a line is not recognised")
+			}
+		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(lines)), "ns/line")
 }

@@ -74,13 +74,12 @@ func (r *reading) copy(ctx context.Context, body io.Reader) error {
 func (r *reading) forward(ctx context.Context, lines []ktail.Line) error {
 	kept := lines[:0]
 	for i := range lines {
-		l := lines[i]
-		keep, err := r.wants(ctx, &l)
+		keep, err := r.wants(ctx, &lines[i]) // of a copy, the pointer would cost an allocation
 		if err != nil {
 			return err
 		}
 		if keep {
-			kept = append(kept, l)
+			kept = append(kept, lines[i])
 		}
 	}
 	if len(kept) == 0 {
