@@ -128,11 +128,11 @@ func (s *scanner) rest() []byte {
 // why the log ended can tell them apart.
 func (s *scanner) tail() ktail.Line { return s.parse(s.rest(), s.long != nil) }
 
-// clock parses the timestamps in front of log lines. Most share their second
+// clock parses the timestamps in front of log lines. Most share their minute
 // with the line before.
 type clock struct {
-	text [len("2006-01-02T15:04:05")]byte // last second seen
-	unix int64                            // its time if it were in UTC
+	text [len("2006-01-02T15:04:")]byte // last minute seen
+	unix int64                          // its time if it were in UTC
 }
 
 // parse returns the time at the beginning of the line in Unix nanoseconds, and
@@ -140,19 +140,24 @@ type clock struct {
 // The kubelet writes RFC 3339 with up to nine digits after the second, in UTC
 // or with an offset.
 func (c *clock) parse(line []byte) (nanos int64, n int) {
-	const second = len(c.text)
-	if len(line) < second+2 {
+	const minute = len(c.text)
+	if len(line) < minute+len("05Z ") {
 		return 0, 0
 	}
-	if !bytes.Equal(line[:second], c.text[:]) {
-		t, err := time.Parse("2006-01-02T15:04:05", string(line[:second]))
+	if string(line[:minute]) != string(c.text[:]) {
+		t, err := time.Parse("2006-01-02T15:04:", string(line[:minute]))
 		if err != nil {
 			return 0, 0
 		}
 		copy(c.text[:], line)
 		c.unix = t.Unix()
 	}
-	i := second
+	tens, ones := line[minute]-'0', line[minute+1]-'0' // what is below '0' becomes large
+	if tens > 5 || ones > 9 {
+		return 0, 0
+	}
+	seconds := c.unix + int64(tens)*10 + int64(ones)
+	i := minute + len("05")
 	var fraction int64
 	if line[i] == '.' {
 		i++
@@ -173,7 +178,7 @@ func (c *clock) parse(line []byte) (nanos int64, n int) {
 	if i >= len(line) || line[i] != ' ' {
 		return 0, 0
 	}
-	return (c.unix-offset)*int64(time.Second) + fraction, i + 1
+	return (seconds-offset)*int64(time.Second) + fraction, i + 1
 }
 
 // zone parses "Z" or "+07:00" at i and returns the offset from UTC in seconds

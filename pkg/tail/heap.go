@@ -5,8 +5,7 @@ package tail
 
 // before reports whether the head of a leaves before the head of b.
 func before(a, b *input) bool {
-	ka, kb := a.items[a.head].key, b.items[b.head].key
-	return ka < kb || ka == kb && a.order < b.order
+	return a.key < b.key || a.key == b.key && a.order < b.order
 }
 
 func (m *merger) insert(in *input) {

@@ -80,9 +80,10 @@ type input struct {
 	order  uint64 // breaks ties: the order in which streams were added
 	latest int64  // greatest merge key so far
 	items  []item
-	head   int // index of the earliest item that has not left
-	bytes  int // buffered, costs included
-	place  int // index in the heap; -1 if not there
+	head   int   // index of the earliest item that has not left
+	key    int64 // its merge key
+	bytes  int   // buffered, costs included
+	place  int   // index in the heap; -1 if not there
 	closed bool
 	left   chan struct{} // closed when the last line of a closed input has left
 
@@ -211,6 +212,7 @@ func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 		in.list.remove(in)
 	}
 	if in.place < 0 {
+		in.key = in.items[in.head].key
 		m.insert(in)
 		m.rouse()
 	}
@@ -268,7 +270,9 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 			dst = append(dst, it.line)
 			top.bytes -= len(it.line.Text) + lineCost
 			*it = item{} // lets go of the text
-			top.head++
+			if top.head++; top.head < len(top.items) {
+				top.key = top.items[top.head].key
+			}
 		}
 		m.settleTop(top, now)
 	}
