@@ -15,6 +15,7 @@ fi
 
 cluster/setup.sh
 if ! running up >/dev/null; then
+  cluster/stop.sh wipe # what one that was killed has left
   trap 'cluster/stop.sh wipe' EXIT
 fi
 cluster/start.sh
