@@ -45,6 +45,17 @@ func (p *Position) Start() time.Time {
 
 func (p *Position) start() int64 { return p.Time/second - 1 }
 
+// Recent returns how many lines of the window were delivered.
+func (p *Position) Recent() int {
+	n := 0
+	for _, d := range p.recent {
+		if d.second >= p.start() {
+			n += len(d.sums)
+		}
+	}
+	return n
+}
+
 // Advance takes note of lines that were delivered.
 func (p *Position) Advance(lines []Line) {
 	for i := range lines {

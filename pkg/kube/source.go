@@ -48,6 +48,7 @@ type kept struct {
 	endTries   int            // reads that should have been the last
 	diagnostic string         // told last
 	why        string         // the log has ended
+	suspected  int64          // latest time of the position that suspicious was asked for last
 }
 
 // news reports whether the diagnostic is another one than told last: a server
@@ -69,11 +70,17 @@ func (s *source) Why() string { return s.kept.why }
 
 // Read reads the log from the position on. See ktail.Source.
 func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
-	body, date, err := s.client.openLog(ctx, s.stream.Namespace, s.stream.Pod, s.query(from))
+	request, cancel := context.WithCancel(ctx)
+	defer cancel()
+	body, date, err := s.client.openLog(request, s.stream.Namespace, s.stream.Pod, s.query(from))
 	if err != nil {
 		return s.openError(ctx, err)
 	}
 	defer body.Close() //nolint:errcheck // it is only read from
+	var in io.Reader = body
+	if s.suspicious(&from) {
+		in = &stuckBody{Reader: body, cancel: cancel, opened: time.Now()}
+	}
 	resumed := s.kept.opened
 	if !resumed {
 		s.kept.opened, s.kept.openedAt, s.kept.instance = true, date, s.stream.Instance
@@ -94,7 +101,7 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 	if from.IsZero() && s.options.Follow && (resumed || s.kept.whole && !s.kept.alone) {
 		r.phase, r.join = searching, r.joinFirst
 	}
-	err = r.copy(ctx, body)
+	err = r.copy(ctx, in)
 	switch {
 	case !errors.Is(err, io.EOF):
 		return s.ended(err)

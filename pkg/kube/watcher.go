@@ -12,6 +12,7 @@
 //	source.go     one log: when it is over, and how it goes on
 //	reading.go    one response: what of it is new
 //	previous.go   across a restart of the container
+//	stuck.go      a log that the kubelet has lost track of
 //	scanner.go    bytes to lines
 package kube
 
