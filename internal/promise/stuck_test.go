@@ -26,7 +26,7 @@ func TestStuckAfterResume(t *testing.T) {
 				r := followAll(t, connect(t, api))
 				pass(10 * time.Second)
 				if stuck {
-					faults(api, &fakeapi.Fault{Break: fakeapi.Stall, After: 20_000})
+					faults(api, &fakeapi.Fault{Break: fakeapi.Stall, After: 15_000})
 				}
 				api.CutAll(true)
 				pass(200 * time.Millisecond)
