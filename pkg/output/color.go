@@ -2,7 +2,6 @@ package output
 
 import (
 	"fmt"
-	"hash/fnv"
 	"strings"
 
 	"github.com/fatih/color"
@@ -43,8 +42,10 @@ func (m ColorMode) String() string {
 }
 
 // Enabled decides on colour for an output that is a terminal or not, where
-// lookup looks into the environment as os.LookupEnv does. In the mode auto a
-// non-empty NO_COLOR (https://no-color.org) or TERM=dumb turns colour off.
+// lookup looks into the environment as os.LookupEnv does. In the mode auto the
+// first of these that is set decides: NO_COLOR (https://no-color.org) turns
+// colour off, CLICOLOR_FORCE on, TERM=dumb and CLICOLOR=0 off
+// (https://bixense.com/clicolors).
 func (m ColorMode) Enabled(isTTY bool, lookup func(string) (string, bool)) bool {
 	switch m {
 	case ColorAlways:
@@ -52,10 +53,16 @@ func (m ColorMode) Enabled(isTTY bool, lookup func(string) (string, bool)) bool 
 	case ColorNever:
 		return false
 	}
-	if v, _ := lookup("NO_COLOR"); v != "" {
-		return false
+	get := func(key string) string {
+		value, _ := lookup(key)
+		return value
 	}
-	if v, _ := lookup("TERM"); v == "dumb" {
+	switch force := get("CLICOLOR_FORCE"); {
+	case get("NO_COLOR") != "":
+		return false
+	case force != "" && force != "0":
+		return true
+	case get("TERM") == "dumb" || get("CLICOLOR") == "0":
 		return false
 	}
 	return isTTY
@@ -74,31 +81,21 @@ func newSGR(attributes ...color.Attribute) sgr {
 	return sgr{on, off}
 }
 
+// append appends the text in the colour. Where there is no text, there is
+// nothing to colour.
 func (c sgr) append(dst []byte, text string) []byte {
+	if text == "" {
+		return dst
+	}
 	dst = append(dst, c.on...)
 	dst = append(dst, text...)
 	return append(dst, c.off...)
 }
 
-// pair is what the names of one stream are coloured with.
-type pair struct{ pod, container sgr }
-
 var (
-	pairs = [...]pair{
-		{newSGR(color.FgHiCyan), newSGR(color.FgCyan)},
-		{newSGR(color.FgHiGreen), newSGR(color.FgGreen)},
-		{newSGR(color.FgHiMagenta), newSGR(color.FgMagenta)},
-		{newSGR(color.FgHiYellow), newSGR(color.FgYellow)},
-		{newSGR(color.FgHiBlue), newSGR(color.FgBlue)},
-		{newSGR(color.FgHiRed), newSGR(color.FgRed)},
-	}
-	startedColor = newSGR(color.FgHiGreen, color.Bold)
-	stoppedColor = newSGR(color.FgHiRed, color.Bold)
+	startedColor   = newSGR(color.FgHiGreen, color.Bold)
+	stoppedColor   = newSGR(color.FgHiRed, color.Bold)
+	highlightColor = newSGR(color.FgRed, color.Bold)
+	errorColor     = newSGR(color.FgRed)
+	warningColor   = newSGR(color.FgYellow)
 )
-
-// pairOf returns the colours of a pod, the same at each run.
-func pairOf(pod string) pair {
-	h := fnv.New32()
-	_, _ = h.Write([]byte(pod)) // never fails
-	return pairs[h.Sum32()%uint32(len(pairs))]
-}

@@ -8,24 +8,33 @@ import (
 )
 
 // JSON renders a line as a JSON object with the keys message, nodeName,
-// namespace, podName, containerName, labels and annotations, in that order. It
-// is used by one goroutine.
+// namespace, podName, containerName, labels and annotations, in that order, and
+// timestamp if it is to have one. It is used by one goroutine.
 type JSON struct {
+	Timestamps *Timestamps // nil: none
+	Terminal   bool        // escape what a terminal would take as a command
+
 	tails cache
 }
 
 // Append appends the line.
 func (j *JSON) Append(dst []byte, l *ktail.Line) []byte {
+	start := len(dst)
 	tail := j.tails.get(l.Stream)
 	if tail == nil {
 		tail = j.tails.put(l.Stream, appendTail(nil, l.Stream))
 	}
 	dst = append(dst, `{"message":"`...)
-	dst = appendEscaped(dst, l.Text)
-	if l.Cut {
-		dst = appendCutMark(dst, l)
+	dst = appendCut(appendEscaped(dst, l.Text), l)
+	dst = append(dst, tail...)
+	if j.Timestamps != nil {
+		dst = j.Timestamps.append(append(dst, `,"timestamp":"`...), l.Time)
+		dst = append(dst, '"')
 	}
-	return append(dst, tail...)
+	if j.Terminal {
+		dst = escapeJSON(dst, start)
+	}
+	return append(dst, "}\n"...)
 }
 
 // appendTail appends what follows the message, from the quote that ends it on:
@@ -36,8 +45,7 @@ func appendTail(dst []byte, s *ktail.Stream) []byte {
 	dst = appendQuoted(append(dst, `,"podName":`...), s.Pod)
 	dst = appendQuoted(append(dst, `,"containerName":`...), s.Container)
 	dst = appendObject(append(dst, `,"labels":`...), s.Labels)
-	dst = appendObject(append(dst, `,"annotations":`...), s.Annotations)
-	return append(dst, "}\n"...)
+	return appendObject(append(dst, `,"annotations":`...), s.Annotations)
 }
 
 // appendObject appends the map with its keys sorted, or null if there is none.

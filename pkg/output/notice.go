@@ -19,7 +19,7 @@ func Describe(l *ktail.Line) string {
 	case l.Kind == ktail.Log && l.Cut:
 		return fmt.Sprintf("%s: line at %s is longer than %d bytes and was cut", l.Stream, formatTime(l.Time), len(l.Text))
 	case l.Cut:
-		return fmt.Sprintf("%s: %s%s", l.Stream, l.Text, appendCutMark(nil, l))
+		return fmt.Sprintf("%s: %s%s", l.Stream, l.Text, appendCut(nil, l))
 	default:
 		return fmt.Sprintf("%s: %s", l.Stream, l.Text)
 	}

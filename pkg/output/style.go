@@ -4,8 +4,10 @@ import "github.com/ktail/ktail/pkg/ktail"
 
 // Style says how a stream is named before its lines and in messages about it.
 type Style struct {
-	Color     bool // with the colours of the pod
-	Namespace bool // with the namespace in front
+	Color         bool     // with the colours of the pod
+	Namespace     bool     // with the namespace in front
+	Palette       *Palette // nil is DefaultPalette
+	DiffContainer bool     // with a colour for each name of a container
 }
 
 // Started returns what is said when a stream has come, without a newline:
@@ -28,15 +30,30 @@ func (s Style) event(sign string, c sgr, stream *ktail.Stream) string {
 	return string(s.appendName(dst, stream, " › "))
 }
 
+// colors returns those of the stream: none, if there is to be no colour.
+func (s Style) colors(stream *ktail.Stream) pair {
+	if !s.Color {
+		return pair{}
+	}
+	return s.Palette.pairOf(stream, s.DiffContainer)
+}
+
 // appendName appends "pod", the separator, "container".
 func (s Style) appendName(dst []byte, stream *ktail.Stream, separator string) []byte {
-	var c pair
-	if s.Color {
-		c = pairOf(stream.Pod)
-	}
+	c := s.colors(stream)
 	if s.Namespace {
 		dst = append(c.pod.append(dst, stream.Namespace), ' ')
 	}
 	dst = append(c.pod.append(dst, stream.Pod), separator...)
 	return c.container.append(dst, stream.Container)
+}
+
+// nameWidth returns how many columns appendName takes with a separator of one.
+// Names of Kubernetes are of ASCII.
+func (s Style) nameWidth(stream *ktail.Stream) int {
+	width := len(stream.Pod) + 1 + len(stream.Container)
+	if s.Namespace {
+		width += len(stream.Namespace) + 1
+	}
+	return width
 }

@@ -1,0 +1,96 @@
+package output
+
+import "github.com/ktail/ktail/pkg/ktail"
+
+// ExtJSON renders a line as a JSON object with the keys pod, container and
+// message, and with namespace and timestamp if it is to have them. A message
+// that is JSON becomes part of it; any other one is a string. In colour, which
+// JSON has no place for, it is for the eye. It is used by one goroutine.
+type ExtJSON struct {
+	Style  Style // not to be changed once a line was rendered
+	Text   *Text // what to highlight, and the time; nil: nothing
+	Pretty bool  // each key on a line of its own
+
+	heads cache
+}
+
+// Append appends the line.
+func (e *ExtJSON) Append(dst []byte, l *ktail.Line) []byte {
+	start := len(dst)
+	head := e.heads.get(l.Stream)
+	if head == nil {
+		head = e.heads.put(l.Stream, e.appendHead(nil, l.Stream))
+	}
+	dst = append(dst, head...)
+	if e.Text != nil && e.Text.Timestamps != nil {
+		dst = e.key(dst, "timestamp")
+		dst = e.Text.Timestamps.append(append(dst, '"'), l.Time)
+		dst = e.separate(append(dst, '"'))
+	}
+	dst = e.appendMessage(e.key(dst, "message"), l)
+	if e.Text != nil && e.Text.Terminal {
+		dst = escapeJSON(dst, start)
+	}
+	if e.Pretty {
+		dst = append(dst, '\n')
+	}
+	return append(dst, "}\n"...)
+}
+
+// appendHead appends what is the same in all lines of the stream.
+func (e *ExtJSON) appendHead(dst []byte, s *ktail.Stream) []byte {
+	dst = append(dst, '{')
+	if e.Pretty {
+		dst = append(dst, '\n')
+	}
+	c := e.Style.colors(s)
+	if e.Style.Namespace {
+		dst = e.name(dst, "namespace", s.Namespace, c.pod)
+	}
+	dst = e.name(dst, "pod", s.Pod, c.pod)
+	return e.name(dst, "container", s.Container, c.container)
+}
+
+func (e *ExtJSON) name(dst []byte, key, name string, c sgr) []byte {
+	dst = append(e.key(dst, key), '"')
+	return e.separate(append(c.append(dst, name), '"'))
+}
+
+func (e *ExtJSON) key(dst []byte, key string) []byte {
+	if e.Pretty {
+		dst = append(dst, "  "...)
+	}
+	dst = append(append(dst, '"'), key...)
+	return append(dst, `": `...)
+}
+
+func (e *ExtJSON) separate(dst []byte) []byte {
+	if e.Pretty {
+		return append(dst, ",\n"...)
+	}
+	return append(dst, ", "...)
+}
+
+func (e *ExtJSON) appendMessage(dst []byte, l *ktail.Line) []byte {
+	var marks []mark
+	if e.Text != nil {
+		marks = e.Text.find(l.Text)
+	}
+	if !l.Cut && validJSON(l.Text) {
+		return appendMarked(dst, l.Text, marks, func(dst, part []byte) []byte { return append(dst, part...) })
+	}
+	dst = appendMarked(append(dst, '"'), l.Text, marks, appendEscaped)
+	return append(appendCut(dst, l), '"')
+}
+
+// appendMarked appends the text, part by part, and the colours between.
+func appendMarked(dst, text []byte, marks []mark, appendPart func(dst, part []byte) []byte) []byte {
+	done := 0
+	for i := range marks {
+		m := &marks[i]
+		dst = append(appendPart(dst, text[done:m.start]), m.color.on...)
+		dst = append(appendPart(dst, text[m.start:m.end]), m.color.off...)
+		done = m.end
+	}
+	return appendPart(dst, text[done:])
+}

@@ -1,0 +1,174 @@
+package output
+
+import "bytes"
+
+// maxDepth is how deep encoding/json lets arrays and objects be nested.
+const maxDepth = 10000
+
+// validJSON reports whether the text is one JSON value, as json.Valid does but
+// without the allocation of an error.
+func validJSON(text []byte) bool {
+	end := skipValue(text, skipSpace(text, 0), 0)
+	return end >= 0 && skipSpace(text, end) == len(text)
+}
+
+// The functions below are given where something begins and return where it
+// ends, or -1 if it is not there.
+
+func skipSpace(text []byte, i int) int {
+	for i < len(text) && (text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r') {
+		i++
+	}
+	return i
+}
+
+func skipValue(text []byte, i, depth int) int {
+	if i >= len(text) {
+		return -1
+	}
+	switch b := text[i]; {
+	case b == '"':
+		return skipString(text, i)
+	case b == '{':
+		return skipMembers(text, i, '}', depth+1)
+	case b == '[':
+		return skipMembers(text, i, ']', depth+1)
+	case b == 't':
+		return skipWord(text, i, "true")
+	case b == 'f':
+		return skipWord(text, i, "false")
+	case b == 'n':
+		return skipWord(text, i, "null")
+	default:
+		return skipNumber(text, i)
+	}
+}
+
+func skipWord(text []byte, i int, word string) int {
+	if !bytes.HasPrefix(text[i:], []byte(word)) {
+		return -1
+	}
+	return i + len(word)
+}
+
+// skipMembers skips an object or an array.
+func skipMembers(text []byte, i int, closing byte, depth int) int {
+	if depth > maxDepth {
+		return -1
+	}
+	i = skipSpace(text, i+1)
+	if i < len(text) && text[i] == closing {
+		return i + 1
+	}
+	for {
+		if closing == '}' {
+			if i = skipKey(text, i); i < 0 {
+				return -1
+			}
+		}
+		if i = skipValue(text, i, depth); i < 0 {
+			return -1
+		}
+		i = skipSpace(text, i)
+		switch {
+		case i == len(text):
+			return -1
+		case text[i] == closing:
+			return i + 1
+		case text[i] != ',':
+			return -1
+		}
+		i = skipSpace(text, i+1)
+	}
+}
+
+// skipKey skips the key of a member, and the colon.
+func skipKey(text []byte, i int) int {
+	if i >= len(text) || text[i] != '"' {
+		return -1
+	}
+	if i = skipString(text, i); i < 0 {
+		return -1
+	}
+	i = skipSpace(text, i)
+	if i == len(text) || text[i] != ':' {
+		return -1
+	}
+	return skipSpace(text, i+1)
+}
+
+func skipString(text []byte, i int) int {
+	for i++; i < len(text); i++ {
+		switch b := text[i]; {
+		case b == '"':
+			return i + 1
+		case b < ' ':
+			return -1
+		case b == '\\':
+			if i = skipEscape(text, i+1); i < 0 {
+				return -1
+			}
+		}
+	}
+	return -1
+}
+
+// skipEscape returns where the last byte of an escape sequence is, of which the
+// backslash is left behind.
+func skipEscape(text []byte, i int) int {
+	if i == len(text) {
+		return -1
+	}
+	switch text[i] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i
+	case 'u':
+		for n := 1; n <= 4; n++ {
+			if i+n >= len(text) || !isHex(text[i+n]) {
+				return -1
+			}
+		}
+		return i + 4
+	}
+	return -1
+}
+
+func isHex(b byte) bool {
+	return '0' <= b && b <= '9' || 'a' <= b|0x20 && b|0x20 <= 'f'
+}
+
+func skipNumber(text []byte, i int) int {
+	if text[i] == '-' {
+		i++
+	}
+	if i < len(text) && text[i] == '0' {
+		i++
+	} else if i = skipDigits(text, i); i < 0 {
+		return -1
+	}
+	if i < len(text) && text[i] == '.' {
+		if i = skipDigits(text, i+1); i < 0 {
+			return -1
+		}
+	}
+	if i < len(text) && text[i]|0x20 == 'e' {
+		i++
+		if i < len(text) && (text[i] == '+' || text[i] == '-') {
+			i++
+		}
+		return skipDigits(text, i)
+	}
+	return i
+}
+
+// skipDigits skips at least one.
+func skipDigits(text []byte, i int) int {
+	start := i
+	for i < len(text) && '0' <= text[i] && text[i] <= '9' {
+		i++
+	}
+	if i == start {
+		return -1
+	}
+	return i
+}

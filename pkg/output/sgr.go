@@ -1,0 +1,172 @@
+package output
+
+import (
+	"bytes"
+	"strconv"
+)
+
+// nextSGR returns where the first SGR sequence of the text begins and ends. Both
+// are the length of the text if there is none.
+func nextSGR(text []byte) (start, end int) {
+	for at := 0; ; at++ {
+		i := bytes.IndexByte(text[at:], '\x1b')
+		if i < 0 {
+			return len(text), len(text)
+		}
+		at += i
+		if end := at + lengthSGR(text[at:]); end > at {
+			return at, end
+		}
+	}
+}
+
+// lengthSGR returns the length of the SGR sequence that the text begins with:
+// ESC [ parameters m. It is 0 if it begins with something else.
+func lengthSGR(text []byte) int {
+	if len(text) < 3 || text[0] != '\x1b' || text[1] != '[' {
+		return 0
+	}
+	for i, b := range text[2:] {
+		switch {
+		case b == 'm':
+			return i + 3
+		case '0' <= b && b <= ';': // digits, colon, semicolon
+		default:
+			return 0
+		}
+	}
+	return 0
+}
+
+// rendition is what SGR sequences have set so far. It is needed where a colour
+// of ours ends in the midst of a text: the text's own goes on there. The slices
+// are parts of the text.
+type rendition struct {
+	attributes uint16 // bit n is set if attribute n is on
+	foreground []byte // parameters
+	background []byte
+	underline  []byte
+	other      bool // something else may be set that only a reset ends
+}
+
+// doubleUnderline is the attribute that the code 21 sets, in our own counting.
+const doubleUnderline = 10
+
+// clears are the attributes that the codes from 22 on end.
+var clears = [...]uint16{
+	22 - 22: 1<<1 | 1<<2,
+	23 - 22: 1 << 3,
+	24 - 22: 1<<4 | 1<<doubleUnderline,
+	25 - 22: 1<<5 | 1<<6,
+	26 - 22: 0,
+	27 - 22: 1 << 7,
+	28 - 22: 1 << 8,
+	29 - 22: 1 << 9,
+}
+
+// apply takes note of a whole SGR sequence.
+func (r *rendition) apply(sequence []byte) {
+	for rest, more := sequence[2:len(sequence)-1], true; more; {
+		all := rest
+		var param []byte
+		param, rest, more = bytes.Cut(rest, []byte{';'})
+		code, wide := parseParam(param)
+		switch {
+		case code == 0:
+			*r = rendition{}
+		case code < doubleUnderline:
+			r.attributes |= 1 << code
+		case code == 21:
+			r.attributes |= 1 << doubleUnderline
+		case 22 <= code && code <= 29:
+			r.attributes &^= clears[code-22]
+		case code == 38, code == 48, code == 58:
+			if !wide {
+				param, rest, more = cutColor(all)
+			}
+			*r.slot(code) = param
+		case code == 39, code == 49, code == 59:
+			*r.slot(code - 1) = nil
+		case 30 <= code && code <= 37, 90 <= code && code <= 97:
+			r.foreground = param
+		case 40 <= code && code <= 47, 100 <= code && code <= 107:
+			r.background = param
+		default:
+			r.other = true
+		}
+	}
+}
+
+func (r *rendition) slot(code int) *[]byte {
+	switch code {
+	case 38:
+		return &r.foreground
+	case 48:
+		return &r.background
+	default:
+		return &r.underline
+	}
+}
+
+// isSet reports whether text would look any different from usual.
+func (r *rendition) isSet() bool {
+	return r.other || r.attributes != 0 || r.foreground != nil || r.background != nil || r.underline != nil
+}
+
+// append appends a sequence that sets what is set, after a reset.
+func (r *rendition) append(dst []byte) []byte {
+	if r.attributes == 0 && r.foreground == nil && r.background == nil && r.underline == nil {
+		return dst
+	}
+	dst = append(dst, '\x1b', '[')
+	for n := 1; n <= doubleUnderline; n++ {
+		if r.attributes&(1<<n) != 0 {
+			code := n
+			if n == doubleUnderline {
+				code = 21
+			}
+			dst = append(strconv.AppendInt(dst, int64(code), 10), ';')
+		}
+	}
+	for _, params := range [][]byte{r.foreground, r.background, r.underline} {
+		if params != nil {
+			dst = append(append(dst, params...), ';')
+		}
+	}
+	dst[len(dst)-1] = 'm'
+	return dst
+}
+
+// parseParam returns the number of a parameter, and whether it holds all of a
+// colour: 38:5:208. What is no known code becomes one that is none.
+func parseParam(param []byte) (code int, wide bool) {
+	const none = 1000
+	param, _, wide = bytes.Cut(param, []byte{':'})
+	for _, b := range param {
+		if code = code*10 + int(b-'0'); code >= none {
+			return none, wide
+		}
+	}
+	return code, wide
+}
+
+// cutColor cuts 38;5;n or 38;2;r;g;b off the beginning of the parameters.
+func cutColor(params []byte) (colour, rest []byte, more bool) {
+	fields := 2
+	if _, after, ok := bytes.Cut(params, []byte{';'}); ok {
+		switch kind, _, _ := bytes.Cut(after, []byte{';'}); string(kind) {
+		case "5":
+			fields = 3
+		case "2":
+			fields = 5
+		}
+	}
+	for i, b := range params {
+		if b == ';' {
+			if fields--; fields == 0 {
+				return params[:i], params[i+1:], true
+			}
+		}
+	}
+	return params, nil, false
+}

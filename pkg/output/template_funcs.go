@@ -1,0 +1,185 @@
+package output
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"text/template"
+	"time"
+
+	"github.com/fatih/color"
+)
+
+// templateFuncs returns the functions of templates: stern's, of the same names
+// and meanings.
+func templateFuncs(colored bool) template.FuncMap {
+	p := paints(colored)
+	funcs := template.FuncMap{
+		"json":                marshal,
+		"parseJSON":           parseJSON,
+		"tryParseJSON":        tryParseJSON,
+		"extractJSONParts":    extractParts,
+		"tryExtractJSONParts": tryExtractParts,
+		"extjson":             embedJSON,
+		"prettyJSON":          prettyJSON,
+
+		"toRFC3339Nano": func(v any) string { t, _ := toTime(v); return t.Format(time.RFC3339Nano) },
+		"toUTC":         func(v any) time.Time { t, _ := toTime(v); return t.UTC() },
+		"toTimestamp":   toTimestamp,
+
+		"color":            func(c sgr, text string) string { return string(c.append(nil, text)) },
+		"colorCustom":      func(text string, attributes ...color.Attribute) string { return p.paint(text, attributes...) },
+		"levelColor":       p.level,
+		"bunyanLevelColor": p.bunyanLevel,
+	}
+	for name, attribute := range map[string]color.Attribute{
+		"colorBlack": color.FgBlack, "colorRed": color.FgRed, "colorGreen": color.FgGreen, "colorYellow": color.FgYellow,
+		"colorBlue": color.FgBlue, "colorMagenta": color.FgMagenta, "colorCyan": color.FgCyan, "colorWhite": color.FgWhite,
+	} {
+		funcs[name] = p.formatter(attribute)
+	}
+	return funcs
+}
+
+func marshal(v any) (string, error) {
+	text, err := json.Marshal(v)
+	return string(text), err
+}
+
+// parseJSON returns the JSON object of the text, numbers as float64.
+func parseJSON(text string) (map[string]any, error) {
+	object := map[string]any{}
+	err := json.Unmarshal([]byte(text), &object)
+	return object, err
+}
+
+// tryParseJSON returns the JSON object that the text begins with, numbers as
+// they are written, or nil.
+func tryParseJSON(text string) map[string]any {
+	var object map[string]any
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	if decoder.Decode(&object) != nil {
+		return nil
+	}
+	return object
+}
+
+// extractParts returns the values of these keys of a JSON object.
+func extractParts(text string, keys ...string) (string, error) {
+	object, err := parseJSON(text)
+	if err != nil {
+		return "", err
+	}
+	parts := make([]string, len(keys))
+	for i, key := range keys {
+		parts[i] = fmt.Sprint(object[key])
+	}
+	return strings.Join(parts, ", "), nil
+}
+
+func tryExtractParts(text string, keys ...string) string {
+	if parts, err := extractParts(text, keys...); err == nil {
+		return parts
+	}
+	return text
+}
+
+// embedJSON returns the text if it is JSON, and otherwise the JSON string of it.
+func embedJSON(text string) (string, error) {
+	if validJSON([]byte(text)) {
+		return strings.TrimSuffix(text, "\n"), nil
+	}
+	return marshal(text)
+}
+
+// prettyJSON returns a JSON object, or the text of one, over several lines.
+// Anything else comes back as it is.
+func prettyJSON(v any) string {
+	object, ok := v.(map[string]any)
+	if text, is := v.(string); is {
+		var err error
+		if object, err = parseJSON(text); err != nil {
+			return text
+		}
+		ok = true
+	}
+	if ok {
+		if text, err := json.MarshalIndent(object, "", "  "); err == nil {
+			return string(text)
+		}
+	}
+	return fmt.Sprint(v)
+}
+
+// paints are the functions that colour, or do not.
+type paints bool
+
+func (p paints) paint(text string, attributes ...color.Attribute) string {
+	if !p {
+		return text
+	}
+	return string(newSGR(attributes...).append(nil, text))
+}
+
+// formatter returns a function that colours its text, which is a format if
+// there are arguments for it.
+func (p paints) formatter(attribute color.Attribute) func(string, ...any) string {
+	return func(text string, args ...any) string {
+		if len(args) > 0 {
+			text = fmt.Sprintf(text, args...)
+		}
+		return p.paint(text, attribute)
+	}
+}
+
+// level colours the name of a level. What is no name has no text.
+func (p paints) level(v any) string {
+	name, _ := v.(string)
+	switch strings.ToLower(name) {
+	case "debug":
+		return p.paint(name, color.FgMagenta)
+	case "info":
+		return p.paint(name, color.FgBlue)
+	case "warn", "warning":
+		return p.paint(name, color.FgYellow)
+	case "error", "dpanic", "panic":
+		return p.paint(name, color.FgRed)
+	case "fatal", "critical":
+		return p.paint(name, color.FgCyan)
+	}
+	return name
+}
+
+// bunyanLevel colours the number of a level, as parseJSON or tryParseJSON return
+// it. What is no number has no text.
+func (p paints) bunyanLevel(v any) string {
+	var level int64
+	switch v := v.(type) {
+	case json.Number:
+		n, err := v.Int64()
+		if err != nil {
+			return ""
+		}
+		level = n
+	case float64:
+		level = int64(v)
+	default:
+		return ""
+	}
+	text := strconv.FormatInt(level, 10)
+	switch {
+	case level < 30:
+		return p.paint(text, color.FgMagenta)
+	case level < 40:
+		return p.paint(text, color.FgBlue)
+	case level < 50:
+		return p.paint(text, color.FgYellow)
+	case level < 60:
+		return p.paint(text, color.FgRed)
+	case level < 100:
+		return p.paint(text, color.FgCyan)
+	}
+	return text
+}

@@ -1,0 +1,97 @@
+package output
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// timeLayouts are how loggers write times, the usual ones first.
+var timeLayouts = []string{
+	time.RFC3339,
+	"2006-01-02T15:04:05",
+	"2006-01-02T15:04:05Z0700",
+	"2006-01-02 15:04:05",
+	"2006-01-02 15:04:05Z07:00",
+	"2006-01-02 15:04:05Z0700",
+	"2006-01-02 15:04:05 -07:00",
+	"2006-01-02 15:04:05 -0700",
+	"2006-01-02 15:04:05 -0700 MST",
+	"02/Jan/2006:15:04:05 -0700",
+	time.RFC1123Z, time.RFC1123, time.RFC822Z, time.RFC822, time.RFC850,
+	time.ANSIC, time.UnixDate, time.RubyDate,
+	time.Stamp,
+	time.DateOnly,
+	"02 Jan 2006",
+	time.Kitchen,
+}
+
+// toTime returns the time that a value of a log line stands for: seconds since
+// 1970, with a fraction or not, as a number or in a string; or a string in one
+// of timeLayouts, in UTC if it does not say. Nothing is the zero time.
+func toTime(v any) (time.Time, error) {
+	switch v := v.(type) {
+	case nil:
+		return time.Time{}, nil
+	case time.Time:
+		return v, nil
+	case string:
+		return stringToTime(v)
+	case json.Number:
+		return stringToTime(v.String())
+	case float64:
+		seconds, fraction := math.Modf(v)
+		return time.Unix(int64(seconds), int64(fraction*1e9)), nil
+	case int:
+		return time.Unix(int64(v), 0), nil
+	case int64:
+		return time.Unix(v, 0), nil
+	}
+	return time.Time{}, fmt.Errorf("a %T is no time", v)
+}
+
+func stringToTime(s string) (time.Time, error) {
+	if t, ok := unixTime(s); ok {
+		return t, nil
+	}
+	for _, layout := range timeLayouts {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is no time", s)
+}
+
+// unixTime reads seconds with up to nine digits of a fraction, which a float64
+// has no room for. Further digits are dropped.
+func unixTime(s string) (time.Time, bool) {
+	whole, fraction, _ := strings.Cut(s, ".")
+	seconds, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil {
+		return time.Time{}, false
+	}
+	nanos, err := strconv.ParseUint((fraction + "000000000")[:9], 10, 32)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return time.Unix(seconds, int64(nanos)), true
+}
+
+// toTimestamp formats a time in a layout of the package time, and in a time
+// zone, which is UTC if it is not given.
+func toTimestamp(v any, layout string, zone ...string) (string, error) {
+	t, err := toTime(v)
+	if err != nil {
+		return "", err
+	}
+	location := time.UTC
+	if len(zone) > 0 {
+		if location, err = time.LoadLocation(zone[0]); err != nil {
+			return "", err
+		}
+	}
+	return t.In(location).Format(layout), nil
+}
