@@ -1,0 +1,90 @@
+// Package stdin is the origin of lines that come from an io.Reader: one stream
+// without a pod.
+package stdin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+const (
+	// chunkSize is how much is read at a time: as much as a pipe holds on Linux.
+	chunkSize = 64 << 10
+	// maxLine is how much of a line is kept.
+	maxLine = 1 << 20
+)
+
+// Watcher finds one source: In, which is read once and to its end.
+type Watcher struct{ In io.Reader }
+
+// Watch implements ktail.Watcher.
+func (w *Watcher) Watch(_ context.Context, set func([]ktail.Source)) error {
+	set([]ktail.Source{&source{in: w.In}})
+	return nil
+}
+
+type source struct {
+	in     io.Reader
+	stream ktail.Stream
+}
+
+// Stream implements ktail.Source.
+func (s *source) Stream() *ktail.Stream { return &s.stream }
+
+// chunk is what one call of Read has brought.
+type chunk struct {
+	data []byte
+	err  error
+}
+
+// Read implements ktail.Source. The time of a line is when it came. What was
+// read cannot be read again, so every error is permanent.
+//
+// A reader cannot be told to stop: the goroutine that waits for it stays behind
+// when ctx ends, until the reader brings something or the process ends.
+func (s *source) Read(ctx context.Context, _ ktail.Position, emit func([]ktail.Line) error) error {
+	chunks := make(chan chunk) // closed by nobody: the last one has an error
+	go func() {
+		for {
+			buf := make([]byte, chunkSize) // lines are slices of it
+			n, err := s.in.Read(buf)
+			select {
+			case chunks <- chunk{buf[:n], err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	if err := emit(nil); err != nil {
+		return err
+	}
+	split := splitter{stream: &s.stream}
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case c := <-chunks:
+			lines := split.add(c.data, time.Now().UnixNano())
+			if c.err != nil {
+				lines = split.end(lines)
+			}
+			if err := emit(lines); err != nil {
+				return err
+			}
+			switch {
+			case errors.Is(c.err, io.EOF):
+				return nil
+			case c.err != nil:
+				return &ktail.ReadError{Err: fmt.Errorf("read stdin: %w", c.err), Permanent: true}
+			}
+		}
+	}
+}
