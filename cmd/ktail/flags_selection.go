@@ -35,11 +35,11 @@ func (f *selectFlags) addFlags(fs *pflag.FlagSet) {
 		"Field selector, as kubectl's. With it the query may be left out.")
 	fs.StringVar(&f.node, "node", "",
 		"Only pods of this node. With it the query may be left out.")
-	fs.Var(&regexpsValue{&s.ExcludePods}, "exclude-pod",
+	fs.Var((*regexpsValue)(&s.ExcludePods), "exclude-pod",
 		"Regular expression; pods whose name matches are left out. May be repeated.")
 	fs.VarP(&regexpValue{&s.Containers}, "container", "c",
 		"Regular expression that a container's name must match.")
-	fs.VarP(&regexpsValue{&s.ExcludeContainers}, "exclude-container", "E",
+	fs.VarP((*regexpsValue)(&s.ExcludeContainers), "exclude-container", "E",
 		"Regular expression; containers whose name matches are left out. May be repeated.")
 	fs.Var(&statesValue{set: &s.States}, "container-state",
 		"State in which a container that exists at the start must be: "+strings.Join(kube.StateNames(), ", ")+
@@ -115,52 +115,6 @@ func (f *selectFlags) namespaces(ofContext string) {
 
 // showNamespace reports whether lines come from more than one namespace.
 func (f *selectFlags) showNamespace() bool { return len(f.selection.Namespaces) != 1 }
-
-// regexpsValue is a flag that may be repeated, each value a regular expression.
-type regexpsValue struct{ res *[]*regexp.Regexp }
-
-// String implements pflag.Value.
-func (v *regexpsValue) String() string {
-	if v.res == nil || len(*v.res) == 0 {
-		return ""
-	}
-	return "[" + strings.Join(v.GetSlice(), ",") + "]"
-}
-
-// Set implements pflag.Value.
-func (v *regexpsValue) Set(s string) error {
-	re, err := regexp.Compile(s)
-	if err == nil {
-		*v.res = append(*v.res, re)
-	}
-	return err
-}
-
-// Type implements pflag.Value.
-func (*regexpsValue) Type() string { return "regexp" }
-
-// Append implements pflag.SliceValue.
-func (v *regexpsValue) Append(s string) error { return v.Set(s) }
-
-// Replace implements pflag.SliceValue.
-func (v *regexpsValue) Replace(values []string) error {
-	*v.res = nil
-	for _, s := range values {
-		if err := v.Set(s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// GetSlice implements pflag.SliceValue.
-func (v *regexpsValue) GetSlice() []string {
-	values := make([]string, len(*v.res))
-	for i, re := range *v.res {
-		values[i] = re.String()
-	}
-	return values
-}
 
 // statesValue is the flag of kube.States; the first value takes the place of the
 // default.

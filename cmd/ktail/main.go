@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/mattn/go-isatty"
+	"golang.org/x/term"
 	"k8s.io/klog/v2"
 )
 
@@ -20,11 +21,12 @@ var version = "dev"
 
 // streams are where the program reads and writes, and what it knows of them.
 type streams struct {
-	In     io.Reader // who answers a prompt
+	In     io.Reader // log lines, with --stdin; otherwise who answers a prompt
 	Out    io.Writer // log lines
 	ErrOut io.Writer // everything else
 	OutTTY bool
 	ErrTTY bool
+	Width  func() int // columns of the terminal that Out is; 0 is unknown
 	Env    func(string) (string, bool)
 }
 
@@ -45,7 +47,11 @@ func main() {
 		In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr,
 		OutTTY: isatty.IsTerminal(os.Stdout.Fd()),
 		ErrTTY: isatty.IsTerminal(os.Stderr.Fd()),
-		Env:    os.LookupEnv,
+		Width: func() int {
+			width, _, _ := term.GetSize(int(os.Stdout.Fd()))
+			return width
+		},
+		Env: os.LookupEnv,
 	}))
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -20,8 +19,7 @@ type options struct {
 	log      kube.LogOptions
 	noFollow bool
 
-	output       formatValue
-	color        colorValue
+	lineOptions
 	onlyLogLines bool
 
 	maxLogRequests int
@@ -45,16 +43,13 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 		"Age of the oldest lines to show of each log that exists at the start, like 5s, 2m or 3h; 0 is any.")
 	fs.BoolVar(&o.noFollow, "no-follow", false,
 		"Exit when all logs have been shown.")
-	fs.VarP(&o.output, "output", "o",
-		"Form of a line: "+strings.Join(formatNames(), ", ")+".")
-	fs.Var(&o.color, "color",
-		"When to colour: auto (on a terminal), always, never.")
 	fs.BoolVar(&o.onlyLogLines, "only-log-lines", false,
 		"Do not say which containers come and go.")
 	fs.IntVar(&o.maxLogRequests, "max-log-requests", noLimit,
 		"Logs to read at a time; the others wait until one ends. -1 is no limit.")
 	fs.DurationVar(&o.mergeWindow, "merge-window", 100*time.Millisecond,
 		"How long a line may wait, while following, for an earlier one of another container; 0 shows lines as they arrive. With --no-follow the order is exact.")
+	o.lineOptions.addFlags(fs)
 	o.addConnectionFlags(fs)
 }
 
@@ -80,8 +75,10 @@ func (o *options) addConnectionFlags(fs *pflag.FlagSet) {
 
 // complete checks what flags and arguments say together.
 func (o *options) complete(queries []string) error {
-	if err := o.selectFlags.complete(queries); err != nil {
-		return err
+	if !o.stdin {
+		if err := o.selectFlags.complete(queries); err != nil {
+			return err
+		}
 	}
 	if o.selection.Condition != nil && o.log.Tail != 0 && !o.noFollow {
 		return errors.New("--condition needs --no-follow, or --tail=0: a pod that gets into the condition again would be shown again")
@@ -97,6 +94,9 @@ func (o *options) complete(queries []string) error {
 	}
 	if o.mergeWindow < 0 {
 		return fmt.Errorf("--merge-window is %s: give a time to wait, like 100ms, or 0", o.mergeWindow)
+	}
+	if err := o.lineOptions.complete(); err != nil {
+		return err
 	}
 	if o.noFollow {
 		o.mergeWindow = -1 // as long as it takes

@@ -9,6 +9,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube"
 	"github.com/ktail/ktail/pkg/output"
+	"github.com/ktail/ktail/pkg/stdin"
 	"github.com/ktail/ktail/pkg/tail"
 )
 
@@ -54,31 +55,46 @@ kind/name: the pods of a Deployment, Service, CronJob or any other object that h
 
 // runTail wires what the options say and runs it.
 func runTail(ctx context.Context, s streams, o *options) error {
-	client, err := o.connect()
+	watcher, talk, err := o.origin(ctx, s)
 	if err != nil {
 		return err
 	}
-	o.namespaces(client.Namespace)
-	if o.prompt {
-		if err := o.choose(ctx, client, s); err != nil {
-			return err
-		}
+	renderer, err := o.renderer(s, o.showNamespace(), o.allNamespaces, talk.unrendered)
+	if err != nil {
+		return err
 	}
-	talk := newTalk(s, o)
 	t := tail.Tailer{
-		Watchers: []ktail.Watcher{&hinter{
-			Watcher: &kube.Watcher{Client: client, Selection: o.selection, Options: o.log, Warn: talk.warn},
-			client:  client, o: o, say: talk.say,
-		}},
-		Sink: &output.Writer{
-			Out:      s.Out,
-			Renderer: o.output.renderer(output.Style{Color: o.color.Enabled(s.OutTTY, s.Env), Namespace: o.showNamespace()}),
-			Notice:   talk.notice,
-		},
+		Watchers:    []ktail.Watcher{watcher},
+		Filters:     o.filters(),
+		Sink:        &output.Writer{Out: s.Out, Renderer: renderer, Notice: talk.notice},
 		Once:        o.noFollow,
 		MergeWindow: o.mergeWindow,
 		MaxStreams:  max(o.maxLogRequests, 0),
 		Tell:        talk.event,
 	}
 	return t.Run(ctx)
+}
+
+// origin returns what finds the logs: a cluster, or stdin.
+func (o *options) origin(ctx context.Context, s streams) (ktail.Watcher, *talk, error) {
+	if o.stdin {
+		o.noFollow, o.mergeWindow = true, 0 // it has an end, and nothing to merge with
+		o.namespaces("")
+		return &stdin.Watcher{In: s.In}, newTalk(s, o), nil
+	}
+	client, err := o.connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	o.namespaces(client.Namespace)
+	if o.prompt {
+		if err := o.choose(ctx, client, s); err != nil {
+			return nil, nil, err
+		}
+	}
+	talk := newTalk(s, o)
+	return &hinter{
+		Watcher: &kube.Watcher{Client: client, Selection: o.selection, Options: o.log, Warn: talk.warn},
+		client:  client, o: o, say: talk.say,
+	}, talk, nil
 }

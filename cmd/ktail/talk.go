@@ -14,6 +14,7 @@ import (
 type talk struct {
 	style    output.Style
 	onlyLogs bool
+	terminal bool
 	limit    int
 	trouble  *trouble
 
@@ -23,8 +24,9 @@ type talk struct {
 
 func newTalk(s streams, o *options) *talk {
 	t := &talk{
-		style:    output.Style{Color: o.color.Enabled(s.ErrTTY, s.Env), Namespace: o.showNamespace()},
-		onlyLogs: o.onlyLogLines,
+		style:    o.style(s.ErrTTY, s.Env, o.showNamespace()),
+		onlyLogs: o.onlyLogLines || o.stdin,
+		terminal: s.ErrTTY,
 		limit:    o.maxLogRequests,
 		out:      s.ErrOut,
 	}
@@ -71,7 +73,22 @@ func because(why string) string {
 }
 
 // notice says what came among the lines.
-func (t *talk) notice(l *ktail.Line) { t.say("%s", output.Describe(l)) }
+func (t *talk) notice(l *ktail.Line) {
+	text := output.Describe(l)
+	if t.terminal {
+		text = output.Visible(text)
+	}
+	t.say("%s", text)
+}
+
+// unrendered says which line its template cannot show.
+func (t *talk) unrendered(l *ktail.Line, err error) {
+	if l.Stream.Pod == "" { // from stdin
+		t.say("%v", err)
+	} else {
+		t.say("%s: %v", l.Stream, err)
+	}
+}
 
 // warn says what keeps ktail from seeing pods.
 func (t *talk) warn(err error) { t.say("%v; trying again", err) }

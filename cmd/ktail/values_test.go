@@ -69,7 +69,7 @@ func TestZeroValues(t *testing.T) {
 func TestFormats(t *testing.T) {
 	for i, f := range formats {
 		v := formatValue(i)
-		if v.renderer(output.Style{}) == nil {
+		if v.renderer(look{text: &output.Text{}}) == nil {
 			t.Errorf("%s has no renderer", f.name)
 		}
 	}

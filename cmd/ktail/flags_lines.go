@@ -1,0 +1,157 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	_ "time/tzdata" // --timezone, where the system has no time zones
+
+	"github.com/spf13/pflag"
+
+	"github.com/ktail/ktail/pkg/filter"
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/output"
+)
+
+// lineOptions are the flags about lines: which of them are kept, and how they
+// look.
+type lineOptions struct {
+	include, exclude, highlight regexpsValue
+
+	output       formatValue
+	template     string
+	templateFile string
+	timestamps   timestampsValue
+	timezone     locationValue
+
+	color           colorValue
+	podColors       []string
+	containerColors []string
+	diffContainer   bool
+	levelColors     bool
+	align           bool
+
+	stdin bool
+
+	palette *output.Palette // nil: the usual one
+}
+
+func (o *lineOptions) addFlags(fs *pflag.FlagSet) {
+	fs.VarP(&o.include, "include", "i",
+		"Show only lines that match this regular expression, or any of several by repeating the flag. Matches are highlighted.")
+	fs.VarP(&o.exclude, "exclude", "e",
+		"Do not show lines that match this regular expression, or any of several; it goes before --include.")
+	fs.VarP(&o.highlight, "highlight", "H",
+		"Highlight what matches this regular expression; repeat the flag for several.")
+
+	fs.VarP(&o.output, "output", "o",
+		"Form of a line: "+strings.Join(formatNames(), ", ")+".")
+	fs.StringVar(&o.template, "template", "",
+		"Go template for a line, instead of --output. No newline is added.")
+	fs.StringVarP(&o.templateFile, "template-file", "T", "",
+		"File with a template, instead of --template.")
+	fs.VarP(&o.timestamps, "timestamps", "t",
+		"Put the time before each line: default (with nanoseconds), or short as in --timestamps=short.")
+	fs.Lookup("timestamps").NoOptDefVal = "default"
+	fs.Var(&o.timezone, "timezone",
+		"Time zone of --timestamps, like UTC or Asia/Tokyo.")
+
+	fs.Var(&o.color, "color",
+		"When to colour: auto (on a terminal), always, never.")
+	fs.StringSliceVar(&o.podColors, "pod-colors", nil,
+		"Colours of pod names as SGR parameters, separated by commas, like 91,92 or 38;2;255;97;136.")
+	fs.StringSliceVar(&o.containerColors, "container-colors", nil,
+		"Colours of container names, one for each of --pod-colors, which they are if not given.")
+	fs.BoolVarP(&o.diffContainer, "diff-container", "d", false,
+		"A colour for each container name, instead of the pod's.")
+	fs.BoolVar(&o.levelColors, "level-colors", true,
+		"Colour the level of errors and warnings in the message, where there is colour.")
+	fs.BoolVar(&o.align, "align", true,
+		"On a terminal, have messages begin in the same column.")
+
+	fs.BoolVar(&o.stdin, "stdin", false,
+		"Show lines from stdin instead of a cluster's. What is about Kubernetes is ignored.")
+}
+
+// complete checks what the flags say together.
+func (o *lineOptions) complete() (err error) {
+	if len(o.podColors)+len(o.containerColors) > 0 {
+		if o.palette, err = output.ParsePalette(o.podColors, o.containerColors); err != nil {
+			return fmt.Errorf("--pod-colors, --container-colors: %w", err)
+		}
+	}
+	return nil
+}
+
+func (o *lineOptions) filters() []ktail.Filter {
+	var filters []ktail.Filter
+	if len(o.exclude) > 0 {
+		filters = append(filters, filter.Exclude(o.exclude...))
+	}
+	if len(o.include) > 0 {
+		filters = append(filters, filter.Include(o.include...))
+	}
+	return filters
+}
+
+// style returns how streams are named on an output.
+func (o *lineOptions) style(isTTY bool, env func(string) (string, bool), namespace bool) output.Style {
+	palette := o.palette
+	if palette == nil && isTTY && output.LightBackground(env) {
+		palette = output.LightPalette
+	}
+	return output.Style{
+		Color:     o.color.Enabled(isTTY, env),
+		Namespace: namespace, Palette: palette, DiffContainer: o.diffContainer,
+	}
+}
+
+// renderer returns what gives lines their form. Fail is told of those that a
+// template cannot render.
+func (o *lineOptions) renderer(s streams, namespace, allNamespaces bool, fail func(*ktail.Line, error)) (ktail.Renderer, error) {
+	l := look{style: o.style(s.OutTTY, s.Env, namespace), text: &output.Text{Terminal: s.OutTTY}, namespace: allNamespaces}
+	if l.style.Color {
+		l.levels = o.levelColors
+		if res := slices.Concat([]*regexp.Regexp(o.include), o.highlight); len(res) > 0 {
+			l.text.Highlight = output.NewHighlighter(res...)
+		}
+	}
+	if !o.stdin { // whose lines have no time of their own
+		if o.timestamps.on {
+			l.text.Timestamps = output.NewTimestamps(o.timestamps.format, o.timezone.location())
+		}
+		if o.align && s.OutTTY {
+			l.align = alignment(s.Width())
+		}
+	}
+	text, flag := o.template, "--template"
+	if o.templateFile != "" {
+		flag = "--template-file"
+		data, err := os.ReadFile(o.templateFile)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", flag, err)
+		}
+		text = string(data)
+	}
+	if text == "" {
+		return o.output.renderer(l), nil
+	}
+	t, err := output.NewTemplate(text, l.style)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", flag, err)
+	}
+	t.Text, t.Fail = l.text, fail
+	return t, nil
+}
+
+// alignment returns how many columns of a terminal names may take so that all
+// messages begin behind them.
+func alignment(width int) int {
+	const usual = 80
+	if width <= 0 {
+		width = usual
+	}
+	return width / 2
+}
