@@ -8,6 +8,9 @@ BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -
 GOLANGCI_LINT = .bin/golangci-lint-v2.15.0
 GOVULNCHECK   = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
+# What `make stern` compares with.
+STERN = stern-v1.34.0
+
 # How long `make fuzz` spends on each target.
 FUZZTIME ?= 30s
 
@@ -31,6 +34,10 @@ test: ## run the unit tests: no root, no network, no cluster
 e2e: ## run the tests on a real Kubernetes, built and started here; root on Debian
 	./test/e2e.sh
 
+.PHONY: stern
+stern: .bin/$(STERN) ## compare with stern, which is built once
+	$(GO) test -race -tags stern -count=1 -run '^TestStern$$' ./cmd/ktail
+
 .PHONY: bench
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(call packages_with,Benchmark)
@@ -48,7 +55,7 @@ fuzz: ## fuzz every target for FUZZTIME
 lint: $(GOLANGCI_LINT) ## check style, layers and formatting
 	$(GOLANGCI_LINT) run
 	$(GO) vet ./...
-	$(GO) vet -tags e2e ./...
+	$(GO) vet -tags e2e,stern ./...
 	@files=$$(gofmt -l cmd internal pkg test); [ -z "$$files" ] || { echo "not formatted by gofmt:"; echo "$$files"; exit 1; }
 	$(GO) mod tidy -diff
 
@@ -81,6 +88,10 @@ help: ## print this list
 $(GOLANGCI_LINT):
 	GOBIN=$(abspath .bin) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(patsubst .bin/golangci-lint-%,%,$@)
 	mv .bin/golangci-lint $@
+
+.bin/$(STERN):
+	GOBIN=$(abspath .bin) $(GO) install github.com/stern/stern@$(STERN:stern-%=%)
+	mv .bin/stern $@
 
 # The folders that have a test function whose name begins so.
 packages_with = $(sort $(addprefix ./,$(dir $(shell grep -rlE '^func $(1)[A-Z]' --include '*_test.go' cmd internal pkg))))
