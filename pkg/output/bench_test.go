@@ -38,6 +38,12 @@ func TestNoAllocation(t *testing.T) {
 		&output.Default{Style: output.Style{Color: true, Namespace: true}},
 		output.Raw{},
 		&output.JSON{},
+		&output.JSON{Timestamps: stamped().Timestamps, Terminal: true},
+		&output.ExtJSON{Style: output.Style{Color: true}, Text: stamped()},
+		&output.Default{Text: stamped(), Align: 40},
+		&output.Default{Style: output.Style{Color: true}, Text: &output.Text{
+			Levels: true, Terminal: true, Highlight: output.NewHighlighter(compile("GET", "absent")...),
+		}},
 	} {
 		w := &output.Writer{Out: io.Discard, Renderer: r}
 		write := func() {
@@ -61,6 +67,37 @@ func BenchmarkDefaultColor(b *testing.B) {
 func BenchmarkRaw(b *testing.B) { benchmark(b, output.Raw{}) }
 
 func BenchmarkJSON(b *testing.B) { benchmark(b, &output.JSON{}) }
+
+func BenchmarkExtJSON(b *testing.B) { benchmark(b, &output.ExtJSON{}) }
+
+func BenchmarkTimestamps(b *testing.B) { benchmark(b, &output.Default{Text: stamped()}) }
+
+func BenchmarkTerminal(b *testing.B) {
+	benchmark(b, &output.Default{Style: output.Style{Color: true}, Align: 40, Text: &output.Text{Levels: true, Terminal: true}})
+}
+
+func BenchmarkHighlight(b *testing.B) {
+	for name, expr := range map[string]string{"literal": "GET", "absent": "POST", "expression": `\d{3} \d+`} {
+		b.Run(name, func(b *testing.B) {
+			benchmark(b, &output.Default{Text: &output.Text{Highlight: output.NewHighlighter(compile(expr)...)}})
+		})
+	}
+}
+
+func BenchmarkTemplate(b *testing.B) {
+	for name, text := range map[string]string{
+		"default": "{{color .PodColor .PodName}} {{color .ContainerColor .ContainerName}} {{.Message}}\n",
+		"parsed":  "{{with tryParseJSON .Message}}{{.msg}}{{else}}{{.Message}}{{end}}\n",
+	} {
+		b.Run(name, func(b *testing.B) {
+			r, err := output.NewTemplate(text, output.Style{Color: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			benchmark(b, r)
+		})
+	}
+}
 
 // benchmark takes lines through a Writer. The MB/s are those of the messages.
 func benchmark(b *testing.B, r ktail.Renderer) {

@@ -133,7 +133,7 @@ func logfmtLevel(text []byte) (start, end int) {
 // with the date.
 func firstWord(text []byte, i int) (start, end int) {
 	const maxTimes = 4 // date, time, zone, and the number of a process
-	for range maxTimes {
+	for range maxTimes + 1 {
 		for i < len(text) && (text[i] == ' ' || text[i] == '\t' || text[i] == '[' || text[i] == '<' || text[i] == '(' || text[i] == '|') {
 			i++
 		}

@@ -6,8 +6,10 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/output"
@@ -62,10 +64,34 @@ func shopLines() []ktail.Line {
 	} {
 		lines = append(lines, ktail.Line{Stream: streams[i%len(streams)], Text: []byte(text)})
 	}
+	for i := range lines {
+		lines[i].Time = 1767366245_000000001 + int64(i)*500_000_000
+	}
 	return append(lines,
 		ktail.Line{Stream: streams[0], Text: []byte("the beginning of \xe2\x80"), Cut: true},
 		ktail.Line{Stream: streams[3], Cut: true},
 	)
+}
+
+func compile(exprs ...string) []*regexp.Regexp {
+	var res []*regexp.Regexp
+	for _, expr := range exprs {
+		res = append(res, regexp.MustCompile(expr))
+	}
+	return res
+}
+
+func stamped() *output.Text {
+	return &output.Text{Timestamps: output.NewTimestamps(output.TimestampNano, time.UTC)}
+}
+
+// everything is a text as on a terminal with all that can be asked for.
+func everything() *output.Text {
+	return &output.Text{
+		Timestamps: output.NewTimestamps(output.TimestampShort, time.UTC),
+		Highlight:  output.NewHighlighter(compile("l+", "red|本語", `"`)...),
+		Levels:     true, Terminal: true,
+	}
 }
 
 func TestRenderers(t *testing.T) {
@@ -79,6 +105,18 @@ func TestRenderers(t *testing.T) {
 		{"default-namespace-color", &output.Default{Style: output.Style{Namespace: true, Color: true}}},
 		{"raw", output.Raw{}},
 		{"json", &output.JSON{}},
+		{"extjson", &output.ExtJSON{}},
+		{"extjson-namespace-color", &output.ExtJSON{Style: output.Style{Namespace: true, Color: true}}},
+		{"ppextjson", &output.ExtJSON{Pretty: true}},
+		{"ppextjson-namespace", &output.ExtJSON{Style: output.Style{Namespace: true}, Pretty: true}},
+		{"default-timestamps", &output.Default{Text: stamped()}},
+		{"raw-timestamps", output.Raw{Text: stamped()}},
+		{"json-timestamps", &output.JSON{Timestamps: stamped().Timestamps}},
+		{"extjson-timestamps", &output.ExtJSON{Text: stamped()}},
+		{"ppextjson-timestamps", &output.ExtJSON{Text: stamped(), Pretty: true}},
+		{"default-all", &output.Default{Style: output.Style{Color: true}, Text: everything()}},
+		{"extjson-all", &output.ExtJSON{Style: output.Style{Color: true}, Text: everything()}},
+		{"json-terminal", &output.JSON{Terminal: true}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,88 @@
+package output_test
+
+import (
+	"testing"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/output"
+)
+
+func TestParsePalette(t *testing.T) {
+	s := &ktail.Stream{Pod: "p", Container: "c"}
+	tests := []struct {
+		name             string
+		pods, containers []string
+		want             string // what a line of s begins with; empty: an error
+	}{
+		{"one", []string{"91"}, nil, "\x1b[91mp\x1b[0m \x1b[91mc\x1b[0m "},
+		{"each its own", []string{"91"}, []string{"32;4"}, "\x1b[91mp\x1b[0m \x1b[32;4mc\x1b[0;24m "},
+		{"24 bits", []string{"38;2;255;97;136"}, nil, "\x1b[38;2;255;97;136mp\x1b[0;22;0;0;0m \x1b[38;2;255;97;136mc\x1b[0;22;0;0;0m "},
+		{"spaces", []string{" 91 "}, nil, "\x1b[91mp\x1b[0m \x1b[91mc\x1b[0m "},
+		{"none for pods", nil, []string{"91"}, ""},
+		{"not as many", []string{"91", "92"}, []string{"91"}, ""},
+		{"a name", []string{"red"}, nil, ""},
+		{"a name for containers", []string{"91"}, []string{"red"}, ""},
+		{"nothing", []string{""}, nil, ""},
+		{"negative", []string{"-1"}, nil, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := output.ParsePalette(tt.pods, tt.containers)
+			if tt.want == "" {
+				if err == nil {
+					t.Error("no error")
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := &output.Default{Style: output.Style{Color: true, Palette: p}}
+			if got := string(r.Append(nil, &ktail.Line{Stream: s})); got != tt.want+"\n" {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestDiffContainer(t *testing.T) {
+	name := func(pod, container string, diff bool) string {
+		r := &output.Default{Style: output.Style{Color: true, DiffContainer: diff}}
+		return string(r.Append(nil, &ktail.Line{Stream: &ktail.Stream{Pod: pod, Container: container}}))
+	}
+	if got, want := name("web-1", "nginx", false), "\x1b[93mweb-1\x1b[0m \x1b[33mnginx\x1b[0m \n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := name("web-1", "sidecar", true), "\x1b[93mweb-1\x1b[0m \x1b[36msidecar\x1b[0m \n"; got != want {
+		t.Errorf("with --diff-container: got %q, want %q", got, want)
+	}
+}
+
+func TestLightBackground(t *testing.T) {
+	for value, want := range map[string]bool{"": false, "15;0": false, "0;15": true, "0;default;15": true, "0;7": true, "7;8": false, "x": false} {
+		got := output.LightBackground(func(key string) (string, bool) { return value, key == "COLORFGBG" })
+		if got != want {
+			t.Errorf("COLORFGBG=%s: %v, want %v", value, got, want)
+		}
+	}
+}
+
+func TestAlign(t *testing.T) {
+	line := func(pod string) *ktail.Line {
+		return &ktail.Line{Stream: &ktail.Stream{Pod: pod, Container: "c"}, Text: []byte("m")}
+	}
+	r := &output.Default{Align: 20}
+	var got []byte
+	for _, pod := range []string{"web", "web-12", "web-123", "a-very-very-long-name", "eighteen-letters--", "web"} {
+		got = r.Append(got, line(pod))
+	}
+	const want = "web c    m\n" +
+		"web-12 c m\n" + // eight columns hold both
+		"web-123 c        m\n" + // sixteen
+		"a-very-very-long-name c m\n" + // too long to move the others for
+		"eighteen-letters-- c m\n" + // twenty, not more
+		"web c                m\n" // and it does not go back
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
