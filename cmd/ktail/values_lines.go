@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/ktail/ktail/pkg/output"
@@ -14,14 +15,7 @@ type regexpsValue []*regexp.Regexp
 
 // String implements pflag.Value.
 func (v *regexpsValue) String() string {
-	text := ""
-	for i, re := range *v {
-		if i > 0 {
-			text += " "
-		}
-		text += re.String()
-	}
-	return text
+	return strings.Join(v.GetSlice(), " ")
 }
 
 // Set implements pflag.Value: it adds one.

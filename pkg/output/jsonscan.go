@@ -26,18 +26,18 @@ func skipValue(text []byte, i, depth int) int {
 	if i >= len(text) {
 		return -1
 	}
-	switch b := text[i]; {
-	case b == '"':
+	switch text[i] {
+	case '"':
 		return skipString(text, i)
-	case b == '{':
+	case '{':
 		return skipMembers(text, i, '}', depth+1)
-	case b == '[':
+	case '[':
 		return skipMembers(text, i, ']', depth+1)
-	case b == 't':
+	case 't':
 		return skipWord(text, i, "true")
-	case b == 'f':
+	case 'f':
 		return skipWord(text, i, "false")
-	case b == 'n':
+	case 'n':
 		return skipWord(text, i, "null")
 	default:
 		return skipNumber(text, i)

@@ -54,7 +54,7 @@ const doubleUnderline = 10
 
 // clears are the attributes that the codes from 22 on end.
 var clears = [...]uint16{
-	22 - 22: 1<<1 | 1<<2,
+	0:       1<<1 | 1<<2,
 	23 - 22: 1 << 3,
 	24 - 22: 1<<4 | 1<<doubleUnderline,
 	25 - 22: 1<<5 | 1<<6,
