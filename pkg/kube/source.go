@@ -74,7 +74,7 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 	defer cancel()
 	body, date, err := s.client.openLog(request, s.stream.Namespace, s.stream.Pod, s.query(from))
 	if err != nil {
-		return s.openError(ctx, err)
+		return s.openError(ctx, err, from, emit)
 	}
 	defer body.Close() //nolint:errcheck // it is only read from
 	var in io.Reader = body
@@ -156,14 +156,14 @@ func (s *source) partial(from ktail.Position) bool {
 
 // openError says what a refused log request means. A pod that is gone has ended
 // its stream.
-func (s *source) openError(ctx context.Context, err error) error {
+func (s *source) openError(ctx context.Context, err error, from ktail.Position, emit func([]ktail.Line) error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if s.options.Follow && apierrors.IsNotFound(err) {
 		if now, lookupErr := s.lookUp(ctx); lookupErr == nil && now.gone {
 			s.kept.why = now.why
-			return nil
+			return s.emitKept(from, emit)
 		}
 	}
 	var status apierrors.APIStatus
@@ -172,12 +172,27 @@ func (s *source) openError(ctx context.Context, err error) error {
 		if now, lookupErr := s.lookUp(ctx); lookupErr == nil && now.known {
 			if now.gone || now.finished {
 				s.kept.why = now.why
-				return nil
+				return s.emitKept(from, emit)
 			}
 			return ktail.ErrInterrupted
 		}
 	}
 	return readError(err, s.stream)
+}
+
+// emitKept emits what the last read left behind the last newline: the log is gone
+// before another one could show that those were the last words.
+func (s *source) emitKept(from ktail.Position, emit func([]ktail.Line) error) error {
+	var c clock
+	at, n := c.parse(s.kept.tail)
+	if n == 0 {
+		return nil
+	}
+	l := ktail.Line{Stream: s.stream, Time: at, Text: s.kept.tail[n:]}
+	if from.Replay().Seen(&l) {
+		return nil
+	}
+	return emit([]ktail.Line{l})
 }
 
 // verdict says, after a response has ended, whether the log has.
