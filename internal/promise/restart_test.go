@@ -105,6 +105,32 @@ func TestRestartsMeanwhile(t *testing.T) {
 	})
 }
 
+// The log of the last instance but one is gone from the node, which says so in the
+// place of that log: that is no proof of nothing missing.
+func TestPreviousIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{})
+		c := api.RunPod("default", "web", "app").Container("app")
+		c.Log("one")
+		wrote := time.Now()
+		r := followAll(t, connect(t, api))
+		pass(10 * time.Second)
+		back := away(api)
+		c.Log("lost")
+		c.Exit(1, "")
+		pass(5 * time.Second)
+		c.Start()
+		c.Log("three")
+		again := time.Now()
+		c.Exit(1, "")
+		back()
+		pass(10 * time.Second)
+		r.wantsGap(t, wrote, again)
+		r.wants(t, "one", "three")
+		wantsWords(t, "diagnostics", r.diagnostics, "^unable to retrieve container logs for containerd://")
+	})
+}
+
 // A log that was rotated while it could not be read: the gap is told, once, and
 // all that is left comes out.
 func TestRotationMeanwhile(t *testing.T) {

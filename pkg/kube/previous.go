@@ -102,7 +102,8 @@ func (s *source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 	for try := range most {
 		r := newReading(s, *from, func(lines []ktail.Line) error {
 			from.Advance(lines)
-			joined = true
+			// Words of the kubelet, such as that there is no such log, join nothing.
+			joined = joined || slices.ContainsFunc(lines, func(l ktail.Line) bool { return l.Kind != ktail.Diagnostic })
 			return emit(lines)
 		})
 		r.join = r.joinOlder
