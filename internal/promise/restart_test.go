@@ -157,6 +157,31 @@ func TestRotationMeanwhile(t *testing.T) {
 	})
 }
 
+// A log that is rotated soon after a restart, when nothing was written since, and
+// then cut: the last instance's log was read, but what was read last is not in it.
+func TestRotationAfterRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{})
+		c := api.RunPod("default", "web", "app").Container("app")
+		r := followAll(t, connect(t, api))
+		pass(time.Second)
+		c.Log("one")
+		c.Exit(1, "")
+		c.Start()
+		c.Log("two")
+		pass(10 * time.Second)
+		r.wants(t, "one", "two")
+		c.Rotate()
+		api.CutAll(true)
+		pass(10 * time.Second)
+		c.Log("three")
+		pass(10 * time.Second)
+		// Whether anything was written into the old file after "two" cannot be known.
+		r.gaps = nil
+		r.wants(t, "one", "two", "three")
+	})
+}
+
 // A container that ends for good while its log cannot be read, and whose log is
 // empty afterwards since it was rotated at its end: that is told, and the stream
 // ends. It is not asked for for ever.

@@ -96,8 +96,11 @@ func (s *source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 	query.Set("previous", "true")
 	query.Del("follow")
 	var tail []byte
-	// A response may have been cut without a sign of it: it is believed when
-	// another one brings nothing new, and was not cut in what was delivered.
+	var size int64
+	// A response may have been cut without a sign of it, even in what was delivered
+	// before: it is believed when another one brings nothing new, and gets to where
+	// the reading was left. Where that is in the present instance's log it cannot;
+	// then both must have ended at the same byte.
 	const most = 10
 	for try := range most {
 		r := newReading(s, *from, func(lines []ktail.Line) error {
@@ -116,11 +119,11 @@ func (s *source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 			return false, err
 		}
 		joined = joined || r.replay.Overlap()
-		if try > 0 && !r.progress && r.sameTail(tail) && (r.replay.CaughtUp() || !r.replay.Overlap()) {
+		if try > 0 && !r.progress && r.sameTail(tail) && (r.replay.CaughtUp() || r.scanner.total == size) {
 			err := r.emitTail(ctx)
 			return joined || r.replay.Overlap(), err // of the tail, too
 		}
-		tail = bytes.Clone(r.scanner.rest())
+		tail, size = bytes.Clone(r.scanner.rest()), r.scanner.total
 	}
 	return joined, ktail.ErrInterrupted
 }

@@ -28,9 +28,10 @@ type scanner struct {
 
 	chunk      []byte // chunk[start:end] is read and not yet parsed
 	start, end int
-	scanned    int // no newline before this index
-	size       int // of the next chunk
-	reads      int // into this chunk
+	scanned    int   // no newline before this index
+	size       int   // of the next chunk
+	reads      int   // into this chunk
+	total      int64 // bytes read so far
 
 	long  []byte // beginning of a line longer than MaxLine; nil if there is none
 	lines []ktail.Line
@@ -57,6 +58,7 @@ func (s *scanner) next() ([]ktail.Line, error) {
 	n, err := s.r.Read(s.chunk[s.end:])
 	s.reads++
 	s.end += n
+	s.total += int64(n)
 	s.err = err
 	for {
 		i := bytes.IndexByte(s.chunk[s.scanned:s.end], '\n')
