@@ -1,0 +1,92 @@
+package promise_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+)
+
+// FuzzLoss: where lines cannot be had any more, what comes out is the file with
+// these lines missing, nothing twice and nothing in another place, and the gap is
+// told.
+//
+// The story is that of FuzzResume, but the container is restarted, and its log is
+// rotated, however ktail is doing.
+func FuzzLoss(f *testing.F) {
+	f.Add([]byte("\x00\x03\x01\x50\x08\x00\x00\x03\x08\x00\x00\x03\x02\x00"))         // two restarts
+	f.Add([]byte("\x00\x03\x05\x01\x05\x01\x02\x00\x00\x02\x09\x00\x00\x01\x01\x50")) // rotated while cut
+	f.Add([]byte("\x00\x03\x05\x01\x05\x01\x02\x00\x00\x02\x08\x00\x08\x00\x08\x00\x00\x02\x01\x50"))
+	f.Add([]byte("0000200\x00200000")) // the log of the last instance but one is gone
+	f.Add([]byte("200010z0"))         // rotated after a restart
+	f.Fuzz(func(t *testing.T, story []byte) {
+		const most = 60 // steps
+		synctest.Test(t, func(t *testing.T) {
+			n := newNarrator(t)
+			n.show()
+			for i := 0; i+1 < min(len(story), 2*most); i += 2 {
+				switch how := int(story[i+1]); story[i] % 10 {
+				case 7, 8:
+					n.c.Exit(1, "")
+					pass(time.Duration(how) * time.Millisecond)
+					n.c.Start()
+					n.silent = true
+				case 9:
+					if n.silent {
+						n.show()
+					}
+					n.c.Rotate()
+				case 0, 6:
+					n.logUnique(how)
+				default:
+					n.step(story[i]%10, how)
+				}
+			}
+			n.recover()
+			n.c.Log("the end")
+			pass(time.Minute)
+			n.wantsNothingSilent(t, append(n.file, "the end"))
+		})
+	})
+}
+
+// show has a line of the instance that runs come out. Of one that has shown
+// nothing yet nobody can know what was lost when its log is rotated.
+func (n *narrator) show() {
+	n.logUnique(0)
+	n.recover()
+	n.silent = false
+}
+
+// logUnique writes a few lines that are like no others.
+func (n *narrator) logUnique(how int) {
+	for range 1 + how%9 {
+		text := fmt.Sprintf("line %d", len(n.file))
+		n.c.Append(fakeapi.Entry{Text: text})
+		n.file = append(n.file, text)
+	}
+}
+
+// wantsNothingSilent fails the test unless the lines are those of the file, in
+// its order, and a gap was told if any is missing.
+func (n *narrator) wantsNothingSilent(t *testing.T, file []string) {
+	t.Helper()
+	r := n.run
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next := 0
+	for _, text := range r.lines {
+		for next < len(file) && file[next] != text {
+			next++
+		}
+		if next == len(file) {
+			t.Fatalf("%q comes twice, or too late:\n%q\nof the file\n%q", text, r.lines, file)
+		}
+		next++
+	}
+	if len(r.lines) < len(file) && len(r.gaps) == 0 {
+		t.Fatalf("lines are missing, and no gap was told:\n%q\nof the file\n%q", r.lines, file)
+	}
+}
