@@ -20,7 +20,7 @@ func FuzzLoss(f *testing.F) {
 	f.Add([]byte("\x00\x03\x05\x01\x05\x01\x02\x00\x00\x02\x09\x00\x00\x01\x01\x50")) // rotated while cut
 	f.Add([]byte("\x00\x03\x05\x01\x05\x01\x02\x00\x00\x02\x08\x00\x08\x00\x08\x00\x00\x02\x01\x50"))
 	f.Add([]byte("0000200\x00200000")) // the log of the last instance but one is gone
-	f.Add([]byte("200010z0"))         // rotated after a restart
+	f.Add([]byte("200010z0"))          // rotated after a restart
 	f.Fuzz(func(t *testing.T, story []byte) {
 		const most = 60 // steps
 		synctest.Test(t, func(t *testing.T) {
