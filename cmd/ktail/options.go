@@ -75,10 +75,14 @@ func (o *options) addConnectionFlags(fs *pflag.FlagSet) {
 
 // complete checks what flags and arguments say together.
 func (o *options) complete(queries []string) error {
-	if !o.stdin {
-		if err := o.selectFlags.complete(queries); err != nil {
-			return err
-		}
+	if err := o.lineOptions.complete(); err != nil {
+		return err
+	}
+	if o.stdin { // the rest is about clusters
+		return nil
+	}
+	if err := o.selectFlags.complete(queries); err != nil {
+		return err
 	}
 	if o.selection.Condition != nil && o.log.Tail != 0 && !o.noFollow {
 		return errors.New("--condition needs --no-follow, or --tail=0: a pod that gets into the condition again would be shown again")
@@ -94,9 +98,6 @@ func (o *options) complete(queries []string) error {
 	}
 	if o.mergeWindow < 0 {
 		return fmt.Errorf("--merge-window is %s: give a time to wait, like 100ms, or 0", o.mergeWindow)
-	}
-	if err := o.lineOptions.complete(); err != nil {
-		return err
 	}
 	if o.noFollow {
 		o.mergeWindow = -1 // as long as it takes

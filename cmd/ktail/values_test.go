@@ -15,6 +15,8 @@ func TestValues(t *testing.T) {
 		"regexp": func() pflag.Value { return &regexpValue{new(*regexp.Regexp)} },
 		"color":  func() pflag.Value { return &colorValue{} },
 		"format": func() pflag.Value { return new(formatValue) },
+		"times":  func() pflag.Value { return &timestampsValue{} },
+		"zone":   func() pflag.Value { return &locationValue{} },
 	}
 	tests := []struct {
 		value, set string
@@ -30,7 +32,17 @@ func TestValues(t *testing.T) {
 		{"format", "default", ""},
 		{"format", "raw", ""},
 		{"format", "json", ""},
+		{"format", "extjson", ""},
+		{"format", "ppextjson", ""},
 		{"format", "xml", "default, raw, json"},
+		{"times", "", ""},
+		{"times", "default", ""},
+		{"times", "short", ""},
+		{"times", "long", "default, short"},
+		{"zone", "UTC", ""},
+		{"zone", "Local", ""},
+		{"zone", "Asia/Tokyo", ""},
+		{"zone", "Mars/Olympus", "UTC"},
 		{"format", "", "default, raw, json"},
 	}
 	for _, tt := range tests {
@@ -59,6 +71,7 @@ func TestZeroValues(t *testing.T) {
 		"":        &regexpValue{},
 		"auto":    &colorValue{},
 		"default": new(formatValue),
+		"Local":   &locationValue{},
 	} {
 		if got := v.String(); got != want {
 			t.Errorf("%s is %q, want %q", v.Type(), got, want)
