@@ -370,3 +370,37 @@ func TestManyLookUps(t *testing.T) {
 		}
 	})
 }
+
+// A container that has only said its last words is restarted, the status tells of it
+// late, and the log of the instance before is refused once when its first line has
+// come: the last words of that instance are asked for again.
+func TestPreviousRefusedAtFirstLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{})
+		pod := api.RunPod("default", "web", "app")
+		c := pod.Container("app")
+		r := followAll(t, connect(t, api))
+		pass(10 * time.Second)
+		pod.HoldStatus()
+		c.Append(fakeapi.Entry{Text: "last words", Partial: true})
+		pass(3 * time.Second)
+		c.Exit(1, "")
+		c.Start()
+		pass(10 * time.Second)
+		pod.ReleaseStatus()
+		refused := false
+		api.SetFault(func(req *http.Request) *fakeapi.Fault {
+			if refused || req.URL.Query().Get("previous") != "true" {
+				return nil
+			}
+			refused = true
+			return &fakeapi.Fault{Status: http.StatusBadGateway}
+		})
+		c.Log("first words")
+		pass(30 * time.Second)
+		r.wants(t, "last words", "first words")
+		if !refused {
+			t.Error("the log of the instance before was not asked for")
+		}
+	})
+}

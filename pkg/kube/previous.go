@@ -64,7 +64,9 @@ func (r *reading) joinFirst(ctx context.Context, _ *ktail.Line) (bool, error) {
 		lines = slices.DeleteFunc(lines, func(l ktail.Line) bool { return l.Kind == ktail.Log && l.Time < since })
 		return r.emit(lines)
 	})
-	s.kept.instance = now.instance
+	if err == nil { // else it is asked for again
+		s.kept.instance = now.instance
+	}
 	return true, err
 }
 
