@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -146,50 +144,22 @@ func (o *objects) listWatch(f *feed) *cache.ListWatch {
 		}
 		return trouble(err, verb, resource, where)
 	}
-	return &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			list, err := o.list(ctx, options)
-			if err != nil {
-				if ctx.Err() == nil {
-					f.fail(trouble(err, "list"))
-					obey(ctx, err)
-				}
-				return nil, err
-			}
-			return list, nil
-		},
-		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			events, err := o.watch(ctx, options, f.watching)
-			if err != nil {
-				if ctx.Err() == nil && !listsNext(&options, err) {
-					f.fail(trouble(err, "watch"))
-				}
-				obey(ctx, err)
-				return nil, err
-			}
-			return events, nil
-		},
+	list := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		return o.list(ctx, options)
 	}
+	return newListWatch(f, trouble, list, o.watch)
 }
 
-func (o *objects) watch(ctx context.Context, options metav1.ListOptions, works func()) (watch.Interface, error) {
+func (o *objects) watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 	if err := o.find(ctx); err != nil {
 		return nil, err
 	}
-	lasts := watchLasts + rand.N(watchLasts/2)
-	seconds := int64(lasts / time.Second)
-	options.TimeoutSeconds, options.Watch = &seconds, true
-	limited, cancel := context.WithTimeout(ctx, lasts+watchGrace)
-	body, err := o.request(&options).Stream(limited)
+	body, err := o.request(&options).Stream(ctx)
 	if err != nil {
-		cancel()
 		return nil, err
 	}
 	events := &objectEvents{body: body, decoder: json.NewDecoder(body)}
-	return &limitedWatch{
-		watch.NewStreamWatcher(events, apierrors.NewClientErrorReporter(http.StatusInternalServerError, "watch", "")),
-		cancel, time.AfterFunc(watchProves, works),
-	}, nil
+	return watch.NewStreamWatcher(events, apierrors.NewClientErrorReporter(http.StatusInternalServerError, "watch", "")), nil
 }
 
 // objectEvents decodes a watch. It implements watch.Decoder.

@@ -194,35 +194,52 @@ func (w *Watcher) listWatch(p *part) *cache.ListWatch {
 		}
 		return r
 	}
+	return newListWatch(&p.feed,
+		func(err error, verb string) error { return trouble(err, verb, "pods", namespace) },
+		func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			pods := &corev1.PodList{}
+			return pods, request(&options).Do(ctx).Into(pods)
+		},
+		func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			events, err := request(&options).Watch(ctx)
+			if reflect.TypeOf(events) == noWatch {
+				return nil, errClosed
+			}
+			return events, err
+		})
+}
+
+// newListWatch makes a ListWatch of two requests. It bounds how long a watch
+// lasts, and tells the feed of failures, in the words of trouble, and when the
+// watch has proven that it works.
+func newListWatch(f *feed, trouble func(err error, verb string) error,
+	list func(context.Context, metav1.ListOptions) (runtime.Object, error),
+	open func(context.Context, metav1.ListOptions) (watch.Interface, error),
+) *cache.ListWatch {
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			pods := &corev1.PodList{}
-			err := request(&options).Do(ctx).Into(pods)
+			objects, err := list(ctx, options)
 			if err != nil && ctx.Err() == nil {
-				p.fail(trouble(err, "list", "pods", namespace))
+				f.fail(trouble(err, "list"))
 				obey(ctx, err)
 			}
-			return pods, err
+			return objects, err
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			lasts := watchLasts + rand.N(watchLasts/2)
-			seconds := int64(lasts.Seconds())
-			options.TimeoutSeconds = &seconds
-			options.Watch = true
+			seconds := int64(lasts / time.Second)
+			options.TimeoutSeconds, options.Watch = &seconds, true
 			limited, cancel := context.WithTimeout(ctx, lasts+watchGrace)
-			events, err := request(&options).Watch(limited)
-			if reflect.TypeOf(events) == noWatch {
-				events, err = nil, errClosed
-			}
+			events, err := open(limited, options)
 			if err != nil {
 				cancel()
 				if ctx.Err() == nil && !listsNext(&options, err) {
-					p.fail(trouble(err, "watch", "pods", namespace))
+					f.fail(trouble(err, "watch"))
 				}
 				obey(ctx, err)
 				return nil, err
 			}
-			return &limitedWatch{events, cancel, time.AfterFunc(watchProves, p.watching)}, nil
+			return &limitedWatch{events, cancel, time.AfterFunc(watchProves, f.watching)}, nil
 		},
 	}
 }
