@@ -1,5 +1,5 @@
 // Package sourcetest is the contract of ktail.Source as tests, which every
-// implementation runs, and a fake that keeps it:
+// implementation runs whose reads can be resumed, and a fake that keeps it:
 //
 //	Run  the suite
 //	Log  a log in memory
