@@ -15,7 +15,7 @@ const (
 	batchLines = 1024
 
 	// roomTotal is shared by all inputs; none gets less than roomLeast bytes.
-	roomTotal = 8 << 20
+	roomTotal = 5 << 20
 	roomLeast = 16 << 10
 
 	// lineCost is what a buffered line takes besides its text.

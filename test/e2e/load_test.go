@@ -182,10 +182,7 @@ func countLines(path string) int {
 // its memory does not grow, and nothing is lost, as the log waits on the node.
 func TestBlockedStdout(t *testing.T) {
 	const pods, rate, seconds = 5, 2000, 75
-	// As ARCHITECTURE.md tells it: the room of the merger, half as much again for
-	// what its lists grow by, and what the server may send ahead; twice that, as
-	// the garbage collector lets it grow; and the program itself.
-	const bound = 18_000_000 + 2*(8<<20*3/2+pods*256<<10)
+	const bound = 45_000_000 // as ARCHITECTURE.md tells it
 	n := newNamespace(t)
 	n.rotateAt(t, "200Mi")
 	f := n.follow(newLedger())
