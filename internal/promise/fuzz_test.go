@@ -46,6 +46,7 @@ type narrator struct {
 	run    *run
 	faults []*fakeapi.Fault
 	file   []string     // what was written
+	began  time.Time    // the instance that runs
 	silent bool         // the instance that runs has not said anything
 	broken map[int]bool // answers, after so many bytes
 }
@@ -55,6 +56,7 @@ func newNarrator(t *testing.T) *narrator {
 	n.c = n.api.RunPod("default", "web", "app").Container("app")
 	n.run = followAll(t, connect(t, n.api))
 	pass(time.Second)
+	n.began = time.Now()
 	return n
 }
 
@@ -63,7 +65,7 @@ func (n *narrator) step(what byte, how int) {
 	case 0:
 		n.log(how, 0)
 	case 1:
-		pass(time.Duration(how) * 13 * time.Millisecond)
+		pass(time.Duration(how) * 50 * time.Millisecond)
 	case 2, 3:
 		n.api.CutAll(what%8 == 2)
 		pass(time.Duration(how%3) * 100 * time.Millisecond)
@@ -84,9 +86,10 @@ func (n *narrator) step(what byte, how int) {
 		}
 		n.fault(&refusals[how%len(refusals)])
 	case 6:
-		// Two goroutines of the runtime stamp stdout and stderr: the times of a
-		// log step back, by less than a second.
-		n.log(how, time.Duration(how)*3*time.Millisecond)
+		// Two goroutines of the runtime stamp stdout and stderr, and the clock of
+		// the node is set: the times of a log step back, by less than half a minute,
+		// but not to before its instance began: older ones are told by their times.
+		n.log(how, min(time.Duration(how)*100*time.Millisecond, time.Since(n.began)))
 	case 7:
 		n.crash(how%2 == 1)
 	}
@@ -120,7 +123,7 @@ func (n *narrator) crash(lastWords bool) {
 	}
 	n.c.Exit(1, "")
 	n.c.Start()
-	n.silent = true
+	n.silent, n.began = true, time.Now()
 }
 
 // recover lets all be well until everything has been shown.

@@ -9,28 +9,58 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// A kubelet that missed a rotation sends nothing more of a busy log, without an
-// end: the log is opened once more. One that has nothing more to say is left alone
-// after that.
-func TestStuckAfterResume(t *testing.T) {
-	for _, stuck := range []bool{true, false} {
-		t.Run(fmt.Sprintf("stuck=%v", stuck), func(t *testing.T) {
+// A kubelet that missed a rotation sends nothing more of a log, without an end: if
+// that may be, the log is opened once more. One that has nothing more to say is left
+// alone after that.
+func TestStuck(t *testing.T) {
+	busy := func(c *fakeapi.Container) (file []string) {
+		for i := range 500 {
+			file = append(file, fmt.Sprintf("line %d", i))
+		}
+		c.Log(file...)
+		return file
+	}
+	for _, tt := range []struct {
+		name  string
+		stall int64 // bytes into the answer, all that was written in two cases, the kubelet loses track
+		cut   bool  // that is the second one
+		write func(*fakeapi.Container) []string
+	}{
+		{"after a resume", 15_000, true, busy},
+		{"a busy log when it is opened first", 19_890, false, busy},
+		{"a slow log that has been coming for long", 20 * 39, false, func(c *fakeapi.Container) (file []string) {
+			for i := range 20 {
+				line := fmt.Sprintf("line %2d", i)
+				file = append(file, line)
+				c.Log(line)
+				pass(900 * time.Millisecond)
+			}
+			return file
+		}},
+		{"not at all", 0, true, busy},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := newServer(t, fakeapi.Options{})
 				c := api.RunPod("default", "web", "app").Container("app")
-				var file []string
-				for i := range 500 {
-					file = append(file, fmt.Sprintf("line %d", i))
+				stall := func() {
+					if tt.stall > 0 {
+						faults(api, &fakeapi.Fault{Break: fakeapi.Stall, After: tt.stall})
+					}
 				}
-				c.Log(file...)
+				if !tt.cut {
+					stall()
+				}
 				r := followAll(t, connect(t, api))
+				pass(100 * time.Millisecond)
+				file := tt.write(c)
 				pass(10 * time.Second)
-				if stuck {
-					faults(api, &fakeapi.Fault{Break: fakeapi.Stall, After: 15_000})
+				if tt.cut {
+					stall()
+					api.CutAll(true)
+					pass(200 * time.Millisecond)
 				}
-				api.CutAll(true)
-				pass(200 * time.Millisecond)
-				if stuck {
+				if tt.stall > 0 {
 					file = append(file, "meanwhile")
 					c.Log("meanwhile")
 				}

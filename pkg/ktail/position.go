@@ -10,14 +10,23 @@ import (
 
 const second = int64(time.Second)
 
+// A position's window reaches back as far as times can be expected to step back:
+// milliseconds where stdout and stderr are stamped by two goroutines of the container
+// runtime, seconds where the node's clock is set. What it costs is that a resumed
+// read asks for all of it again, so that of a busy log it is no longer than it must be.
+const (
+	windowMost  = 30   // seconds before the one of the latest line
+	windowLeast = 1    // of these, however many lines they have
+	windowLines = 1024 // in a window that is longer
+)
+
 // Position is where a stream was left: the latest time delivered, and the
-// digests of all lines delivered since one whole second before it. The zero
-// Position is the beginning.
+// digests of all lines delivered since the beginning of its window, which is at
+// least one whole second before it.
 //
 // A time alone would not do: many lines may carry the same one, and times step
-// back within a log, because stdout and stderr are stamped by two goroutines of
-// the container runtime. Whole seconds, because that is what the sinceTime of
-// the pod log API can say.
+// back within a log. Whole seconds, because that is what the sinceTime of the pod
+// log API can say.
 type Position struct {
 	// Time is the latest time of all lines delivered, in Unix nanoseconds.
 	Time int64
@@ -25,7 +34,8 @@ type Position struct {
 	Begin int64
 
 	last   uint64    // digest of the line delivered last
-	recent []digests // one for each second of the window, in no order
+	start  int64     // first second of the window, Unix time
+	recent []digests // one for each second of the window that has lines, newest last
 }
 
 // digests are those of the lines of one second, in the order of delivery.
@@ -39,22 +49,7 @@ func (p *Position) IsZero() bool { return p.Time == 0 }
 
 // Start is the beginning of the window: a Source that resumes asks for every
 // line from this time on.
-func (p *Position) Start() time.Time {
-	return time.Unix(p.start(), 0).UTC()
-}
-
-func (p *Position) start() int64 { return p.Time/second - 1 }
-
-// Recent returns how many lines of the window were delivered.
-func (p *Position) Recent() int {
-	n := 0
-	for _, d := range p.recent {
-		if d.second >= p.start() {
-			n += len(d.sums)
-		}
-	}
-	return n
-}
+func (p *Position) Start() time.Time { return time.Unix(p.start, 0).UTC() }
 
 // Advance takes note of lines that were delivered.
 func (p *Position) Advance(lines []Line) {
@@ -66,31 +61,49 @@ func (p *Position) Advance(lines []Line) {
 }
 
 func (p *Position) advance(l *Line) {
+	sec := l.Time / second
 	if p.IsZero() {
-		p.Begin = l.Time
+		p.Begin, p.start = l.Time, sec-windowMost
 	}
 	p.Time = max(p.Time, l.Time)
 	p.last = digest(l)
-	sec := l.Time / second
-	for i := range p.recent {
+	for i := len(p.recent) - 1; i >= 0; i-- {
 		if d := &p.recent[i]; d.second == sec {
 			d.sums = append(d.sums, p.last)
 			return
 		}
 	}
-	if sec < p.start() {
+	if sec < p.start {
 		return // older than what a resumed read asks for
 	}
-	// A new second: those that left the window are used again for it.
-	var sums []uint64
-	p.recent = slices.DeleteFunc(p.recent, func(d digests) bool {
-		old := d.second < p.start()
-		if old && cap(d.sums) > cap(sums) {
-			sums = d.sums[:0]
+	p.recent = append(p.recent, digests{second: sec, sums: append(p.narrow(), p.last)})
+}
+
+// narrow moves the beginning of the window to where it should be, and returns an
+// empty list to be used again.
+func (p *Position) narrow() (free []uint64) {
+	latest := p.Time / second
+	p.start = max(p.start, latest-windowMost)
+	lines := 0
+	for _, d := range p.recent {
+		lines += len(d.sums)
+	}
+	for {
+		p.recent = slices.DeleteFunc(p.recent, func(d digests) bool {
+			old := d.second < p.start
+			if old {
+				lines -= len(d.sums)
+				if cap(d.sums) > cap(free) {
+					free = d.sums[:0]
+				}
+			}
+			return old
+		})
+		if lines <= windowLines || p.start >= latest-windowLeast {
+			return free
 		}
-		return old
-	})
-	p.recent = append(p.recent, digests{second: sec, sums: append(sums, p.last)})
+		p.start++
+	}
 }
 
 // Clone returns a copy that does not change when the original advances.
@@ -107,9 +120,6 @@ func (p *Position) Clone() Position {
 func (p *Position) Replay() *Replay {
 	r := &Replay{left: map[uint64]int{}, last: p.last, caughtUp: p.IsZero()}
 	for _, d := range p.recent {
-		if d.second < p.start() {
-			continue
-		}
 		for _, sum := range d.sums {
 			r.left[sum]++
 		}

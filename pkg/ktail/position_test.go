@@ -18,15 +18,29 @@ func position(lines ...ktail.Line) *ktail.Position {
 	return &p
 }
 
+// lines are so many in each second of those that begin at from to to.
+func lines(from, to time.Duration, perSecond int) []ktail.Line {
+	var all []ktail.Line
+	for ; from <= to; from += time.Second {
+		for i := range perSecond {
+			all = append(all, line(from+time.Duration(i), "text"))
+		}
+	}
+	return all
+}
+
 func TestPositionStart(t *testing.T) {
 	tests := []struct {
 		name  string
 		lines []ktail.Line
 		want  time.Duration
 	}{
-		{"one whole second before the second of the line", []ktail.Line{line(10*time.Second+1, "a")}, 9 * time.Second},
-		{"at the full second too", []ktail.Line{line(10*time.Second, "a")}, 9 * time.Second},
-		{"of the latest line, not the last", []ktail.Line{line(12*time.Second, "a"), line(10*time.Second, "b")}, 11 * time.Second},
+		{"half a minute before the second of the line", []ktail.Line{line(100*time.Second+1, "a")}, 70 * time.Second},
+		{"at the full second too", []ktail.Line{line(100*time.Second, "a")}, 70 * time.Second},
+		{"of the latest line, not the last", []ktail.Line{line(102*time.Second, "a"), line(100*time.Second, "b")}, 72 * time.Second},
+		{"of a quiet log", lines(10*time.Second, 100*time.Second, 34), 70 * time.Second},
+		{"less of a busy log", lines(10*time.Second, 100*time.Second, 204), 95 * time.Second},
+		{"never less than one whole second", lines(10*time.Second, 100*time.Second, 2000), 99 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -51,7 +65,8 @@ func TestReplaySeen(t *testing.T) {
 		{"the same text at another time", []ktail.Line{a}, []ktail.Line{line(time.Duration(a.Time)+1, "a")}, []bool{false}},
 		{"another text at the same time", []ktail.Line{a}, []ktail.Line{line(time.Duration(a.Time), "A")}, []bool{false}},
 		{"a step back over a second", []ktail.Line{c, b}, []ktail.Line{c, b}, []bool{true, true}},
-		{"a step back beyond the window", []ktail.Line{line(20*time.Second, "x"), a}, []ktail.Line{a}, []bool{false}},
+		{"a step back over many seconds", []ktail.Line{line(3*time.Second, "x"), line(20*time.Second, "y"), a}, []ktail.Line{a}, []bool{true}},
+		{"a step back beyond the window", []ktail.Line{line(50*time.Second, "x"), a}, []ktail.Line{a}, []bool{false}},
 		{"a diagnostic does not count", []ktail.Line{{Kind: ktail.Diagnostic, Text: []byte("a")}}, []ktail.Line{line(0, "a")}, []bool{false}},
 	}
 	for _, tt := range tests {

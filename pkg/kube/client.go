@@ -164,31 +164,29 @@ func (c *Client) get(ctx context.Context, namespace, pod string) (*corev1.Pod, e
 }
 
 // openLog opens a log. An answer other than 200 is an apierrors.StatusError.
-// The server's time is what its answer is dated; zero if it is not.
-func (c *Client) openLog(ctx context.Context, namespace, pod string, options url.Values) (body io.ReadCloser, date time.Time, err error) {
+func (c *Client) openLog(ctx context.Context, namespace, pod string, options url.Values) (io.ReadCloser, error) {
 	req := c.rest.Get().Namespace(namespace).Resource("pods").Name(pod).SubResource("log")
 	for name, values := range options {
 		req.Param(name, values[0])
 	}
 	release, err := c.queueOpen(ctx)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	defer release()
 	hr, err := http.NewRequestWithContext(ctx, http.MethodGet, req.URL().String(), nil)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	resp, err := c.http.Do(hr)
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close() //nolint:errcheck // it is only read from
-		return nil, time.Time{}, statusError(resp)
+		return nil, statusError(resp)
 	}
-	date, _ = http.ParseTime(resp.Header.Get("Date"))
-	return resp.Body, date, nil
+	return resp.Body, nil
 }
 
 // queueOpen waits for its turn to ask for a log or for its pod.

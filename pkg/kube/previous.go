@@ -132,7 +132,7 @@ func (s *source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 
 // readOnce reads one response to its end.
 func (s *source) readOnce(ctx context.Context, query map[string][]string, r *reading) error {
-	body, _, err := s.client.openLog(ctx, s.stream.Namespace, s.stream.Pod, query)
+	body, err := s.client.openLog(ctx, s.stream.Namespace, s.stream.Pod, query)
 	if err != nil {
 		return readError(err, s.stream)
 	}

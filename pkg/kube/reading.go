@@ -30,6 +30,7 @@ type reading struct {
 	phase    phase
 	partial  bool // lines that were never wanted may come first
 	progress bool // something was emitted
+	pace     pace
 }
 
 type phase uint8
@@ -42,7 +43,7 @@ const (
 
 // newReading reads what is new since the position.
 func newReading(s *source, from ktail.Position, emit func([]ktail.Line) error) *reading {
-	r := &reading{source: s, from: from, emit: emit, replay: from.Replay(), partial: s.partial(from)}
+	r := &reading{source: s, from: from, emit: emit, replay: from.Replay(), partial: s.partial(&from)}
 	if from.IsZero() {
 		r.phase = fresh
 	}
@@ -55,6 +56,7 @@ func (r *reading) copy(ctx context.Context, body io.Reader) error {
 	r.scanner = newScanner(body, r.source.stream)
 	for {
 		lines, err := r.scanner.next()
+		r.pace.note(lines)
 		if emitErr := r.forward(ctx, lines); emitErr != nil {
 			return emitErr
 		}

@@ -41,14 +41,14 @@ type kept struct {
 	whole      bool      // from its first line: the container was born after the start
 	alone      bool      // the instance before the first one is not wanted
 	opened     bool      // once, at least
-	openedAt   time.Time // first, by the server's clock
+	openedAt   time.Time // first
 	instance   ktail.Instance
 	tail       []byte         // what the last read left behind the last newline
 	ended      ktail.Instance // had ended when the last read ended
 	endTries   int            // reads that should have been the last
 	diagnostic string         // told last
 	why        string         // the log has ended
-	suspected  int64          // latest time of the position that suspicious was asked for last
+	suspected  int64          // time of the line after which the log seemed stuck last
 }
 
 // news reports whether the diagnostic is another one than told last: a server
@@ -72,18 +72,15 @@ func (s *source) Why() string { return s.kept.why }
 func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
 	request, cancel := context.WithCancel(ctx)
 	defer cancel()
-	body, date, err := s.client.openLog(request, s.stream.Namespace, s.stream.Pod, s.query(from))
+	began := time.Now()
+	body, err := s.client.openLog(request, s.stream.Namespace, s.stream.Pod, s.query(from))
 	if err != nil {
 		return s.openError(ctx, err, from, emit)
 	}
 	defer body.Close() //nolint:errcheck // it is only read from
-	var in io.Reader = body
-	if s.suspicious(&from) {
-		in = &stuckBody{Reader: body, cancel: cancel, opened: time.Now()}
-	}
 	resumed := s.kept.opened
 	if !resumed {
-		s.kept.opened, s.kept.openedAt, s.kept.instance = true, date, s.stream.Instance
+		s.kept.opened, s.kept.openedAt, s.kept.instance = true, began, s.stream.Instance
 	}
 	if err := emit(nil); err != nil {
 		return err
@@ -101,12 +98,14 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 	if from.IsZero() && s.options.Follow && (resumed || s.kept.whole && !s.kept.alone) {
 		r.phase, r.join = searching, r.joinFirst
 	}
-	err = r.copy(ctx, in)
-	switch {
-	case !errors.Is(err, io.EOF):
-		return s.ended(err)
-	case !s.options.Follow:
+	if !s.options.Follow {
+		if err := r.copy(ctx, body); !errors.Is(err, io.EOF) {
+			return err
+		}
 		return r.emitTail(ctx)
+	}
+	if err := s.follow(ctx, r, body, cancel); !errors.Is(err, io.EOF) {
+		return s.ended(err)
 	}
 	return s.verdict(ctx, r)
 }
@@ -128,30 +127,53 @@ func (s *source) query(from ktail.Position) url.Values {
 	}
 	switch {
 	case !from.IsZero():
-		q.Set("sinceTime", from.Start().Format(time.RFC3339))
+		q.Set("sinceTime", s.start(&from).Format(time.RFC3339))
 	case s.kept.whole:
-	case s.kept.opened && !s.kept.openedAt.IsZero() && (s.options.Tail >= 0 || s.options.Since > 0):
-		// Nothing was delivered before the connection broke: what has come
-		// since is wanted whole, however many lines it is.
-		q.Set("sinceTime", s.kept.openedAt.Add(-time.Second).Format(time.RFC3339))
+	case s.kept.opened && (s.options.Tail >= 0 || s.options.Since > 0):
+		// Nothing was delivered before the connection broke: what has come since is
+		// wanted whole, however many lines it is. The node's clock, which stamps the
+		// lines, may be another than ours: so it is told how long that is.
+		since := s.options.Since
+		if s.options.Tail >= 0 {
+			since = 0
+		}
+		elapsed := max(time.Since(s.kept.openedAt), time.Since(s.kept.openedAt.Round(0))) // if we were suspended, too
+		q.Set("sinceSeconds", seconds(since+elapsed+time.Second))
 	default:
 		if s.options.Tail >= 0 {
 			q.Set("tailLines", strconv.FormatInt(s.options.Tail, 10))
 		}
 		if s.options.Since > 0 {
-			q.Set("sinceSeconds", strconv.FormatInt(int64(max(s.options.Since.Seconds(), 1)), 10))
+			q.Set("sinceSeconds", seconds(s.options.Since))
 		}
 	}
 	return q
 }
 
+// seconds is a value of sinceSeconds.
+func seconds(d time.Duration) string {
+	return strconv.FormatInt(int64(max(d.Seconds(), 1)), 10)
+}
+
+// start is the time since which a read that resumes asks for lines: the window of
+// the position, or what of it was wanted.
+func (s *source) start(from *ktail.Position) time.Time {
+	start := from.Start()
+	if begin := time.Unix(0, from.Begin).UTC().Truncate(time.Second).Add(-time.Second); !s.everything() && begin.After(start) {
+		return begin
+	}
+	return start
+}
+
 // partial reports whether a replay from the position may begin with lines that
 // were never wanted: they came before the first one delivered.
-func (s *source) partial(from ktail.Position) bool {
-	if s.kept.whole || s.options.Tail < 0 && s.options.Since <= 0 {
-		return false
-	}
-	return from.Begin >= from.Start().Add(-time.Second).UnixNano()
+func (s *source) partial(from *ktail.Position) bool {
+	return !s.everything() && from.Begin >= s.start(from).Add(-time.Second).UnixNano()
+}
+
+// everything reports whether the log is wanted from its first line.
+func (s *source) everything() bool {
+	return s.kept.whole || s.options.Tail < 0 && s.options.Since <= 0
 }
 
 // openError says what a refused log request means. A pod that is gone has ended
