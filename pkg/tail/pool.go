@@ -18,6 +18,7 @@ type pool struct {
 
 	mu      sync.Mutex
 	streams map[ktail.Key]*entry
+	left    left
 	queue   []*entry // waiting for their turn, first come, first served
 	reading int      // streams being read
 	started int      // streams read so far
@@ -79,6 +80,9 @@ func (p *pool) enter(key ktail.Key, watcher int, src ktail.Source) {
 	e, ok := p.streams[key]
 	if !ok {
 		e = &entry{key: key, watcher: watcher, stream: newStream(p.t, src)}
+		if pos := p.left.take(key); !pos.IsZero() {
+			e.stream.pos = pos
+		}
 		p.streams[key] = e
 		p.queue = append(p.queue, e)
 		return
@@ -104,10 +108,16 @@ func (p *pool) leave(e *entry) {
 		}
 	case queued:
 		p.queue = slices.DeleteFunc(p.queue, func(q *entry) bool { return q == e })
-		delete(p.streams, e.key)
+		p.forget(e)
 	case ended:
-		delete(p.streams, e.key)
+		p.forget(e)
 	}
+}
+
+// forget takes a stream out of the pool that is not read.
+func (p *pool) forget(e *entry) {
+	delete(p.streams, e.key)
+	p.left.put(e.key, e.stream.pos)
 }
 
 // fill starts those that wait, as far as there is room. All places in the
@@ -155,7 +165,7 @@ func (p *pool) read(e *entry, in *input) {
 		p.failed++
 	}
 	if e.left {
-		delete(p.streams, e.key)
+		p.forget(e)
 	}
 	p.reading--
 	p.t.counters.reading.Store(int64(p.reading))

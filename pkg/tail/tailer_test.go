@@ -358,6 +358,41 @@ func TestLeavingStreamDrains(t *testing.T) {
 	})
 }
 
+// A pod whose label is changed, and changed back after a while, is not shown again
+// from the beginning, whether its log has ended by then or not.
+func TestReturningStreamGoesOn(t *testing.T) {
+	for _, ended := range []bool{false, true} {
+		t.Run(fmt.Sprintf("ended=%v", ended), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				stream := newStream("a")
+				src := &source{stream: stream, read: func(ctx context.Context, _ int, from ktail.Position, emit func([]ktail.Line) error) error {
+					all := lines(stream, time.Hour, "first", "second")
+					if !from.IsZero() {
+						all = lines(stream, 2*time.Hour, "third")
+					}
+					if err := emit(all); err != nil || ended {
+						return err
+					}
+					<-ctx.Done()
+					return ctx.Err()
+				}}
+				sets := make(chan []ktail.Source)
+				out := &sink{}
+				start(t, &tail.Tailer{Watchers: []ktail.Watcher{feed(sets)}, Sink: out})
+				sets <- []ktail.Source{src}
+				synctest.Wait()
+				sets <- nil
+				time.Sleep(time.Minute)
+				sets <- []ktail.Source{src}
+				synctest.Wait()
+				if want := []string{"first", "second", "third"}; !slices.Equal(out.all(), want) {
+					t.Errorf("wrote %v, want %v", out.all(), want)
+				}
+			})
+		})
+	}
+}
+
 // A stream that had ended and runs again goes on from its position.
 func TestEndedStreamRunsAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
