@@ -14,6 +14,7 @@ import (
 type talk struct {
 	style    output.Style
 	onlyLogs bool
+	once     bool
 	terminal bool
 	limit    int
 	trouble  *trouble
@@ -26,6 +27,7 @@ func newTalk(s streams, o *options) *talk {
 	t := &talk{
 		style:    o.style(s.ErrTTY, s.Env, o.showNamespace()),
 		onlyLogs: o.onlyLogLines || o.stdin,
+		once:     o.noFollow,
 		terminal: s.ErrTTY,
 		limit:    o.maxLogRequests,
 		out:      s.ErrOut,
@@ -60,7 +62,19 @@ func (t *talk) event(e tail.Event) {
 		t.trouble.forget(e.Stream)
 		t.say("error: %v", e.Err)
 	case tail.Waiting:
-		t.say("%d logs wait until others end: --max-log-requests is %d", e.Count, t.limit)
+		t.waiting(e.Count)
+	}
+}
+
+// waiting says that logs are not read yet. If all there are end anyway, that is
+// no more of interest than what comes and goes.
+func (t *talk) waiting(logs int) {
+	switch {
+	case t.onlyLogs && t.once:
+	case logs == 1:
+		t.say("1 log waits until another one ends: --max-log-requests is %d", t.limit)
+	default:
+		t.say("%d logs wait until others end: --max-log-requests is %d", logs, t.limit)
 	}
 }
 
