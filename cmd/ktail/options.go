@@ -61,6 +61,8 @@ func (o *options) addConnectionFlags(fs *pflag.FlagSet) {
 	names := clientcmd.RecommendedConfigOverrideFlags("")
 	names.ContextOverrideFlags.Namespace = clientcmd.FlagInfo{} // ours takes several
 	clientcmd.BindOverrideFlags(&o.overrides, connection, names)
+	connection.Var(&userExtraValue{&o.overrides.AuthInfo}, "as-user-extra",
+		"What else is to be known of the user of --as, key=value; may be repeated.")
 	connection.VisitAll(func(f *pflag.Flag) {
 		f.Shorthand = "" // -s is --since
 		f.Hidden = f.Name != "context"
@@ -92,6 +94,9 @@ func (o *options) complete(queries []string) error {
 	}
 	if o.maxLogRequests == 0 || o.maxLogRequests < noLimit {
 		return fmt.Errorf("--max-log-requests is %d: give a number of logs, or -1 for no limit", o.maxLogRequests)
+	}
+	if o.log.Tail < -1 {
+		return fmt.Errorf("--tail is %d: give a number of lines, or -1 for all", o.log.Tail)
 	}
 	if o.log.Since < 0 {
 		return fmt.Errorf("--since is %s: give an age, like 5m", o.log.Since)

@@ -145,7 +145,7 @@ func TestNamespaces(t *testing.T) {
 
 // Kubectl's connection flags work, and none of them is in the way of ours.
 func TestConnectionFlags(t *testing.T) {
-	o, _ := parse(t, "--context=prod", "--kubeconfig=/some/file", "--cluster=c", "--user=u", "--as=somebody",
+	o, _ := parse(t, "--context=prod", "--kubeconfig=/some/file", "--cluster=c", "--user=u", "--as=somebody", "--as-user-extra=a=1", "--as-user-extra=a=2=3",
 		"--insecure-skip-tls-verify", "--server=https://example", "--token=secret", "-s", "5m", "-n", "shop")
 	if got := o.overrides.CurrentContext; got != "prod" {
 		t.Errorf("context is %q", got)
@@ -158,6 +158,9 @@ func TestConnectionFlags(t *testing.T) {
 	}
 	if got := o.overrides.AuthInfo; got.Impersonate != "somebody" || got.Token != "secret" {
 		t.Errorf("user overrides are %+v", got)
+	}
+	if got := o.overrides.AuthInfo.ImpersonateUserExtra["a"]; !slices.Equal(got, []string{"1", "2=3"}) {
+		t.Errorf("what else is known of the user is %q", got)
 	}
 	if got := o.overrides.ClusterInfo; !got.InsecureSkipTLSVerify || got.Server != "https://example" {
 		t.Errorf("cluster overrides are %+v", got)

@@ -92,8 +92,14 @@ func (*timestampsValue) Type() string { return "format" }
 // locationValue is the flag of a time zone.
 type locationValue struct{ *time.Location }
 
-// String implements pflag.Value. The zero value is what is local.
-func (v *locationValue) String() string { return v.location().String() }
+// String implements pflag.Value. The zero value is what is local, whichever
+// zone that is where somebody asks for help.
+func (v *locationValue) String() string {
+	if v.Location == nil {
+		return "Local"
+	}
+	return v.Location.String()
+}
 
 func (v *locationValue) location() *time.Location {
 	if v.Location == nil {

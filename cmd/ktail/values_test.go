@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+	"k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/ktail/ktail/pkg/output"
 )
@@ -17,6 +18,7 @@ func TestValues(t *testing.T) {
 		"format": func() pflag.Value { return new(formatValue) },
 		"times":  func() pflag.Value { return &timestampsValue{} },
 		"zone":   func() pflag.Value { return &locationValue{} },
+		"extra":  func() pflag.Value { return &userExtraValue{&api.AuthInfo{}} },
 	}
 	tests := []struct {
 		value, set string
@@ -44,6 +46,8 @@ func TestValues(t *testing.T) {
 		{"zone", "Asia/Tokyo", ""},
 		{"zone", "Mars/Olympus", "UTC"},
 		{"format", "", "default, raw, json"},
+		{"extra", "no", "key=value"},
+		{"extra", "=no", "key=value"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.value+"="+tt.set, func(t *testing.T) {
