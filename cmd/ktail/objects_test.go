@@ -12,21 +12,25 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// objectsOf reads the manifests of a file.
-func objectsOf(ts *testscript.TestScript, file string) []fakeapi.Object {
+// parseObjects reads manifests.
+func parseObjects(manifests string) ([]fakeapi.Object, error) {
 	var objects []fakeapi.Object
-	for document := range strings.SplitSeq(ts.ReadFile(file), "\n---\n") {
+	for document := range strings.SplitSeq(manifests, "\n---\n") {
 		o := fakeapi.Object{}
-		ts.Check(yaml.Unmarshal([]byte(document), &o))
+		if err := yaml.Unmarshal([]byte(document), &o); err != nil {
+			return nil, err
+		}
 		objects = append(objects, o)
 	}
-	return objects
+	return objects, nil
 }
 
 func cmdObjects(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, false, len(args) == 1, "[!] objects FILE")
 	server := worldOf(ts).server
-	for _, o := range objectsOf(ts, args[0]) {
+	objects, err := parseObjects(ts.ReadFile(args[0]))
+	ts.Check(err)
+	for _, o := range objects {
 		switch {
 		case neg:
 			ts.Check(server.DeleteObject(o))

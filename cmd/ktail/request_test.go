@@ -118,6 +118,13 @@ func faultOf(args []string) (*scriptFault, error) {
 	return f, nil
 }
 
+// setFaults replaces what goes wrong.
+func (w *world) setFaults(faults ...*scriptFault) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults = faults
+}
+
 func cmdFault(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) >= 2 || len(args) == 1 && args[0] == "none", "fault none | VERB RESOURCE [K=V]...")
 	w := worldOf(ts)

@@ -3,18 +3,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/yaml"
 
 	"github.com/ktail/ktail/internal/fakeapi"
@@ -27,6 +29,10 @@ const sternBinary = "../../.bin/stern-v1.34.0"
 type sternCase struct {
 	args  string // split at spaces; ␠ is one
 	stdin string
+	env   string // more of it, split at spaces
+	fault string // what goes wrong, as in a script
+	until string // interrupt it when it has written this to stdout or stderr; empty: it ends by itself
+	sides bool   // only the sides are compared: what it says there is about itself
 	// better says why ktail is different on purpose. Then the two must differ,
 	// and what ktail says matches want: stdout and stderr, one after the other.
 	better string
@@ -34,7 +40,7 @@ type sternCase struct {
 }
 
 // sternCases are all of them, a list for each group of flags.
-var sternCases = slices.Concat(sternLineCases)
+var sternCases = slices.Concat(sternLineCases, sternSelectCases, sternProgramCases)
 
 // TestStern wants of ktail what stern does: the same lines on stdout, though
 // stern mixes containers by chance, the same exit status, and something on
@@ -47,17 +53,21 @@ func TestStern(t *testing.T) {
 	if _, err := os.Stat(stern); err != nil {
 		t.Fatalf("%v: run `make stern`", err)
 	}
-	kubeconfig := sternWorld(t)
+	w := sternWorld(t)
+	better := 0
 	for _, c := range sternCases {
-		t.Run(c.args, func(t *testing.T) {
-			got, want := sternRun(t, "ktail", kubeconfig, c), sternRun(t, stern, kubeconfig, c)
+		if c.better != "" {
+			better++
+		}
+		t.Run(c.name(), func(t *testing.T) {
+			got, want := sternRun(t, "ktail", w, &c), sternRun(t, stern, w, &c)
 			if c.better == "" {
-				if !got.equal(want) {
+				if !got.equal(want, c.sides) {
 					t.Errorf("ktail: %s\nstern: %s", got, want)
 				}
 				return
 			}
-			if got.equal(want) {
+			if got.equal(want, c.sides) {
 				t.Errorf("there is no difference, although %s: %s", c.better, got)
 			}
 			if !regexp.MustCompile("(?s)" + c.want).MatchString(got.out + got.err) {
@@ -65,30 +75,38 @@ func TestStern(t *testing.T) {
 			}
 		})
 	}
-	t.Logf("%d command lines compared", len(sternCases))
+	t.Logf("%d command lines compared, of which %d are better on purpose", len(sternCases), better)
 }
 
-// sternWorld starts a server with the shop and more, and returns the path of the
-// kubeconfig that points at it.
-func sternWorld(t *testing.T) string {
+func (c *sternCase) name() string {
+	return strings.Join(strings.Fields(c.env+" "+c.args+" "+c.fault), " ")
+}
+
+// sternWorld starts a server with the shop and more. The kubeconfig that points
+// at it has a second context, elsewhere, of the namespace other.
+func sternWorld(t *testing.T) *world {
 	t.Helper()
-	server, err := fakeapi.Start(fakeapi.Options{})
+	w := &world{kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
+	server, err := fakeapi.Start(fakeapi.Options{Fault: w.observe})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	w := &world{server: server, kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
-	if err := server.WriteKubeconfig(w.kubeconfig); err != nil {
+	w.server = server
+	config, err := clientcmd.Load(server.Kubeconfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := config.Contexts[config.CurrentContext].DeepCopy()
+	elsewhere.Namespace = "other"
+	config.Contexts["elsewhere"] = elsewhere
+	if err := clientcmd.WriteToFile(*config, w.kubeconfig); err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	for _, name := range []string{"shop.yaml", "formats.yaml"} {
-		data, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, name := range []string{"shop.yaml", "formats.yaml", "stern.yaml"} {
 		var pods []podFile
-		if err := yaml.UnmarshalStrict(data, &pods); err != nil {
+		if err := yaml.UnmarshalStrict(readTestdata(t, name), &pods); err != nil {
 			t.Fatal(err)
 		}
 		for i := range pods {
@@ -97,7 +115,25 @@ func sternWorld(t *testing.T) string {
 			}
 		}
 	}
-	return w.kubeconfig
+	objects, err := parseObjects(string(readTestdata(t, "objects.yaml")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range objects {
+		if err := server.PutObject(o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+func readTestdata(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 // outcome is what a program has done.
@@ -108,30 +144,68 @@ type outcome struct {
 
 // String shows it for a message.
 func (o outcome) String() string {
-	return "exit status " + string(rune('0'+o.status)) + "\nstdout " + strings.ReplaceAll(o.out, "\x1b", `\e`) + "\nstderr " + o.err
+	return fmt.Sprintf("exit status %d\nstdout %s\nstderr %s", o.status, strings.ReplaceAll(o.out, "\x1b", `\e`), o.err)
 }
 
-func (o outcome) equal(p outcome) bool {
+func (o outcome) equal(p outcome, sides bool) bool {
 	sorted := func(s string) []string { return slices.Sorted(strings.Lines(s)) }
-	return o.status == p.status && slices.Equal(sorted(o.out), sorted(p.out)) && (o.err == "") == (p.err == "")
+	same := (o.out == "") == (p.out == "")
+	if !sides {
+		same = slices.Equal(sorted(o.out), sorted(p.out))
+	}
+	return same && o.status == p.status && (o.err == "") == (p.err == "")
 }
 
-func sternRun(t *testing.T, program, kubeconfig string, c sternCase) outcome {
+// sternRun runs one of the programs.
+func sternRun(t *testing.T, program string, w *world, c *sternCase) outcome {
 	t.Helper()
+	w.setFaults()
+	if c.fault != "" {
+		fault, err := faultOf(strings.Fields(c.fault))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.setFaults(fault)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	args := strings.Fields(c.args)
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "␠", " ")
 	}
-	var out, errOut bytes.Buffer
+	var out, errOut capture
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = "testdata"
-	cmd.Env = []string{"KUBECONFIG=" + kubeconfig, "HOME=" + filepath.Dir(kubeconfig), "TZ=UTC", "GORACE=atexit_sleep_ms=0"}
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.stdin), &out, &errOut
-	err := cmd.Run()
-	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || !exit.Exited()) {
-		t.Fatalf("%s: %v: %s", program, err, &errOut)
+	cmd.Env = append(strings.Fields(c.env), "HOME="+filepath.Dir(w.kubeconfig), "TZ=UTC", "GORACE=atexit_sleep_ms=0")
+	if !strings.Contains(c.env, "KUBECONFIG=") {
+		cmd.Env = append(cmd.Env, "KUBECONFIG="+w.kubeconfig)
 	}
-	return outcome{out.String(), errOut.String(), cmd.ProcessState.ExitCode()}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(c.stdin), &out, &errOut
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if c.until != "" {
+		re := regexp.MustCompile("(?m)" + c.until)
+		seen, stop := context.WithCancel(ctx)
+		for _, output := range []*capture{&out, &errOut} {
+			go func() {
+				if output.wait(seen, re, nil) == nil {
+					_ = cmd.Process.Signal(syscall.SIGINT) // an error says that it has ended
+				}
+				stop()
+			}()
+		}
+		defer stop()
+	}
+	err := cmd.Wait()
+	if ctx.Err() != nil {
+		t.Fatalf("%s did not end; stdout is\n%s\nstderr is\n%s", program, &out, &errOut)
+	}
+	status := cmd.ProcessState.ExitCode()
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && !exit.Exited() {
+		status = 128 + int(exit.Sys().(syscall.WaitStatus).Signal()) // as a shell says it
+	} else if err != nil && !ok {
+		t.Fatalf("%s: %v", program, err)
+	}
+	return outcome{out.String(), errOut.String(), status}
 }
