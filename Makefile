@@ -36,7 +36,7 @@ e2e: ## run the tests on a real Kubernetes, built and started here; root on Debi
 
 .PHONY: stern
 stern: .bin/$(STERN) ## compare with stern, which is built once
-	$(GO) test -race -tags stern -count=1 -run '^TestStern$$' ./cmd/ktail
+	$(GO) test -race -tags stern -count=1 -run '^TestStern' ./cmd/ktail
 
 .PHONY: bench
 bench: ## run the benchmarks
