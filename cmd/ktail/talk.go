@@ -45,15 +45,15 @@ func (t *talk) say(format string, args ...any) {
 // event says what the engine tells.
 func (t *talk) event(e tail.Event) {
 	switch e.Kind {
-	case tail.Started:
+	case tail.Started, tail.Restarted:
 		if !t.onlyLogs {
 			t.say("%s", t.style.Started(e.Stream))
 		}
 	case tail.Ended:
 		t.trouble.forget(e.Stream)
-		if !t.onlyLogs {
-			t.say("%s", t.style.Stopped(e.Stream)+because(e.Why))
-		}
+		t.stopped(e)
+	case tail.Stopped:
+		t.stopped(e)
 	case tail.Failing:
 		t.trouble.fail(e.Stream, e.Err)
 	case tail.Recovered:
@@ -63,6 +63,12 @@ func (t *talk) event(e tail.Event) {
 		t.say("error: %v", e.Err)
 	case tail.Waiting:
 		t.waiting(e.Count)
+	}
+}
+
+func (t *talk) stopped(e tail.Event) {
+	if !t.onlyLogs {
+		t.say("%s", t.style.Stopped(e.Stream)+because(e.Why))
 	}
 }
 

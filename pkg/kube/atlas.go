@@ -215,7 +215,7 @@ func (p *part) source(old *podSources, pod *corev1.Pod, c container, born, alone
 		k = o.kept
 	}
 	return &source{
-		client: w.Client, options: &w.Options, finished: c.finished, kept: k,
+		client: w.Client, options: &w.Options, finished: c.finished, before: c.before, kept: k,
 		stream: &ktail.Stream{
 			Cluster: w.Client.Context, Namespace: pod.Namespace, Pod: pod.Name, PodUID: string(pod.UID),
 			Container: c.name, Node: pod.Spec.NodeName,

@@ -37,7 +37,8 @@ type container struct {
 	name     string
 	instance ktail.Instance
 	state    States
-	finished bool // will not run again
+	finished bool   // will not run again
+	before   string // why the instance before has ended
 }
 
 // containers returns the selected containers of the pod that have a log, in
@@ -56,7 +57,7 @@ func (s *Selection) containers(pod *corev1.Pod) []container {
 				continue
 			}
 			found = append(found, container{
-				name: status.Name, instance: instance, state: stateNow(status), finished: finished(pod, kind, status)})
+				name: status.Name, instance: instance, state: stateNow(status), finished: finished(pod, kind, status), before: whyBefore(pod, status, instance)})
 		}
 	}
 	if !s.NoInitContainers {

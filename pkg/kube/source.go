@@ -31,7 +31,8 @@ type source struct {
 	client   *Client
 	options  *LogOptions
 	stream   *ktail.Stream
-	finished bool // the container will not run again, as far as the watcher knew
+	finished bool   // the container will not run again, as far as the watcher knew
+	before   string // why the instance before has ended
 	kept     *kept
 }
 
@@ -47,7 +48,8 @@ type kept struct {
 	ended      ktail.Instance // had ended when the last read ended
 	endTries   int            // reads that should have been the last
 	diagnostic string         // told last
-	why        string         // the log has ended
+	why        string         // the log has ended, or the instance that was read
+	runs       int            // instances of the container of which the end is not news
 	suspected  int64          // time of the line after which the log seemed stuck last
 }
 
@@ -65,13 +67,16 @@ func (k *kept) news(diagnostic []byte) bool {
 func (s *source) Stream() *ktail.Stream { return s.stream }
 
 // Why returns, in a word or two, why the log has ended, when Read has returned
-// nil. It is empty if that is not known, as without LogOptions.Follow.
+// nil; or why the instance of the container that was read has, when Read was
+// interrupted by that or has just opened the log of the next one. It is empty if
+// that is not known, as without LogOptions.Follow.
 func (s *source) Why() string { return s.kept.why }
 
 // Read reads the log from the position on. See ktail.Source.
 func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
 	request, cancel := context.WithCancel(ctx)
 	defer cancel()
+	s.kept.why = ""
 	began := time.Now()
 	body, err := s.client.openLog(request, s.stream.Namespace, s.stream.Pod, s.query(from))
 	if err != nil {
@@ -81,8 +86,12 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 	resumed := s.kept.opened
 	if !resumed {
 		s.kept.opened, s.kept.openedAt, s.kept.instance = true, began, s.stream.Instance
+		s.kept.runs = s.stream.Instance.Restarts
 	}
-	if err := emit(nil); err != nil {
+	s.kept.why = s.kept.another(s.stream.Instance, s.before)
+	err = emit(nil)
+	s.kept.why = ""
+	if err != nil {
 		return err
 	}
 	if resumed && from.IsZero() {
@@ -237,6 +246,10 @@ func (s *source) verdict(ctx context.Context, r *reading) error {
 	if now.gone {
 		return r.emitTail(ctx)
 	}
+	s.kept.why = ""
+	if now.running {
+		s.kept.why = s.kept.another(now.instance, now.before)
+	}
 	confirmed := !now.running && now.instance == s.kept.ended && !r.progress && r.sameTail(s.kept.tail)
 	s.kept.tail, s.kept.ended = bytes.Clone(r.scanner.rest()), ktail.Instance{}
 	if !now.running {
@@ -245,6 +258,8 @@ func (s *source) verdict(ctx context.Context, r *reading) error {
 	if !confirmed {
 		return ktail.ErrInterrupted
 	}
+	s.kept.why = now.why
+	s.kept.runs = max(s.kept.runs, now.instance.Restarts+1)
 	if !r.replay.CaughtUp() {
 		// Cut short again, or rotated away since it was delivered.
 		const enough = 3
@@ -259,6 +274,16 @@ func (s *source) verdict(ctx context.Context, r *reading) error {
 	return ktail.ErrInterrupted
 }
 
+// another returns why the instance before has ended, if it is news that there is
+// another one now.
+func (k *kept) another(now ktail.Instance, before string) string {
+	if now.Restarts <= k.runs {
+		return ""
+	}
+	k.runs = now.Restarts
+	return before
+}
+
 // state is what is known of the container.
 type state struct {
 	gone     bool // the pod, or this one at least, does not exist any more
@@ -266,6 +291,7 @@ type state struct {
 	running  bool
 	finished bool   // ended, and will not run again
 	why      string // it has ended
+	before   string // why the instance before has
 	instance ktail.Instance
 
 	startedAt, endedAt time.Time // of the instance, as far as known
@@ -300,7 +326,7 @@ func stateOf(pod *corev1.Pod, name string) state {
 				continue
 			}
 			instance, _ := served(status)
-			now := state{known: true, instance: instance, running: status.State.Running != nil, finished: finished(pod, kind, status)}
+			now := state{known: true, instance: instance, running: status.State.Running != nil, finished: finished(pod, kind, status), before: whyBefore(pod, status, instance)}
 			if running := status.State.Running; running != nil {
 				now.startedAt = running.StartedAt.Time
 			}

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/ktail/ktail/pkg/ktail"
 )
 
 // States is a set of states of containers.
@@ -66,6 +68,14 @@ func whyEnded(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
 	default:
 		return strings.TrimSpace(fmt.Sprintf("%s exit %d", ended.Reason, ended.ExitCode))
 	}
+}
+
+// whyBefore says why the instance before this one has ended, if that is known.
+func whyBefore(pod *corev1.Pod, status *corev1.ContainerStatus, instance ktail.Instance) string {
+	if last := status.LastTerminationState.Terminated; last != nil && last.ContainerID != instance.ID {
+		return whyEnded(pod, last)
+	}
+	return ""
 }
 
 // Condition is one that a pod can be in.

@@ -12,6 +12,10 @@ const (
 	Started EventKind = iota
 	// Ended: a stream has ended for good, or is not wanted any more.
 	Ended
+	// Stopped: what writes to a stream has ended, and may run again.
+	Stopped
+	// Restarted: a stream that was stopped is written to again.
+	Restarted
 	// Failing: a stream cannot be read, for Err; the engine goes on trying. It
 	// is told once until the stream is read again.
 	Failing
@@ -24,7 +28,9 @@ const (
 )
 
 // knowing is a source that can tell why its stream has ended, when Read has
-// returned nil: in a word or two, empty if it does not know.
+// returned nil; or why what wrote to it has, when Read was interrupted by that, or
+// has just begun to read what the next one writes. In a word or two, empty if it
+// does not know.
 type knowing interface{ Why() string }
 
 // Event is something that a user should know while the engine runs.
@@ -32,6 +38,6 @@ type Event struct {
 	Kind   EventKind
 	Stream *ktail.Stream // nil for Waiting
 	Err    error
-	Why    string // of Ended, if its source knows
+	Why    string // of Ended and Stopped, if its source knows
 	Count  int
 }

@@ -148,7 +148,7 @@ func (p *pool) read(e *entry, in *input) {
 	err := e.stream.run(p.ctx, in)
 	if err != nil {
 		p.t.tell(Event{Kind: Failed, Stream: e.stream.newest().Stream(), Err: err})
-	} else if p.ctx.Err() == nil {
+	} else if p.ctx.Err() == nil && !e.stream.between.stopped { // else that was told
 		src, why := e.stream.newest(), ""
 		if k, ok := src.(knowing); ok {
 			why = k.Why()

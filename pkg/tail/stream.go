@@ -18,7 +18,9 @@ const drainSilence = 10 * time.Second
 // delivered is kept in its position, so that every line is delivered once.
 type stream struct {
 	t   *Tailer
-	pos ktail.Position // of the goroutine in run
+	pos ktail.Position // of the goroutine in run, as is between
+
+	between between
 
 	mu      sync.Mutex
 	source  ktail.Source // the newest one
@@ -30,7 +32,7 @@ type stream struct {
 }
 
 func newStream(t *Tailer, src ktail.Source) *stream {
-	return &stream{t: t, source: src, changed: make(chan struct{}, 1)}
+	return &stream{t: t, source: src, between: between{tell: t.tell}, changed: make(chan struct{}, 1)}
 }
 
 func (s *stream) newest() ktail.Source {
@@ -100,12 +102,14 @@ func (s *stream) run(ctx context.Context, in *input) error {
 				s.t.tell(Event{Kind: Recovered, Stream: src.Stream()})
 			}
 			progress = progress || len(lines) > 0
+			s.between.read(src, len(lines))
 			return s.emit(ctx, in, lines)
 		})
 		in.opened()
 		if err == nil || ctx.Err() != nil {
 			return nil
 		}
+		s.between.interrupted(src)
 		delay := wait.next(time.Since(began), err, progress)
 		var read *ktail.ReadError
 		permanent := errors.As(err, &read) && read.Permanent

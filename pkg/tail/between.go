@@ -1,0 +1,38 @@
+package tail
+
+import "github.com/ktail/ktail/pkg/ktail"
+
+// between tells of a container that ends and runs again: such a stream goes on,
+// but people want to see when and why. It belongs to one goroutine.
+type between struct {
+	tell    func(Event)
+	stopped bool           // that was told
+	last    ktail.Instance // which had stopped
+}
+
+// read is called when a log has been opened, and with each of its lines that come.
+func (b *between) read(src ktail.Source, lines int) {
+	switch {
+	case lines == 0 && b.interrupted(src): // this is the next one
+	case !b.stopped, lines == 0 && src.Stream().Instance == b.last:
+		return
+	}
+	b.stopped = false
+	b.tell(Event{Kind: Restarted, Stream: src.Stream()})
+}
+
+// interrupted is called when a read has ended and the stream has not. It reports
+// whether it is news that what wrote to the stream has stopped.
+func (b *between) interrupted(src ktail.Source) bool {
+	k, ok := src.(knowing)
+	if !ok || b.stopped {
+		return false
+	}
+	why := k.Why()
+	if why == "" {
+		return false
+	}
+	b.stopped, b.last = true, src.Stream().Instance
+	b.tell(Event{Kind: Stopped, Stream: src.Stream(), Why: why})
+	return true
+}
