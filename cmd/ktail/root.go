@@ -63,6 +63,9 @@ func runTail(ctx context.Context, s streams, o *options) error {
 	if err != nil {
 		return err
 	}
+	if r, ok := renderer.(interface{ Expect(*ktail.Stream) }); ok {
+		talk.expect = r.Expect
+	}
 	t := tail.Tailer{
 		Watchers:    []ktail.Watcher{watcher},
 		Filters:     o.filters(),

@@ -18,6 +18,7 @@ type talk struct {
 	terminal bool
 	limit    int
 	trouble  *trouble
+	expect   func(*ktail.Stream) // told which streams there are, before their lines come
 
 	mu  sync.Mutex
 	out io.Writer
@@ -33,6 +34,7 @@ func newTalk(s streams, o *options) *talk {
 		out:      s.ErrOut,
 	}
 	t.trouble = newTrouble(t.say)
+	t.expect = func(*ktail.Stream) {}
 	return t
 }
 
@@ -46,6 +48,7 @@ func (t *talk) say(format string, args ...any) {
 func (t *talk) event(e tail.Event) {
 	switch e.Kind {
 	case tail.Started, tail.Restarted:
+		t.expect(e.Stream)
 		if !t.onlyLogs {
 			t.say("%s", t.style.Started(e.Stream))
 		}

@@ -1,12 +1,17 @@
 package output
 
-import "github.com/ktail/ktail/pkg/ktail"
+import (
+	"sync/atomic"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
 
 // alignStep is by how much the column of the messages moves at a time.
 const alignStep = 8
 
 // Default renders a line as "pod container message", in colour and with the
-// namespace in front if the style says so. It is used by one goroutine.
+// namespace in front if the style says so. Append is called by one goroutine,
+// Expect by any.
 type Default struct {
 	Style Style // not to be changed once a line was rendered
 	Text  *Text // nil shows the text as it is
@@ -17,7 +22,23 @@ type Default struct {
 	Align int
 
 	prefixes cache
-	column   int
+	column   atomic.Int32
+}
+
+// Expect has messages begin where those of the stream will from the next line on,
+// so that the column does not move when its first one comes.
+func (d *Default) Expect(s *ktail.Stream) {
+	width := d.Style.nameWidth(s)
+	if width > d.Align {
+		return
+	}
+	wanted := int32(min((width+alignStep-1)/alignStep*alignStep, d.Align))
+	for {
+		column := d.column.Load()
+		if column >= int32(width) || d.column.CompareAndSwap(column, wanted) {
+			return
+		}
+	}
 }
 
 // Append appends the line.
@@ -35,11 +56,9 @@ func (d *Default) Append(dst []byte, l *ktail.Line) []byte {
 
 // pad appends spaces up to the column.
 func (d *Default) pad(dst []byte, s *ktail.Stream) []byte {
-	width := d.Style.nameWidth(s)
-	if d.column < width && width <= d.Align {
-		d.column = min((width+alignStep-1)/alignStep*alignStep, d.Align)
-	}
-	for ; width < d.column; width++ {
+	d.Expect(s)
+	column := int(d.column.Load())
+	for width := d.Style.nameWidth(s); width < column; width++ {
 		dst = append(dst, ' ')
 	}
 	return dst

@@ -4,7 +4,7 @@ import "bytes"
 
 // findLevel finds the word that tells the level of a line, if it is an error or
 // worse, or a warning: the value of a key that is usual for it in a JSON object
-// or in logfmt, or a word at the beginning, behind times at the most. A text
+// or in logfmt, the header of klog, or a word at the beginning, behind times at the most. A text
 // that has colours has its own idea of that.
 func findLevel(text []byte) (mark, bool) {
 	trimmed := bytes.TrimLeft(text, " ")
@@ -15,6 +15,9 @@ func findLevel(text []byte) (mark, bool) {
 	switch offset := len(text) - len(trimmed); {
 	case trimmed[0] == '{':
 		start, end = jsonLevel(text, offset)
+	case isKlog(trimmed):
+		c := klogColor(trimmed[0])
+		return mark{offset, offset + len(klogDate), c}, c != nil
 	case isLogfmt(trimmed):
 		start, end = logfmtLevel(text)
 	default:
@@ -89,6 +92,32 @@ func jsonLevel(text []byte, i int) (start, end int) {
 	return 0, 0
 }
 
+// klogDate is how a header of klog begins, the format of the components of
+// Kubernetes: a letter for the level, month and day, before the time.
+const klogDate = "E0102"
+
+func isKlog(text []byte) bool {
+	if len(text) <= len(klogDate) || text[len(klogDate)] != ' ' {
+		return false
+	}
+	for _, b := range text[1:len(klogDate)] {
+		if b < '0' || b > '9' {
+			return false
+		}
+	}
+	return bytes.IndexByte([]byte("IWEF"), text[0]) >= 0
+}
+
+func klogColor(level byte) *sgr {
+	switch level {
+	case 'E', 'F':
+		return &errorColor
+	case 'W':
+		return &warningColor
+	}
+	return nil
+}
+
 // isLogfmt reports whether the text begins with key=.
 func isLogfmt(text []byte) bool {
 	for i, b := range text {
@@ -129,8 +158,7 @@ func logfmtLevel(text []byte) (start, end int) {
 }
 
 // firstWord returns where the first word from i on is that is no time. Brackets
-// around it do not count. Of a header of klog, E0102 15:04:05, it is the letter
-// with the date.
+// around it do not count.
 func firstWord(text []byte, i int) (start, end int) {
 	const maxTimes = 4 // date, time, zone, and the number of a process
 	for range maxTimes + 1 {

@@ -1,6 +1,7 @@
 package output_test
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -64,6 +65,21 @@ func TestLightBackground(t *testing.T) {
 		if got != want {
 			t.Errorf("COLORFGBG=%s: %v, want %v", value, got, want)
 		}
+	}
+}
+
+// A stream that is expected has its room before it comes, however many
+// goroutines expect some.
+func TestExpect(t *testing.T) {
+	r := &output.Default{Align: 20}
+	var all sync.WaitGroup
+	for _, pod := range []string{"web-1", "a-longer-name", "far-too-long-to-be-aligned", "api"} {
+		all.Go(func() { r.Expect(&ktail.Stream{Pod: pod, Container: "c"}) })
+	}
+	all.Wait()
+	l := ktail.Line{Stream: &ktail.Stream{Pod: "api", Container: "c"}, Text: []byte("m")}
+	if got, want := string(r.Append(nil, &l)), "api c            m\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
