@@ -223,6 +223,15 @@ func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(childOf(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
 }
 
+// shellStatus returns the status as a shell says it, of a program that has died of
+// a signal, too.
+func shellStatus(state *os.ProcessState) int {
+	if wait, ok := state.Sys().(syscall.WaitStatus); ok && wait.Signaled() {
+		return 128 + int(wait.Signal())
+	}
+	return state.ExitCode()
+}
+
 func cmdFinish(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2, "finish NAME CODE")
 	c := childOf(ts, args[0])
@@ -236,7 +245,7 @@ func cmdFinish(ts *testscript.TestScript, neg bool, args []string) {
 	delete(ts.Value(childrenKey{}).(*children).running, args[0])
 	_, _ = fmt.Fprint(ts.Stdout(), &c.out)
 	_, _ = fmt.Fprint(ts.Stderr(), &c.err)
-	if got, want := c.cmd.ProcessState.ExitCode(), number(ts, args[1]); got != want {
+	if got, want := shellStatus(c.cmd.ProcessState), number(ts, args[1]); got != want {
 		ts.Fatalf("%s, want exit status %d; stderr is\n%s", c.cmd.ProcessState, want, strings.TrimSpace(c.err.String()))
 	}
 }

@@ -52,9 +52,12 @@ func TestMain(m *testing.M) {
 //	finish NAME CODE             wait for its end; stdout and stderr are those of the script then
 //
 // POD is namespace/name. No command waits by the clock.
-func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 filepath.Join("testdata", "script"),
+func TestScript(t *testing.T) { testscript.Run(t, scripts("script")) }
+
+// scripts returns how those of a folder of testdata are run.
+func scripts(folder string) testscript.Params {
+	return testscript.Params{
+		Dir:                 filepath.Join("testdata", folder),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
@@ -90,7 +93,7 @@ func TestScript(t *testing.T) {
 			"signal":   cmdSignal,
 			"finish":   cmdFinish,
 		},
-	})
+	}
 }
 
 // usage fails the script if a command is not used as it is meant.

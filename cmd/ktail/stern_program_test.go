@@ -18,6 +18,10 @@ var sternProgramCases = []sternCase{
 	{args: "web --max-log-requests 1 --color never", until: "waits until", want: "1 log waits until another one ends", better: "above the limit logs wait, and nothing exits"},
 	{args: "web --max-log-requests 0 --color never"}, // with --no-follow stern hangs
 	{args: "web --max-log-requests 5" + base},
+	{
+		args: ". -n crowd --color never --only-log-lines", until: "(.*\\n){60}", want: "^(p-\\d+ c x\\n){60}$",
+		better: "there is no limit that nobody has asked for",
+	},
 	{args: "web --max-log-requests many" + base},
 	{args: "web --max-log-requests -2" + base, want: "^error: --max-log-requests is -2: ", better: "a number of logs is not negative"},
 	{args: "web --qps 100 --burst 2" + base},

@@ -59,7 +59,7 @@ var sternSelectCases = []sternCase{
 	{args: "web -n default,other" + base},
 	{args: "web -n default -n other -n default" + base},
 	{args: "web -n missing" + base},
-	{args: "web -n missing --no-follow --color never", want: "there is no namespace missing; there is default, kube-system, other and shop", better: "an unknown namespace is said"},
+	{args: "web -n missing --no-follow --color never", want: "there is no namespace missing; there is crowd, default, kube-system, other and shop", better: "an unknown namespace is said"},
 	{args: "web --context elsewhere" + base},
 	{args: "web --context elsewhere -n default" + base},
 	{args: "web --context missing" + base},

@@ -82,7 +82,8 @@ func (c *sternCase) name() string {
 	return strings.Join(strings.Fields(c.env+" "+c.args+" "+c.fault), " ")
 }
 
-// sternWorld starts a server with the shop and more. The kubeconfig that points
+// sternWorld starts a server with the shop and more, such as a namespace with a
+// crowd of sixty pods. The kubeconfig that points
 // at it has a second context, elsewhere, of the namespace other.
 func sternWorld(t *testing.T) *world {
 	t.Helper()
@@ -113,6 +114,12 @@ func sternWorld(t *testing.T) *world {
 			if err := w.addPod(&pods[i], now); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+	for i := range 60 {
+		crowd := podFile{Namespace: "crowd", Name: fmt.Sprintf("p-%d", i), Containers: []containerFile{{Name: "c", Log: "1s x\n"}}}
+		if err := w.addPod(&crowd, now); err != nil {
+			t.Fatal(err)
 		}
 	}
 	objects, err := parseObjects(string(readTestdata(t, "objects.yaml")))
@@ -201,11 +208,8 @@ func sternRun(t *testing.T, program string, w *world, c *sternCase) outcome {
 	if ctx.Err() != nil {
 		t.Fatalf("%s did not end; stdout is\n%s\nstderr is\n%s", program, &out, &errOut)
 	}
-	status := cmd.ProcessState.ExitCode()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok && !exit.Exited() {
-		status = 128 + int(exit.Sys().(syscall.WaitStatus).Signal()) // as a shell says it
-	} else if err != nil && !ok {
+	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		t.Fatalf("%s: %v", program, err)
 	}
-	return outcome{out.String(), errOut.String(), status}
+	return outcome{out.String(), errOut.String(), shellStatus(cmd.ProcessState)}
 }

@@ -34,6 +34,9 @@ func (s *source) catchUpInstance(ctx context.Context, from *ktail.Position, emit
 	case now.instance == s.kept.instance && (!s.kept.whole || now.instance.Restarts == 0):
 		return nil
 	}
+	if err := s.announce(now.instance, now.before, emit); err != nil {
+		return err
+	}
 	if _, err := s.readPrevious(ctx, from, emit); err != nil {
 		return err
 	}
@@ -53,6 +56,9 @@ func (r *reading) joinFirst(ctx context.Context, _ *ktail.Line) (bool, error) {
 		return false, err
 	case now.gone:
 		return false, errGone
+	}
+	if err := s.announce(now.instance, now.before, r.emit); err != nil {
+		return false, err
 	}
 	// If no restart is known of, the log of the instance before is none of ours,
 	// unless it is that of the instance which is known.
@@ -81,6 +87,9 @@ func (r *reading) joinPrevious(ctx context.Context, first *ktail.Line) (bool, er
 	}
 	if now.gone {
 		return false, errGone
+	}
+	if err := r.source.announce(now.instance, now.before, r.emit); err != nil {
+		return false, err
 	}
 	joined, err := r.source.readPrevious(ctx, &r.from, r.emit)
 	if err != nil || joined {

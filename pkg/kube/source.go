@@ -68,8 +68,8 @@ func (s *source) Stream() *ktail.Stream { return s.stream }
 
 // Why returns, in a word or two, why the log has ended, when Read has returned
 // nil; or why the instance of the container that was read has, when Read was
-// interrupted by that or has just opened the log of the next one. It is empty if
-// that is not known, as without LogOptions.Follow.
+// interrupted by that, or emits nothing because the next one is read now. It is
+// empty if that is not known, as without LogOptions.Follow.
 func (s *source) Why() string { return s.kept.why }
 
 // Read reads the log from the position on. See ktail.Source.
@@ -88,10 +88,7 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 		s.kept.opened, s.kept.openedAt, s.kept.instance = true, began, s.stream.Instance
 		s.kept.runs = s.stream.Instance.Restarts
 	}
-	s.kept.why = s.kept.another(s.stream.Instance, s.before)
-	err = emit(nil)
-	s.kept.why = ""
-	if err != nil {
+	if err := s.announce(s.stream.Instance, s.before, emit); err != nil {
 		return err
 	}
 	if resumed && from.IsZero() {
@@ -272,6 +269,14 @@ func (s *source) verdict(ctx context.Context, r *reading) error {
 		return err
 	}
 	return ktail.ErrInterrupted
+}
+
+// announce emits nothing, so that whoever reads looks at Why if there is another
+// instance now.
+func (s *source) announce(now ktail.Instance, before string, emit func([]ktail.Line) error) error {
+	s.kept.why = s.kept.another(now, before)
+	defer func() { s.kept.why = "" }()
+	return emit(nil)
 }
 
 // another returns why the instance before has ended, if it is news that there is

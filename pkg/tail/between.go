@@ -10,7 +10,7 @@ type between struct {
 	last    ktail.Instance // which had stopped
 }
 
-// read is called when a log has been opened, and with each of its lines that come.
+// read is called with how many lines are emitted, which may be none.
 func (b *between) read(src ktail.Source, lines int) {
 	switch {
 	case lines == 0 && b.interrupted(src): // this is the next one

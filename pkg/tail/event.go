@@ -29,8 +29,8 @@ const (
 
 // knowing is a source that can tell why its stream has ended, when Read has
 // returned nil; or why what wrote to it has, when Read was interrupted by that, or
-// has just begun to read what the next one writes. In a word or two, empty if it
-// does not know.
+// emits nothing because what writes now is read. In a word or two, empty if it does
+// not know.
 type knowing interface{ Why() string }
 
 // Event is something that a user should know while the engine runs.
