@@ -57,7 +57,8 @@ func (s *Selection) containers(pod *corev1.Pod) []container {
 				continue
 			}
 			found = append(found, container{
-				name: status.Name, instance: instance, state: stateNow(status), finished: finished(pod, kind, status), before: whyBefore(pod, status, instance)})
+				name: status.Name, instance: instance, state: stateNow(status),
+				finished: finished(pod, kind, status), before: whyBefore(pod, status, instance)})
 		}
 	}
 	if !s.NoInitContainers {

@@ -331,7 +331,8 @@ func stateOf(pod *corev1.Pod, name string) state {
 				continue
 			}
 			instance, _ := served(status)
-			now := state{known: true, instance: instance, running: status.State.Running != nil, finished: finished(pod, kind, status), before: whyBefore(pod, status, instance)}
+			now := state{known: true, instance: instance, running: status.State.Running != nil,
+				finished: finished(pod, kind, status), before: whyBefore(pod, status, instance)}
 			if running := status.State.Running; running != nil {
 				now.startedAt = running.StartedAt.Time
 			}
