@@ -75,6 +75,7 @@ var sternLineCases = []sternCase{
 	{args: "web -A --no-follow --only-log-lines --color always -o ppextjson"},
 	{args: "web --no-follow --only-log-lines --color always -o json"},
 	{args: "web --no-follow --only-log-lines --color always -H line␠2"},
+	{args: "web --no-follow --only-log-lines --color always -H line␠1 --highlight line␠3"},
 	{args: "web --no-follow --only-log-lines --color always -i line␠2"},
 	{args: "web --no-follow --only-log-lines --color always -i line␠2 -H 1 -o raw"},
 	{args: "web --no-follow --only-log-lines --color sometimes"},
