@@ -32,7 +32,7 @@ type stream struct {
 }
 
 func newStream(t *Tailer, src ktail.Source) *stream {
-	return &stream{t: t, source: src, between: between{tell: t.tell}, changed: make(chan struct{}, 1)}
+	return &stream{t: t, source: src, changed: make(chan struct{}, 1)}
 }
 
 func (s *stream) newest() ktail.Source {
@@ -90,6 +90,7 @@ func (s *stream) run(ctx context.Context, in *input) error {
 	s.cancel = cancel
 	s.mu.Unlock()
 
+	s.between = between{tell: s.t.tell}
 	var wait backoff
 	var told bool // that the stream is failing
 	for {

@@ -4,6 +4,7 @@
 //
 //	pool.go    what runs: whole sets in, streams started and let go
 //	stream.go  one stream: read, resume, tell
+//	between.go one stream: when what writes to it ends and runs again
 //	left.go    where streams were left that may come back
 //	merge.go   many streams into one order
 package tail
