@@ -112,7 +112,7 @@ var sternSelectCases = []sternCase{
 	{args: "mixed --container-state terminated,waiting" + base},
 	{args: "mixed --container-state terminated --container-state running" + base},
 	{args: "mixed --container-state all" + base},
-	{args: "mixed --container-state runing" + base},
+	{args: "mixed --container-state asleep" + base},
 	{args: ". --condition ready" + base},
 	{args: ". --condition READY=False" + base},
 	{args: ". --condition ready=unknown" + base},
