@@ -26,7 +26,7 @@ type Source interface {
 
 	// Read emits, in the order of the log, each line after from, and none
 	// that from has been told of. It calls emit with an empty batch once it is
-	// connected. It returns
+	// connected, and may do so later. It returns
 	//
 	//   - nil when the stream has ended for good and everything was emitted,
 	//   - any other error when reading may be resumed: call Read again, with
