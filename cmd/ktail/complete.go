@@ -23,26 +23,31 @@ const (
 
 // completer completes what is typed. What the cluster does not answer in time, or
 // does not want to, is left out without a word.
-type completer struct{ o *options }
+type completer struct {
+	o   *options
+	env func(string) (string, bool)
+}
 
 // fromCluster is a completion that asks the cluster. prefix is what is typed so far.
 type fromCluster func(ctx context.Context, client *kube.Client, args []string, prefix string) []cobra.Completion
 
 // register has the command complete its arguments and flags.
 func (c *completer) register(cmd *cobra.Command) error {
-	cmd.ValidArgsFunction = c.ask(c.queries, noSpace)
+	cmd.ValidArgsFunction = c.arguments
 	fixed := cobra.FixedCompletions
 	for flag, f := range map[string]cobra.CompletionFunc{
 		"namespace":         c.ask(inList(c.namespaces), noFiles),
 		"node":              c.ask(c.nodes, noFiles),
 		"context":           c.contexts,
+		"config":            cobra.FixedCompletions([]cobra.Completion{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
 		"container":         c.ask(c.containers, noFiles),
 		"exclude-container": c.ask(c.containers, noFiles),
 		"exclude-pod":       c.ask(c.pods, noFiles),
 		"selector":          c.ask(inList(c.labels), noSpace),
 		"container-state":   fixed(kube.StateNames(), noFiles),
 		"condition":         fixed(kube.ConditionNames(), noFiles),
-		"output":            fixed(formatNames(), noFiles),
+		"output":            c.outputs,
+		"timestamps":        fixed([]string{"default", "short"}, noFiles),
 		"color":             fixed([]string{"auto", "always", "never"}, noFiles),
 		"completion":        fixed(shellNames(), noFiles),
 	} {
@@ -56,6 +61,10 @@ func (c *completer) register(cmd *cobra.Command) error {
 // ask makes a completion of one that asks the cluster.
 func (c *completer) ask(f fromCluster, directive cobra.ShellCompDirective) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		queries, err := c.o.configure(cmd.Flags(), args, c.env)
+		if err != nil {
+			return nil, directive
+		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTakes)
 		defer cancel()
 		answer := make(chan []cobra.Completion, 1)
@@ -66,7 +75,7 @@ func (c *completer) ask(f fromCluster, directive cobra.ShellCompDirective) cobra
 				return
 			}
 			c.o.namespaces(client.Namespace)
-			answer <- f(ctx, client, args, prefix)
+			answer <- f(ctx, client, queries, prefix)
 		}()
 		select {
 		case found := <-answer:

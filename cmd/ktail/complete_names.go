@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube"
 )
 
@@ -98,7 +99,10 @@ func (c *completer) nodes(ctx context.Context, client *kube.Client, _ []string, 
 }
 
 // contexts completes the contexts of the kubeconfig; the cluster is not asked.
-func (c *completer) contexts(_ *cobra.Command, _ []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+func (c *completer) contexts(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	if _, err := c.o.configure(cmd.Flags(), args, c.env); err != nil {
+		return nil, noFiles
+	}
 	raw, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(c.o.loading, &c.o.overrides).RawConfig()
 	if err != nil {
 		return nil, noFiles
@@ -112,12 +116,24 @@ func (c *completer) contexts(_ *cobra.Command, _ []string, prefix string) ([]cob
 
 // containers completes names of containers of the pods that the queries name.
 func (c *completer) containers(ctx context.Context, client *kube.Client, args []string, _ string) []cobra.Completion {
-	s := &c.o.selection
 	for _, query := range args {
-		if !strings.Contains(query, "/") {
-			_ = c.o.addQuery(query) // one that is no regular expression chooses nothing
-		}
+		_ = c.o.addQuery(query) // what is no query chooses nothing
 	}
+	names := c.containersOfPods
+	if len(c.o.selection.Owners) > 0 {
+		names = c.containersOfOwners
+	}
+	described := names(ctx, client)
+	var found []cobra.Completion
+	for _, name := range slices.Sorted(maps.Keys(described)) {
+		found = append(found, cobra.CompletionWithDesc(name, described[name]))
+	}
+	return found
+}
+
+// containersOfPods returns containers of pods by their names, with their images.
+func (c *completer) containersOfPods(ctx context.Context, client *kube.Client) map[string]string {
+	s := &c.o.selection
 	namespaces := s.Namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{""}
@@ -131,11 +147,26 @@ func (c *completer) containers(ctx context.Context, client *kube.Client, args []
 			}
 		}
 	}
-	var found []cobra.Completion
-	for _, name := range slices.Sorted(maps.Keys(images)) {
-		found = append(found, cobra.CompletionWithDesc(name, images[name]))
+	return images
+}
+
+// containersOfOwners returns containers of the pods that belong to the owners of
+// the selection, with one of the pods each.
+func (c *completer) containersOfOwners(ctx context.Context, client *kube.Client) map[string]string {
+	s := c.o.selection
+	s.Containers = nil // what is being typed
+	pods := map[string]string{}
+	w := kube.Watcher{Client: client, Selection: s}
+	_ = w.Watch(ctx, func(sources []ktail.Source) { // completion goes without
+		for _, source := range sources {
+			stream := source.Stream()
+			pods[stream.Container] = max(pods[stream.Container], stream.Pod)
+		}
+	})
+	for container, pod := range pods {
+		pods[container] = "in " + pod
 	}
-	return found
+	return pods
 }
 
 // labels completes one requirement of a label selector: KEY=, then KEY=VALUE.

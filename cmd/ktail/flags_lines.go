@@ -47,7 +47,7 @@ func (o *lineOptions) addFlags(fs *pflag.FlagSet) {
 		"Highlight what matches this regular expression; repeat the flag for several.")
 
 	fs.VarP(&o.output, "output", "o",
-		"Form of a line: "+strings.Join(formatNames(), ", ")+".")
+		"Form of a line: "+strings.Join(formatNames(), ", ")+", or a template of the config file.")
 	fs.StringVar(&o.template, "template", "",
 		"Go template for a line, instead of --output. No newline is added.")
 	fs.StringVarP(&o.templateFile, "template-file", "T", "",
@@ -127,6 +127,9 @@ func (o *lineOptions) renderer(s streams, namespace, allNamespaces bool, fail fu
 		}
 	}
 	text, flag := o.template, "--template"
+	if text == "" {
+		text, flag = o.output.templates[o.output.name], "template "+o.output.name
+	}
 	if o.templateFile != "" {
 		flag = "--template-file"
 		data, err := os.ReadFile(o.templateFile)

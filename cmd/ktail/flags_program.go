@@ -28,6 +28,7 @@ func (f *programFlags) addFlags(fs *pflag.FlagSet) {
 		"Print the completion script for a shell: "+strings.Join(shellNames(), ", ")+".")
 	fs.BoolVar(&f.showHiddenOptions, "show-hidden-options", false,
 		"Print the flags that --help does not show: how to reach a cluster, as kubectl has them.")
+	notFrom([]string{environment, configFile}, fs, "completion", "show-hidden-options")
 	fs.IntVar(&f.verbosity, "verbosity", 0,
 		"How much the Kubernetes client says on stderr about what it does; 6 is each request.")
 	fs.Float32Var(&f.limit.QPS, "qps", 0,
@@ -56,13 +57,8 @@ func shellNames() []string {
 }
 
 // aside does what takes the place of reading logs, and reports whether something
-// did. It makes the client as talkative as --verbosity says.
+// did.
 func (f *programFlags) aside(cmd *cobra.Command, out io.Writer) (bool, error) {
-	if f.verbosity > 0 {
-		if err := f.setVerbosity(cmd.ErrOrStderr()); err != nil {
-			return true, err
-		}
-	}
 	switch {
 	case f.completion != "":
 		for _, s := range shells {
@@ -91,8 +87,11 @@ func hiddenFlags(cmd *cobra.Command) string {
 	return hidden.FlagUsages()
 }
 
-// setVerbosity lets the log of the Kubernetes client through.
+// setVerbosity lets through of the Kubernetes client's log what --verbosity says.
 func (f *programFlags) setVerbosity(out io.Writer) error {
+	if f.verbosity <= 0 {
+		return nil
+	}
 	fs := flag.NewFlagSet("klog", flag.ContinueOnError)
 	klog.InitFlags(fs)
 	for name, value := range map[string]string{"v": strconv.Itoa(f.verbosity), "logtostderr": "false"} {

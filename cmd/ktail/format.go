@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -51,24 +54,46 @@ func formatNames() []string {
 	return names
 }
 
-// formatValue is the flag that chooses one of formats.
-type formatValue int
+// formatValue is the flag that chooses one of formats, or a template of the
+// config file.
+type formatValue struct {
+	name      string            // empty: the first format
+	templates map[string]string // nil: not known yet, and any name is taken
+}
 
 // String implements pflag.Value.
-func (v *formatValue) String() string { return formats[*v].name }
+func (v *formatValue) String() string { return cmp.Or(v.name, formats[0].name) }
 
 // Set implements pflag.Value.
 func (v *formatValue) Set(s string) error {
-	for i, f := range formats {
-		if f.name == s {
-			*v = formatValue(i)
-			return nil
-		}
+	known := formatNames()
+	if _, ok := v.templates[s]; !ok && !slices.Contains(known, s) && v.templates != nil {
+		known = append(known, slices.Sorted(maps.Keys(v.templates))...)
+		return fmt.Errorf("it is one of %s", strings.Join(known, ", "))
 	}
-	return fmt.Errorf("it is one of %s", strings.Join(formatNames(), ", "))
+	v.name = s
+	return nil
 }
 
 // Type implements pflag.Value.
 func (*formatValue) Type() string { return "format" }
 
-func (v *formatValue) renderer(l look) ktail.Renderer { return formats[*v].renderer(l) }
+// know takes the templates that can be chosen, and reports an error if what was
+// chosen before is neither one of them nor a format.
+func (v *formatValue) know(templates map[string]string) error {
+	v.templates = templates
+	if err := v.Set(v.String()); err != nil {
+		return fmt.Errorf("invalid argument %q for \"-o, --output\" flag: %w", v.name, err)
+	}
+	return nil
+}
+
+// renderer returns what gives lines this form, or nil if that is a template.
+func (v *formatValue) renderer(l look) ktail.Renderer {
+	for _, f := range formats {
+		if f.name == v.String() {
+			return f.renderer(l)
+		}
+	}
+	return nil
+}

@@ -15,6 +15,7 @@ import (
 type options struct {
 	selectFlags
 	programFlags
+	configFlags
 
 	log      kube.LogOptions
 	noFollow bool
@@ -37,6 +38,7 @@ const noLimit = -1
 func (o *options) addFlags(fs *pflag.FlagSet) {
 	o.selectFlags.addFlags(fs)
 	o.programFlags.addFlags(fs)
+	o.configFlags.addFlags(fs)
 	fs.Int64Var(&o.log.Tail, "tail", -1,
 		"Lines to show from the end of each log that exists at the start; -1 is all. A container born later is shown from its first line.")
 	fs.DurationVarP(&o.log.Since, "since", "s", 48*time.Hour,
@@ -65,10 +67,12 @@ func (o *options) addConnectionFlags(fs *pflag.FlagSet) {
 		"What else is to be known of the user of --as, key=value; may be repeated.")
 	connection.VisitAll(func(f *pflag.Flag) {
 		f.Shorthand = "" // -s is --since
-		f.Hidden = f.Name != "context"
 		if f.Name == "context" {
 			f.Usage = "Kubeconfig context to use."
+			return
 		}
+		f.Hidden = true
+		notFrom([]string{environment}, connection, f.Name)
 	})
 	connection.String("cache-dir", "", "Of no effect: nothing is cached. Accepted since kubectl has it.")
 	connection.Lookup("cache-dir").Hidden = true

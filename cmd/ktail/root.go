@@ -37,24 +37,31 @@ kind/name: the pods of a Deployment, Service, CronJob or any other object that h
 			if done, err := o.aside(cmd, s.Out); done || err != nil {
 				return err
 			}
-			if err := o.complete(args); err != nil {
+			queries, err := o.configure(cmd.Flags(), args, s.Env)
+			if err != nil {
 				return err
 			}
-			return runTail(cmd.Context(), s, &o)
+			return o.blame(runTail(cmd.Context(), s, &o, queries))
 		},
 	}
 	cmd.SetOut(s.Out)
 	cmd.SetErr(s.ErrOut)
 	cmd.Flags().SortFlags = true
 	o.addFlags(cmd.Flags())
-	if err := (&completer{&o}).register(cmd); err != nil {
+	if err := (&completer{&o, s.Env}).register(cmd); err != nil {
 		panic(err) // a flag that is not declared
 	}
 	return cmd
 }
 
 // runTail wires what the options say and runs it.
-func runTail(ctx context.Context, s streams, o *options) error {
+func runTail(ctx context.Context, s streams, o *options, queries []string) error {
+	if err := o.complete(queries); err != nil {
+		return err
+	}
+	if err := o.setVerbosity(s.ErrOut); err != nil {
+		return err
+	}
 	watcher, talk, err := o.origin(ctx, s)
 	if err != nil {
 		return err

@@ -71,12 +71,12 @@ func (v *timestampsValue) String() string {
 	}
 }
 
-// Set implements pflag.Value. An empty text, as in a config file, turns it off.
+// Set implements pflag.Value. It may be on or off as kubectl's is.
 func (v *timestampsValue) Set(s string) error {
 	switch s {
-	case "":
+	case "", "false":
 		*v = timestampsValue{}
-	case "default":
+	case "default", "true":
 		*v = timestampsValue{true, output.TimestampNano}
 	case "short":
 		*v = timestampsValue{true, output.TimestampShort}

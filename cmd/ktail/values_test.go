@@ -15,7 +15,7 @@ func TestValues(t *testing.T) {
 	values := map[string]func() pflag.Value{
 		"regexp": func() pflag.Value { return &regexpValue{new(*regexp.Regexp)} },
 		"color":  func() pflag.Value { return &colorValue{} },
-		"format": func() pflag.Value { return new(formatValue) },
+		"format": func() pflag.Value { return &formatValue{templates: map[string]string{"mine": "x"}} },
 		"times":  func() pflag.Value { return &timestampsValue{} },
 		"zone":   func() pflag.Value { return &locationValue{} },
 		"extra":  func() pflag.Value { return &userExtraValue{&api.AuthInfo{}} },
@@ -36,7 +36,8 @@ func TestValues(t *testing.T) {
 		{"format", "json", ""},
 		{"format", "extjson", ""},
 		{"format", "ppextjson", ""},
-		{"format", "xml", "default, raw, json"},
+		{"format", "mine", ""},
+		{"format", "xml", "default, raw, json, extjson, ppextjson, mine"},
 		{"times", "", ""},
 		{"times", "default", ""},
 		{"times", "short", ""},
@@ -84,8 +85,8 @@ func TestZeroValues(t *testing.T) {
 }
 
 func TestFormats(t *testing.T) {
-	for i, f := range formats {
-		v := formatValue(i)
+	for _, f := range formats {
+		v := formatValue{name: f.name}
 		if v.renderer(look{text: &output.Text{}}) == nil {
 			t.Errorf("%s has no renderer", f.name)
 		}

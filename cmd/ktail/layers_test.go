@@ -1,0 +1,249 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// configured reads a command line with a config file and an environment, and
+// returns the flags and the queries.
+func configured(t *testing.T, file string, env map[string]string, args ...string) (*pflag.FlagSet, []string, error) {
+	t.Helper()
+	var o options
+	fs := pflag.NewFlagSet("ktail", pflag.ContinueOnError)
+	o.addFlags(fs)
+	if file != "" {
+		path := filepath.Join(t.TempDir(), "c.yaml")
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append([]string{"--config", path}, args...)
+	}
+	if err := fs.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	queries, err := o.configure(fs, fs.Args(), func(name string) (string, bool) {
+		value, ok := env[name]
+		return value, ok
+	})
+	return fs, queries, err
+}
+
+func TestLayers(t *testing.T) {
+	tests := []struct {
+		name string
+		file string
+		env  map[string]string
+		args string
+		want string // flags that differ from their defaults, and queries
+	}{
+		{name: "nothing"},
+		{name: "file", file: "tail: 1", want: "tail=1"},
+		{name: "environment", env: map[string]string{"KTAIL_TAIL": "2"}, want: "tail=2"},
+		{name: "environment before file", file: "tail: 1", env: map[string]string{"KTAIL_TAIL": "2"}, want: "tail=2"},
+		{name: "empty environment", file: "tail: 1", env: map[string]string{"KTAIL_TAIL": ""}, want: "tail=1"},
+		{name: "flag before both", file: "tail: 1", env: map[string]string{"KTAIL_TAIL": "2"}, args: "--tail 3", want: "tail=3"},
+		{name: "the default typed is typed", file: "tail: 1", args: "--tail -1", want: "tail=-1"},
+		{name: "lists take the place of those below", file: "include: [a, b]", args: "-i c", want: "include=c"},
+		{name: "comma in a regular expression", file: "exclude: 'a,b'", want: "exclude=a,b"},
+		{name: "a text is split as the flag's", file: "namespace: a,b", want: "namespace=[a,b]"},
+		{name: "a list is not", file: "exclude: ['a,b', c]", want: "exclude=a,b c"},
+		{name: "states", file: "container-state: [running, waiting]", want: "container-state=running,waiting"},
+		{name: "states typed", file: "container-state: [running, waiting]", args: "--container-state terminated", want: "container-state=terminated"},
+		{name: "switches", file: "no-follow: true\ninit-containers: false", want: "init-containers=false no-follow=true"},
+		{name: "timestamps on", file: "timestamps: true", want: "timestamps=default"},
+		{name: "timestamps short", file: "timestamps: short", want: "timestamps=short"},
+		{name: "numbers as stern writes them", file: "pod-colors: 91\nqps: 1e1\nsince: 0", want: "pod-colors=[91] qps=10 since=0s"},
+		{name: "hidden flags", file: "as: somebody", want: "as=somebody"},
+		{name: "and not from the environment", env: map[string]string{"KTAIL_AS": "somebody", "KTAIL_TOKEN": "x", "KTAIL_CONFIG": "x"}},
+
+		{name: "-A typed, namespace below", file: "namespace: a", args: "-A", want: "all-namespaces=true"},
+		{name: "namespace typed, -A below", file: "all-namespaces: true", args: "-n a", want: "namespace=[a]"},
+		{name: "template below", file: "template: x", args: "-o raw", want: "output=raw"},
+		{name: "output below", file: "output: raw", env: map[string]string{"KTAIL_TEMPLATE_FILE": "x"}, want: "template-file=x"},
+		{name: "both in one layer", file: "output: raw\ntemplate: x", want: "output=raw template=x"},
+
+		{name: "preset", file: presets, args: "x @shop y", want: "exclude=a,b namespace=[shop] tail=5 | x ^cart deploy/web y"},
+		{name: "preset before the environment", file: presets, env: map[string]string{"KTAIL_TAIL": "2"}, args: "@shop", want: "exclude=a,b namespace=[shop] tail=5 | ^cart deploy/web"},
+		{name: "typed before the preset", file: presets, args: "@shop --tail 6 -n b", want: "exclude=a,b namespace=[b] tail=6 | ^cart deploy/web"},
+		{name: "conditions on lines add up", file: presets, args: "@shop -e c", want: "exclude=c a,b namespace=[shop] tail=5 | ^cart deploy/web"},
+		{name: "two presets", file: presets, args: "@shop @pay", want: "exclude=a,b d namespace=[shop,pay,bank] tail=5 | ^cart deploy/web pay"},
+		{name: "two presets the other way", file: presets, args: "@pay @shop", want: "exclude=d a,b namespace=[pay,bank,shop] tail=5 | pay ^cart deploy/web"},
+		{name: "a preset twice", file: presets, args: "@pay @pay", want: "exclude=d namespace=[pay,bank] tail=5 | pay"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			fs, queries, err := configured(t, tt.file, tt.env, strings.Fields(tt.args)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			fs.VisitAll(func(f *pflag.Flag) {
+				if f.Changed && f.Name != "config" {
+					got = append(got, f.Name+"="+f.Value.String())
+				}
+			})
+			slices.Sort(got)
+			if len(queries) > 0 {
+				got = append(append(got, "|"), queries...)
+			}
+			if got := strings.Join(got, " "); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+const presets = `
+presets:
+  shop:
+    queries: [^cart, deploy/web]
+    namespace: shop
+    exclude: a,b
+    tail: 5
+  pay:
+    queries: pay
+    namespace: [pay, bank]
+    exclude: [d]
+    tail: 5
+`
+
+func TestConfigErrors(t *testing.T) {
+	tests := []struct{ name, file, args, want string }{
+		{"unknown", "a: 1", "", `line 1: unknown key "a"`},
+		{"nearly known", "max-log-request: 1", "", `line 1: unknown key "max-log-request"; did you mean max-log-requests?`},
+		{"nearly presets", "tail: 1\npresests: {}", "", `line 2: unknown key "presests"; did you mean presets?`},
+		{"value", "\nsince: 5", "", `line 2: since: invalid value "5": time: missing unit`},
+		{"regular expression", "include: [a, (]", "", "line 1: include: error parsing regexp"},
+		{"no value", "tail:", "", "line 1: tail: there is no value"},
+		{"a mapping", "tail: {a: 1}", "", "line 1: tail: it has a value, and no keys"},
+		{"a list", "tail: [1]", "", "line 1: tail: it has one value, and no list of them"},
+		{"an output", "output: x\ntemplates: {y: z}", "", `line 1: output: invalid value "x": it is one of default, raw, json, extjson, ppextjson, y`},
+		{"itself", "config: x", "", "line 1: config has a meaning on the command line only"},
+		{"templates", "templates: x", "", "line 1: templates: "},
+		{"a template", "templates:\n  x: [a]", "", "line 2: template x: it is a text"},
+		{"a template that is an output", "templates:\n  raw: a", "", "line 2: template raw: --output has a form of that name"},
+		{"presets", "presets: [a]", "", "line 1: presets: "},
+		{"a preset", "presets:\n  a: b", "", "line 2: preset a: "},
+		{"a preset of nothing", "presets:\n  a:", "", "line 2: preset a: "},
+		{"a key of a preset", "presets:\n  a:\n    tial: 1", "", `line 3: preset a: unknown key "tial"; did you mean tail?`},
+		{"queries", "presets:\n  a:\n    queries: {b: c}", "", "line 3: preset a: queries: "},
+		{"a description", "presets:\n  a:\n    description: []", "", "line 3: preset a: description: "},
+		{"a value of a preset", "presets:\n  a:\n    tail: x", "@a", `line 3: preset a: tail: invalid value "x"`},
+		{"presets that differ", "presets:\n  a: {tail: 1}\n  b: {tail: 2}", "@a @b", "the presets @a and @b differ in --tail: say which"},
+		{"no such preset", "presets: {shop: {tail: 1}}", "@shpo", "there is no preset @shpo in "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, _, err := configured(t, tt.file, nil, strings.Fields(tt.args)...)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error is %v, want one with %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestConfigPath(t *testing.T) {
+	home, xdg := filepath.Join(t.TempDir(), "home"), filepath.Join(t.TempDir(), "xdg")
+	inHome := filepath.Join(home, ".config", "ktail", "config.yaml")
+	tests := []struct {
+		name, flag string
+		env        map[string]string
+		want       string
+		said       bool
+	}{
+		{name: "home", env: map[string]string{"HOME": home}, want: inHome},
+		{name: "home on Windows", env: map[string]string{"USERPROFILE": home}, want: inHome},
+		{name: "XDG", env: map[string]string{"HOME": home, "XDG_CONFIG_HOME": xdg}, want: filepath.Join(xdg, "ktail", "config.yaml")},
+		{name: "XDG is not absolute", env: map[string]string{"HOME": home, "XDG_CONFIG_HOME": "x"}, want: inHome},
+		{name: "environment", env: map[string]string{"HOME": home, "KTAILCONFIG": "x"}, want: "x", said: true},
+		{name: "flag", flag: "y", env: map[string]string{"KTAILCONFIG": "x"}, want: "y", said: true},
+		{name: "nothing is known"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got, said := configPath(tt.flag, func(name string) (string, bool) { v, ok := tt.env[name]; return v, ok })
+			if got != tt.want || said != tt.said {
+				t.Errorf("it is %q, said %t; want %q, %t", got, said, tt.want, tt.said)
+			}
+		})
+	}
+}
+
+// What the layers know of flags by their names is true of the flags that there
+// are.
+func TestFlagsOfLayers(t *testing.T) {
+	flags := newCommand(streams{Out: io.Discard, ErrOut: io.Discard, Env: os.LookupEnv}).Flags()
+	for _, group := range alternatives {
+		for _, name := range group {
+			if flags.Lookup(name) == nil {
+				t.Errorf("there is no flag --%s", name)
+			}
+		}
+	}
+	for _, key := range []string{keyTemplates, keyPresets, keyQueries, keyDescription} {
+		if flags.Lookup(key) != nil {
+			t.Errorf("--%s is a key of the config file that means something else", key)
+		}
+	}
+	// For a Service called ktail, Kubernetes sets KTAIL_PORT and others in pods.
+	for _, name := range []string{"port", "service-host", "service-port"} {
+		if f := flags.Lookup(name); f != nil && mayComeFrom(environment, f) {
+			t.Errorf("%s may be set by Kubernetes", variable(name))
+		}
+	}
+	for _, name := range []string{"token", "server", "config", "completion"} {
+		if mayComeFrom(environment, flags.Lookup(name)) {
+			t.Errorf("--%s comes from the environment", name)
+		}
+	}
+}
+
+func TestBlame(t *testing.T) {
+	f := configFlags{origins: map[string]string{"template": "here", "tail": "there"}}
+	for text, want := range map[string]string{
+		"--template-file: missing": "--template-file: missing",
+		"--template: bad":          "--template: bad (--template is from here)",
+		"--no-follow with --tail":  "--no-follow with --tail (--tail is from there)",
+	} {
+		if got := f.blame(errors.New(text)).Error(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if err := f.blame(nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// FuzzConfig wants that no file, however bad, does more than fail.
+func FuzzConfig(f *testing.F) {
+	for _, seed := range []string{
+		"", "tail: 1", presets, bomb, "a: [", "? [a]\n: b", "~: x", "a: &a [*a]", "a: !!binary x", "<<: {tail: 1}", "%YAML 1.1\n---\n- a\n...\n",
+		"templates: {x: '{{'}", "presets: {a: }", "presets: {a: {queries: [~]}}", "tail: 1\n---\ntail: 2", "\xff\xfe\x00", "namespace: [[a]]", "container-state: []",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var o options
+		fs := pflag.NewFlagSet("ktail", pflag.ContinueOnError)
+		o.addFlags(fs)
+		o.origins = map[string]string{}
+		c := &config{templates: map[string]string{}}
+		if err := c.read(strings.NewReader(string(data)), fs); err != nil {
+			return
+		}
+		var args []string
+		for _, p := range c.presets {
+			args = append(args, presetMark+p.name)
+		}
+		_, _ = o.fromPresets(c, fs, args)
+		_ = o.fromFile(c, fs)
+	})
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// presetMark begins an argument that is the name of a preset. Names of pods and
+// of kinds do not begin so.
+const presetMark = "@"
+
+// preset is a command line that the config file has a name for.
+type preset struct {
+	name, description string
+	queries           []string
+	flags             []setting
+}
+
+// fromPresets sets the flags of the presets among the arguments, and returns the
+// arguments with their queries in place of their names.
+func (f *configFlags) fromPresets(c *config, flags *pflag.FlagSet, args []string) ([]string, error) {
+	var queries []string
+	above := settled(flags)
+	setBy := map[string]*preset{}
+	for i, arg := range args {
+		name, isPreset := strings.CutPrefix(arg, presetMark)
+		switch {
+		case !isPreset:
+			queries = append(queries, arg)
+			continue
+		case slices.Contains(args[:i], arg):
+			continue
+		}
+		p, err := c.preset(name)
+		if err != nil {
+			return nil, err
+		}
+		queries = append(queries, p.queries...)
+		for i := range p.flags {
+			s := &p.flags[i]
+			flag := flags.Lookup(s.key)
+			if above[s.key] && !addsUp(flag) {
+				continue
+			}
+			if other := setBy[s.key]; other != nil && !mayAgree(flag, other, s) {
+				return nil, fmt.Errorf("the presets %s%s and %s differ in --%s: say which", presetMark, other.name, arg, s.key)
+			}
+			if err := set(flag, s); err != nil {
+				return nil, fmt.Errorf("%s: line %d: preset %s: %s: %w", c.path, s.line, p.name, s.key, err)
+			}
+			setBy[s.key] = p
+			f.origins[s.key] = fmt.Sprintf("the preset %s in %s, line %d", arg, c.path, s.line)
+		}
+	}
+	return queries, nil
+}
+
+// addsUp reports whether a flag of a preset goes with what is typed instead of
+// yielding to it. Conditions on lines and on names do; namespaces do not: who
+// types one wants to see that one.
+func addsUp(flag *pflag.Flag) bool {
+	_, ok := flag.Value.(*regexpsValue)
+	return ok
+}
+
+// mayAgree reports whether a preset can set a flag that the other has set before.
+func mayAgree(flag *pflag.Flag, other *preset, s *setting) bool {
+	if _, several := flag.Value.(pflag.SliceValue); several {
+		return true
+	}
+	return slices.ContainsFunc(other.flags, func(o setting) bool { return o.key == s.key && o.text == s.text })
+}
+
+// preset returns the preset of a name.
+func (c *config) preset(name string) (*preset, error) {
+	var names []string
+	for i := range c.presets {
+		if c.presets[i].name == name {
+			return &c.presets[i], nil
+		}
+		names = append(names, presetMark+c.presets[i].name)
+	}
+	if c.missing {
+		return nil, fmt.Errorf("there is no preset %s%s, since there is no config file %s", presetMark, name, c.path)
+	}
+	return nil, fmt.Errorf("there is no preset %s%s in %s%s", presetMark, name, c.path, instead(presetMark+name, names))
+}
+
+// readPreset reads what stands under the name of a preset.
+func readPreset(s *setting, flags *pflag.FlagSet) (preset, error) {
+	p := preset{name: s.key}
+	if s.kind != isMapping {
+		return p, at(s.line, fmt.Errorf("preset %s: it has queries and flags, each with its key", p.name))
+	}
+	for i := range s.sub {
+		var err error
+		switch sub := &s.sub[i]; sub.key {
+		case keyDescription:
+			p.description = sub.text
+			if sub.kind != isText {
+				err = errors.New("description: it is a text")
+			}
+		case keyQueries:
+			p.queries, err = readQueries(sub)
+		default:
+			p.flags = append(p.flags, *sub)
+			err = checkKey(sub.key, flags, keyDescription, keyQueries)
+		}
+		if err != nil {
+			return p, at(s.sub[i].line, fmt.Errorf("preset %s: %w", p.name, err))
+		}
+	}
+	return p, nil
+}
+
+func readQueries(s *setting) ([]string, error) {
+	queries := s.list
+	switch s.kind {
+	case isText:
+		queries = []string{s.text}
+	case isList:
+	default:
+		return nil, errors.New("queries: they are a list of texts")
+	}
+	for _, query := range queries {
+		if strings.HasPrefix(query, presetMark) {
+			return nil, fmt.Errorf("queries: %s: a preset does not hold presets", query)
+		}
+	}
+	return queries, nil
+}
