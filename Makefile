@@ -65,7 +65,7 @@ lint: $(GOLANGCI_LINT) ## check style, layers and formatting
 check: lint test ## all that a change must pass, e2e apart
 
 .PHONY: generate
-generate: ## write completions/ and the flag table of README.md
+generate: ## write completions/, the man page and the flag table of README.md
 	$(GO) test ./cmd/ktail -run TestGenerated -update
 
 .PHONY: picture

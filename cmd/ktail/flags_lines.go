@@ -38,22 +38,26 @@ type lineOptions struct {
 	palette *output.Palette // nil: the usual one
 }
 
-func (o *lineOptions) addFlags(fs *pflag.FlagSet) {
+func (o *lineOptions) addFilterFlags(fs *pflag.FlagSet) {
 	fs.VarP(&o.include, "include", "i",
-		"Show only lines that match this regular expression, or any of several by repeating the flag. Matches are highlighted.")
+		"Only lines that match this, or any of several. The flag may be repeated. Matches are highlighted.")
 	fs.VarP(&o.exclude, "exclude", "e",
-		"Do not show lines that match this regular expression, or any of several; it goes before --include.")
+		"No lines that match this, or any of several. The flag may be repeated, and goes before --include.")
 	fs.VarP(&o.highlight, "highlight", "H",
-		"Highlight what matches this regular expression; repeat the flag for several.")
+		"Highlight what matches this. May be repeated.")
+	fs.BoolVar(&o.stdin, "stdin", false,
+		"Lines from stdin instead of a cluster. What is about Kubernetes is ignored.")
+}
 
+func (o *lineOptions) addLookFlags(fs *pflag.FlagSet) {
 	fs.VarP(&o.output, "output", "o",
 		"Form of a line: "+strings.Join(formatNames(), ", ")+", or a template of the config file.")
 	fs.StringVar(&o.template, "template", "",
-		"Go template for a line, instead of --output. No newline is added.")
+		"Go template of a line, for --output. No newline is added.")
 	fs.StringVarP(&o.templateFile, "template-file", "T", "",
-		"File with a template, instead of --template.")
+		"File with such a template.")
 	fs.VarP(&o.timestamps, "timestamps", "t",
-		"Put the time before each line: default (with nanoseconds), or short as in --timestamps=short.")
+		"Times before lines: default, or short as in -t=short. The default has the date, nanoseconds and the time zone.")
 	fs.Lookup("timestamps").NoOptDefVal = "default"
 	fs.Var(&o.timezone, "timezone",
 		"Time zone of --timestamps, like UTC or Asia/Tokyo.")
@@ -61,18 +65,15 @@ func (o *lineOptions) addFlags(fs *pflag.FlagSet) {
 	fs.Var(&o.color, "color",
 		"When to colour: auto (on a terminal), always, never.")
 	fs.StringSliceVar(&o.podColors, "pod-colors", nil,
-		"Colours of pod names as SGR parameters, separated by commas, like 91,92 or 38;2;255;97;136.")
+		"Colours of pod names, like 91,92. They are SGR parameters, separated by commas; 38;2;255;97;136 is one of them.")
 	fs.StringSliceVar(&o.containerColors, "container-colors", nil,
-		"Colours of container names, one for each of --pod-colors, which they are if not given.")
+		"Colours of container names. There is one for each of --pod-colors, and without the flag they are these.")
 	fs.BoolVarP(&o.diffContainer, "diff-container", "d", false,
-		"A colour for each container name, instead of the pod's.")
+		"A colour for each container name.")
 	fs.BoolVar(&o.levelColors, "level-colors", true,
-		"Colour the level of errors and warnings in the message, where there is colour.")
+		"Colour words like ERROR in messages. The level of errors and warnings is coloured, where there is colour at all.")
 	fs.BoolVar(&o.align, "align", true,
-		"On a terminal, have messages begin in the same column.")
-
-	fs.BoolVar(&o.stdin, "stdin", false,
-		"Show lines from stdin instead of a cluster's. What is about Kubernetes is ignored.")
+		"Messages begin in the same column. This is for terminals.")
 }
 
 // complete checks what the flags say together.

@@ -10,31 +10,23 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"k8s.io/klog/v2"
-
-	"github.com/ktail/ktail/pkg/kube"
 )
 
-// programFlags say what is done besides reading logs, or how ktail speaks to the
-// cluster.
+// programFlags say what is done besides reading logs.
 type programFlags struct {
 	completion        string
 	showHiddenOptions bool
 	verbosity         int
-	limit             kube.RateLimit
 }
 
 func (f *programFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.completion, "completion", "",
-		"Print the completion script for a shell: "+strings.Join(shellNames(), ", ")+".")
+		"Print completions for a shell: "+strings.Join(shellNames(), ", ")+".")
 	fs.BoolVar(&f.showHiddenOptions, "show-hidden-options", false,
-		"Print the flags that --help does not show: how to reach a cluster, as kubectl has them.")
+		"Print kubectl's flags for reaching a cluster.")
 	notFrom([]string{environment, configFile}, fs, "completion", "show-hidden-options")
 	fs.IntVar(&f.verbosity, "verbosity", 0,
-		"How much the Kubernetes client says on stderr about what it does; 6 is each request.")
-	fs.Float32Var(&f.limit.QPS, "qps", 0,
-		"Requests that are sent to the API server a second. 0 and -1 are as many as it takes: it protects itself.")
-	fs.IntVar(&f.limit.Burst, "burst", 0,
-		"Requests that may be sent at once in spite of --qps; 0 is 10.")
+		"What the Kubernetes client says on stderr; 6 is each request.")
 }
 
 // shells are those that a completion script can be made for.

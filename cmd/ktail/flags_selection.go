@@ -26,9 +26,9 @@ type selectFlags struct {
 func (f *selectFlags) addFlags(fs *pflag.FlagSet) {
 	s := &f.selection
 	fs.BoolVarP(&f.allNamespaces, "all-namespaces", "A", false,
-		"Follow pods of all namespaces; --namespace is ignored.")
+		"Pods of all namespaces; --namespace is ignored.")
 	fs.StringSliceVarP(&s.Namespaces, "namespace", "n", nil,
-		"Namespace to search; several by repeating the flag or separated by commas. Default: the context's.")
+		"Namespaces to search, separated by commas. The flag may be repeated. Default: the context's.")
 	fs.StringVarP(&s.LabelSelector, "selector", "l", "",
 		"Label selector, as kubectl's. With it the query may be left out.")
 	fs.StringVar(&s.FieldSelector, "field-selector", "",
@@ -36,22 +36,22 @@ func (f *selectFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.node, "node", "",
 		"Only pods of this node. With it the query may be left out.")
 	fs.Var((*regexpsValue)(&s.ExcludePods), "exclude-pod",
-		"Regular expression; pods whose name matches are left out. May be repeated.")
+		"No pods whose name matches this. May be repeated.")
 	fs.VarP(&regexpValue{&s.Containers}, "container", "c",
-		"Regular expression that a container's name must match.")
+		"Only containers whose name matches this.")
 	fs.VarP((*regexpsValue)(&s.ExcludeContainers), "exclude-container", "E",
-		"Regular expression; containers whose name matches are left out. May be repeated.")
+		"No containers whose name matches this. May be repeated.")
 	fs.Var(&statesValue{set: &s.States}, "container-state",
-		"State in which a container that exists at the start must be: "+strings.Join(kube.StateNames(), ", ")+
-			"; several by repeating the flag or separated by commas.")
+		"Only containers in this state at the start: "+strings.Join(kube.StateNames(), ", ")+
+			". Several are separated by commas, or the flag is repeated.")
 	fs.BoolVar(&f.initContainers, "init-containers", true,
 		"Init containers, too.")
 	fs.BoolVar(&f.ephemeralContainers, "ephemeral-containers", true,
 		"Ephemeral containers, too.")
 	fs.Var(&conditionValue{&s.Condition}, "condition",
-		"Condition that a pod must be in: NAME or NAME=true|false|unknown, in any case, like ready=false. Needs --no-follow or --tail=0.")
+		"Only pods in this condition, like ready or ready=false. It is NAME or NAME=true|false|unknown, in any case. Needs --no-follow or --tail=0.")
 	fs.BoolVarP(&f.prompt, "prompt", "p", false,
-		"Choose among the matches before their logs are read.")
+		"Ask which of the matches are wanted.")
 }
 
 // complete checks what these flags and the queries say together.

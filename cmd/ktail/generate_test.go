@@ -28,6 +28,7 @@ var generated = []struct {
 	{"completions/_ktail", completion("zsh")},
 	{"completions/ktail.fish", completion("fish")},
 	{"completions/ktail.ps1", completion("powershell")},
+	{"docs/man/ktail.1", manPage},
 	{"README.md", withFlagTable},
 }
 
@@ -85,7 +86,8 @@ func flagTable(cmd *cobra.Command) string {
 	cmd.InitDefaultVersionFlag()
 	var b strings.Builder
 	b.WriteString("| flag | default | meaning |\n|---|---|---|\n")
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { // sorted
+	cmd.Flags().SortFlags = true
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Hidden {
 			return
 		}

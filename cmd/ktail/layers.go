@@ -23,7 +23,7 @@ type configFlags struct {
 
 func (f *configFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.configFile, "config", "",
-		"File with defaults of flags, templates and presets, instead of ~/.config/ktail/config.yaml or $KTAILCONFIG.")
+		"Config file, instead of $KTAILCONFIG or ~/.config/ktail/config.yaml.")
 	notFrom([]string{environment, configFile}, fs, "config")
 }
 

@@ -25,6 +25,7 @@ type options struct {
 
 	maxLogRequests int
 	mergeWindow    time.Duration
+	limit          kube.RateLimit
 
 	loading   *clientcmd.ClientConfigLoadingRules
 	overrides clientcmd.ConfigOverrides
@@ -33,26 +34,39 @@ type options struct {
 // noLimit is the --max-log-requests of who does not give it.
 const noLimit = -1
 
-// addFlags declares each flag, next to what it sets. Names, shorthands and
+// addFlags declares each flag, next to what it sets, in the order of the help. Names, shorthands and
 // meanings are stern's.
 func (o *options) addFlags(fs *pflag.FlagSet) {
-	o.selectFlags.addFlags(fs)
-	o.programFlags.addFlags(fs)
-	o.configFlags.addFlags(fs)
+	under(aboutPods, fs, o.selectFlags.addFlags)
+	under(aboutLines, fs, o.addLogFlags)
+	under(aboutLines, fs, o.lineOptions.addFilterFlags)
+	under(aboutLook, fs, o.lineOptions.addLookFlags)
+	under(aboutSpeed, fs, o.addSpeedFlags)
+	under(aboutCluster, fs, o.addConnectionFlags)
+	under(aboutProgram, fs, o.configFlags.addFlags)
+	under(aboutProgram, fs, o.programFlags.addFlags)
+}
+
+func (o *options) addLogFlags(fs *pflag.FlagSet) {
 	fs.Int64Var(&o.log.Tail, "tail", -1,
-		"Lines to show from the end of each log that exists at the start; -1 is all. A container born later is shown from its first line.")
+		"Last lines to show of each log; -1 is all. A container born later is shown from its first line.")
 	fs.DurationVarP(&o.log.Since, "since", "s", 48*time.Hour,
-		"Age of the oldest lines to show of each log that exists at the start, like 5s, 2m or 3h; 0 is any.")
+		"Age of the oldest lines to show, like 5s, 2m or 3h; 0 is any. A container born later is shown from its first line.")
 	fs.BoolVar(&o.noFollow, "no-follow", false,
 		"Exit when all logs have been shown.")
 	fs.BoolVar(&o.onlyLogLines, "only-log-lines", false,
-		"Do not say which containers come and go.")
+		"Say nothing of containers that come and go.")
+}
+
+func (o *options) addSpeedFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&o.maxLogRequests, "max-log-requests", noLimit,
-		"Logs to read at a time; the others wait until one ends. -1 is no limit.")
+		"Logs to read at a time; others wait until one ends. -1 is no limit.")
 	fs.DurationVar(&o.mergeWindow, "merge-window", 100*time.Millisecond,
-		"How long a line may wait, while following, for an earlier one of another container; 0 shows lines as they arrive. With --no-follow the order is exact.")
-	o.lineOptions.addFlags(fs)
-	o.addConnectionFlags(fs)
+		"Time that a line may wait for an earlier one of another container. 0 shows lines as they arrive. With --no-follow the order is exact.")
+	fs.Float32Var(&o.limit.QPS, "qps", 0,
+		"Requests to the API server a second. 0 and -1 are as many as it takes: it protects itself.")
+	fs.IntVar(&o.limit.Burst, "burst", 0,
+		"Requests at once in spite of --qps; 0 is 10.")
 }
 
 // addConnectionFlags declares kubectl's flags that say how to reach a cluster.

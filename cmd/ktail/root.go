@@ -18,18 +18,27 @@ func newCommand(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ktail QUERY...",
 		Short: "Follow the logs of many pods at once",
-		Long: `ktail follows the logs of every pod that matches, merged by time into one stream.
-It goes on through restarts of pods, kubelets and the control plane: each line is
-shown once, and where lines are missing it says so.
+		Long: `ktail follows the logs of all pods that match, merged by time into one stream.
+It goes on through restarts of pods, kubelets and the control plane: each line
+is shown once, and where lines are missing it says so.
 
-A QUERY is a regular expression that a pod's name must match somewhere, or
-kind/name: the pods of a Deployment, Service, CronJob or any other object that has some.`,
-		Example: `  ktail web                    all pods whose name contains "web"
-  ktail deploy/web cj/backup   the pods of a Deployment, and those of a CronJob
-  ktail ^api- -n prod,staging  in two namespaces
-  ktail . -l app=web -c nginx  by label, only the containers that match nginx
-  ktail . -A --since 5m        of all namespaces, lines of the last five minutes and all to come
-  ktail web --no-follow        what there is now, in the order of time`,
+A QUERY is a regular expression that is found in a pod's name; or kind/name, the
+pods of a Deployment, Service, CronJob or any other object that has some; or
+@name, a preset of the config file.`,
+		Example: `  ktail web                       pods with "web" in their name
+  ktail deploy/web cj/backup      those of a Deployment and of a CronJob
+  ktail ^api- -n prod,staging     in two namespaces; -A is all of them
+  ktail -l app=web -c nginx       by label, and only containers called so
+  ktail . --node worker-1         all that run on a node
+  ktail web -i error -e healthz   only lines with "error", and not "healthz"
+  ktail web --tail 10             begin with the last ten lines of each log
+  ktail web --since 1h --no-follow
+                                  the lines of an hour in their order, then end
+  ktail web -t=short -H 'id=\d+'  with times, and something highlighted
+  ktail web -o raw >web.log       the lines alone
+  ktail web -o json | jq .labels  one JSON object a line
+  ktail --stdin -i error <a.log   lines of a file
+  ktail @payments --since 5m      a preset, and more`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -46,8 +55,11 @@ kind/name: the pods of a Deployment, Service, CronJob or any other object that h
 	}
 	cmd.SetOut(s.Out)
 	cmd.SetErr(s.ErrOut)
-	cmd.Flags().SortFlags = true
+	cmd.Flags().SortFlags = false
 	o.addFlags(cmd.Flags())
+	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		cmd.Print(help(cmd, helpColumns(s)))
+	})
 	if err := (&completer{&o, s.Env}).register(cmd); err != nil {
 		panic(err) // a flag that is not declared
 	}
