@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/spf13/pflag"
 )
@@ -58,7 +59,7 @@ func loadConfig(flag string, env func(string) (string, bool), flags *pflag.FlagS
 	path, said := configPath(flag, env)
 	c := &config{path: path, templates: map[string]string{}}
 	file, err := os.Open(path) // "" does not exist
-	if !said && errors.Is(err, fs.ErrNotExist) {
+	if !said && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) { // daemons have /dev/null for a home
 		c.missing = true
 		return c, nil
 	}
@@ -97,7 +98,7 @@ func (c *config) read(r io.Reader, flags *pflag.FlagSet) error {
 }
 
 func (c *config) readTemplates(s *setting) error {
-	if s.kind != isMapping {
+	if s.kind != isMapping && s.kind != isNothing {
 		return at(s.line, errors.New("templates: there is a key for each, with its text"))
 	}
 	for _, t := range s.sub {
@@ -113,7 +114,7 @@ func (c *config) readTemplates(s *setting) error {
 }
 
 func (c *config) readPresets(s *setting, flags *pflag.FlagSet) error {
-	if s.kind != isMapping {
+	if s.kind != isMapping && s.kind != isNothing {
 		return at(s.line, errors.New("presets: there is a key for each, with its queries and flags"))
 	}
 	for i := range s.sub {

@@ -47,6 +47,8 @@ func TestLayers(t *testing.T) {
 	}{
 		{name: "nothing"},
 		{name: "file", file: "tail: 1", want: "tail=1"},
+		{name: "keys with nothing below", file: "templates:\npresets:\ntail: 1", want: "tail=1"},
+		{name: "no home", env: map[string]string{"HOME": os.DevNull}},
 		{name: "environment", env: map[string]string{"KTAIL_TAIL": "2"}, want: "tail=2"},
 		{name: "environment before file", file: "tail: 1", env: map[string]string{"KTAIL_TAIL": "2"}, want: "tail=2"},
 		{name: "empty environment", file: "tail: 1", env: map[string]string{"KTAIL_TAIL": ""}, want: "tail=1"},
