@@ -47,8 +47,8 @@ func (c *completer) register(cmd *cobra.Command) error {
 		"container-state":   fixed(kube.StateNames(), noFiles),
 		"condition":         fixed(kube.ConditionNames(), noFiles),
 		"output":            c.outputs,
-		"timestamps":        fixed([]string{"default", "short"}, noFiles),
-		"color":             fixed([]string{"auto", "always", "never"}, noFiles),
+		"timestamps":        fixed([]string{"default\tdate, nanoseconds, time zone", "short\tmonth, day, seconds"}, noFiles),
+		"color":             fixed([]string{"auto\ton a terminal", "always\tinto files and pipes, too", "never\tnowhere"}, noFiles),
 		"completion":        fixed(shellNames(), noFiles),
 	} {
 		if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {

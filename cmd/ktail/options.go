@@ -34,8 +34,8 @@ type options struct {
 // noLimit is the --max-log-requests of who does not give it.
 const noLimit = -1
 
-// addFlags declares each flag, next to what it sets, in the order of the help. Names, shorthands and
-// meanings are stern's.
+// addFlags declares each flag, next to what it sets, in the order of the help.
+// Names, shorthands and meanings are stern's.
 func (o *options) addFlags(fs *pflag.FlagSet) {
 	under(aboutPods, fs, o.selectFlags.addFlags)
 	under(aboutLines, fs, o.addLogFlags)
@@ -72,7 +72,7 @@ func (o *options) addSpeedFlags(fs *pflag.FlagSet) {
 // addConnectionFlags declares kubectl's flags that say how to reach a cluster.
 func (o *options) addConnectionFlags(fs *pflag.FlagSet) {
 	o.loading = clientcmd.NewDefaultClientConfigLoadingRules()
-	fs.StringVar(&o.loading.ExplicitPath, "kubeconfig", "", "Path of the kubeconfig file.")
+	fs.StringVar(&o.loading.ExplicitPath, "kubeconfig", "", "Kubeconfig file to use. Default: $KUBECONFIG, or ~/.kube/config.")
 	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
 	names := clientcmd.RecommendedConfigOverrideFlags("")
 	names.ContextOverrideFlags.Namespace = clientcmd.FlagInfo{} // ours takes several
@@ -82,7 +82,7 @@ func (o *options) addConnectionFlags(fs *pflag.FlagSet) {
 	connection.VisitAll(func(f *pflag.Flag) {
 		f.Shorthand = "" // -s is --since
 		if f.Name == "context" {
-			f.Usage = "Kubeconfig context to use."
+			f.Usage = "Context of the kubeconfig to use."
 			return
 		}
 		f.Hidden = true
