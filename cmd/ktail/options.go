@@ -39,8 +39,8 @@ const noLimit = -1
 func (o *options) addFlags(fs *pflag.FlagSet) {
 	under(aboutPods, fs, o.selectFlags.addFlags)
 	under(aboutLines, fs, o.addLogFlags)
-	under(aboutLines, fs, o.lineOptions.addFilterFlags)
-	under(aboutLook, fs, o.lineOptions.addLookFlags)
+	under(aboutLines, fs, o.addFilterFlags)
+	under(aboutLook, fs, o.addLookFlags)
 	under(aboutSpeed, fs, o.addSpeedFlags)
 	under(aboutCluster, fs, o.addConnectionFlags)
 	under(aboutProgram, fs, o.configFlags.addFlags)
