@@ -58,8 +58,9 @@ func configPath(flag string, env func(string) (string, bool)) (path string, said
 func loadConfig(flag string, env func(string) (string, bool), flags *pflag.FlagSet) (*config, error) {
 	path, said := configPath(flag, env)
 	c := &config{path: path, templates: map[string]string{}}
-	file, err := os.Open(path)                                                        // "" does not exist
-	if !said && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) { // daemons have /dev/null for a home
+	file, err := os.Open(path) // "" does not exist
+	// The home of a daemon may be /dev/null.
+	if !said && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
 		c.missing = true
 		return c, nil
 	}

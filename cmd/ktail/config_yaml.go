@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v2"
@@ -132,7 +133,8 @@ func (k *yamlKey) UnmarshalYAML(unmarshal func(any) error) error {
 func lineOf(unmarshal func(any) error) (line int) {
 	var nothing chan struct{}
 	if err, ok := errors.AsType[*yaml.TypeError](unmarshal(&nothing)); ok {
-		_, _ = fmt.Sscanf(err.Errors[0], "line %d:", &line) // a message goes without
+		text, _, _ := strings.Cut(strings.TrimPrefix(err.Errors[0], "line "), ":")
+		line, _ = strconv.Atoi(text) // a message goes without
 	}
 	return line
 }
