@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,6 +18,8 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/util/flowcontrol"
+
+	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
 
 const (
@@ -87,9 +88,7 @@ func Connect(config clientcmd.ClientConfig, limit RateLimit) (*Client, error) {
 func NewClient(cfg *rest.Config, context, namespace string) (*Client, error) {
 	cfg = rest.CopyConfig(cfg)
 	scheme := runtime.NewScheme()
-	if err := corev1.AddToScheme(scheme); err != nil {
-		return nil, err
-	}
+	corev1.AddToScheme(scheme)
 	cfg.GroupVersion = &corev1.SchemeGroupVersion
 	cfg.APIPath = "/api"
 	cfg.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
@@ -228,7 +227,7 @@ func statusError(resp *http.Response) error {
 		}
 		return apierrors.FromObject(&status)
 	}
-	return apierrors.NewGenericServerResponse(resp.StatusCode, "get", corev1.Resource("pods/log"), "",
+	return apierrors.NewGenericServerResponse(resp.StatusCode, "get", corev1.SchemeGroupVersion.WithResource("pods/log").GroupResource(), "",
 		firstLine(body), int(retryAfter(resp)), true)
 }
 

@@ -5,9 +5,10 @@ import (
 	"regexp"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
 
 // Name is what an object is called, and what it is known by besides.

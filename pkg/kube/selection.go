@@ -4,9 +4,8 @@ import (
 	"regexp"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
 
 // Selection says which containers' logs are wanted. What the server cannot
@@ -140,7 +139,7 @@ func finished(pod *corev1.Pod, kind containerKind, status *corev1.ContainerStatu
 	case spec != nil && len(spec.RestartPolicyRules) > 0:
 		return false // the kubelet decides; the pod's phase will tell
 	case spec != nil && spec.RestartPolicy != nil:
-		return !runsAgain(corev1.RestartPolicy(*spec.RestartPolicy), ended.ExitCode)
+		return !runsAgain(*spec.RestartPolicy, ended.ExitCode)
 	case kind == initContainer && ended.ExitCode == 0:
 		return true
 	default:

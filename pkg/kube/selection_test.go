@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
+	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
 
 // Pod JSON in, the containers with a log out: "name", with "!" behind it if it
