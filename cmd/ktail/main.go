@@ -16,9 +16,6 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// version is set when it is built.
-var version = "dev"
-
 // streams are where the program reads and writes, and what it knows of them.
 type streams struct {
 	In     io.Reader // log lines, with --stdin; otherwise who answers a prompt

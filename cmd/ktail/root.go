@@ -39,7 +39,7 @@ pods of a Deployment, Service, CronJob or any other object that has some; or
   ktail web -o json | jq .labels  one JSON object a line
   ktail --stdin -i error <a.log   lines of a file
   ktail @payments --since 5m      a preset, and more`,
-		Version:       version,
+		Version:       build(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
