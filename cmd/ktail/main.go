@@ -40,7 +40,8 @@ func main() {
 	// comes to its end.
 	signal.Ignore(syscall.SIGPIPE)
 	klog.SetLogger(logr.Discard()) // client-go's own log; --verbosity turns it on
-	os.Exit(run(os.Args[1:], streams{
+	name, args := asPlugin(os.Args)
+	os.Exit(run(name, args, streams{
 		In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr,
 		OutTTY: isatty.IsTerminal(os.Stdout.Fd()),
 		ErrTTY: isatty.IsTerminal(os.Stderr.Fd()),
@@ -53,9 +54,10 @@ func main() {
 }
 
 // run is main without the process: it returns the exit status.
-func run(args []string, s streams) int {
+func run(name string, args []string, s streams) int {
 	ctx, caught := untilSignal(context.Background(), os.Exit)
 	cmd := newCommand(s)
+	callIt(cmd, name)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err != nil && !errors.Is(err, syscall.EPIPE) {

@@ -19,7 +19,7 @@ import (
 const patience = time.Minute
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ktail": main})
+	testscript.Main(m, map[string]func(){"ktail": main, pluginName: main, completerName: main})
 }
 
 // TestScript runs the binary as users do, against a fake API server. The
