@@ -60,7 +60,7 @@ func run(name string, args []string, s streams) int {
 	callIt(cmd, name)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
-	if err != nil && !errors.Is(err, syscall.EPIPE) {
+	if err != nil && !isClosedPipe(err) {
 		fmt.Fprintf(s.ErrOut, "error: %v\n", err) //nolint:errcheck // there is nowhere else to tell it
 	}
 	return exitStatus(err, caught())
@@ -68,7 +68,7 @@ func run(name string, args []string, s streams) int {
 
 func exitStatus(err error, caught os.Signal) int {
 	switch {
-	case errors.Is(err, syscall.EPIPE):
+	case isClosedPipe(err):
 		return exitPipe // as usual: `ktail … | head` has what it wanted
 	case err != nil:
 		return exitError

@@ -1,0 +1,11 @@
+//go:build unix
+
+package main
+
+import (
+	"errors"
+	"syscall"
+)
+
+// isClosedPipe reports whether the reader of stdout has gone.
+func isClosedPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
