@@ -9,6 +9,7 @@ BUILD    = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false \
 
 # Tools are built from source at a pinned version, once, under the version's name.
 GOLANGCI_LINT = .bin/golangci-lint-v2.15.0
+GORELEASER    = .bin/goreleaser-v2.15.1
 GOVULNCHECK   = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # What `make stern` compares with.
@@ -41,6 +42,19 @@ e2e: ## run the tests on a real Kubernetes, built and started here; root on Debi
 stern: .bin/$(STERN) ## compare with stern, which is built once
 	$(GO) test -race -tags stern -count=1 -run '^TestStern' ./cmd/ktail
 
+# Where there is no remote, goreleaser does not look at the commit either.
+.PHONY: release-snapshot
+release-snapshot: export GIT_CONFIG_COUNT = 1
+release-snapshot: export GIT_CONFIG_KEY_0 = remote.origin.url
+release-snapshot: export GIT_CONFIG_VALUE_0 = https://github.com/ktail/ktail
+release-snapshot: $(GORELEASER) ## build in dist/ all that a release consists of
+	$(GORELEASER) check
+	$(GORELEASER) release --snapshot --clean
+
+.PHONY: release-test
+release-test: release-snapshot ## unpack what a release consists of and run it
+	$(GO) test -tags release -count=1 -v ./test/release
+
 .PHONY: bench
 bench: ## run the benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(call packages_with,Benchmark)
@@ -58,7 +72,7 @@ fuzz: ## fuzz every target for FUZZTIME
 lint: $(GOLANGCI_LINT) ## check style, layers and formatting
 	$(GOLANGCI_LINT) run
 	$(GO) vet ./...
-	$(GO) vet -tags e2e,stern ./...
+	$(GO) vet -tags e2e,stern,release ./...
 	GOOS=darwin $(GO) vet ./cmd/ktail ./pkg/...
 	GOOS=windows $(GO) vet ./cmd/ktail ./pkg/...
 	@files=$$(gofmt -l cmd internal pkg test); [ -z "$$files" ] || { echo "not formatted by gofmt:"; echo "$$files"; exit 1; }
@@ -88,11 +102,15 @@ clean: ## remove what was built here
 
 .PHONY: help
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(GOLANGCI_LINT):
 	GOBIN=$(abspath .bin) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(patsubst .bin/golangci-lint-%,%,$@)
 	mv .bin/golangci-lint $@
+
+$(GORELEASER):
+	CGO_ENABLED=0 GOBIN=$(abspath .bin) $(GO) install github.com/goreleaser/goreleaser/v2@$(@:.bin/goreleaser-%=%)
+	mv .bin/goreleaser $@
 
 .bin/$(STERN):
 	GOBIN=$(abspath .bin) $(GO) install github.com/stern/stern@$(STERN:stern-%=%)
