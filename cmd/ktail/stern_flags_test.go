@@ -3,34 +3,68 @@
 package main
 
 import (
+	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 )
 
 // sternFlagDepartures are the flags of stern's that ktail has not, or not the
 // same, each with the reason.
 var sternFlagDepartures = map[string]string{
-	"config":    "there is no config file yet",
+	"config":    "the file is ktail's own",
 	"container": "no expression is any container, as .* is",
 	"cache-dir": "nothing is cached, so there is no place for it",
 }
 
-// helpFlag is what a help text says of one flag.
-type helpFlag struct{ shorthand, noValue, preset string }
+// sternFlag is what makes a flag the same: its shorthand, its value where none is given,
+// and its default, of which empty, zero and false are one.
+type sternFlag struct{ shorthand, noValue, preset string }
 
-// helpLine is a line of it: shorthand, name, type, value of the flag without one,
-// meaning, default.
+func normal(preset string) string {
+	switch preset = strings.Trim(preset, `"[]`); preset {
+	case "false", "0":
+		return ""
+	}
+	return preset
+}
+
+// ourFlags returns those of ktail.
+func ourFlags() map[string]sternFlag {
+	flags := map[string]sternFlag{}
+	cmd := newCommand(streams{Out: io.Discard, ErrOut: io.Discard, Env: os.LookupEnv})
+	cmd.InitDefaultHelpFlag()
+	cmd.InitDefaultVersionFlag()
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		noValue := f.NoOptDefVal
+		if f.Value.Type() == "bool" {
+			noValue = "" // as help texts have it
+		}
+		flags[f.Name] = sternFlag{f.Shorthand, noValue, normal(f.DefValue)}
+	})
+	return flags
+}
+
+// helpLine is a line of a help text: shorthand, name, type, value where none is
+// given, meaning, default.
 var helpLine = regexp.MustCompile(`^ +(?:-(\w), )? *--([a-z-]+)(?: \w+)?(?:\[="?(\w+)"?\])? {2,}(.*?)(?: \(default (.*)\))?$`)
 
-// helpFlags returns the flags in a help text.
-func helpFlags(text string) map[string]helpFlag {
-	flags := map[string]helpFlag{}
-	for line := range strings.Lines(text) {
+// theirFlags returns those in what stern prints with the option.
+func theirFlags(t *testing.T, option string) map[string]sternFlag {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), filepath.FromSlash(sternBinary), option).CombinedOutput()
+	if err != nil {
+		t.Fatalf("stern %s: %v: run `make stern`", option, err)
+	}
+	flags := map[string]sternFlag{}
+	for line := range strings.Lines(string(out)) {
 		if m := helpLine.FindStringSubmatch(strings.TrimRight(line, "\n")); m != nil {
-			flags[m[2]] = helpFlag{shorthand: m[1], noValue: m[3], preset: strings.Trim(m[5], `"[]`)}
+			flags[m[2]] = sternFlag{m[1], m[3], normal(m[5])}
 		}
 	}
 	return flags
@@ -39,18 +73,11 @@ func helpFlags(text string) map[string]helpFlag {
 // TestSternFlags wants each of stern's flags of ktail: name, shorthand, default.
 // What they mean is the affair of TestStern.
 func TestSternFlags(t *testing.T) {
-	stern := filepath.FromSlash(sternBinary)
-	for _, option := range []string{"--help", "--show-hidden-options"} {
-		printed := func(program string) map[string]helpFlag {
-			out, err := exec.CommandContext(t.Context(), program, option).CombinedOutput()
-			if err != nil {
-				t.Fatalf("%s %s: %v: run `make stern`", program, option, err)
-			}
-			return helpFlags(string(out))
-		}
-		ours, theirs := printed("ktail"), printed(stern)
-		if len(theirs) < 10 {
-			t.Fatalf("stern %s tells of %d flags only: %v", option, len(theirs), theirs)
+	ours := ourFlags()
+	for option, least := range map[string]int{"--help": 41, "--show-hidden-options": 16} {
+		theirs := theirFlags(t, option)
+		if len(theirs) < least {
+			t.Errorf("stern %s tells of %d flags only: %v", option, len(theirs), theirs)
 		}
 		for name, want := range theirs {
 			got, ok := ours[name]
