@@ -49,6 +49,7 @@ type kept struct {
 	endTries   int            // reads that should have been the last
 	diagnostic string         // told last
 	why        string         // the log has ended, or the instance that was read
+	stopped    ktail.Instance // which why is about
 	runs       int            // instances of the container of which the end is not news
 	suspected  int64          // time of the line after which the log seemed stuck last
 }
@@ -71,6 +72,10 @@ func (s *source) Stream() *ktail.Stream { return s.stream }
 // interrupted by that, or emits nothing because the next one is read now. It is
 // empty if that is not known, as without LogOptions.Follow.
 func (s *source) Why() string { return s.kept.why }
+
+// Ended returns the instance that Why is about; of one that was not read to its
+// end, how often the container had been restarted by then.
+func (s *source) Ended() ktail.Instance { return s.kept.stopped }
 
 // Read reads the log from the position on. See ktail.Source.
 func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
@@ -255,7 +260,7 @@ func (s *source) verdict(ctx context.Context, r *reading) error {
 	if !confirmed {
 		return ktail.ErrInterrupted
 	}
-	s.kept.why = now.why
+	s.kept.why, s.kept.stopped = now.why, now.instance
 	s.kept.runs = max(s.kept.runs, now.instance.Restarts+1)
 	if !r.replay.CaughtUp() {
 		// Cut short again, or rotated away since it was delivered.
@@ -285,7 +290,7 @@ func (k *kept) another(now ktail.Instance, before string) string {
 	if now.Restarts <= k.runs {
 		return ""
 	}
-	k.runs = now.Restarts
+	k.runs, k.stopped = now.Restarts, ktail.Instance{Restarts: now.Restarts - 1}
 	return before
 }
 

@@ -14,7 +14,7 @@ type between struct {
 func (b *between) read(src ktail.Source, lines int) {
 	switch {
 	case lines == 0 && b.interrupted(src): // this is the next one
-	case !b.stopped, lines == 0 && src.Stream().Instance == b.last:
+	case !b.stopped, lines == 0 && src.Stream().Instance.Restarts <= b.last.Restarts:
 		return
 	}
 	b.stopped = false
@@ -32,7 +32,7 @@ func (b *between) interrupted(src ktail.Source) bool {
 	if why == "" {
 		return false
 	}
-	b.stopped, b.last = true, src.Stream().Instance
+	b.stopped, b.last = true, k.Ended()
 	b.tell(Event{Kind: Stopped, Stream: src.Stream(), Why: why})
 	return true
 }

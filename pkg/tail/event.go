@@ -29,9 +29,14 @@ const (
 
 // knowing is a source that can tell why its stream has ended, when Read has
 // returned nil; or why what wrote to it has, when Read was interrupted by that, or
-// emits nothing because what writes now is read. In a word or two, empty if it does
-// not know.
-type knowing interface{ Why() string }
+// emits nothing because what writes now is read.
+type knowing interface {
+	// Why is a word or two, or empty if that is not known.
+	Why() string
+	// Ended is the instance that Why is about. The stream may still have an older
+	// one: it is as it was when the source was made.
+	Ended() ktail.Instance
+}
 
 // Event is something that a user should know while the engine runs.
 type Event struct {
