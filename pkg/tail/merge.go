@@ -62,8 +62,9 @@ type merger struct {
 	openedAt time.Duration // when the last of them was
 	pending  bool          // more inputs are to come whose lines may be earlier
 	order    uint64
-	closed   bool // no more lines will come at all
-	idle     bool // the taker sleeps
+	closed   bool          // no more lines will come at all
+	idle     bool          // the taker sleeps
+	until    time.Duration // when it wakes by itself
 	wake     chan struct{}
 }
 
@@ -214,7 +215,9 @@ func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 	if in.place < 0 {
 		in.key = in.items[in.head].key
 		m.insert(in)
-		m.rouse()
+		if m.wait(m.heap[0], now) < m.until-now { // or else the taker finds out in time by itself
+			m.rouse()
+		}
 	}
 	return nil
 }
@@ -263,9 +266,10 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 		// one step.
 		top, rival := m.heap[0], m.rival()
 		for len(dst) < batchLines && top.head < len(top.items) && (rival == nil || before(top, rival)) {
-			if wait = m.wait(top, now); wait > 0 {
+			if wait = m.wait(top, now); wait > m.slack() {
 				break
 			}
+			wait = 0
 			it := &top.items[top.head]
 			dst = append(dst, it.line)
 			top.bytes -= len(it.line.Text) + lineCost
@@ -283,6 +287,9 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 		wait, done = never, m.closed
 	}
 	m.idle = !done
+	if m.until = never; wait < never {
+		m.until = now + wait
+	}
 	return dst, wait, done
 }
 
@@ -331,6 +338,10 @@ func (m *merger) wait(top *input, now time.Duration) time.Duration {
 	}
 	return min(m.silent.last.since, top.items[top.head].at) + m.window - now
 }
+
+// slack is how much earlier than at the end of its window a line leaves together
+// with others: a wake-up for each line costs more than the line.
+func (m *merger) slack() time.Duration { return max(m.window, 0) / 20 }
 
 // hold returns until when everything waits, at the start, for streams to open
 // and to begin with their history.

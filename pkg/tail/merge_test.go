@@ -296,6 +296,51 @@ func TestPushBlocksWhenFull(t *testing.T) {
 	})
 }
 
+// When the last stream has caught up, the window alone counts: the merger does
+// not go on sleeping until the end of the longer one for history.
+func TestWindowCountsOnceHistoryIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const window = 100 * time.Millisecond
+		m := newMerger(window)
+		past := m.add(2, true)
+		m.expect(false)
+		for _, in := range past {
+			in.opened()
+		}
+		var left time.Duration
+		done := make(chan error)
+		go func() {
+			done <- m.run(func([]ktail.Line) error {
+				if left == 0 {
+					left = m.now()
+				}
+				return nil
+			})
+		}()
+		push := func(in *input, at time.Time) time.Duration {
+			if err := in.push(t.Context(), []ktail.Line{{Time: at.UnixNano()}}); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			return m.now()
+		}
+		time.Sleep(20 * time.Millisecond)
+		m.add(1, false) // a silent one
+		time.Sleep(10 * time.Millisecond)
+		pushed := push(past[0], m.begun.Add(-time.Hour))
+		time.Sleep(30 * time.Millisecond)
+		push(past[1], time.Now())
+		time.Sleep(window)
+		m.close()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if waited := left - pushed; waited > window {
+			t.Errorf("a line waited for %v, the window is %v", waited, window)
+		}
+	})
+}
+
 func BenchmarkMerge(b *testing.B) {
 	for _, streams := range []int{1, 10, 100, 1000} {
 		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
