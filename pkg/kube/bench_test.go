@@ -11,8 +11,8 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// logBody returns n lines of 158 bytes as the kubelet sends them.
-func logBody(n int) []byte {
+// logBody returns n lines of 158 bytes as the kubelet sends them, one each step.
+func logBody(n int, step time.Duration) []byte {
 	var b []byte
 	at := time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC)
 	for i := range n {
@@ -51,7 +51,7 @@ func readAll(tb testing.TB, r io.Reader) (lines int) {
 // allocated.
 func TestReadingAllocatesChunksOnly(t *testing.T) {
 	const n = 10_000
-	text := logBody(n)
+	text := logBody(n, time.Millisecond)
 	allocs := testing.AllocsPerRun(5, func() {
 		if got := readAll(t, &pieces{text, 16 << 10}); got != n {
 			t.Errorf("%d lines, want %d", got, n)
@@ -65,13 +65,16 @@ func TestReadingAllocatesChunksOnly(t *testing.T) {
 // The server sends small pieces; what has gathered meanwhile is read at once.
 func BenchmarkReading(b *testing.B) {
 	const n = 10_000
-	text := logBody(n)
-	for _, size := range []int{512, 4 << 10, 64 << 10} {
-		b.Run(fmt.Sprintf("reads=%d", size), func(b *testing.B) {
+	for _, bm := range []struct {
+		size int
+		step time.Duration
+	}{{512, time.Millisecond}, {4 << 10, time.Millisecond}, {64 << 10, time.Millisecond}, {4 << 10, time.Second}} {
+		b.Run(fmt.Sprintf("reads=%d/step=%v", bm.size, bm.step), func(b *testing.B) {
+			text := logBody(n, bm.step)
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if got := readAll(b, &pieces{text, size}); got != n {
+				if got := readAll(b, &pieces{text, bm.size}); got != n {
 					b.Fatalf("%d lines, want %d", got, n)
 				}
 			}

@@ -136,7 +136,7 @@ func newTransport(cfg *rest.Config) (http.RoundTripper, error) {
 	}
 	return rest.HTTPWrappersForConfig(cfg, &http.Transport{
 		Proxy:               proxy,
-		DialContext:         dial,
+		DialContext:         gathering(dial),
 		TLSClientConfig:     tlsConfig,
 		TLSHandshakeTimeout: 10 * time.Second,
 		ForceAttemptHTTP2:   true,
