@@ -56,7 +56,11 @@ release-test: release-snapshot ## unpack what a release consists of and run it
 	$(GO) test -tags release -count=1 -v ./test/release
 
 .PHONY: bench
-bench: ## run the benchmarks
+bench: build .bin/$(STERN) ## measure ktail beside stern, kubectl and curl on a real Kubernetes, as e2e; writes BENCHMARKS.md
+	./test/bench.sh -stern .bin/$(STERN)
+
+.PHONY: microbench
+microbench: ## run the benchmarks of single packages
 	$(GO) test -run '^$$' -bench . -benchmem $(call packages_with,Benchmark)
 
 .PHONY: fuzz
@@ -113,7 +117,7 @@ $(GORELEASER):
 	mv .bin/goreleaser $@
 
 .bin/$(STERN):
-	GOBIN=$(abspath .bin) $(GO) install github.com/stern/stern@$(STERN:stern-%=%)
+	GOBIN=$(abspath .bin) $(GO) install -trimpath -ldflags '-s -w' github.com/stern/stern@$(STERN:stern-%=%)
 	mv .bin/stern $@
 
 # The folders that have a test function whose name begins so.

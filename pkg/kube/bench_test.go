@@ -16,7 +16,7 @@ func logBody(n int, step time.Duration) []byte {
 	var b []byte
 	at := time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC)
 	for i := range n {
-		b = at.Add(time.Duration(i)*123_456).AppendFormat(b, "2006-01-02T15:04:05.000000000Z07:00")
+		b = at.Add(time.Duration(i)*step).AppendFormat(b, "2006-01-02T15:04:05.000000000Z07:00")
 		b = fmt.Appendf(b, " %-158d\n", i)
 	}
 	return b

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,7 +38,7 @@ func (a *arriving) Read(p []byte) (int, error) {
 				a.rest = a.rest[n:]
 				return n, nil
 			}
-			a.rest = append(a.rest[:len(a.rest):len(a.rest)], piece...)
+			a.rest = append(slices.Clip(a.rest), piece...)
 			continue
 		default:
 		}

@@ -13,8 +13,12 @@ import (
 	"time"
 )
 
-// tick is how often the logs grow.
-const tick = 100 * time.Millisecond
+const (
+	// tick is how often the logs grow, spreadTick how often if each has its own
+	// moment.
+	tick       = 100 * time.Millisecond
+	spreadTick = time.Millisecond
+)
 
 // criTime is how the container runtime writes times.
 const criTime = "2006-01-02T15:04:05.000000000Z"
@@ -27,40 +31,57 @@ func feed(o *options) error {
 	if err != nil {
 		return err
 	}
-	files := make([]*os.File, o.pods)
-	for i := range files {
+	logs := make([]*bufio.Writer, o.pods)
+	for i := range logs {
 		f, err := os.OpenFile(o.logFile(i), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 		if err != nil {
 			return err
 		}
-		files[i] = f
+		logs[i] = bufio.NewWriter(f)
 	}
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM, syscall.SIGINT)
-	ticker := time.NewTicker(tick)
+	every := tick
+	if o.spread {
+		every = spreadTick
+	}
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 
 	pad := strings.Repeat("x", o.size)
-	start, last := time.Now(), first
+	start, written := time.Now(), 0 // lines in all logs, one after the other
 	for o.dur == 0 || time.Since(start) < o.dur {
 		select {
 		case <-term:
 			return nil
 		case <-ticker.C:
 		}
-		due := first + int(time.Since(start).Seconds()*o.rate)
-		for _, f := range files {
-			w := bufio.NewWriter(f)
-			for n := last + 1; n <= due; n++ {
-				fmt.Fprintf(w, "%s stdout F c line %d %s\n", time.Now().UTC().Format(criTime), n, pad)
+		due := int(time.Since(start).Seconds() * o.rate * float64(o.pods))
+		if !o.spread {
+			due -= due % o.pods // all in the same moment
+		}
+		for k := written; k < due; k++ {
+			now := time.Now()
+			w := logs[k%o.pods]
+			fmt.Fprintf(w, "%s stdout F c line %d ", now.UTC().Format(criTime), first+k/o.pods+1)
+			if o.stamp {
+				fmt.Fprintf(w, "at=%d ", now.UnixNano())
 			}
+			fmt.Fprintln(w, pad)
+			if o.spread {
+				if err := w.Flush(); err != nil {
+					return err
+				}
+			}
+		}
+		for _, w := range logs[:min(due-written, o.pods)] {
 			if err := w.Flush(); err != nil {
 				return err
 			}
 		}
-		last = due
+		written = due
 	}
-	fmt.Fprintf(os.Stderr, "%d lines in each of %d logs\n", last-first, o.pods)
+	fmt.Fprintf(os.Stderr, "%d lines in each of %d logs\n", written/o.pods, o.pods)
 	return nil
 }
 

@@ -27,6 +27,9 @@ type options struct {
 	rate  float64
 	size  int
 	dur   time.Duration
+
+	spread bool
+	stamp  bool
 }
 
 // podName is the name of the i-th pod.
@@ -57,6 +60,8 @@ func run(args []string) error {
 	fs.StringVar(&o.ns, "ns", "fake", "namespace")
 	fs.Float64Var(&o.rate, "rate", 1, "lines a second and pod")
 	fs.IntVar(&o.size, "size", 100, "pad each line with so many bytes")
+	fs.BoolVar(&o.spread, "spread", false, "write each log at a moment of its own, instead of all at once")
+	fs.BoolVar(&o.stamp, "stamp", false, "write the time into each line, as at=NANOSECONDS")
 	fs.DurationVar(&o.dur, "for", 0, "how long; 0 is for ever")
 	if err := fs.Parse(args[1:]); err != nil {
 		return err

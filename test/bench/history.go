@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+const (
+	million  = 1_000_000
+	textSize = 158
+
+	historyPods = 50
+	ofInclude   = million / 10     // lines that include keeps
+	ofExclude   = million / 10 * 9 // lines that exclude leaves
+)
+
+// Patterns of the rows with a filter, and the template of those with one.
+const (
+	include  = `status=50[0-9]`
+	exclude  = `path=/healthz`
+	template = `{{.PodName}}/{{.ContainerName}}: {{.Message}}{{"\n"}}`
+)
+
+// writeHistory writes so many lines of textSize bytes into the logs of the first
+// pods, a millisecond apart, in turn, and empties the others.
+func (n *namespace) writeHistory(pods, lines int) error {
+	start := time.Now().Add(-time.Duration(lines) * time.Millisecond)
+	for i := range n.pods {
+		each := 0
+		if i < pods {
+			each = lines / pods
+		}
+		if err := writeLog(n.logFile(i), start.Add(time.Duration(i)*time.Millisecond), time.Duration(pods)*time.Millisecond, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeLog(path string, at time.Time, step time.Duration, lines int) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // Flush tells
+	w := bufio.NewWriterSize(f, 64<<10)
+	for i := range lines {
+		status, page := 200, "/cart/17"
+		if i%10 == 7 {
+			status = 503
+		}
+		if i%5 == 2 && status == 200 {
+			page = "/healthz"
+		}
+		text := fmt.Sprintf("line %d at=%d level=info method=GET path=%s status=%d ms=%d ", i+1, at.UnixNano(), page, status, i%300)
+		line := at.UTC().AppendFormat(nil, "2006-01-02T15:04:05.000000000Z")
+		line = fmt.Appendf(line, " stdout F %s%s\n", text, strings.Repeat("x", textSize-len(text)))
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+		at = at.Add(step)
+	}
+	return w.Flush()
+}
+
+// job is one form in which the lines are asked for.
+type job struct {
+	name  string
+	flags []string
+	lines int // that come out
+}
+
+var (
+	coloured = job{"coloured", []string{"--color", "always"}, million}
+	forms    = []job{
+		{"raw", []string{"-o", "raw"}, million},
+		{"json", []string{"-o", "json"}, million},
+		{"include", []string{"--color", "always", "-i", include}, ofInclude},
+		{"exclude", []string{"--color", "always", "-e", exclude}, ofExclude},
+		{"template", []string{"--template", template}, million},
+	}
+)
+
+// history measures how much it costs to show what there is.
+func (b *bench) history(ctx context.Context, out *strings.Builder) error {
+	n, err := b.past(ctx)
+	if err != nil {
+		return err
+	}
+	curl, err := b.curl(n, historyPods)
+	if err != nil {
+		return err
+	}
+	mine := b.showing(n, ".", coloured)
+	if err := b.complete(ctx, mine, million); err != nil {
+		return err
+	}
+	table, err := b.interleaved(ctx, []program{curl, b.kubectl(n), mine, b.sternShowing(n, coloured)}, b.rounds)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d lines of %d bytes from %d containers, `--no-follow`, to /dev/null; ktail's in the order of time, which was checked. Medians of %d rounds. "+
+		"curl fetches the same bytes.\n\n", million, textSize, historyPods, b.rounds)
+	table.print(out, "curl")
+	return nil
+}
+
+// forms measures the other forms in which the same lines are shown.
+func (b *bench) forms(ctx context.Context, out *strings.Builder) error {
+	n, err := b.past(ctx)
+	if err != nil {
+		return err
+	}
+	var programs []program
+	for _, j := range forms {
+		programs = append(programs, b.showing(n, ".", j), b.sternShowing(n, j))
+	}
+	for _, j := range forms {
+		if j.lines == million {
+			continue
+		}
+		if err := b.complete(ctx, b.showing(n, ".", j), j.lines); err != nil {
+			return err
+		}
+	}
+	table, err := b.interleaved(ctx, programs, b.few())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "As above. `-i '%s'` keeps %d lines, `-e '%s'` leaves %d. Medians of %d rounds.\n\n", include, ofInclude, exclude, ofExclude, b.few())
+	fmt.Fprintln(out, "| form | ktail CPU s | stern CPU s | ktail ÷ stern | ktail peak MB | stern peak MB |\n|---|---|---|---|---|---|")
+	for _, j := range forms {
+		if mine, theirs := table.of("ktail "+j.name), table.of("stern "+j.name); mine != nil && theirs != nil {
+			fmt.Fprintf(out, "| %s | %.2f | %.2f | %.2f | %.0f | %.0f |\n", j.name, mine.cpu().Seconds(), theirs.cpu().Seconds(),
+				mine.cpu().Seconds()/theirs.cpu().Seconds(), mine.peak(), theirs.peak())
+		}
+	}
+	return nil
+}
+
+// past is the namespace with the million lines.
+func (b *bench) past(ctx context.Context) (*namespace, error) {
+	n, err := b.namespace(ctx, "bench-history", historyPods)
+	if err != nil {
+		return nil, err
+	}
+	return n, n.writeHistory(historyPods, million)
+}
+
+// showing is ktail showing what there is.
+func (b *bench) showing(n *namespace, query string, j job) program {
+	return program{name: "ktail " + j.name, path: b.ktail, args: append([]string{query, "-n", n.name, "--no-follow", "--only-log-lines"}, j.flags...)}
+}
+
+// sternShowing is stern doing the same, not in order.
+func (b *bench) sternShowing(n *namespace, j job) program {
+	return program{name: "stern " + j.name, path: b.stern, args: append([]string{
+		".", "-n", n.name, "--no-follow", "--only-log-lines", "--max-log-requests", fmt.Sprint(historyPods),
+	}, j.flags...)}
+}
+
+// kubectl reads one log after the other.
+func (b *bench) kubectl(n *namespace) program {
+	return program{name: "kubectl logs --prefix", path: "kubectl", args: []string{
+		"logs", "-n", n.name, "-l", "app=fake", "--prefix", "--tail=-1", fmt.Sprintf("--max-log-requests=%d", historyPods),
+	}}
+}
+
+// curl fetches the logs in parallel, with timestamps as ktail does. Over one
+// connection for each: that is the cheapest way.
+func (b *bench) curl(n *namespace, pods int) (program, error) {
+	var config strings.Builder
+	fmt.Fprintf(&config, "silent\nfail\nparallel\nparallel-immediate\nparallel-max = %d\nhttp1.1\ncacert = %q\ncert = %q\nkey = %q\n",
+		pods, b.pki("ca.crt"), b.pki("admin.crt"), b.pki("admin.key"))
+	for i := range pods {
+		fmt.Fprintf(&config, "url = %q\noutput = /dev/null\n", logURL(n.name, i, "timestamps=true"))
+	}
+	path := filepath.Join(n.dir, "curl.conf")
+	return program{name: "curl", path: "curl", args: []string{"-K", path}}, os.WriteFile(path, []byte(config.String()), 0o600)
+}
+
+// complete runs the program once, if it is to be measured, and checks that all
+// lines come out, in order.
+func (b *bench) complete(ctx context.Context, p program, lines int) error {
+	if len(b.chosen([]program{p})) == 0 {
+		return nil
+	}
+	r, seen, err := p.pipe(ctx, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := r.wait(); err != nil {
+		return err
+	}
+	<-seen.ended
+	if seen.lines != lines || seen.late > 0 {
+		return fmt.Errorf("%s shows %d lines of %d, %d of them out of order", p.name, seen.lines, lines, seen.late)
+	}
+	return nil
+}
+
+// streams measures what a line costs as the logs get more.
+func (b *bench) streams(ctx context.Context, out *strings.Builder) error {
+	n, err := b.namespace(ctx, "bench-1000", 1000)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d lines of %d bytes, `--no-follow`, coloured, in the order of time. Medians of %d rounds.\n\n", million, textSize, b.few())
+	fmt.Fprintln(out, "| logs | CPU s | ÷ of 10 logs | wall s | peak MB |\n|---|---|---|---|---|")
+	var first time.Duration
+	for _, logs := range []struct {
+		pods  int
+		query string
+	}{{10, "^p-000"}, {100, "^p-00"}, {1000, "^p-"}} {
+		if err := n.writeHistory(logs.pods, million); err != nil {
+			return err
+		}
+		p := b.showing(n, logs.query, coloured)
+		table, err := b.interleaved(ctx, []program{p}, b.few())
+		if err != nil {
+			return err
+		}
+		m := table.of(p.name)
+		if first == 0 {
+			first = m.cpu()
+		}
+		fmt.Fprintf(out, "| %d | %.2f | %.2f | %.2f | %.0f |\n", logs.pods, m.cpu().Seconds(), m.cpu().Seconds()/first.Seconds(), m.wall().Seconds(), m.peak())
+	}
+	return nil
+}
+
+// one measures what a user waits for who wants to see one line.
+func (b *bench) one(ctx context.Context, out *strings.Builder) error {
+	n, err := b.namespace(ctx, "bench-one", 1)
+	if err != nil {
+		return err
+	}
+	if err := writeLog(n.logFile(0), time.Now(), 0, 1); err != nil {
+		return err
+	}
+	rounds := 10 * b.rounds
+	table, err := b.interleaved(ctx, []program{
+		{"ktail", b.ktail, []string{".", "-n", n.name, "--no-follow"}},
+		{"stern", b.stern, []string{".", "-n", n.name, "--no-follow"}},
+		{"kubectl", "kubectl", []string{"logs", podName(0), "-n", n.name}},
+	}, rounds)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "The whole process, `--no-follow`. Medians of %d rounds.\n\n", rounds)
+	table.print(out, "stern")
+	return nil
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// launchArg, as the first argument, makes this program start another one, wait
+// for it and report what it has used. A process of its own for that: Linux takes
+// what the parent held at the time of the fork for a part of the child's peak,
+// and this one holds little.
+const launchArg = "-launch"
+
+// usage is what a process has used from its start to its end.
+type usage struct {
+	CPU  time.Duration // user and system
+	Wall time.Duration
+	Peak int64 // resident memory, bytes
+	Exit int   // status; -1 after a signal
+}
+
+// launch runs a program, passes an interrupt on to it, and writes its usage to
+// the file that the caller has left open.
+func launch(path string, args []string) error {
+	const reportFile = 3 // the first of exec.Cmd.ExtraFiles
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt)
+	cmd := exec.CommandContext(context.Background(), path, args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		for s := range signals {
+			cmd.Process.Signal(s) //nolint:errcheck // it has ended by itself meanwhile
+		}
+	}()
+	cmd.Wait() //nolint:errcheck // the exit status is reported
+	wall := time.Since(began)
+	used := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+		return err
+	}
+	if used.Maxrss <= own.Maxrss {
+		return fmt.Errorf("a peak of %d KiB cannot be told from that of its parent", used.Maxrss)
+	}
+	return json.NewEncoder(os.NewFile(reportFile, "report")).Encode(usage{
+		CPU:  cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
+		Wall: wall,
+		Peak: used.Maxrss << 10,
+		Exit: cmd.ProcessState.ExitCode(),
+	})
+}

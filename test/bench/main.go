@@ -1,0 +1,143 @@
+// Bench measures ktail on the real API server of test/cluster, beside stern,
+// kubectl, curl and a bare client in the same run: several rounds, one program
+// after the other in each. It measures whole processes, and writes what it finds
+// to a file of Markdown.
+//
+//	make bench                        set up, start, measure, write BENCHMARKS.md
+//	bench -only delay,window          some of it, on a cluster that is up
+//
+// Without -only it takes about a quarter of an hour. A machine that does nothing else
+// is needed for figures that can be compared.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+)
+
+// section is one part of the report.
+type section struct {
+	name    string
+	title   string
+	measure func(*bench, context.Context, *strings.Builder) error
+}
+
+var sections = []section{
+	{"history", "A million lines of the past", (*bench).history},
+	{"forms", "The same lines in other forms", (*bench).forms},
+	{"streams", "The same lines in few logs and in many", (*bench).streams},
+	{"one", "One pod, one line", (*bench).one},
+	{"follow", "A thousand pods followed", (*bench).follow},
+	{"delay", "From the container's write to stdout", (*bench).delay},
+	{"busy", "One busy container among a hundred quiet ones", (*bench).busy},
+	{"blocked", "A thousand logs that nobody reads", (*bench).blocked},
+	{"window", "What the merge window buys", (*bench).window},
+	{"size", "Size", (*bench).size},
+}
+
+// bench is what all sections share.
+type bench struct {
+	*cluster
+	self, ktail, stern string         // paths of programs
+	rounds             int            // of what is short
+	programs           *regexp.Regexp // names of those to measure
+}
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	if len(args) > 1 && args[0] == launchArg {
+		return launch(args[1], args[2:])
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	b := &bench{}
+	fs := flag.NewFlagSet("bench", flag.ExitOnError)
+	fs.StringVar(&b.ktail, "ktail", "./ktail", "program to measure")
+	fs.StringVar(&b.stern, "stern", ".bin/stern-v1.34.0", "stern to compare with")
+	fs.IntVar(&b.rounds, "rounds", 3, "how often each program runs, at most twice what takes long; the table has the medians")
+	only := fs.String("only", "", "sections to measure, separated by commas: "+strings.Join(names(), ", "))
+	programs := fs.String("programs", "", "regular expression: programs to measure, by their names in the tables")
+	keep := fs.Bool("keep", false, "leave the pods and their logs, for a profile or another run")
+	out := fs.String("out", "", "file whose sections are replaced; default is stdout")
+	bare := fs.Bool("bare", false, "be the bare client that others are compared with: follow the logs of NAMESPACE:PODS...")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	var err error
+	if b.cluster, err = openCluster(); err != nil {
+		return err
+	}
+	if *bare {
+		return b.bare(ctx, os.Stdout, fs.Args())
+	}
+	if b.self, err = os.Executable(); err != nil {
+		return err
+	}
+	if b.ktail, err = filepath.Abs(b.ktail); err != nil {
+		return err
+	}
+	if b.programs, err = regexp.Compile(*programs); err != nil {
+		return err
+	}
+	chosen := names()
+	if *only != "" {
+		chosen = strings.Split(*only, ",")
+	}
+	err = b.measure(ctx, chosen, *out)
+	if *keep {
+		return err
+	}
+	return errors.Join(err, b.clean())
+}
+
+func names() []string {
+	all := make([]string, len(sections))
+	for i, s := range sections {
+		all[i] = s.name
+	}
+	return all
+}
+
+// few is how often a program runs that takes long.
+func (b *bench) few() int { return min(b.rounds, 2) }
+
+// chosen returns those of the programs that are to be measured.
+func (b *bench) chosen(all []program) []program {
+	return slices.DeleteFunc(slices.Clone(all), func(p program) bool { return !b.programs.MatchString(p.name) })
+}
+
+// measure measures the chosen sections and reports them.
+func (b *bench) measure(ctx context.Context, chosen []string, out string) error {
+	r := report{}
+	for _, s := range sections {
+		if !slices.Contains(chosen, s.name) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "# %s\n", s.title)
+		var text strings.Builder
+		if err := s.measure(b, ctx, &text); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		r[s.title] = text.String()
+		fmt.Fprint(os.Stderr, text.String())
+	}
+	if out == "" {
+		return nil
+	}
+	return r.write(ctx, out, b)
+}

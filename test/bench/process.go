@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// program is a command to measure.
+type program struct {
+	name string // in the report
+	path string
+	args []string
+}
+
+// run runs the program to its end. Its output goes to out; to nowhere if that
+// is nil.
+func (p program) run(ctx context.Context, out *os.File) (usage, error) {
+	r, err := p.start(ctx, out)
+	if err != nil {
+		return usage{}, err
+	}
+	return r.wait()
+}
+
+// running is a program that was started.
+type running struct {
+	program
+	cmd    *exec.Cmd
+	began  time.Time
+	report *os.File
+	stderr tailBuffer
+}
+
+func (p program) start(ctx context.Context, out *os.File) (*running, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	report, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer write.Close() //nolint:errcheck // the launcher has its own
+	r := &running{program: p, report: report, cmd: exec.CommandContext(ctx, self, append([]string{launchArg, p.path}, p.args...)...)}
+	r.cmd.ExtraFiles = []*os.File{write}
+	if out != nil {
+		r.cmd.Stdout = out
+	}
+	r.cmd.Stderr = &r.stderr
+	r.began = time.Now()
+	return r, r.cmd.Start()
+}
+
+// wait waits for the end. A program that has ended because of our interrupt has
+// not failed.
+func (r *running) wait() (usage, error) {
+	defer r.report.Close() //nolint:errcheck // it is only read from
+	var u usage
+	err := json.NewDecoder(r.report).Decode(&u)
+	if waitErr := r.cmd.Wait(); waitErr != nil {
+		err = waitErr
+	}
+	if err == nil && u.Exit != 0 && u.Exit != -1 && u.Exit != 128+int(syscall.SIGINT) {
+		err = fmt.Errorf("exit status %d", u.Exit)
+	}
+	if err != nil {
+		return u, fmt.Errorf("%s %s: %w\n%s", filepath.Base(r.path), strings.Join(r.args, " "), err, r.stderr.String())
+	}
+	return u, nil
+}
+
+// interrupt ends the program as a user would.
+func (r *running) interrupt() (usage, error) {
+	if err := r.cmd.Process.Signal(os.Interrupt); err != nil {
+		return usage{}, err
+	}
+	return r.wait()
+}
+
+// tailBuffer keeps the last few kilobytes.
+type tailBuffer struct{ bytes.Buffer }
+
+// Write implements io.Writer.
+func (t *tailBuffer) Write(p []byte) (int, error) {
+	const most = 4 << 10
+	if t.Len()+len(p) > most {
+		t.Reset()
+	}
+	t.Buffer.Write(p[max(0, len(p)-most):])
+	return len(p), nil
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+)
+
+// report holds the text of each section, by its title.
+type report map[string]string
+
+// write replaces the sections of the file that were measured, and keeps the
+// others.
+func (r report) write(ctx context.Context, path string, b *bench) error {
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	before := parse(string(old))
+	machine, err := b.machine(ctx)
+	if err != nil {
+		return err
+	}
+	var text strings.Builder
+	text.WriteString("# Benchmarks\n\nWritten by `make bench`, which measures whole processes on the API server of `test/cluster`: CPU is user and system time, " +
+		"peak is resident memory.\n\n" + machine)
+	for _, s := range sections {
+		section, measured := r[s.title]
+		if !measured {
+			section = before[s.title]
+		}
+		if section != "" {
+			fmt.Fprintf(&text, "\n## %s\n\n%s\n", s.title, strings.TrimSpace(section))
+		}
+	}
+	return os.WriteFile(path, []byte(text.String()), 0o644)
+}
+
+// parse is the opposite of write.
+func parse(text string) report {
+	r := report{}
+	for _, part := range strings.Split(text, "\n## ")[1:] {
+		title, section, _ := strings.Cut(part, "\n")
+		r[title] = section
+	}
+	return r
+}
+
+// machine tells what the figures depend on, and nothing that tells one machine
+// from another of its kind.
+func (b *bench) machine(ctx context.Context) (string, error) {
+	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		return "", err
+	}
+	lines := []string{
+		fmt.Sprintf("%s, %d cores, memory %s; Linux %s", field("/proc/cpuinfo", "model name"), runtime.NumCPU(), field("/proc/meminfo", "MemTotal"), strings.TrimSpace(string(kernel))),
+		"ktail " + firstWords(ctx, 3, b.ktail, "--version") + ", " + runtime.Version(),
+		firstWords(ctx, 2, b.stern, "--version"),
+		"kubectl " + firstWords(ctx, 3, "kubectl", "version", "--client"),
+		firstWords(ctx, 2, "curl", "--version"),
+		"server: Kubernetes of test/cluster, its logs served by kwok, on the same machine",
+	}
+	return "- " + strings.Join(lines, "\n- ") + "\n", nil
+}
+
+// field returns the first value of that name in a file of /proc.
+func field(path, name string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return "?"
+	}
+	defer f.Close() //nolint:errcheck // it is only read from
+	for in := bufio.NewScanner(f); in.Scan(); {
+		if key, value, found := strings.Cut(in.Text(), ":"); found && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "?"
+}
+
+// firstWords returns what a program says of its version.
+func firstWords(ctx context.Context, n int, path string, args ...string) string {
+	out, err := exec.CommandContext(ctx, path, args...).Output()
+	if err != nil {
+		return "?"
+	}
+	words := strings.Fields(string(out))
+	return strings.Join(words[:min(n, len(words))], " ")
+}
