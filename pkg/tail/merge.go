@@ -57,6 +57,7 @@ type merger struct {
 	heap     []*input      // those that have lines, the earliest head first
 	silent   silence       // those that have none
 	history  silence       // those that have none and have not caught up yet
+	arrivals []*arrival    // the earliest first
 	inputs   int           // not yet closed
 	opening  int           // of those there at the start, not yet connected
 	openedAt time.Duration // when the last of them was
@@ -71,8 +72,8 @@ type merger struct {
 // item is a buffered line.
 type item struct {
 	line ktail.Line
-	key  int64         // merge key
-	at   time.Duration // when it arrived
+	key  int64    // merge key
+	came *arrival // nil if it does not matter
 }
 
 // input is one stream's place in the merger.
@@ -202,10 +203,11 @@ func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 		return nil
 	}
 	now := m.now()
+	came := m.arrive(len(lines), now)
 	for i := range lines {
 		l := &lines[i]
 		in.latest = max(in.latest, l.Time)
-		in.items = append(in.items, item{line: *l, key: in.latest, at: now})
+		in.items = append(in.items, item{line: *l, key: in.latest, came: came})
 		in.bytes += len(l.Text) + lineCost
 	}
 	in.live = in.live || in.latest >= m.begun.UnixNano() || now > historyMost
@@ -215,7 +217,7 @@ func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 	if in.place < 0 {
 		in.key = in.items[in.head].key
 		m.insert(in)
-		if m.wait(m.heap[0], now) < m.until-now { // or else the taker finds out in time by itself
+		if m.wait(now) < m.until-now { // or else the taker finds out in time by itself
 			m.rouse()
 		}
 	}
@@ -266,12 +268,14 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 		// one step.
 		top, rival := m.heap[0], m.rival()
 		for len(dst) < batchLines && top.head < len(top.items) && (rival == nil || before(top, rival)) {
-			if wait = m.wait(top, now); wait > m.slack() {
+			if wait = m.wait(now); wait > 0 {
 				break
 			}
-			wait = 0
 			it := &top.items[top.head]
 			dst = append(dst, it.line)
+			if it.came != nil {
+				it.came.lines--
+			}
 			top.bytes -= len(it.line.Text) + lineCost
 			*it = item{} // lets go of the text
 			if top.head++; top.head < len(top.items) {
@@ -318,9 +322,10 @@ func (m *merger) settleTop(top *input, now time.Duration) {
 	}
 }
 
-// wait returns how long the head of top must still wait for lines that may be
-// earlier; 0 or less if it can leave.
-func (m *merger) wait(top *input, now time.Duration) time.Duration {
+// wait returns how long the first of the buffered lines must still wait for those
+// that may be earlier; 0 or less if it can leave. Where any line has waited for
+// the window, what goes before it waits no longer.
+func (m *merger) wait(now time.Duration) time.Duration {
 	if m.closed || m.window == 0 {
 		return 0
 	}
@@ -336,12 +341,8 @@ func (m *merger) wait(top *input, now time.Duration) time.Duration {
 	if m.silent.last == nil {
 		return 0
 	}
-	return min(m.silent.last.since, top.items[top.head].at) + m.window - now
+	return min(m.silent.last.since, m.earliest().at) + m.window - now
 }
-
-// slack is how much earlier than at the end of its window a line leaves together
-// with others: a wake-up for each line costs more than the line.
-func (m *merger) slack() time.Duration { return max(m.window, 0) / 20 }
 
 // hold returns until when everything waits, at the start, for streams to open
 // and to begin with their history.

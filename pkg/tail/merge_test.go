@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -158,8 +159,8 @@ func TestMergeEqualsSort(t *testing.T) {
 	}
 }
 
-// arrival is a line that arrives at a moment of a synctest bubble.
-type arrival struct {
+// arriving is a line that arrives at a moment of a synctest bubble.
+type arriving struct {
 	after time.Duration // since the start
 	input int
 	time  time.Duration // of the line, since the start
@@ -167,7 +168,7 @@ type arrival struct {
 }
 
 // play lets lines arrive as scheduled and returns when each left.
-func play(t *testing.T, window time.Duration, inputs int, history bool, schedule []arrival) (order []string, left map[string]time.Duration) {
+func play(t *testing.T, window time.Duration, inputs int, history bool, schedule []arriving) (order []string, left map[string]time.Duration) {
 	m := newMerger(window)
 	start := time.Now()
 	ins := m.add(inputs, history)
@@ -207,43 +208,48 @@ func TestMergeWindow(t *testing.T) {
 		window   time.Duration
 		inputs   int
 		history  bool
-		schedule []arrival
+		schedule []arriving
 		order    []string
 		left     map[string]time.Duration
 	}{
 		{
 			"a single stream is never delayed", window, 1, false,
-			[]arrival{{1000 * ms, 0, 999 * ms, "a"}, {1001 * ms, 0, 1000 * ms, "b"}},
+			[]arriving{{1000 * ms, 0, 999 * ms, "a"}, {1001 * ms, 0, 1000 * ms, "b"}},
 			[]string{"a", "b"}, map[string]time.Duration{"a": 1000 * ms, "b": 1001 * ms},
 		},
 		{
 			"nobody waits for streams that have been silent for the window", window, 3, false,
-			[]arrival{{1000 * ms, 0, 999 * ms, "a"}},
+			[]arriving{{1000 * ms, 0, 999 * ms, "a"}},
 			[]string{"a"}, map[string]time.Duration{"a": 1000 * ms},
 		},
 		{
 			"a line waits for a busy stream, which brings an earlier one", window, 2, false,
-			[]arrival{{1000 * ms, 0, 990 * ms, "a"}, {1010 * ms, 1, 1000 * ms, "c"}, {1020 * ms, 0, 995 * ms, "b"}, {1030 * ms, 0, 1001 * ms, "d"}},
+			[]arriving{{1000 * ms, 0, 990 * ms, "a"}, {1010 * ms, 1, 1000 * ms, "c"}, {1020 * ms, 0, 995 * ms, "b"}, {1030 * ms, 0, 1001 * ms, "d"}},
 			[]string{"a", "b", "c", "d"}, map[string]time.Duration{"a": 1000 * ms, "c": 1030 * ms},
 		},
 		{
 			"but not for longer than the window", window, 2, false,
-			[]arrival{{1000 * ms, 0, 990 * ms, "a"}, {1010 * ms, 1, 1000 * ms, "c"}, {1090 * ms, 0, 991 * ms, "b"}},
+			[]arriving{{1000 * ms, 0, 990 * ms, "a"}, {1010 * ms, 1, 1000 * ms, "c"}, {1090 * ms, 0, 991 * ms, "b"}},
 			[]string{"a", "b", "c"}, map[string]time.Duration{"c": 1110 * ms},
 		},
 		{
+			"even behind earlier ones that come late", window, 4, false,
+			[]arriving{{1005 * ms, 3, 900 * ms, "a"}, {1010 * ms, 1, 1000 * ms, "d"}, {1020 * ms, 0, 1001 * ms, "x"}, {1030 * ms, 2, 942 * ms, "b"}, {1050 * ms, 3, 944 * ms, "c"}},
+			[]string{"a", "b", "c", "d", "x"}, map[string]time.Duration{"a": 1005 * ms, "b": 1050 * ms, "d": 1110 * ms},
+		},
+		{
 			"window 0 is the order of arrival", 0, 2, true,
-			[]arrival{{1000 * ms, 0, 990 * ms, "b"}, {1001 * ms, 1, 980 * ms, "a"}},
+			[]arriving{{1000 * ms, 0, 990 * ms, "b"}, {1001 * ms, 1, 980 * ms, "a"}},
 			[]string{"b", "a"}, map[string]time.Duration{"b": 1000 * ms, "a": 1001 * ms},
 		},
 		{
 			"history is waited for a little longer at the start", window, 2, true,
-			[]arrival{{10 * ms, 0, -2000 * ms, "b"}, {200 * ms, 1, -3000 * ms, "a"}},
+			[]arriving{{10 * ms, 0, -2000 * ms, "b"}, {200 * ms, 1, -3000 * ms, "a"}},
 			[]string{"a", "b"}, map[string]time.Duration{},
 		},
 		{
 			"times that step back do not change the order of a stream", window, 2, false,
-			[]arrival{{1000 * ms, 0, 990 * ms, "a"}, {1001 * ms, 0, 980 * ms, "b"}, {1002 * ms, 1, 985 * ms, "x"}},
+			[]arriving{{1000 * ms, 0, 990 * ms, "a"}, {1001 * ms, 0, 980 * ms, "b"}, {1002 * ms, 1, 985 * ms, "x"}},
 			[]string{"a", "b", "x"}, map[string]time.Duration{},
 		},
 	}
@@ -262,6 +268,35 @@ func TestMergeWindow(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whatever comes when, no line waits for longer than the window.
+func FuzzMergeWindow(f *testing.F) {
+	f.Add([]byte{2, 0, 10, 90, 1, 15, 30, 0, 80, 99}, uint8(100))
+	f.Add([]byte{3, 1, 50, 40, 2, 35, 20, 1, 25, 7, 0, 70, 60}, uint8(100))
+	f.Fuzz(func(t *testing.T, data []byte, window uint8) {
+		if len(data) < 4 {
+			return
+		}
+		synctest.Test(t, func(t *testing.T) {
+			var schedule []arriving
+			at := time.Second
+			for i := 1; i+2 < len(data); i += 3 {
+				at += time.Duration(data[i+1]) * time.Millisecond
+				schedule = append(schedule, arriving{
+					after: at, input: int(data[i]) % (1 + int(data[0])%8),
+					time: at - time.Duration(data[i+2])*time.Millisecond, text: strconv.Itoa(i),
+				})
+			}
+			most := time.Duration(window) * time.Millisecond
+			_, left := play(t, most, 1+int(data[0])%8, false, schedule)
+			for _, a := range schedule {
+				if out, ok := left[a.text]; !ok || out-a.after > most {
+					t.Errorf("what came at %v left at %v (%v); the window is %v", a.after, out, ok, most)
+				}
+			}
+		})
+	})
 }
 
 // The sink blocks: producers stop when their room is taken, and lose nothing.
