@@ -134,7 +134,7 @@ func newTransport(cfg *rest.Config) (http.RoundTripper, error) {
 	if cfg.Proxy != nil {
 		proxy = cfg.Proxy
 	}
-	return rest.HTTPWrappersForConfig(cfg, &http.Transport{
+	return rest.HTTPWrappersForConfig(cfg, takingTurns(&http.Transport{
 		Proxy:               proxy,
 		DialContext:         gathering(dial),
 		TLSClientConfig:     tlsConfig,
@@ -146,7 +146,7 @@ func newTransport(cfg *rest.Config) (http.RoundTripper, error) {
 			SendPingTimeout:           pingAfter,
 			PingTimeout:               pingWait,
 		},
-	})
+	}))
 }
 
 // get returns the pod as the server knows it now. It tries once: whoever reads
