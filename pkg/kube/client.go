@@ -35,10 +35,6 @@ const (
 	// over a dead connection would be silent for ever.
 	pingAfter = 20 * time.Second
 	pingWait  = 15 * time.Second
-
-	// streamWindow bounds what the server may send of a log that we do not read,
-	// because our own output is blocked. The default is 4 MiB for each log.
-	streamWindow = 256 << 10
 )
 
 // Client talks to one API server.
@@ -47,7 +43,7 @@ type Client struct {
 	Namespace string // the context's
 
 	rest    *rest.RESTClient
-	http    *http.Client
+	logs    *http.Client
 	limiter flowcontrol.RateLimiter // nil: the server's own fairness is enough
 	opening chan struct{}
 }
@@ -97,23 +93,26 @@ func NewClient(cfg *rest.Config, context, namespace string) (*Client, error) {
 	cfg.QPS = -1 // the server has its own fairness
 	cfg.WarningHandler = rest.NoWarnings{}
 
-	transport, err := newTransport(cfg)
+	wide, err := newTransport(cfg, wideWindow)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
 	}
-	hc := &http.Client{Transport: transport}
-	rc, err := rest.RESTClientForConfigAndClient(cfg, hc)
+	narrow, err := newTransport(cfg, narrowWindow)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
+	}
+	rc, err := rest.RESTClientForConfigAndClient(cfg, &http.Client{Transport: wide})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
 	}
 	return &Client{
 		Context: context, Namespace: namespace,
-		rest: rc, http: hc, limiter: cfg.RateLimiter, opening: make(chan struct{}, openAtOnce),
+		rest: rc, logs: &http.Client{Transport: newLogTransport(wide, narrow)}, limiter: cfg.RateLimiter, opening: make(chan struct{}, openAtOnce),
 	}, nil
 }
 
 // newTransport does what rest.TransportFor does, with HTTP/2 settings of our own.
-func newTransport(cfg *rest.Config) (http.RoundTripper, error) {
+func newTransport(cfg *rest.Config, window int) (http.RoundTripper, error) {
 	tc, err := cfg.TransportConfig() // with the credential plugin, if there is one
 	if err != nil {
 		return nil, err
@@ -142,7 +141,7 @@ func newTransport(cfg *rest.Config) (http.RoundTripper, error) {
 		ForceAttemptHTTP2:   true,
 		DisableCompression:  true, // logs are not compressed by the server
 		HTTP2: &http.HTTP2Config{
-			MaxReceiveBufferPerStream: streamWindow,
+			MaxReceiveBufferPerStream: window,
 			SendPingTimeout:           pingAfter,
 			PingTimeout:               pingWait,
 		},
@@ -177,7 +176,7 @@ func (c *Client) openLog(ctx context.Context, namespace, pod string, options url
 	if err != nil {
 		return nil, err
 	}
-	resp, err := c.http.Do(hr)
+	resp, err := c.logs.Do(hr)
 	if err != nil {
 		return nil, err
 	}
