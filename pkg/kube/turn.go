@@ -26,7 +26,7 @@ func takingTurns(rt http.RoundTripper) *turns {
 	return &turns{RoundTripper: rt, turn: make(chan struct{}, 1)}
 }
 
-// RoundTrip implements http.RoundTripper.
+// RoundTrip implements http.RoundTripper, for requests that have no body.
 func (t *turns) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	if !t.single.Load() {
