@@ -95,9 +95,9 @@ func (b *bench) window(ctx context.Context, out *strings.Builder) error {
 		programs = append(programs, program{w, b.ktail, []string{".", "-n", n.name, "--only-log-lines", "--merge-window", w}})
 	}
 	rounds := b.few()
-	fmt.Fprintf(out, "%d pods that write 5 lines a second, each at its own moment, by `--merge-window`. A line is out of order if one with a later time came out before it. "+
+	fmt.Fprintf(out, "%d pods that write 5 lines a second, all at the same moment, by `--merge-window`. A line is out of order if one with a later time came out before it. "+
 		"Medians of %d rounds of 8 s.\n\n", pods, rounds)
-	return b.delays(ctx, out, n, programs, pods, rounds, "-rate", "5", "-stamp", "-spread")
+	return b.delays(ctx, out, n, programs, pods, rounds, "-rate", "5", "-stamp")
 }
 
 // busy measures whether a container that writes as fast as it can delays the

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,11 +60,15 @@ func (b *bench) machine(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	stern, err := buildinfo.ReadFile(b.stern)
+	if err != nil {
+		return "", err
+	}
 	lines := []string{
-		fmt.Sprintf("%s, %d cores, memory %s; Linux %s", field("/proc/cpuinfo", "model name"), runtime.NumCPU(), field("/proc/meminfo", "MemTotal"), strings.TrimSpace(string(kernel))),
-		"ktail " + firstWords(ctx, 3, b.ktail, "--version") + ", " + runtime.Version(),
-		firstWords(ctx, 2, b.stern, "--version"),
-		"kubectl " + firstWords(ctx, 3, "kubectl", "version", "--client"),
+		fmt.Sprintf("%s, %d cores, %s; Linux %s", field("/proc/cpuinfo", "model name"), runtime.NumCPU(), field("/proc/meminfo", "MemTotal"), strings.TrimSpace(string(kernel))),
+		firstWords(ctx, 3, b.ktail, "--version") + ", " + runtime.Version(),
+		"stern " + stern.Main.Version + ", " + stern.GoVersion,
+		"kubectl: " + firstWords(ctx, 3, "kubectl", "version", "--client"),
 		firstWords(ctx, 2, "curl", "--version"),
 		"server: Kubernetes of test/cluster, its logs served by kwok, on the same machine",
 	}
