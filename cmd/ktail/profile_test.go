@@ -54,6 +54,6 @@ func TestProfile(t *testing.T) {
 	}
 	defer null.Close() //nolint:errcheck // nothing is kept in it
 	began := time.Now()
-	status := run(strings.Fields(*profileArgs), streams{Out: null, ErrOut: os.Stderr, Env: os.LookupEnv})
+	status := run("ktail", strings.Fields(*profileArgs), streams{Out: null, ErrOut: os.Stderr, Env: os.LookupEnv})
 	t.Logf("exit status %d after %v", status, time.Since(began))
 }
