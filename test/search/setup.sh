@@ -1,0 +1,68 @@
+#!/bin/bash
+# Installs what start.sh needs: Java and Maven from Debian, the servers' jars
+# from Maven Central, 190 MB, and the two launchers. Once that takes a minute,
+# afterwards nothing. Root is needed only where Java or Maven is missing.
+#   setup.sh [NAME...]     by default all servers
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname "$(readlink -f "$0")")/lib.sh"
+
+main() {
+  local name wanted=("$@")
+  [ $# -gt 0 ] || wanted=("${names[@]}")
+  mkdir -p "$lib" "$classes" "$state" "$run"
+  for name in "${wanted[@]}"; do
+    describe "$name"
+    java "$least" >/dev/null || install_java "$least"
+  done
+  for name in "${wanted[@]}"; do
+    describe "$name"
+    jars "$name"
+    launcher "$name"
+  done
+}
+
+# install FILE... installs packages.
+install() {
+  echo "install: $*"
+  [ "$(id -u)" = 0 ] || die "$* are missing; installing them needs root"
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o Acquire::Retries=3 "$@"
+}
+
+# install_java LEAST installs the first that this release of Debian has.
+install_java() {
+  local version
+  apt-get update -q -o Acquire::Retries=3
+  for version in 17 21 25; do
+    if [ "$version" -ge "$1" ] && apt-cache show "openjdk-$version-jdk-headless" >/dev/null 2>&1; then
+      install "openjdk-$version-jdk-headless"
+      return
+    fi
+  done
+  die "this Debian has no Java $1: install one below /usr/lib/jvm, or set JAVA_HOME"
+}
+
+# jars NAME fetches those of the server described last, whole or not at all.
+jars() {
+  [ ! -e "$lib/$1" ] || return 0
+  if ! command -v mvn >/dev/null; then
+    apt-get update -q -o Acquire::Retries=3
+    install ca-certificates curl maven
+  fi
+  echo "fetch the jars of $1"
+  rm -rf "$lib/$1.new"
+  mvn -q -B -C -f "$here/pom.xml" -Drunner.group="${runner[0]}" -Drunner.artifact="${runner[1]}" -Drunner.version="${runner[2]}" \
+    org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$lib/$1.new"
+  mv "$lib/$1.new" "$lib/$1"
+}
+
+# launcher NAME compiles the class that starts the server described last.
+launcher() {
+  local class=$classes/$launcher.class compiler
+  [ ! "$class" -nt "$here/$launcher.java" ] || return 0
+  compiler=$(java 17)c
+  [ -x "$compiler" ] || die "no compiler beside ${compiler%c}: install a JDK"
+  "$compiler" --release 17 -d "$classes" -cp "$lib/$1/*" "$here/$launcher.java"
+}
+
+main "$@"
