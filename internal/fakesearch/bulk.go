@@ -1,0 +1,187 @@
+package fakesearch
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// action is the first line of a document in a bulk.
+type action struct {
+	op       string
+	Index    string  `json:"_index"`
+	Type     *string `json:"_type"`
+	ID       string  `json:"_id"`
+	Pipeline string  `json:"pipeline"`
+	Source   []byte  `json:"-"`
+}
+
+// bulk carries out a bulk request.
+func (s *Server) bulk(flavor *Flavor, r *http.Request, index string, body []byte, fault *Fault) *Answer {
+	actions, refused := parseBulk(flavor, body)
+	if refused != nil {
+		return refused
+	}
+	query := r.URL.Query()
+	requireStream := query.Get("require_data_stream") == "true"
+	if _, given := query["require_data_stream"]; given && !flavor.RequireDataStream {
+		return errorAnswer(http.StatusBadRequest, "illegal_argument_exception", "request ["+r.URL.Path+"] contains unrecognized parameter: [require_data_stream]")
+	}
+	items := make([]json.RawMessage, 0, len(actions))
+	failed := false
+	for n, a := range actions {
+		if a.Index == "" {
+			a.Index = index
+		}
+		if a.Pipeline == "" {
+			a.Pipeline = query.Get("pipeline")
+		}
+		d := Document{Index: a.Index, ID: a.ID, Source: a.Source, Pipeline: a.Pipeline}
+		var v *Verdict
+		if fault.Item != nil {
+			v = fault.Item(n, d)
+		}
+		if v == nil {
+			v = s.store.write(flavor, a.op, d, requireStream)
+		}
+		s.tally.countVerdict(v)
+		failed = failed || v.Type != ""
+		items = append(items, itemOf(flavor, a, v))
+	}
+	if fault.Items != nil {
+		items = fault.Items(items)
+	}
+	answer := map[string]any{"took": 1, "errors": failed, "items": items}
+	if filter := query.Get("filter_path"); filter != "" {
+		return jsonAnswer(http.StatusOK, filterPath(answer, filter))
+	}
+	return jsonAnswer(http.StatusOK, answer)
+}
+
+// parseBulk reads all actions, or says what is wrong with the request as a whole.
+func parseBulk(flavor *Flavor, body []byte) ([]action, *Answer) {
+	bad := func(reason string) ([]action, *Answer) {
+		return nil, errorAnswer(http.StatusBadRequest, "illegal_argument_exception", reason)
+	}
+	if len(body) == 0 {
+		return nil, errorAnswer(http.StatusBadRequest, "parse_exception", "request body is required")
+	}
+	if body[len(body)-1] != '\n' {
+		return bad(`The bulk request must be terminated by a newline [\n]`)
+	}
+	var actions []action
+	for number := 1; len(body) > 0; number++ {
+		var line []byte
+		line, body, _ = bytes.Cut(body, []byte("\n"))
+		if len(line) == 0 {
+			continue
+		}
+		var ops map[string]action
+		if err := json.Unmarshal(line, &ops); err != nil || len(ops) != 1 {
+			return bad(fmt.Sprintf("Malformed action/metadata line [%d], expected START_OBJECT or END_OBJECT but found [VALUE_STRING]", number))
+		}
+		for op, a := range ops {
+			a.op = op
+			if op != "create" && op != "index" {
+				return bad(fmt.Sprintf("Malformed action/metadata line [%d], expected field [create], [delete], [index] or [update] but found [%s]", number, op))
+			}
+			switch {
+			case a.Type != nil && flavor.Types == typesRefused:
+				return bad(fmt.Sprintf("Action/metadata line [%d] contains an unknown parameter [_type]", number))
+			case a.Type == nil && flavor.Types == typesRequired:
+				return nil, errorAnswer(http.StatusBadRequest, "action_request_validation_exception", "Validation Failed: 1: type is missing;")
+			}
+			a.Source, body, _ = bytes.Cut(body, []byte("\n"))
+			a.Source = bytes.Clone(a.Source)
+			number++
+			actions = append(actions, a)
+		}
+	}
+	return actions, nil
+}
+
+// write keeps the document, or says why not.
+func (s *store) write(flavor *Flavor, op string, d Document, requireStream bool) *Verdict {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d.Index == "" {
+		return &Verdict{Status: http.StatusBadRequest, Type: "action_request_validation_exception", Reason: "Validation Failed: 1: index is missing;"}
+	}
+	i := s.indices[d.Index]
+	stream := i != nil && i.stream || i == nil && s.isStream(flavor, d.Index)
+	switch {
+	case requireStream && !stream:
+		return &Verdict{Status: http.StatusNotFound, Type: "index_not_found_exception",
+			Reason: fmt.Sprintf("no such index [%s] and [require_data_stream] request flag is [true] and [%s] is not a data stream", d.Index, d.Index)}
+	case stream && op != "create":
+		return &Verdict{Status: http.StatusBadRequest, Type: "illegal_argument_exception", Reason: "only write ops with an op_type of create are allowed in data streams"}
+	}
+	i = s.open(d.Index)
+	i.stream = stream
+	if i.blocked {
+		return &Verdict{Status: flavor.BlockStatus, Type: "cluster_block_exception",
+			Reason: "index [" + d.Index + "] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark, index has read-only-allow-delete block];"}
+	}
+	fields, err := i.mapping.take(d.Source)
+	if err == nil && stream && fields["@timestamp"] == nil {
+		err = fmt.Errorf("data stream timestamp field [@timestamp] is missing")
+	}
+	switch {
+	case err != nil && stream && flavor.FailureStore:
+		i.failures = append(i.failures, d)
+		return &Verdict{Status: http.StatusCreated, FailureStore: "used"}
+	case err != nil:
+		return &Verdict{Status: http.StatusBadRequest, Type: flavor.MappingError, Reason: err.Error()}
+	}
+	if d.ID == "" {
+		d.ID = "auto-" + strconv.Itoa(len(i.order))
+	}
+	place, there := i.places[d.ID]
+	switch {
+	case there && op == "create":
+		return &Verdict{Status: http.StatusConflict, Type: "version_conflict_engine_exception",
+			Reason: "[" + d.ID + "]: version conflict, document already exists (current version [1])"}
+	case there:
+		i.order[place] = d
+		return &Verdict{Status: http.StatusOK}
+	}
+	i.places[d.ID] = len(i.order)
+	i.order = append(i.order, d)
+	return &Verdict{Status: http.StatusCreated}
+}
+
+func (t *tally) countVerdict(v *Verdict) {
+	t.add(func(c *Counts) {
+		switch {
+		case v.Status < 300:
+			c.Created++
+		case v.Status == http.StatusConflict:
+			c.Conflicts++
+		default:
+			c.Refused++
+		}
+	})
+}
+
+// itemOf is what the answer says of one document.
+func itemOf(flavor *Flavor, a action, v *Verdict) json.RawMessage {
+	item := map[string]any{"_index": a.Index, "_id": a.ID, "status": v.Status}
+	if flavor.Types != typesRefused {
+		item["_type"] = "_doc"
+	}
+	if v.Type != "" {
+		item["error"] = map[string]any{"type": v.Type, "reason": v.Reason}
+	} else {
+		item["_version"], item["result"], item["_seq_no"] = 1, "created", 0
+	}
+	if v.FailureStore != "" {
+		item["failure_store"] = v.FailureStore
+	}
+	b, err := json.Marshal(map[string]any{a.op: item})
+	if err != nil {
+		panic("fakesearch: encode an item: " + err.Error()) // made of what can be encoded
+	}
+	return b
+}

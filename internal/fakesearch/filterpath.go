@@ -1,0 +1,68 @@
+package fakesearch
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// filterPath leaves of an answer what one of the paths leads to, as the parameter
+// filter_path does. A * stands for any one name; an array has no step of its own.
+// What is left empty is left out.
+func filterPath(answer any, filter string) any {
+	b, err := json.Marshal(answer)
+	if err != nil {
+		panic("fakesearch: encode an answer: " + err.Error()) // made of what can be encoded
+	}
+	var tree any
+	if err := json.Unmarshal(b, &tree); err != nil {
+		panic("fakesearch: read an answer: " + err.Error())
+	}
+	var paths [][]string
+	for path := range strings.SplitSeq(filter, ",") {
+		paths = append(paths, strings.Split(path, "."))
+	}
+	if left := prune(tree, paths); left != nil {
+		return left
+	}
+	return map[string]any{}
+}
+
+func prune(tree any, paths [][]string) any {
+	for _, path := range paths {
+		if len(path) == 0 {
+			return tree
+		}
+	}
+	switch node := tree.(type) {
+	case map[string]any:
+		left := map[string]any{}
+		for name, value := range node {
+			var deeper [][]string
+			for _, path := range paths {
+				if path[0] == name || path[0] == "*" {
+					deeper = append(deeper, path[1:])
+				}
+			}
+			if deeper == nil {
+				continue
+			}
+			if v := prune(value, deeper); v != nil {
+				left[name] = v
+			}
+		}
+		if len(left) > 0 {
+			return left
+		}
+	case []any:
+		var left []any
+		for _, value := range node {
+			if v := prune(value, paths); v != nil {
+				left = append(left, v)
+			}
+		}
+		if left != nil {
+			return left
+		}
+	}
+	return nil
+}
