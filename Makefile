@@ -35,8 +35,9 @@ test: ## run the unit tests: no root, no network, no cluster
 	$(GO) test -race ./...
 
 .PHONY: e2e
-e2e: ## run the tests on a real Kubernetes, built and started here; root on Debian
+e2e: ## run the tests on a real Kubernetes and real search servers, set up and started here; root on Debian
 	./test/e2e.sh
+	./test/search.sh
 
 .PHONY: stern
 stern: .bin/$(STERN) ## compare with stern, which is built once

@@ -1,0 +1,40 @@
+//go:build e2e
+
+package e2esearch
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// 200,000 lines of 50 pods, and then once more: each is there once, field by
+// field, and the second run says that it was.
+func TestDelivery(t *testing.T) {
+	const pods, each = 50, 4000
+	onEach(t, func(t *testing.T, s *server) {
+		w := newWorld(t, pods)
+		w.fill(each)
+		began := time.Now()
+		r := w.forward(s, "--no-follow")
+		if code := r.wait(5 * time.Minute); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		rate := float64(w.lines()) / time.Since(began).Seconds()
+		w.compare(t, s, s.index()).report(t, fmt.Sprintf("%.0f lines/s, %s", rate, r.usage()))
+		w.checkServerOrder(t, s)
+
+		again := w.forward(s, "--no-follow", "--since", "1h")
+		if code := again.wait(5 * time.Minute); code != 0 {
+			t.Errorf("exit code %d of the second run", code)
+		}
+		if there := fmt.Sprintf("%d of them there already", w.lines()); !strings.Contains(again.stderr.String(), there) {
+			t.Errorf("the second run does not say: %s", there)
+		}
+		if n := s.count(t, s.index()); n != w.lines() {
+			t.Errorf("%d documents after the second run", n)
+		}
+		(&result{Written: w.lines(), Found: s.count(t, s.index()), Doubled: s.count(t, s.index()) - w.lines()}).report(t, "second run, "+again.usage())
+	})
+}

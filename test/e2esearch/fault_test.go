@@ -1,0 +1,160 @@
+//go:build e2e
+
+package e2esearch
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// settle waits until all lines are there, and ends ktail.
+func (w *world) settle(t *testing.T, s *server, r *run) {
+	t.Helper()
+	eventually(t, 3*time.Minute, "all lines to be there", func() bool {
+		select {
+		case <-r.exited:
+			t.Fatalf("ktail has ended: %v", r.cmd.ProcessState)
+		default:
+		}
+		return s.count(t, s.index()) >= w.lines()
+	})
+	if code := r.signal(syscall.SIGINT); code != 130 {
+		t.Errorf("exit code %d, want 130", code)
+	}
+	w.compare(t, s, s.index()).report(t, r.usage())
+}
+
+// The server is away for a minute, and later hangs for longer than ktail waits
+// for an answer, while the pods go on writing.
+func TestOutage(t *testing.T) {
+	const pods, rate = 25, 40
+	const away, frozen = time.Minute, 40 * time.Second
+	onEach(t, func(t *testing.T, s *server) {
+		w := newWorld(t, pods)
+		stop := w.flow(rate)
+		r := w.forward(s, "--elasticsearch-spool", filepath.Join(t.TempDir(), "spool"))
+		eventually(t, time.Minute, "the first lines", func() bool { return s.count(t, s.index()) > 0 })
+		pass(t, 2*time.Second)
+		if err := s.stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		pass(t, away)
+		s.start(t)
+		before := w.lines()
+		eventually(t, time.Minute, "the lines of the outage", func() bool { return s.count(t, s.index()) >= before })
+		s.freeze(t)
+		pass(t, frozen)
+		s.thaw(t)
+		pass(t, 2*time.Second)
+		stop()
+		w.settle(t, s, r)
+		if back := strings.Count(r.stderr.String(), "takes lines again"); back != 2 {
+			t.Errorf("stderr says %d times that the server takes lines again, want 2", back)
+		}
+	})
+}
+
+// ktail is killed twenty times while it forwards, and goes on each time.
+func TestKill(t *testing.T) {
+	const pods, rate, kills = 20, 50, 20
+	onEach(t, func(t *testing.T, s *server) {
+		w := newWorld(t, pods)
+		w.fill(200)
+		stop := w.flow(rate)
+		args := []string{"--resume", "--elasticsearch-spool", filepath.Join(t.TempDir(), "spool")}
+		for range kills {
+			r := w.forward(s, args...)
+			pass(t, 200*time.Millisecond+rand.N(1300*time.Millisecond))
+			select {
+			case <-r.exited:
+				t.Fatalf("ktail has ended by itself: %v", r.cmd.ProcessState)
+			default:
+			}
+			r.signal(syscall.SIGKILL)
+		}
+		r := w.forward(s, args...)
+		pass(t, time.Second)
+		stop()
+		w.settle(t, s, r)
+	})
+}
+
+// The server refuses items and whole bulks while others write too, takes bodies
+// of one megabyte only, and for some time nothing at all.
+func TestPressure(t *testing.T) {
+	const pods, rate = 20, 100
+	onEach(t, func(t *testing.T, s *server) {
+		w := newWorld(t, pods)
+		w.fill(1000)
+		quiet := noise(t, s)
+		stop := w.flow(rate)
+		r := w.forward(s, "--elasticsearch-spool", filepath.Join(t.TempDir(), "spool"))
+		eventually(t, time.Minute, "the first lines", func() bool { return s.count(t, s.index()) > 0 })
+		pass(t, 5*time.Second)
+		s.block(t, s.index(), true)
+		pass(t, 5*time.Second)
+		s.block(t, s.index(), false)
+		pass(t, 3*time.Second)
+		stop()
+		refused := quiet()
+		w.settle(t, s, r)
+		if refused == 0 {
+			t.Error("the server was not under pressure: it refused nobody")
+		}
+		if strings.Contains(r.stderr.String(), " 0 sent again") {
+			t.Error("ktail was not under pressure: it sent nothing again")
+		}
+	}, "thread_pool.write.queue_size=1", "http.max_content_length=1mb")
+}
+
+// noise has others write bulks until the function it returns is called, which
+// returns how many of their documents were refused.
+func noise(t *testing.T, s *server) (quiet func() int) {
+	const writers, documents = 4, 300
+	kind := ""
+	if s.major == 6 {
+		kind = `,"_type":"_doc"`
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	refused := 0
+	for i := range writers {
+		var body bytes.Buffer
+		for range documents {
+			fmt.Fprintf(&body, "{\"index\":{\"_index\":\"noise-%d\"%s}}\n{\"message\":\"something else\"}\n", i%4, kind)
+		}
+		running.Go(func() {
+			for ctx.Err() == nil {
+				var answer struct {
+					Items []map[string]struct{ Status int }
+				}
+				if s.do(ctx, http.MethodPost, "/_bulk", body.String(), &answer) != nil {
+					continue
+				}
+				mu.Lock()
+				for _, item := range answer.Items {
+					if item["index"].Status == http.StatusTooManyRequests {
+						refused++
+					}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	return func() int {
+		cancel()
+		running.Wait()
+		return refused
+	}
+}

@@ -1,0 +1,175 @@
+//go:build e2e
+
+package e2esearch
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+)
+
+// maxLine is the length that ktail cuts lines to: a mebibyte with its time.
+const maxLine = 1<<20 - len("2006-01-02T15:04:05.000000000Z ")
+
+// Lines that are no text, or too much of it.
+func TestOddLines(t *testing.T) {
+	onEach(t, func(t *testing.T, s *server) {
+		w := newWorld(t, 3)
+		w.fill(1000)
+		at := time.Now().UnixNano()
+		p := w.pods[1]
+		for i, text := range []string{
+			"", " ", "\x00", "before\x00after", "\x01\x02\x1b[31mred\x1b[0m\x7f", "tab\tcr\rquote\"back\\slash/",
+			"\xff", "half \xc3", "surrogate \xed\xa0\x80", "overlong \xc0\xaf", "line\u2028separator\u2029", "🙂 \U0010ffff", "<script>&amp;</script>",
+			`{"create":{"_index":"x"}}`, `{"message":{"nested":[1,2,{"a":null}]}}`, "[]", strings.Repeat("long ", 20_000),
+		} {
+			p.write(fakeapi.Entry{Time: at + int64(i), Text: text})
+		}
+		// What is told of the longest is what there is to find of it.
+		long := strings.Repeat("0123456789", 4<<20)
+		p.container.Append(fakeapi.Entry{Time: at + 1000, Text: long})
+		p.mu.Lock()
+		p.written = append(p.written, fakeapi.Entry{Time: at + 1000, Text: long[:maxLine]})
+		p.mu.Unlock()
+		p.write(fakeapi.Entry{Time: at + 1001, Text: "the end"})
+
+		r := w.forward(s, "--no-follow")
+		if code := r.wait(2 * time.Minute); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		w.compare(t, s, s.index()).report(t, r.usage())
+		truncated := 0
+		s.documents(t, s.index(), `{"term":{"log.flags":"truncated"}}`, `["_doc"]`, func(hit) { truncated++ })
+		if truncated != 1 {
+			t.Errorf("%d documents are flagged as truncated, want 1", truncated)
+		}
+	})
+}
+
+// In the index, fields are numbers that are text in the lines. All lines are in
+// it, one way or another, or in the dead letters, and those that fit are as ever.
+func TestMappingConflict(t *testing.T) {
+	for _, field := range []struct{ name, mapping string }{
+		{"message", `{"properties":{"message":{"type":"long"}}}`},
+		{"label", `{"properties":{"kubernetes":{"properties":{"labels":{"properties":{"app":{"type":"long"}}}}}}}`},
+		{"strict", `{"dynamic":"strict","properties":{"@timestamp":{"type":"date"},"message":{"type":"text"}}}`},
+	} {
+		t.Run(field.name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, s *server) {
+				mapping := field.mapping
+				if s.major == 6 {
+					mapping = `{"_doc":` + mapping + `}`
+				}
+				const index = "e2e-mapped"
+				s.must(t, http.MethodPut, "/"+index, `{"mappings":`+mapping+`}`, nil)
+				w := newWorld(t, 2)
+				at := time.Now().UnixNano()
+				for _, p := range w.pods {
+					for i := range 500 {
+						text := fmt.Sprint(i)
+						if i%5 == 0 {
+							text = fmt.Sprintf("line %d", i)
+						}
+						p.write(fakeapi.Entry{Time: at + int64(i), Text: text})
+					}
+				}
+				letters := filepath.Join(t.TempDir(), "letters.ndjson")
+				r := w.forward(s, "--no-follow", "--elasticsearch-index", index, "--elasticsearch-dead-letters", letters)
+				code := r.wait(2 * time.Minute)
+				dead := w.checkMapped(t, s, index, letters)
+				if (code == 0) != (dead == 0) {
+					t.Errorf("exit code %d with %d dead letters", code, dead)
+				}
+			})
+		})
+	}
+}
+
+// checkMapped compares index and dead letters with the lines, and returns how many
+// dead letters there are.
+func (w *world) checkMapped(t *testing.T, s *server, index, letters string) int {
+	t.Helper()
+	r := &result{Written: w.lines()}
+	left := map[string]int{} // by time and text; the pods write the same
+	for _, p := range w.pods {
+		for _, e := range p.written {
+			left[fmt.Sprint(e.Time, " ", e.Text)]++
+		}
+	}
+	whole, simplified := 0, 0
+	take := func(source json.RawMessage) {
+		var d struct {
+			document
+			Ktail struct{ Document string }
+		}
+		if err := json.Unmarshal(source, &d); err != nil {
+			t.Fatalf("%v: %s", err, source)
+		}
+		r.Found++
+		if d.Ktail.Document == "" {
+			whole++
+		} else {
+			simplified++
+			if err := json.Unmarshal([]byte(d.Ktail.Document), &d.document); err != nil {
+				r.Foreign = append(r.Foreign, fmt.Sprintf("%v: %s", err, source))
+			}
+		}
+		at, err := time.Parse(time.RFC3339Nano, d.Timestamp)
+		key := fmt.Sprint(at.UnixNano(), " ", d.Message)
+		if _, ok := left[key]; err != nil || !ok {
+			r.Foreign = append(r.Foreign, string(source))
+		}
+		left[key]--
+	}
+	s.documents(t, index, "", `["_doc"]`, func(h hit) { take(h.Source) })
+	inIndex := r.Found
+	for _, l := range readLetters(t, letters) {
+		if l.Reason == "" || l.Status != http.StatusBadRequest {
+			t.Errorf("a dead letter without a reason: %+v", l)
+		}
+		take(l.Document)
+	}
+	for _, n := range left {
+		r.Lost += max(n, 0)
+		r.Doubled += max(-n, 0)
+	}
+	r.report(t, fmt.Sprintf("%d simplified, %d dead letters", simplified, r.Found-inIndex))
+	return r.Found - inIndex
+}
+
+type deadLetter struct {
+	Status   int
+	Reason   string
+	Document json.RawMessage
+}
+
+func readLetters(t *testing.T, path string) []deadLetter {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []deadLetter
+	for in := bufio.NewScanner(bytes.NewReader(b)); in.Scan(); {
+		var l deadLetter
+		if err := json.Unmarshal(in.Bytes(), &l); err != nil {
+			t.Fatalf("%v: %s", err, in.Bytes())
+		}
+		all = append(all, l)
+	}
+	return all
+}

@@ -1,0 +1,144 @@
+//go:build e2e
+
+package e2esearch
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+)
+
+// A world is a cluster of pods that write, and what they have written.
+type world struct {
+	t          *testing.T
+	api        *fakeapi.Server
+	kubeconfig string
+	pods       []*pod
+	writers    sync.WaitGroup
+}
+
+// A pod has one container.
+type pod struct {
+	name, uid string
+	object    *corev1.Pod
+	container *fakeapi.Container
+
+	mu      sync.Mutex
+	written []fakeapi.Entry
+}
+
+const namespace = "shop"
+
+func newWorld(t *testing.T, pods int) *world {
+	t.Helper()
+	api, err := fakeapi.Start(fakeapi.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(api.Close)
+	w := &world{t: t, api: api, kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
+	if err := api.WriteKubeconfig(w.kubeconfig); err != nil {
+		t.Fatal(err)
+	}
+	for i := range pods {
+		w.addPod(fmt.Sprintf("web-%03d", i), map[string]string{"app": "web", "app.kubernetes.io/name": "web", "tier": fmt.Sprint(i % 3)})
+	}
+	return w
+}
+
+func (w *world) addPod(name string, labels map[string]string) *pod {
+	w.t.Helper()
+	made := w.api.AddPod(&corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app"}}},
+	})
+	made.Start()
+	p := &pod{name: name, object: made.Object(), container: made.Container("app")}
+	p.uid = string(p.object.UID)
+	w.pods = append(w.pods, p)
+	return p
+}
+
+// write appends lines to the log, and to what is known of it.
+func (p *pod) write(entries ...fakeapi.Entry) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.written = append(p.written, entries...)
+	p.container.Append(entries...)
+}
+
+// fill writes that many lines into each log, of the last minutes. Several share a
+// time, some a time and a text, and times step back now and then.
+func (w *world) fill(each int) {
+	begin := time.Now().Add(-10 * time.Minute).UnixNano()
+	for n, p := range w.pods {
+		entries := make([]fakeapi.Entry, each)
+		at := begin + int64(n)
+		for i := range entries {
+			text := fmt.Sprintf(`%d GET /cart/%d?user="%d" 200 \o/ ünï`, i, i%97, i%7)
+			switch {
+			case i%10 == 3: // the same time
+			case i%50 == 7: // and the same text
+				text = entries[i-1].Text
+			case i%100 == 11:
+				at -= 1_500_000
+			default:
+				at += 1_000_003
+			}
+			entries[i] = fakeapi.Entry{Time: at, Text: text}
+		}
+		p.write(entries...)
+	}
+}
+
+// flow writes so many lines a second into each log until the function that it
+// returns is called.
+func (w *world) flow(perSecond int) (stop func()) {
+	done := make(chan struct{})
+	const step = 20 * time.Millisecond
+	for _, p := range w.pods {
+		w.writers.Go(func() {
+			tick := time.NewTicker(step)
+			defer tick.Stop()
+			line, owed := 0, 0.0
+			for {
+				select {
+				case <-done:
+					return
+				case <-tick.C:
+				}
+				var entries []fakeapi.Entry
+				for owed += float64(perSecond) * step.Seconds(); owed >= 1; owed-- {
+					line++
+					entries = append(entries, fakeapi.Entry{Time: time.Now().UnixNano(), Text: fmt.Sprintf("live %d %d", line, rand.Uint32())})
+				}
+				p.write(entries...)
+			}
+		})
+	}
+	stop = sync.OnceFunc(func() {
+		close(done)
+		w.writers.Wait()
+	})
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// lines returns how many were written.
+func (w *world) lines() int {
+	n := 0
+	for _, p := range w.pods {
+		p.mu.Lock()
+		n += len(p.written)
+		p.mu.Unlock()
+	}
+	return n
+}
