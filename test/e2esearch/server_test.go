@@ -209,12 +209,12 @@ func (s *server) block(t *testing.T, index string, blocked bool) {
 	s.must(t, http.MethodPut, "/"+index+"/_settings", `{"index.blocks.read_only_allow_delete":`+value+`}`, nil)
 }
 
-// eventually waits until ok, asking a few times a second, and ends the test if
-// that takes longer than limit.
+// eventually waits until ok, asking twice a second, and ends the test if that
+// takes longer than limit.
 func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.After(limit)
-	tick := time.NewTicker(200 * time.Millisecond)
+	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {

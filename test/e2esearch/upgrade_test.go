@@ -28,7 +28,7 @@ func TestUpgrade(t *testing.T) {
 			s.prepare(t)
 			w := newWorld(t, 20)
 			w.fill(500)
-			stop := w.flow(50)
+			stop := w.flow(25)
 			r := w.forward(s, "--elasticsearch-spool", filepath.Join(t.TempDir(), "spool"))
 			eventually(t, time.Minute, "the first lines", func() bool { return s.count(t, s.index()) > 10_000 })
 			if err := s.stop(t.Context()); err != nil {
@@ -36,8 +36,7 @@ func TestUpgrade(t *testing.T) {
 			}
 			s.name, s.major = to, s.major+1
 			s.start(t)
-			before := w.lines()
-			eventually(t, time.Minute, "lines after the upgrade", func() bool { return s.count(t, s.index()) >= before })
+			w.arrive(t, s, r, w.lines())
 			stop()
 			w.settle(t, s, r)
 		})

@@ -99,6 +99,18 @@ func (w *world) fill(each int) {
 	}
 }
 
+// burst writes that many lines into each log at once.
+func (w *world) burst(each int) {
+	for _, p := range w.pods {
+		entries := make([]fakeapi.Entry, each)
+		now := time.Now().UnixNano()
+		for i := range entries {
+			entries[i] = fakeapi.Entry{Time: now + int64(i), Text: fmt.Sprintf("burst %d %d", i, rand.Uint32())}
+		}
+		p.write(entries...)
+	}
+}
+
 // flow writes so many lines a second into each log until the function that it
 // returns is called.
 func (w *world) flow(perSecond int) (stop func()) {

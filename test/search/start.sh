@@ -40,7 +40,7 @@ echo "$pid" >"$run/$port.pid"
 answers() {
   gone "$pid" || curl -sf "http://127.0.0.1:$port/_cluster/health?wait_for_status=yellow&timeout=1s"
 }
-if ! within 90 answers || gone "$pid"; then
+if ! within 240 answers || gone "$pid"; then
   "$here/stop.sh" "$port"
   tail -n 20 "$state/$port.log" >&2
   die "$name does not start, see $state/$port.log"
