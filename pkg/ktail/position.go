@@ -1,11 +1,8 @@
 package ktail
 
 import (
-	"math/bits"
 	"slices"
 	"time"
-
-	"github.com/cespare/xxhash/v2"
 )
 
 const second = int64(time.Second)
@@ -60,13 +57,16 @@ func (p *Position) Advance(lines []Line) {
 	}
 }
 
-func (p *Position) advance(l *Line) {
-	sec := l.Time / second
+func (p *Position) advance(l *Line) { p.Add(l.Mark()) }
+
+// Add takes note of one line that was delivered, of which only the mark is left.
+func (p *Position) Add(m Mark) {
+	sec := m.Time / second
 	if p.IsZero() {
-		p.Begin, p.start = l.Time, sec-windowMost
+		p.Begin, p.start = m.Time, sec-windowMost
 	}
-	p.Time = max(p.Time, l.Time)
-	p.last = digest(l)
+	p.Time = max(p.Time, m.Time)
+	p.last = m.Digest
 	for i := len(p.recent) - 1; i >= 0; i-- {
 		if d := &p.recent[i]; d.second == sec {
 			d.sums = append(d.sums, p.last)
@@ -106,6 +106,22 @@ func (p *Position) narrow() (free []uint64) {
 	}
 }
 
+// Count returns how often such a line was delivered since Start.
+func (p *Position) Count(m Mark) int {
+	n := 0
+	for i := range p.recent {
+		if p.recent[i].second != m.Time/second {
+			continue
+		}
+		for _, sum := range p.recent[i].sums {
+			if sum == m.Digest {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Clone returns a copy that does not change when the original advances.
 func (p *Position) Clone() Position {
 	c := *p
@@ -141,7 +157,7 @@ func (r *Replay) Seen(l *Line) bool {
 	if len(r.left) == 0 {
 		return false
 	}
-	sum := digest(l)
+	sum := l.Mark().Digest
 	n, ok := r.left[sum]
 	if !ok {
 		return false
@@ -163,11 +179,3 @@ func (r *Replay) Overlap() bool { return r.overlap }
 // CaughtUp reports whether the line delivered last was seen again, or none was
 // ever delivered: the log was served to where it had been read.
 func (r *Replay) CaughtUp() bool { return r.caughtUp }
-
-// digest stands for the time and the text of a line. It is the same in every
-// process, since positions can be kept from one run to the next.
-func digest(l *Line) uint64 {
-	const odd = 0x9e3779b97f4a7c15
-	hi, lo := bits.Mul64(uint64(l.Time)^odd, odd)
-	return xxhash.Sum64(l.Text) ^ hi ^ lo
-}
