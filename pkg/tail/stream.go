@@ -32,7 +32,11 @@ type stream struct {
 }
 
 func newStream(t *Tailer, src ktail.Source) *stream {
-	return &stream{t: t, source: src, changed: make(chan struct{}, 1)}
+	s := &stream{t: t, source: src, changed: make(chan struct{}, 1)}
+	if t.Positions != nil {
+		s.pos = t.Positions.start(src.Stream().Key())
+	}
+	return s
 }
 
 func (s *stream) newest() ktail.Source {
@@ -138,6 +142,9 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 	s.holdDrain(true)
 	defer s.holdDrain(false)
 	s.pos.Advance(lines)
+	if s.t.Positions != nil {
+		s.t.Positions.note(lines[0].Stream.Key(), lines, func(l *ktail.Line) bool { return keeps(l, s.t.Filters) })
+	}
 	return in.push(ctx, filter(lines, s.t.Filters))
 }
 
@@ -177,16 +184,20 @@ func filter(lines []ktail.Line, filters []ktail.Filter) []ktail.Line {
 		return lines
 	}
 	kept := lines[:0]
-next:
 	for i := range lines {
-		if lines[i].Kind == ktail.Log {
-			for _, keep := range filters {
-				if !keep(&lines[i]) {
-					continue next
-				}
-			}
+		if lines[i].Kind != ktail.Log || keeps(&lines[i], filters) {
+			kept = append(kept, lines[i])
 		}
-		kept = append(kept, lines[i])
 	}
 	return kept
+}
+
+// keeps reports whether all filters keep the line.
+func keeps(l *ktail.Line, filters []ktail.Filter) bool {
+	for _, keep := range filters {
+		if !keep(l) {
+			return false
+		}
+	}
+	return true
 }

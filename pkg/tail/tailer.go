@@ -7,9 +7,12 @@
 //	between.go one stream: when what writes to it ends and runs again
 //	left.go    where streams were left that may come back
 //	merge.go   many streams into one order
+//	positions.go, fanout.go
+//	           what a sink has settled, from one run to the next; several sinks
 package tail
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +22,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// closeTimeout bounds how long the sink may take to flush at the end.
+// closeTimeout is the default of Tailer.CloseTimeout.
 const closeTimeout = 10 * time.Second
 
 // Tailer reads all sources that its watchers find and writes their lines, in
@@ -41,6 +44,15 @@ type Tailer struct {
 	// MaxStreams limits how many streams are read at a time; the others wait
 	// their turn. 0 is no limit.
 	MaxStreams int
+
+	// Positions, if set, says from where streams are resumed that an earlier
+	// run has read, and takes note of what is read. The sink, or whoever wraps
+	// it, must tell it what is settled.
+	Positions *Positions
+
+	// CloseTimeout bounds how long the sink may take to flush at the end. 0 is
+	// ten seconds.
+	CloseTimeout time.Duration
 
 	// Tell, if set, is called with what a user should know, by many goroutines.
 	Tell func(Event)
@@ -83,7 +95,7 @@ func (t *Tailer) Run(ctx context.Context) error {
 	stop()
 	watching.Wait()
 	p.wait()
-	closing, cancel := context.WithTimeout(drain, closeTimeout)
+	closing, cancel := context.WithTimeout(drain, cmp.Or(t.CloseTimeout, closeTimeout))
 	defer cancel()
 	errs := append([]error{err, t.Sink.Close(closing)}, watchErrs...)
 	if started, failed := p.outcome(); failed > 0 {

@@ -1,0 +1,149 @@
+package tail_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/tail"
+)
+
+// logFile is a source that serves, as the pod log API does, the lines since the
+// start of the position that were not delivered before.
+func logFile(pod string, begin time.Time, texts ...string) *source {
+	stream := newStream(pod)
+	all := lines(stream, time.Duration(begin.UnixNano()), texts...)
+	return &source{stream: stream, read: func(_ context.Context, _ int, from ktail.Position, emit func([]ktail.Line) error) error {
+		replay := from.Replay()
+		fresh := slices.DeleteFunc(slices.Clone(all), func(l ktail.Line) bool {
+			return !from.IsZero() && l.Time < from.Start().UnixNano() || replay.Seen(&l)
+		})
+		return emit(fresh)
+	}}
+}
+
+// settler is a sink that settles the first lines only, as if killed then.
+type settler struct {
+	positions *tail.Positions
+	most      int
+	got       []string
+}
+
+func (s *settler) Write(_ context.Context, lines []ktail.Line) error {
+	for _, l := range lines {
+		s.got = append(s.got, string(l.Text))
+		if len(s.got) <= s.most {
+			s.positions.Settled(l.Stream.Key(), 1)
+		}
+	}
+	return nil
+}
+
+func (s *settler) Close(context.Context) error { return s.positions.Save() }
+
+// A run goes on behind the last line that the one before it has settled, with
+// lines that a filter drops before, between and after.
+func TestPositionsFromRunToRun(t *testing.T) {
+	texts := []string{"drop 1", "a", "drop 2", "drop 2", "b", "b", "drop 3", "c", "d", "drop 4"}
+	kept := []string{"a", "b", "b", "c", "d"}
+	begin := time.Now().Add(-time.Hour)
+	for settled := range len(kept) + 1 {
+		t.Run(fmt.Sprint(settled, " settled"), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "positions")
+			run := func(most int) []string {
+				positions, err := tail.LoadPositions(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sink := &settler{positions: positions, most: most}
+				tailer := tail.Tailer{
+					Watchers: []ktail.Watcher{once(logFile("web", begin, texts...))}, Sink: sink, Once: true, MergeWindow: -1,
+					Positions: positions,
+					Filters:   []ktail.Filter{func(l *ktail.Line) bool { return !strings.HasPrefix(string(l.Text), "drop") }},
+				}
+				if err := tailer.Run(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				return sink.got
+			}
+			if got := run(settled); !slices.Equal(got, kept) {
+				t.Errorf("the first run wrote %q", got)
+			}
+			if got := run(len(kept)); !slices.Equal(got, kept[settled:]) {
+				t.Errorf("the second run wrote %q, want %q", got, kept[settled:])
+			}
+			if got := run(0); len(got) > 0 {
+				t.Errorf("the third run wrote %q", got)
+			}
+		})
+	}
+}
+
+func TestPositionsDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "positions")
+	positions, err := tail.LoadPositions(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tailer := tail.Tailer{
+		Watchers: []ktail.Watcher{once(logFile("web", time.Now(), "a"))}, Sink: &settler{positions: positions, most: 1}, Once: true,
+		Positions: positions,
+	}
+	if err := tailer.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range good {
+		bad := bytes.Clone(good)
+		bad[i] ^= 4
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tail.LoadPositions(path); err == nil || !strings.Contains(err.Error(), path) {
+			t.Fatalf("with byte %d changed the error is %v, want one that names the file", i, err)
+		}
+	}
+}
+
+type sinkFuncs struct {
+	write func([]ktail.Line) error
+	close func() error
+}
+
+func (s sinkFuncs) Write(_ context.Context, lines []ktail.Line) error { return s.write(lines) }
+func (s sinkFuncs) Close(context.Context) error                       { return s.close() }
+
+func TestFanout(t *testing.T) {
+	var order []string
+	first, second := errors.New("first"), errors.New("second")
+	named := func(name string, err error) ktail.Sink {
+		return sinkFuncs{
+			write: func(lines []ktail.Line) error {
+				order = append(order, fmt.Sprint(name, " ", len(lines)))
+				return nil
+			},
+			close: func() error { order = append(order, name+" closed"); return err },
+		}
+	}
+	f := tail.Fanout{named("a", first), named("b", second)}
+	if err := f.Write(t.Context(), make([]ktail.Line, 3)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(t.Context()); !errors.Is(err, first) || !errors.Is(err, second) {
+		t.Errorf("closing says %v, want both errors", err)
+	}
+	if want := []string{"a 3", "b 3", "a closed", "b closed"}; !slices.Equal(order, want) {
+		t.Errorf("got %q, want %q", order, want)
+	}
+}
