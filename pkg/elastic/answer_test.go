@@ -1,0 +1,89 @@
+package elastic
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func created(n int) string {
+	return `{"errors":false,"items":[` + strings.TrimSuffix(strings.Repeat(`{"create":{"status":201}},`, n), ",") + `]}`
+}
+
+func TestParseAnswer(t *testing.T) {
+	tests := []struct {
+		name, body string
+		n          int
+		want       []verdict // nil: it makes no sense
+	}{
+		{"all created", created(3), 3, []verdict{delivered, delivered, delivered}},
+		{"with white space", strings.ReplaceAll(created(2), ",", ", ") + "\n", 2, []verdict{delivered, delivered}},
+		{"mixed", `{"errors":true,"items":[
+			{"create":{"status":201}},
+			{"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"r"}}},
+			{"create":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"r"}}},
+			{"create":{"status":403,"error":{"type":"cluster_block_exception","reason":"r"}}},
+			{"create":{"status":403,"error":{"type":"security_exception","reason":"r"}}},
+			{"create":{"status":404,"error":{"type":"index_not_found_exception","reason":"r"}}},
+			{"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"r","caused_by":{"type":"x","reason":"y"}}}},
+			{"create":{"status":503,"error":"a word"}},
+			{"create":{"status":201,"failure_store":"used"}}]}`, 9,
+			[]verdict{delivered, present, again, again, stuck, stuck, refused, again, delivered}},
+		{"empty", "", 1, nil},
+		{"empty object", "{}", 1, nil},
+		{"null", "null", 1, nil},
+		{"no items", `{"errors":false,"items":[]}`, 1, nil},
+		{"too few", created(2), 3, nil},
+		{"too many", created(4), 3, nil},
+		{"cut", created(3)[:40], 3, nil},
+		{"twice", created(1) + created(1), 1, nil},
+		{"HTML", "<html></html>", 1, nil},
+		{"another action", `{"errors":false,"items":[{"index":{"status":201}}]}`, 1, nil},
+		{"two actions", `{"errors":false,"items":[{"create":{"status":201},"index":{"status":201}}]}`, 1, nil},
+		{"no status", `{"errors":false,"items":[{"create":{}}]}`, 1, nil},
+		{"null item", `{"errors":false,"items":[null]}`, 1, nil},
+		{"odd status", `{"errors":false,"items":[{"create":{"status":100}}]}`, 1, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			items, err := parseAnswer(nil, []byte(tt.body), tt.n)
+			if tt.want == nil {
+				if !errors.Is(err, errAnswer) {
+					t.Errorf("items %v, error %v, want it to make no sense", items, err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range tt.want {
+				if got := judge(&items[i]); got != tt.want[i] {
+					t.Errorf("item %d: verdict %d, want %d", i, got, tt.want[i])
+				}
+			}
+		})
+	}
+}
+
+// The quick way to read an answer must agree with the thorough one.
+func FuzzParseAnswer(f *testing.F) {
+	f.Add([]byte(created(1)), 1)
+	f.Add([]byte(created(3)), 3)
+	f.Add([]byte(created(3)), 2)
+	f.Add([]byte(`{"errors":false,"items":[{"create":{"status":201}},]}`), 2)
+	f.Add([]byte(`{"errors":false,"items":[{"create":{"status":201}}]}}`), 1)
+	f.Add([]byte(`{"errors":true,"items":[{"create":{"status":409,"error":{"type":"t"}}}]}`), 1)
+	f.Fuzz(func(t *testing.T, body []byte, n int) {
+		n = min(max(n, 0), 100)
+		quick, ok := parsePlain(nil, body, n)
+		thorough, err := parseItems(nil, body)
+		if ok && (err != nil || len(thorough) != n || fmt.Sprint(quick) != fmt.Sprint(thorough)) {
+			t.Errorf("%q: %v, but %v %v", body, quick, thorough, err)
+		}
+		if items, err := parseAnswer(nil, body, n); err == nil && (len(items) != n || !json.Valid(body)) {
+			t.Errorf("%q passes for the answer to %d documents", body, n)
+		}
+	})
+}

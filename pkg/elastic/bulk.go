@@ -1,0 +1,193 @@
+package elastic
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+const (
+	// bulkSize is how large a bulk becomes, before it is compressed: what the
+	// servers' own papers advise.
+	bulkSize = 5 << 20
+	// bulkAge is how long the first document of a bulk waits for others.
+	bulkAge = time.Second
+	// gzipLevel is the fastest: documents of a stream are much alike, and
+	// shrink to a tenth at any level.
+	gzipLevel = gzip.BestSpeed
+	// packAt is how much is compressed at a time.
+	packAt = 32 << 10
+)
+
+// bulk is a number of documents packed for one request. It holds nothing that
+// depends on the server.
+type bulk struct {
+	body   []byte   // pairs of action and document, compressed by gzip
+	ends   []uint32 // where each pair ends, before it was compressed
+	oldest int64    // time of the first line
+	day    string   // of all lines, 2006-01-02; empty if they are of several
+
+	entry *entry   // its place in the order of settling; nil if that is settled
+	frame *frameID // where it is in the spool; nil if it is not there
+}
+
+// raw returns the size of the bulk before it was compressed.
+func (b *bulk) raw() int {
+	if len(b.ends) == 0 {
+		return 0
+	}
+	return int(b.ends[len(b.ends)-1])
+}
+
+// unpack returns the documents, each with its action in front.
+func (b *bulk) unpack() ([][]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(b.body))
+	if err != nil {
+		return nil, fmt.Errorf("unpack bulk: %w", err)
+	}
+	raw := make([]byte, b.raw())
+	if _, err := io.ReadFull(r, raw); err != nil {
+		return nil, fmt.Errorf("unpack bulk: %w", err)
+	}
+	docs := make([][]byte, len(b.ends))
+	start := uint32(0)
+	for i, end := range b.ends {
+		docs[i] = raw[start:end:end]
+		start = end
+	}
+	return docs, nil
+}
+
+// count is how many log lines of a stream a bulk holds.
+type count struct {
+	key   ktail.Key
+	lines int
+}
+
+// packer packs documents into bulks. It is used by one goroutine.
+type packer struct {
+	gzip   *gzip.Writer
+	out    bytes.Buffer
+	buf    []byte // not compressed yet
+	raw    int    // compressed already
+	ends   []uint32
+	day    string
+	mixed  bool // lines of several days
+	oldest int64
+	opened time.Time
+
+	counting bool
+	counts   map[ktail.Key]*int
+}
+
+// timeAt is where the time of a line is, in an action with its document.
+const timeAt = len(`{"create":{"_id":"`) + idLen + len("\"}}\n") + len(documentStart)
+
+// dayOf returns the day of the line of which pair is the document.
+func dayOf(pair []byte) string { return string(pair[timeAt : timeAt+len("2006-01-02")]) }
+
+// add packs one document. encode appends it, with its action in front.
+func (p *packer) add(l *ktail.Line, now time.Time, encode func([]byte) []byte) {
+	if len(p.ends) == 0 {
+		p.begin(l, now)
+	}
+	start := len(p.buf)
+	p.buf = encode(p.buf)
+	p.ends = append(p.ends, uint32(p.raw+len(p.buf)))
+	p.oldest = min(p.oldest, l.Time)
+	if !p.mixed && string(p.buf[start+timeAt:start+timeAt+len(p.day)]) != p.day {
+		p.mixed = true
+	}
+	if p.counting && l.Kind == ktail.Log {
+		n := p.counts[l.Stream.Key()]
+		if n == nil {
+			n = new(int)
+			p.counts[l.Stream.Key()] = n
+		}
+		*n++
+	}
+	if len(p.buf) >= packAt {
+		p.compress()
+	}
+}
+
+func (p *packer) begin(l *ktail.Line, now time.Time) {
+	if p.gzip == nil {
+		p.gzip, _ = gzip.NewWriterLevel(&p.out, gzipLevel) // the level is a good one
+	} else {
+		p.gzip.Reset(&p.out)
+	}
+	p.opened, p.oldest, p.mixed = now, l.Time, false
+	p.day = time.Unix(0, l.Time).UTC().Format(time.DateOnly)
+	if p.counting {
+		p.counts = map[ktail.Key]*int{}
+	}
+}
+
+func (p *packer) compress() {
+	p.gzip.Write(p.buf) //nolint:errcheck // into memory
+	p.raw += len(p.buf)
+	if p.buf = p.buf[:0]; cap(p.buf) > 8*packAt {
+		p.buf = nil
+	}
+}
+
+// size returns how much has been added since the last bulk.
+func (p *packer) size() int { return p.raw + len(p.buf) }
+
+// take returns what was added as a bulk, or nil if that is nothing.
+func (p *packer) take() (*bulk, []count) {
+	if len(p.ends) == 0 {
+		return nil, nil
+	}
+	p.compress()
+	p.gzip.Close() //nolint:errcheck // into memory
+	b := &bulk{body: bytes.Clone(p.out.Bytes()), ends: slices.Clone(p.ends), oldest: p.oldest, day: p.day}
+	if p.mixed {
+		b.day = ""
+	}
+	counts := make([]count, 0, len(p.counts))
+	for key, n := range p.counts {
+		counts = append(counts, count{key, *n})
+	}
+	p.out.Reset()
+	p.ends, p.raw = p.ends[:0], 0
+	return b, counts
+}
+
+// pack packs documents, each with its action in front.
+func pack(docs [][]byte) []byte {
+	var out bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&out, gzipLevel) // the level is a good one
+	for _, doc := range docs {
+		w.Write(doc) //nolint:errcheck // into memory
+	}
+	w.Close() //nolint:errcheck // into memory
+	return out.Bytes()
+}
+
+// repack returns a bulk of documents that are left of another.
+func (b *bulk) repack(docs [][]byte) *bulk {
+	r := &bulk{body: pack(docs), ends: make([]uint32, len(docs)), oldest: b.oldest, entry: b.entry, frame: b.frame}
+	end := uint32(0)
+	for i, doc := range docs {
+		end += uint32(len(doc))
+		r.ends[i] = end
+	}
+	for i, doc := range docs {
+		switch day := dayOf(doc); {
+		case i == 0:
+			r.day = day
+		case day != r.day:
+			r.day = ""
+			return r
+		}
+	}
+	return r
+}

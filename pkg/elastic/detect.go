@@ -1,0 +1,149 @@
+package elastic
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// server is what the servers have said they are. The zero value is one that
+// does not say.
+type server struct {
+	known      bool
+	openSearch bool // OpenSearch, whatever version it claims
+	basic      bool // Elasticsearch with the parts that are not free software
+	serverless bool
+	major      int
+	minor      int
+}
+
+func (s server) atLeast(major, minor int) bool {
+	return s.major > major || s.major == major && s.minor >= minor
+}
+
+// String names the server.
+func (s server) String() string {
+	switch {
+	case !s.known:
+		return "Elasticsearch"
+	case s.openSearch:
+		return fmt.Sprintf("OpenSearch %d.%d", s.major, s.minor)
+	case s.serverless:
+		return "Elasticsearch Serverless"
+	}
+	return fmt.Sprintf("Elasticsearch %d.%d", s.major, s.minor)
+}
+
+// hasDataStreams reports whether the default index can be a data stream. A
+// server that does not say what it is is taken for a new one.
+func (s server) hasDataStreams() bool {
+	return !s.known || s.openSearch || s.serverless || s.atLeast(8, 0) || s.atLeast(7, 9) && s.basic
+}
+
+// detect asks the server what it is. An API key often may not know (401, 403):
+// that is no error.
+func (c *client) detect(ctx context.Context) (server, error) {
+	resp, err := c.sendJSON(ctx, http.MethodGet, "/", "")
+	switch {
+	case err != nil:
+		return server{}, err
+	case resp.status == http.StatusUnauthorized, resp.status == http.StatusForbidden:
+		return server{}, nil
+	case resp.status != http.StatusOK:
+		return server{}, resp.fault()
+	}
+	return parseServer(resp)
+}
+
+func parseServer(resp *response) (server, error) {
+	var root struct {
+		Tagline string `json:"tagline"`
+		Version struct {
+			Number       string `json:"number"`
+			Distribution string `json:"distribution"`
+			Flavor       string `json:"build_flavor"`
+		} `json:"version"`
+	}
+	if err := json.Unmarshal(resp.body, &root); err != nil {
+		return server{}, fmt.Errorf("%s is no Elasticsearch: %w", resp.node.Host, errAnswer)
+	}
+	s := server{known: true, basic: root.Version.Flavor == "default", serverless: root.Version.Flavor == "serverless"}
+	s.openSearch = root.Version.Distribution == "opensearch" || strings.HasPrefix(root.Tagline, "The OpenSearch Project")
+	if !s.openSearch && root.Tagline != "You Know, for Search" && resp.header.Get("X-Elastic-Product") != "Elasticsearch" {
+		return server{}, fmt.Errorf("%s is neither Elasticsearch nor OpenSearch", resp.node.Host)
+	}
+	numbers := strings.SplitN(root.Version.Number, ".", 3)
+	if len(numbers) < 2 {
+		return server{}, nil
+	}
+	s.major, _ = strconv.Atoi(numbers[0])
+	s.minor, _ = strconv.Atoi(numbers[1])
+	return s, nil
+}
+
+// target is where documents go.
+type target struct {
+	index string // empty: daily indices
+	// stream is set if index is that of a data stream by its name.
+	stream *dataStream
+	own    bool // the index is ktail's default, not one that somebody named
+}
+
+const (
+	dailyPrefix  = "ktail-"
+	ownStream    = "logs-ktail-default"
+	dailyPattern = dailyPrefix + "*"
+)
+
+// newTarget returns where documents go. The name may be empty: then it depends
+// on the server.
+func newTarget(name string, s server) target {
+	switch {
+	case name != "":
+		return target{index: name, stream: parseDataStream(name)}
+	case s.hasDataStreams():
+		return target{index: ownStream, stream: parseDataStream(ownStream), own: true}
+	}
+	return target{own: true}
+}
+
+// parseDataStream returns the parts of logs-dataset-namespace, or nil if name
+// is not such a name.
+func parseDataStream(name string) *dataStream {
+	parts := strings.Split(name, "-")
+	if len(parts) != 3 || parts[0] != "logs" || parts[1] == "" || parts[2] == "" {
+		return nil
+	}
+	return &dataStream{parts[0], parts[1], parts[2]}
+}
+
+// daily reports whether the index depends on the day of the line.
+func (t target) daily() bool { return t.index == "" }
+
+// name returns the index for lines of the day, 2006-01-02.
+func (t target) name(day string) string {
+	if t.daily() {
+		return dailyPrefix + strings.ReplaceAll(day, "-", ".")
+	}
+	return t.index
+}
+
+// bulkPath returns the path of a bulk request for lines of the day.
+func (t target) bulkPath(s server, day, pipeline string) string {
+	path := "/" + url.PathEscape(t.name(day))
+	if s.known && !s.openSearch && s.major < 7 {
+		path += "/_doc" // the type, without which 6.x refuses the request
+	}
+	path += "/_bulk?filter_path=" + filterPath
+	if pipeline != "" {
+		path += "&pipeline=" + url.QueryEscape(pipeline)
+	}
+	if t.own && !t.daily() && s.known && !s.openSearch && !s.serverless && s.atLeast(8, 14) {
+		path += "&require_data_stream=true" // rather than a plain index of that name
+	}
+	return path
+}

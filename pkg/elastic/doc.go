@@ -1,0 +1,53 @@
+// Package elastic delivers lines to Elasticsearch or OpenSearch, each once.
+//
+//	document.go, escape.go  a line as a JSON document, encoded by hand
+//	identity.go             its id and its place in its stream
+//	bulk.go                 documents packed for one request
+//	client.go, detect.go, template.go
+//	                        the servers: requests, what they are, what they need
+//	answer.go, verdict.go   what a server says of each document
+//	sender.go               a bulk sent until each of its documents is settled
+//	spool.go, frame.go      bulks on disk while the server is away
+//	queue.go                bulks on their way from Write to the senders
+//	safe.go, deadletter.go  documents that are refused
+//	sink.go                 the Sink
+//
+// # What once means
+//
+// A document is delivered when its own item of a bulk answer says so. Whenever
+// that is not known, because an answer is late, cut or makes no sense, it is
+// sent again. That it is not there twice then is the work of its _id: documents
+// are only ever created, and a second one of the same id is refused by the
+// server (409), which is as good a proof of delivery as a success.
+//
+// The id is made of what names the line for ever: the key of its stream, its
+// time, its text, and the how-manieth line of that very time and text it is.
+// All but the last are in the line. The last, n, has to be the same whoever
+// counts it, and from wherever:
+//
+//   - Within a run the engine delivers the lines of a stream in the order of
+//     the log, without holes or doubles, so counting is right. It is enough to
+//     count back as far as times step back; see identity.
+//   - Two runs that overlap (--since) begin at different lines. What decides
+//     whether the server serves a line is its time, and all lines of one
+//     identity have the same time: a run sees all of them or none, and counts
+//     them alike. A filter keeps all of them or none, too.
+//   - A run that is resumed does not see those that were delivered before it.
+//     Its position knows how many they were, and the count goes on from there;
+//     see Options.Resumed. The position ends where delivery was acknowledged,
+//     so that what was sent but not acknowledged is read again, and gets the
+//     same n again.
+//   - A log may begin in the middle of such lines: --tail counts lines, and a
+//     rotated file begins anywhere. Then the last k of m lines get the numbers
+//     1 to k. They are still told from each other; and a run that sees all m
+//     finds k of them there, whichever, and adds the others. The text, the time
+//     and the stream are the same in all, so it makes no difference which.
+//     Only if one run sees nothing but the first of them and another nothing
+//     but the last, because the log was rotated just there meanwhile, do they
+//     count as the same. --resume does not have this case either.
+//
+// The one window in which a double can arise is the server's: ids are unique in
+// an index. When a data stream rolls over, or a daily index changes its name,
+// between a try and the next of the same document, the second does not meet
+// the first. Daily indices are therefore named for the day of the line.
+package elastic

@@ -1,0 +1,395 @@
+package elastic
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+func testStream() *ktail.Stream {
+	return &ktail.Stream{
+		Cluster: "prod", Namespace: "shop", Pod: "web-1", PodUID: "uid-1", Container: "nginx", Node: "node-1",
+		Labels: map[string]string{
+			"app": "web", "app.kubernetes.io/name": "web", "a.b": "dotted", "a_b": "plain", "quote": `"`,
+		},
+		Instance: ktail.Instance{ID: "containerd://abc", Restarts: 2},
+	}
+}
+
+var (
+	testTime = time.Date(2026, 1, 31, 10, 0, 0, 123456789, time.UTC)
+	readTime = time.Date(2026, 1, 31, 10, 0, 1, 0, time.UTC)
+)
+
+// encode returns id and document of the line.
+func encode(t *testing.T, e *encoder, l ktail.Line) (id string, doc map[string]any) {
+	t.Helper()
+	b := e.append(nil, &l, readTime)
+	action, raw, _ := bytes.Cut(b, []byte("\n"))
+	var a struct{ Create map[string]string }
+	if err := json.Unmarshal(action, &a); err != nil {
+		t.Fatalf("action %s: %v", action, err)
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		t.Fatalf("document %s: %v", raw, err)
+	}
+	if got := dayOf(b); got != time.Unix(0, l.Time).UTC().Format(time.DateOnly) {
+		t.Errorf("the day is %s", got)
+	}
+	return a.Create["_id"], doc
+}
+
+func TestDocument(t *testing.T) {
+	e := &encoder{agent: "1.2.3", dataStream: parseDataStream("logs-ktail-default"), fields: []Field{{"labels.env", "prod"}}}
+	_, doc := encode(t, e, ktail.Line{Stream: testStream(), Time: testTime.UnixNano(), Text: []byte("GET /\t\xff"), Cut: true})
+	const want = `{
+		"@timestamp": "2026-01-31T10:00:00.123456789Z",
+		"message": "GET /\t�",
+		"event": {"sequence": 1769853600123456789, "kind": "event", "dataset": "ktail", "created": "2026-01-31T10:00:01.000000000Z"},
+		"log": {"flags": ["truncated"]},
+		"kubernetes": {
+			"namespace": "shop", "pod": {"name": "web-1", "uid": "uid-1"}, "container": {"name": "nginx"}, "node": {"name": "node-1"},
+			"labels": {"app": "web", "app_kubernetes_io/name": "web", "a_b": "plain", "a_b_": "dotted", "quote": "\""}
+		},
+		"container": {"id": "abc", "runtime": "containerd"},
+		"orchestrator": {"type": "kubernetes", "cluster": {"name": "prod"}},
+		"host": {"name": "node-1"},
+		"data_stream": {"type": "logs", "dataset": "ktail", "namespace": "default"},
+		"agent": {"type": "ktail", "version": "1.2.3"},
+		"ecs": {"version": "8.11.0"},
+		"labels.env": "prod"
+	}`
+	sameJSON(t, doc, want)
+}
+
+func TestGapDocument(t *testing.T) {
+	e := &encoder{}
+	s := &ktail.Stream{PodUID: "uid"}
+	gap := ktail.Line{Stream: s, Kind: ktail.Gap, Since: testTime.Add(-time.Second).UnixNano(), Time: testTime.UnixNano(), Text: []byte("rotated")}
+	id, doc := encode(t, e, gap)
+	sameJSON(t, doc, `{
+		"@timestamp": "2026-01-31T10:00:00.123456789Z",
+		"message": "lines since 2026-01-31T09:59:59.123456789Z are missing: rotated",
+		"event": {
+			"sequence": 0, "kind": "event", "dataset": "ktail", "created": "2026-01-31T10:00:01.000000000Z",
+			"action": "gap", "outcome": "failure", "reason": "rotated",
+			"start": "2026-01-31T09:59:59.123456789Z", "end": "2026-01-31T10:00:00.123456789Z"
+		},
+		"kubernetes": {"pod": {"uid": "uid"}},
+		"orchestrator": {"type": "kubernetes"}, "agent": {"type": "ktail"}, "ecs": {"version": "8.11.0"}
+	}`)
+	line, _ := encode(t, e, ktail.Line{Stream: s, Time: gap.Time, Text: gap.Text})
+	if id == line {
+		t.Error("the gap has the id of a line")
+	}
+	if again, _ := encode(t, &encoder{}, gap); again != id {
+		t.Error("the same gap has another id")
+	}
+}
+
+func sameJSON(t *testing.T, got any, want string) {
+	t.Helper()
+	var w any
+	if err := json.Unmarshal([]byte(want), &w); err != nil {
+		t.Fatal(err)
+	}
+	a, _ := json.MarshalIndent(got, "", " ")
+	b, _ := json.MarshalIndent(w, "", " ")
+	if !bytes.Equal(a, b) {
+		t.Errorf("got %s\nwant %s", a, b)
+	}
+}
+
+// ids returns those of lines that one run reads.
+func ids(resumed func(ktail.Key) ktail.Position, ls []ktail.Line) []string {
+	e := &encoder{resumed: resumed}
+	all := make([]string, len(ls))
+	for i := range ls {
+		b := e.append(nil, &ls[i], readTime)
+		all[i] = string(b[len(`{"create":{"_id":"`):][:idLen])
+	}
+	return all
+}
+
+// repetitive returns lines of one stream of which many are the same, and of
+// which the times step back.
+func repetitive(n int) []ktail.Line {
+	s := testStream()
+	ls := make([]ktail.Line, n)
+	for i := range ls {
+		at := testTime.Add(time.Duration(i/7) * 10 * time.Millisecond)
+		if i%5 == 0 {
+			at = at.Add(-30 * time.Millisecond)
+		}
+		ls[i] = ktail.Line{Stream: s, Time: at.UnixNano(), Text: []byte("abc"[i%3 : i%3+1])}
+	}
+	return ls
+}
+
+// Wherever a run begins to read, by time or from a position, a line has the id
+// that every other run has given it, and no two lines have the same.
+func TestIDsDoNotDependOnTheRun(t *testing.T) {
+	ls := repetitive(500)
+	want := ids(nil, ls)
+	seen := map[string]bool{}
+	for i, id := range want {
+		if seen[id] {
+			t.Fatalf("line %d has the id of another", i)
+		}
+		seen[id] = true
+	}
+	for from := range ls {
+		var since []ktail.Line
+		var wantSince []string
+		for i := range ls {
+			if ls[i].Time >= ls[from].Time {
+				since, wantSince = append(since, ls[i]), append(wantSince, want[i])
+			}
+		}
+		compare(t, fmt.Sprint("since the time of line ", from), ids(nil, since), wantSince)
+
+		var pos ktail.Position
+		pos.Advance(ls[:from])
+		kept, err := pos.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var resumed ktail.Position
+		if from > 0 {
+			if err := resumed.UnmarshalBinary(kept); err != nil {
+				t.Fatal(err)
+			}
+		}
+		compare(t, fmt.Sprint("resumed at line ", from), ids(func(ktail.Key) ktail.Position { return resumed }, ls[from:]), want[from:])
+	}
+}
+
+func compare(t *testing.T, name string, got, want []string) {
+	t.Helper()
+	for i := range want {
+		if got[i] != want[i] {
+			t.Fatalf("%s: line %d of %d has another id", name, i, len(want))
+		}
+	}
+}
+
+// Ids are kept by servers for years: they must never change.
+func TestIDIsForEver(t *testing.T) {
+	got := ids(nil, []ktail.Line{{Stream: testStream(), Time: testTime.UnixNano(), Text: []byte("GET /")}})[0]
+	const want = "GI_IeOPODRXL1GPxACyhh9bcvjfj7WtDAAAB"
+	if got != want {
+		t.Errorf("the id is %s, want %s", got, want)
+	}
+}
+
+// The sequence grows in the order of the stream, whatever the times do.
+func TestSequenceGrows(t *testing.T) {
+	d := newIdentity(ktail.Key{}, ktail.Position{})
+	last := int64(0)
+	for _, l := range repetitive(500) {
+		next := d.nextSequence(l.Time)
+		if next <= last {
+			t.Fatalf("%d after %d", next, last)
+		}
+		last = next
+	}
+}
+
+// A clock that is set back by an hour must not make every line look back at all
+// that came since, nor keep it.
+func TestClockSetBack(t *testing.T) {
+	d := newIdentity(ktail.Key{}, ktail.Position{})
+	for i := range int64(100_000) {
+		d.next(ktail.Mark{Time: int64(time.Hour) + i*1_000_000, Digest: uint64(i)})
+	}
+	for i := range int64(100_000) {
+		if n := d.next(ktail.Mark{Time: i * 1_000_000, Digest: uint64(i)}); n != 1 {
+			t.Fatalf("line %d is number %d of its kind", i, n)
+		}
+	}
+	if n := len(d.recent); n > 10_000 {
+		t.Errorf("%d lines are remembered, of two seconds with 2,000", n)
+	}
+}
+
+func FuzzEscape(f *testing.F) {
+	for _, s := range []string{"", "plain text that is long", "tab\tquote\"slash\\", "\x00\x1f\x7f", "\xff", "a\xe2\x82", "\xed\xa0\x80", "日本語 é 😀", "\u2028<&>", "12345678\"\n"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, s []byte) {
+		ours := appendQuoted(nil, s)
+		if viaString := appendQuoted(nil, string(s)); !bytes.Equal(ours, viaString) {
+			t.Fatalf("%q as bytes, %q as a string", ours, viaString)
+		}
+		var got, want string
+		if err := json.Unmarshal(ours, &got); err != nil {
+			t.Fatalf("%q becomes %s: %v", s, ours, err)
+		}
+		theirs, _ := json.Marshal(string(s))
+		if err := json.Unmarshal(theirs, &want); err != nil {
+			t.Fatal(err)
+		}
+		if got != want {
+			t.Errorf("%q becomes %q, with encoding/json %q", s, got, want)
+		}
+	})
+}
+
+// FuzzDocument has any text and any name make a document that is JSON.
+func FuzzDocument(f *testing.F) {
+	f.Add([]byte("text"), "pod", "key", int64(1769853600123456789), false)
+	f.Add([]byte("\xff\x00"), "\"", "a.b", int64(-1), true)
+	f.Fuzz(func(t *testing.T, text []byte, name, label string, at int64, gap bool) {
+		l := ktail.Line{Stream: &ktail.Stream{Pod: name, Labels: map[string]string{label: name}}, Time: at, Text: text}
+		if gap {
+			l.Kind = ktail.Gap
+		}
+		b := (&encoder{}).append(nil, &l, readTime)
+		action, doc, _ := bytes.Cut(b, []byte("\n"))
+		if !json.Valid(action) || !json.Valid(doc) || bytes.Count(b, []byte("\n")) != 2 {
+			t.Errorf("%q", b)
+		}
+		if got, want := dayOf(b), time.Unix(0, at).UTC().Format(time.DateOnly); got != want {
+			t.Errorf("the day is %s, want %s", got, want)
+		}
+		for _, other := range [][]byte{safe(b, ""), safe(b, "failed to parse field [message]")} {
+			if _, doc, _ := bytes.Cut(other, []byte("\n")); !json.Valid(doc) || dayOf(other) != dayOf(b) {
+				t.Errorf("%q becomes %q", b, other)
+			}
+		}
+	})
+}
+
+func loadLines(n int) []ktail.Line {
+	streams := make([]*ktail.Stream, 50)
+	for i := range streams {
+		streams[i] = testStream()
+		streams[i].PodUID = fmt.Sprint("uid-", i)
+		streams[i].Pod = fmt.Sprintf("web-6d4cf56db6-%05d", i)
+	}
+	ls := make([]ktail.Line, n)
+	for i := range ls {
+		text := fmt.Sprintf(`10.0.0.%d - - [02/Jan/2026:15:04:05 +0000] "GET /index.html?id=%d HTTP/1.1" 200 612 "-" "Mozilla/5.0 (X11; Linux x86_64) Firefox/140"`, i%256, i*7919)
+		ls[i] = ktail.Line{Stream: streams[i%len(streams)], Time: testTime.UnixNano() + int64(i)*10_000, Text: []byte(text)}
+	}
+	return ls
+}
+
+func TestEncodeDoesNotAllocate(t *testing.T) {
+	ls := loadLines(1000)
+	e := &encoder{}
+	var buf []byte
+	step := int64(0)
+	encode := func() {
+		buf = buf[:0]
+		step += int64(time.Second)
+		for i := range ls {
+			l := ls[i]
+			l.Time += step
+			buf = e.append(buf, &l, readTime)
+		}
+	}
+	for range 10 { // what is encoded once for each stream
+		encode()
+	}
+	if n := testing.AllocsPerRun(10, encode); n > 1 {
+		t.Errorf("%v allocations for %d lines", n, len(ls))
+	}
+}
+
+func BenchmarkEncode(b *testing.B) {
+	ls := loadLines(1000)
+	e := &encoder{dataStream: parseDataStream(ownStream)}
+	var buf []byte
+	step := int64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		buf = buf[:0]
+		step += int64(time.Second)
+		for i := range ls {
+			l := ls[i]
+			l.Time += step
+			buf = e.append(buf, &l, readTime)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(ls)), "ns/doc")
+	b.ReportMetric(float64(len(buf)/len(ls)), "B/doc")
+}
+
+// instant is a server that answers at once that it has taken everything.
+type instant struct{}
+
+func (instant) RoundTrip(r *http.Request) (*http.Response, error) {
+	body := rootForBench
+	if strings.HasSuffix(r.URL.Path, "_bulk") {
+		raw, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		n := docsIn(raw)
+		body = `{"errors":false,"items":[` + strings.TrimSuffix(strings.Repeat(`{"create":{"status":201}},`, n), ",") + `]}`
+	}
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
+}
+
+const rootForBench = `{"version":{"number":"8.15.3"},"tagline":"You Know, for Search"}`
+
+// docsIn counts the documents of a bulk without encoding or comparing anything.
+func docsIn(packed []byte) int {
+	r, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		panic(err)
+	}
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		panic(err)
+	}
+	return bytes.Count(raw, []byte("\n")) / 2
+}
+
+// BenchmarkSink takes lines through everything but a network: from Write to the
+// verdict for each document. Run it with -cpu 1 for what one core does. What
+// the server does to count the documents, unpacking them, is part of the time.
+func BenchmarkSink(b *testing.B) {
+	ls := loadLines(1000)
+	s, err := New(Options{Nodes: []*url.URL{{Scheme: "http", Host: "es"}}, Transport: instant{}, Settled: func(ktail.Key, int) {}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	go s.Run(b.Context())
+	step := int64(0)
+	b.ReportAllocs()
+	batch := make([]ktail.Line, len(ls))
+	for b.Loop() {
+		step += int64(10 * time.Millisecond)
+		for i := range ls {
+			batch[i] = ls[i]
+			batch[i].Time += step
+		}
+		if err := s.Write(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := s.Close(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	n := float64(b.N * len(ls))
+	if got := s.Status().Delivered; got != int64(n) {
+		b.Fatalf("delivered %d of %.0f", got, n)
+	}
+	b.ReportMetric(n/b.Elapsed().Seconds(), "docs/s")
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	b.ReportMetric(float64(m.Sys)/(1<<20), "MiB-sys")
+}

@@ -1,0 +1,68 @@
+package elastic
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// EventKind tells what an Event is about.
+type EventKind uint8
+
+const (
+	// Away: no server can be reached, or what answers is none. Err says why.
+	Away EventKind = iota + 1
+	// Busy: the servers have been taking nothing for a while, for Err.
+	Busy
+	// Denied: somebody has to do something before the servers take lines:
+	// credentials, rights, an index or a pipeline that is not there. See Err.
+	Denied
+	// Back: lines are taken again, after one of those above.
+	Back
+	// NoTemplate: ktail's index template could not be made, for Err. Lines are
+	// delivered all the same.
+	NoTemplate
+	// Full: there is no room for lines that wait; nothing is read until there is.
+	Full
+	// Dropping: there is no room, and the oldest lines are dropped.
+	Dropping
+	// SpoolFailing: the spool cannot be written or read, for Err.
+	SpoolFailing
+	// Refused: the servers do not take a document, for Err; it is told for the
+	// first of them. See Options.DeadLetters.
+	Refused
+	// Torn: the last bytes of the spool were torn when it was opened. The lines
+	// in them were not delivered.
+	Torn
+)
+
+// Event is something that a user should know. While the servers take nothing,
+// each reason is told once.
+type Event struct {
+	Kind EventKind
+	Err  error
+}
+
+// Status is a count of documents so far.
+type Status struct {
+	Delivered   int64 // those that were there already included
+	Present     int64 // were there already
+	Retried     int64 // sent again, each time counted
+	DeadLetters int64
+	Shortened   int64 // delivered without the end of the message
+	Simplified  int64 // delivered with few fields, and the rest as text
+	Diverted    int64 // delivered into the server's failure store
+	Dropped     int64 // to make room
+
+	Waiting   int // in memory, those in flight included
+	Spooled   int // on the disk
+	SpoolSize int64
+	Lag       time.Duration // age of the oldest line of the last bulk, when it was delivered
+}
+
+// counters are what Status is made of.
+type counters struct {
+	delivered, present, retried, dead, shortened, simplified, diverted, dropped atomic.Int64
+
+	lag      atomic.Int64
+	progress atomic.Int64 // when something was last settled
+}

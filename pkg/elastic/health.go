@@ -1,0 +1,124 @@
+package elastic
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	firstDelay = 250 * time.Millisecond
+	mostDelay  = 10 * time.Second
+	// What somebody has to do something about is not tried as often.
+	firstDenied = 5 * time.Second
+	mostDenied  = time.Minute
+
+	// awayAfter and busyAfter are how long trouble lasts before it is told.
+	awayAfter = 2 * time.Second
+	busyAfter = 10 * time.Second
+)
+
+// problem is why something could not be delivered now.
+type problem struct {
+	kind       EventKind // Away, Busy or Denied
+	err        error
+	retryAfter time.Duration // the server asked for it
+}
+
+// health is how the senders get on with the servers. They share it, so that all
+// wait when one has to, and trouble is told once.
+type health struct {
+	tell func(Event)
+	away func(bool) // told when a problem is, and when it is over
+
+	mu     sync.Mutex
+	since  time.Time // when the trouble began; zero if there is none
+	tries  int       // since then
+	told   EventKind // 0: nothing
+	until  time.Time // nothing is sent before
+	change chan struct{}
+}
+
+func newHealth(tell func(Event), away func(bool)) *health {
+	return &health{tell: tell, away: away, change: make(chan struct{})}
+}
+
+// fail takes note of a problem. progress says that, at the same time, some
+// documents were delivered.
+func (h *health) fail(p *problem, progress bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	if progress {
+		h.recover()
+	}
+	if h.since.IsZero() {
+		h.since = now
+	}
+	first, most := firstDelay, mostDelay
+	if p.kind == Denied {
+		first, most = firstDenied, mostDenied
+	}
+	delay := min(first<<min(h.tries, 16), most)
+	delay = delay/2 + rand.N(delay/2)
+	h.tries++
+	if until := now.Add(max(delay, p.retryAfter)); until.After(h.until) {
+		h.until = until
+	}
+	lasted := now.Sub(h.since)
+	tell := p.kind == Denied || p.kind == Away && lasted >= awayAfter || p.kind == Busy && lasted >= busyAfter
+	if tell && h.told != p.kind {
+		h.told = p.kind
+		h.tell(Event{Kind: p.kind, Err: p.err})
+		h.away(true)
+	}
+}
+
+// ok takes note that documents were delivered.
+func (h *health) ok() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.recover()
+}
+
+func (h *health) recover() {
+	if h.since.IsZero() {
+		return
+	}
+	if h.told != 0 {
+		h.told = 0
+		h.tell(Event{Kind: Back})
+		h.away(false)
+	}
+	h.since, h.tries, h.until = time.Time{}, 0, time.Time{}
+	close(h.change)
+	h.change = make(chan struct{})
+}
+
+// wait returns when something may be sent. It reports whether ctx still lives.
+func (h *health) wait(ctx context.Context) bool {
+	for ctx.Err() == nil {
+		h.mu.Lock()
+		delay, change := time.Until(h.until), h.change
+		h.mu.Unlock()
+		if delay <= 0 {
+			return true
+		}
+		timer := time.NewTimer(delay)
+		select {
+		case <-timer.C:
+		case <-change:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+	return false
+}
+
+// isAway reports whether a problem was told and is not over.
+func (h *health) isAway() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.told != 0
+}

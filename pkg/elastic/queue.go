@@ -1,0 +1,311 @@
+package elastic
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+const (
+	// inFlight is how many bulks are sent at a time.
+	inFlight = 2
+	// queueSize is how much waits in memory, compressed: some ten thousand
+	// lines.
+	queueSize = 4 << 20
+	// bulkCost is what a bulk takes for each document besides its body.
+	bulkCost = 4
+)
+
+// queue holds the bulks on their way to the senders, in memory and, when that
+// is full or the server is away, in the spool. Once something is in the spool,
+// everything goes through it, so that bulks leave in the order they came in.
+type queue struct {
+	spool   *spool // nil: there is none
+	drop    bool   // when it is full, the oldest makes room
+	settled func(ktail.Key, int)
+	tell    func(Event)
+	lost    func(docs int)
+
+	mu      sync.Mutex
+	memory  []*bulk
+	size    int
+	docs    int           // in memory, those taken included, until they are settled
+	away    bool          // the server takes nothing
+	full    bool          // told
+	failing bool          // of the spool: told
+	closed  bool          // nothing is taken any more
+	changed chan struct{} // closed, and replaced, at each change
+
+	order settleOrder
+}
+
+// entry is the place of a bulk in the order in which bulks are settled.
+type entry struct {
+	counts []count
+	done   bool
+}
+
+// settleOrder tells what is settled in the order in which it came, whatever the
+// order in which it is settled.
+type settleOrder struct {
+	mu      sync.Mutex
+	entries []*entry
+}
+
+func (o *settleOrder) add(counts []count) *entry {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	e := &entry{counts: counts}
+	o.entries = append(o.entries, e)
+	return e
+}
+
+func (o *settleOrder) settle(e *entry, tell func(ktail.Key, int)) {
+	if e == nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	e.done = true
+	for len(o.entries) > 0 && o.entries[0].done {
+		for _, c := range o.entries[0].counts {
+			tell(c.key, c.lines)
+		}
+		o.entries[0] = nil
+		o.entries = o.entries[1:]
+	}
+}
+
+func newQueue(s *spool) *queue {
+	return &queue{spool: s, changed: make(chan struct{})}
+}
+
+// touch wakes everybody who waits. The lock is held.
+func (q *queue) touch() {
+	close(q.changed)
+	q.changed = make(chan struct{})
+}
+
+func (b *bulk) cost() int { return len(b.body) + bulkCost*len(b.ends) }
+
+// errQueueFull is what push returns when waiting makes no sense any more.
+var errQueueFull = errors.New("there is no room for more lines that wait")
+
+// push puts a bulk into the queue. If there is no room it waits for some until
+// ctx ends or hopeless says so, or drops the oldest, as was chosen.
+func (q *queue) push(ctx context.Context, b *bulk, counts []count, hopeless func() bool) error {
+	if q.settled != nil {
+		b.entry = q.order.add(counts)
+	}
+	for {
+		changed, ok := q.offer(b)
+		if ok {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-time.After(time.Second): // the disk may have room again
+		case <-ctx.Done():
+			return errQueueFull
+		}
+		if hopeless() {
+			return errQueueFull
+		}
+	}
+}
+
+// offer puts the bulk into the queue if there is room.
+func (q *queue) offer(b *bulk) (changed <-chan struct{}, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	room := len(q.memory) == 0 || q.size+b.cost() <= queueSize
+	if q.spool != nil && (q.away || !room || q.spool.untaken()) {
+		if q.store(b) {
+			q.touch()
+			return nil, true
+		}
+	}
+	for !room && q.spool == nil && q.drop && len(q.memory) > 0 {
+		oldest := q.memory[0]
+		q.forget(oldest)
+		room = len(q.memory) == 0 || q.size+b.cost() <= queueSize
+	}
+	if !room {
+		if !q.full {
+			q.full = true
+			q.tell(Event{Kind: Full})
+		}
+		return q.changed, false
+	}
+	q.memory = append(q.memory, b)
+	q.size += b.cost()
+	q.docs += len(b.ends)
+	q.touch()
+	return nil, true
+}
+
+// store puts the bulk into the spool; it is settled then.
+func (q *queue) store(b *bulk) bool {
+	err := q.spool.put(b)
+	for q.drop && errors.Is(err, errSpoolFull) {
+		n := q.spool.dropOldest()
+		if n == 0 {
+			break
+		}
+		q.lose(n)
+		err = q.spool.put(b)
+	}
+	if err != nil {
+		if !errors.Is(err, errSpoolFull) && !q.failing {
+			q.failing = true
+			q.tell(Event{Kind: SpoolFailing, Err: err})
+		}
+		return false
+	}
+	q.failing = false
+	q.order.settle(b.entry, q.settled)
+	return true
+}
+
+// forget drops a bulk from memory.
+func (q *queue) forget(b *bulk) {
+	q.memory[0] = nil
+	q.memory = q.memory[1:]
+	q.size -= b.cost()
+	q.docs -= len(b.ends)
+	q.order.settle(b.entry, q.settled)
+	q.lose(len(b.ends))
+}
+
+// lose tells that documents were dropped.
+func (q *queue) lose(n int) {
+	if !q.full {
+		q.full = true
+		q.tell(Event{Kind: Dropping})
+	}
+	q.lost(n)
+}
+
+// abandon counts documents that push could not take.
+func (q *queue) abandon(docs int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.docs += docs
+}
+
+// take returns the next bulk to send. It returns nil when ctx has ended or the
+// queue is closed.
+func (q *queue) take(ctx context.Context) *bulk {
+	for {
+		b, changed := q.poll()
+		if b != nil || changed == nil {
+			return b
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// poll returns the next bulk, or what to wait for; neither when it is closed.
+func (q *queue) poll() (*bulk, <-chan struct{}) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return nil, nil
+	}
+	if len(q.memory) > 0 {
+		b := q.memory[0]
+		q.memory[0] = nil
+		q.memory = q.memory[1:]
+		q.size -= b.cost()
+		q.touch() // there is room
+		return b, nil
+	}
+	if q.spool == nil {
+		return nil, q.changed
+	}
+	b, err := q.spool.take()
+	if err != nil {
+		q.tell(Event{Kind: SpoolFailing, Err: err})
+		q.lost(q.spool.skip())
+		return nil, q.changed
+	}
+	if b == nil {
+		return nil, q.changed
+	}
+	return b, nil
+}
+
+// done says that all documents of a bulk that was taken are settled.
+func (q *queue) done(b *bulk) {
+	if b.frame != nil {
+		q.spool.ack(b.frame)
+	}
+	q.order.settle(b.entry, q.settled)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if b.frame == nil {
+		q.docs -= len(b.ends)
+	}
+	if q.docs == 0 && (q.spool == nil || !q.spool.untaken()) {
+		q.full = false
+	}
+	q.touch()
+}
+
+// evade puts what is left of a bulk that was taken from memory into the spool,
+// since the server is away. taken is how many documents the bulk had when it
+// was taken. It reports whether it did.
+func (q *queue) evade(rest *bulk, taken int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.spool == nil || rest.frame != nil || !q.store(rest) {
+		return false
+	}
+	q.docs -= taken
+	q.touch()
+	return true
+}
+
+// setAway says whether the server takes anything. While it does not, everything
+// goes into the spool at once.
+func (q *queue) setAway(away bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.away = away
+	for away && q.spool != nil && len(q.memory) > 0 {
+		b := q.memory[0]
+		if !q.store(b) {
+			return
+		}
+		q.memory[0] = nil
+		q.memory = q.memory[1:]
+		q.size -= b.cost()
+		q.docs -= len(b.ends)
+	}
+}
+
+// close has take return nil, and puts what is in memory into the spool.
+func (q *queue) close() {
+	q.setAway(true)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.touch()
+}
+
+// waiting returns how many documents wait in memory, and what the spool holds.
+func (q *queue) waiting() (memory, spooled int, spoolSize int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.spool != nil {
+		spooled, spoolSize = q.spool.usage()
+	}
+	return q.docs, spooled, spoolSize
+}

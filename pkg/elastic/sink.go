@@ -1,0 +1,345 @@
+package elastic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+const (
+	// greeting is how long the first lines wait to know what the server is.
+	greeting = time.Second
+	// patience is how long Close waits for the next document to be delivered,
+	// or the write that waits for room; after the end of Run's context the
+	// shorter one.
+	patience     = time.Minute
+	lessPatience = 10 * time.Second
+)
+
+func now() time.Time { return time.Now() }
+
+// Options say where lines go and how. Nodes is all that is needed.
+type Options struct {
+	Nodes     []*url.URL        // of one cluster
+	Transport http.RoundTripper // nil: one that checks certificates by the system's roots
+	Auth      Auth
+	Index     string // empty: depends on the server, see newTarget
+	Pipeline  string // ingest pipeline; may be empty
+	Fields    []Field
+	Version   string // of ktail
+
+	// Dir is where is kept what outlives the run; empty: nothing does. One
+	// process at a time may use it: see LockDir. If SpoolSize, in bytes, is not 0, documents wait there while the server is
+	// away.
+	Dir       string
+	SpoolSize int64
+	// DropOldest drops the oldest documents when there is no room for more that
+	// wait. Otherwise Write waits.
+	DropOldest bool
+	// DeadLetters is the path of the file for documents that the server will
+	// never take, one DeadLetter a line. If it is empty they are lost.
+	DeadLetters string
+
+	// Resumed, if set, returns the position from which the stream was resumed.
+	Resumed func(ktail.Key) ktail.Position
+	// Settled, if set, is told of lines that cannot be lost any more: delivered,
+	// on the disk, or given up. It is called in the order of the lines.
+	Settled func(key ktail.Key, lines int)
+	// Tell, if set, is told what a user should know. It must not block.
+	Tell func(Event)
+}
+
+// Sink delivers lines. Write puts them into a queue; Run sends them.
+type Sink struct {
+	o      Options
+	client *client
+	queue  *queue
+	health *health
+	dead   deadLetters
+	limit  atomic.Int64 // size of a bulk
+
+	counters counters
+
+	packing chan struct{} // holds something while somebody uses what follows; capacity 1
+	enc     encoder
+	packer  packer
+	met     bool // enc knows whether it is for a data stream
+
+	link link
+
+	stopping  atomic.Int64 // when the context of Run ended; 0 if it has not
+	ending    atomic.Int64 // when Close was called
+	closing   chan struct{}
+	closeOnce sync.Once
+	stopped   chan struct{} // closed when Run has returned
+}
+
+var _ ktail.Sink = (*Sink)(nil)
+
+// New returns a Sink. It opens the spool, if there is to be one.
+func New(o Options) (*Sink, error) {
+	if o.Transport == nil {
+		o.Transport = NewTransport(nil)
+	}
+	if o.Tell == nil {
+		o.Tell = func(Event) {}
+	}
+	var sp *spool
+	if o.Dir != "" && o.SpoolSize > 0 {
+		var err error
+		if sp, err = openSpool(o.Dir, o.SpoolSize); err != nil {
+			return nil, err
+		}
+		if sp.torn > 0 {
+			o.Tell(Event{Kind: Torn, Err: fmt.Errorf("%d bytes at the end of the spool in %s were torn", sp.torn, o.Dir)})
+		}
+	}
+	s := &Sink{
+		o:       o,
+		client:  &client{nodes: o.Nodes, auth: o.Auth, agent: o.Version, transport: o.Transport},
+		queue:   newQueue(sp),
+		dead:    deadLetters{path: o.DeadLetters},
+		enc:     encoder{agent: o.Version, fields: o.Fields, resumed: o.Resumed},
+		packing: make(chan struct{}, 1),
+		packer:  packer{counting: o.Settled != nil},
+		link:    link{connecting: make(chan struct{}, 1), tried: make(chan struct{})},
+		closing: make(chan struct{}),
+		stopped: make(chan struct{}),
+	}
+	s.limit.Store(bulkSize)
+	s.queue.drop, s.queue.settled, s.queue.tell = o.DropOldest, o.Settled, s.tell
+	s.queue.lost = func(docs int) { s.counters.dropped.Add(int64(docs)) }
+	s.health = newHealth(s.tell, s.queue.setAway)
+	return s, nil
+}
+
+func (s *Sink) tell(e Event) { s.o.Tell(e) }
+
+// Run sends what was written, until Close has been called and all is delivered
+// or given up. The end of ctx does not stop it, but makes it less patient with
+// a server that takes nothing.
+func (s *Sink) Run(ctx context.Context) {
+	defer close(s.stopped)
+	stop := context.AfterFunc(ctx, func() { s.stopping.Store(now().UnixNano()) })
+	defer stop()
+	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	var senders sync.WaitGroup
+	for range inFlight {
+		senders.Go(func() { s.send(sending) })
+	}
+	senders.Go(func() {
+		// What the server is, before there is something to send.
+		for p := s.connect(sending); p != nil && sending.Err() == nil; p = s.connect(sending) {
+			s.health.fail(p, false)
+			s.health.wait(sending)
+		}
+	})
+	ticker := time.NewTicker(bulkAge / 4)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			s.flushOld(sending)
+		case <-s.closing:
+			cancel()
+			senders.Wait()
+			return
+		}
+	}
+}
+
+// Write packs the lines. It waits only if there is no room for them and none
+// may be dropped; and the first time, a moment, to know what the server is.
+func (s *Sink) Write(ctx context.Context, lines []ktail.Line) error {
+	if err := s.lock(ctx); err != nil {
+		return err
+	}
+	defer s.unlock()
+	s.meet(ctx)
+	at := now()
+	for i := range lines {
+		l := &lines[i]
+		if l.Kind == ktail.Diagnostic {
+			continue
+		}
+		s.packer.add(l, at, func(dst []byte) []byte { return s.enc.append(dst, l, at) })
+		if s.packer.size() >= int(s.limit.Load()) {
+			if err := s.flush(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lock waits for what is packed. Whoever has it may be waiting for room.
+func (s *Sink) lock(ctx context.Context) error {
+	select {
+	case s.packing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("deliver to Elasticsearch: %w", ctx.Err())
+	}
+}
+
+func (s *Sink) unlock() { <-s.packing }
+
+// meet waits, once, for the server to say what it is. The lock is held.
+func (s *Sink) meet(ctx context.Context) {
+	if s.met {
+		return
+	}
+	s.met = true
+	timer := time.NewTimer(greeting)
+	defer timer.Stop()
+	select {
+	case <-s.link.tried:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	t, _ := s.destination()
+	s.enc.dataStream = t.stream
+}
+
+// flush puts what was packed into the queue. The lock is held.
+func (s *Sink) flush(ctx context.Context) error {
+	b, counts := s.packer.take()
+	if b == nil {
+		return nil
+	}
+	if err := s.queue.push(ctx, b, counts, s.hopeless); err != nil {
+		s.queue.abandon(len(b.ends))
+		return fmt.Errorf("deliver to Elasticsearch: %w", err)
+	}
+	return nil
+}
+
+// flushOld does so if the first document has waited for long enough.
+func (s *Sink) flushOld(ctx context.Context) {
+	select {
+	case s.packing <- struct{}{}:
+		defer s.unlock()
+	default:
+		return // Write is at it, and may wait for room
+	}
+	if s.packer.size() > 0 && now().Sub(s.packer.opened) >= bulkAge*3/4 {
+		s.flush(ctx) //nolint:errcheck // it fails when the sink is closed, which tells what is left
+	}
+}
+
+// hopeless reports whether the program is to end and nothing moves any more.
+func (s *Sink) hopeless() bool {
+	still := func(since int64, most time.Duration) bool {
+		return since != 0 && now().UnixNano()-max(since, s.counters.progress.Load()) > int64(most)
+	}
+	return still(s.stopping.Load(), lessPatience) || still(s.ending.Load(), patience)
+}
+
+// Status returns the counts, at any time.
+func (s *Sink) Status() Status {
+	c := &s.counters
+	st := Status{
+		Delivered: c.delivered.Load(), Present: c.present.Load(), Retried: c.retried.Load(),
+		DeadLetters: c.dead.Load(), Shortened: c.shortened.Load(), Simplified: c.simplified.Load(),
+		Diverted: c.diverted.Load(), Dropped: c.dropped.Load(),
+	}
+	st.Waiting, st.Spooled, st.SpoolSize = s.queue.waiting()
+	st.Lag = time.Duration(c.lag.Load())
+	return st
+}
+
+// Server names the server, as far as it is known.
+func (s *Sink) Server() string {
+	_, srv := s.destination()
+	return srv.String()
+}
+
+// Close waits until everything is delivered. It gives up when ctx ends, or when
+// nothing moves any more. What waits then goes into the spool, if there is one.
+// It returns an *UndeliveredError if any document was not delivered. Run must
+// have been started; it returns then.
+func (s *Sink) Close(ctx context.Context) error {
+	s.ending.Store(now().UnixNano())
+	err := s.lock(ctx)
+	if err == nil {
+		err = s.flush(ctx)
+		s.unlock()
+	}
+	s.drain(ctx)
+	s.queue.close()
+	s.closeOnce.Do(func() { close(s.closing) })
+	<-s.stopped
+	st := s.Status()
+	if s.queue.spool != nil {
+		err = errors.Join(err, s.queue.spool.close())
+	}
+	if st.Waiting+st.Spooled > 0 || st.DeadLetters+st.Dropped > 0 {
+		err = errors.Join(err, &UndeliveredError{Status: st, Dir: s.o.Dir, DeadLetters: s.o.DeadLetters})
+	}
+	return err
+}
+
+// drain waits while documents are being delivered.
+func (s *Sink) drain(ctx context.Context) {
+	begun := now()
+	for {
+		s.queue.mu.Lock()
+		changed := s.queue.changed
+		s.queue.mu.Unlock()
+		memory, spooled, _ := s.queue.waiting()
+		stopped := s.stopping.Load() != 0
+		switch {
+		case memory == 0 && spooled == 0, s.hopeless():
+			return
+		case s.queue.spool != nil && stopped && (s.health.isAway() || now().Sub(begun) > lessPatience):
+			return // the next run sends it
+		}
+		timer := time.NewTimer(bulkAge / 4)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// UndeliveredError says what a Sink leaves behind.
+type UndeliveredError struct {
+	Status      Status
+	Dir         string // where the spool is, if there is one
+	DeadLetters string // where the dead letters are
+}
+
+// Error says what is where.
+func (e *UndeliveredError) Error() string {
+	var parts []string
+	if n := e.Status.Waiting; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d lines were not delivered, and are not kept", n))
+	}
+	if n := e.Status.Spooled; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d lines were not delivered yet, and are kept in %s", n, e.Dir))
+	}
+	if n := e.Status.DeadLetters; n > 0 {
+		where := "are not kept"
+		if e.DeadLetters != "" {
+			where = "are kept in " + e.DeadLetters
+		}
+		parts = append(parts, fmt.Sprintf("%d lines were refused, and %s", n, where))
+	}
+	if n := e.Status.Dropped; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d lines were dropped", n))
+	}
+	return "Elasticsearch: " + strings.Join(parts, "; ")
+}

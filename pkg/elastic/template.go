@@ -1,0 +1,138 @@
+package elastic
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// keywords are the fields that are searched for as a whole.
+var keywords = []string{
+	"kubernetes.namespace", "kubernetes.pod.name", "kubernetes.pod.uid", "kubernetes.container.name", "kubernetes.node.name",
+	"container.id", "container.runtime", "orchestrator.type", "orchestrator.cluster.name", "host.name",
+	"event.kind", "event.dataset", "event.action", "event.outcome", "log.flags",
+	"agent.type", "agent.version", "ecs.version",
+	"data_stream.type", "data_stream.dataset", "data_stream.namespace",
+}
+
+// mappings returns the types of the fields. Labels and whatever else somebody
+// adds become keywords, too.
+func mappings() string {
+	fields := fieldTree{}
+	for _, name := range keywords {
+		fields.add(name, `{"type":"keyword","ignore_above":1024}`)
+	}
+	for _, name := range []string{"@timestamp", "event.created", "event.start", "event.end"} {
+		fields.add(name, `{"type":"date"}`)
+	}
+	fields.add("event.sequence", `{"type":"long"}`)
+	for _, name := range []string{"message", "event.reason", "ktail.document"} {
+		fields.add(name, `{"type":"text"}`)
+	}
+	return `{"dynamic_templates":[{"strings":{"match_mapping_type":"string","mapping":{"type":"keyword","ignore_above":1024}}}],` +
+		`"properties":` + fields.json() + `}`
+}
+
+// setUp makes the template that the target needs, unless there is one. It
+// returns nil as well when the server needs none.
+func (c *client) setUp(ctx context.Context, t target, s server) error {
+	if !s.known {
+		return nil // what to make is not known
+	}
+	path, body := templateFor(t, s)
+	if path == "" {
+		return nil
+	}
+	if !t.own {
+		// An index that somebody has made is as it is meant.
+		resp, err := c.sendJSON(ctx, http.MethodHead, "/"+url.PathEscape(t.index), "")
+		if err != nil {
+			return err
+		}
+		if resp.status != http.StatusNotFound {
+			return nil
+		}
+	}
+	resp, err := c.sendJSON(ctx, http.MethodHead, path, "")
+	if err != nil {
+		return err
+	}
+	if resp.status == http.StatusOK {
+		return nil
+	}
+	resp, err = c.sendJSON(ctx, http.MethodPut, path, body)
+	if err != nil {
+		return err
+	}
+	if resp.status != http.StatusOK {
+		return fmt.Errorf("create the template %s: %w", path, resp.fault())
+	}
+	return nil
+}
+
+// templateFor returns path and content of the template that the target needs.
+func templateFor(t target, s server) (path, body string) {
+	name, pattern := "ktail", dailyPattern
+	if !t.daily() {
+		pattern = t.index
+		if !t.own {
+			name = "ktail-" + t.index
+		}
+	}
+	dataStream := t.stream != nil && s.hasDataStreams()
+	switch {
+	case dataStream && !s.openSearch:
+		return "", "" // logs-*-* has a template of the server's own
+	case !s.openSearch && !s.serverless && !s.atLeast(7, 8):
+		// Templates that put others together came with 7.8.
+		content := mappings()
+		if s.major < 7 {
+			content = `{"_doc":` + content + `}`
+		}
+		return "/_template/" + url.PathEscape(name), `{"index_patterns":[` + string(appendQuoted(nil, pattern)) + `],"mappings":` + content + `}`
+	}
+	body = `{"index_patterns":[` + string(appendQuoted(nil, pattern)) + `],"priority":200,`
+	if dataStream {
+		body += `"data_stream":{},`
+	}
+	return "/_index_template/" + url.PathEscape(name), body + `"template":{"mappings":` + mappings() + `}}`
+}
+
+// fieldTree holds the properties of a mapping in the order they were added.
+type fieldTree struct {
+	names    []string
+	leaf     map[string]string
+	children map[string]*fieldTree
+}
+
+func (t *fieldTree) add(name, definition string) {
+	if t.leaf == nil {
+		t.leaf, t.children = map[string]string{}, map[string]*fieldTree{}
+	}
+	head, rest, nested := strings.Cut(name, ".")
+	if t.leaf[head] == "" && t.children[head] == nil {
+		t.names = append(t.names, head)
+	}
+	if !nested {
+		t.leaf[head] = definition
+		return
+	}
+	if t.children[head] == nil {
+		t.children[head] = &fieldTree{}
+	}
+	t.children[head].add(rest, definition)
+}
+
+func (t *fieldTree) json() string {
+	parts := make([]string, len(t.names))
+	for i, name := range t.names {
+		definition := t.leaf[name]
+		if child := t.children[name]; child != nil {
+			definition = `{"properties":` + child.json() + `}`
+		}
+		parts[i] = string(appendQuoted(nil, name)) + ":" + definition
+	}
+	return "{" + strings.Join(parts, ",") + "}"
+}

@@ -1,0 +1,39 @@
+package elastic
+
+import (
+	"net/http"
+	"strings"
+)
+
+// verdict is what becomes of a document.
+type verdict uint8
+
+const (
+	delivered verdict = iota // it is there
+	present                  // it was there before: as good
+	again                    // send it again, after a while
+	stuck                    // send it again, much later: somebody has to do something first
+	large                    // it is too large for the server
+	refused                  // the server will never take it as it is
+)
+
+// judge returns what becomes of a document of which the server said that.
+func judge(it *item) verdict {
+	switch {
+	case it.status < http.StatusMultipleChoices:
+		return delivered
+	case it.status == http.StatusConflict:
+		return present
+	case it.status == http.StatusTooManyRequests, it.status >= http.StatusInternalServerError:
+		return again
+	case it.kind == "cluster_block_exception": // 403 before Elasticsearch 7.9, when the disk is full
+		return again
+	case it.status == http.StatusUnauthorized, it.status == http.StatusForbidden, it.status == http.StatusNotFound:
+		return stuck
+	case strings.HasPrefix(it.reason, "pipeline with id ["): // … does not exist: 400
+		return stuck
+	case it.status == http.StatusRequestEntityTooLarge:
+		return large
+	}
+	return refused
+}
