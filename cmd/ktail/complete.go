@@ -36,20 +36,21 @@ func (c *completer) register(cmd *cobra.Command) error {
 	cmd.ValidArgsFunction = c.arguments
 	fixed := cobra.FixedCompletions
 	for flag, f := range map[string]cobra.CompletionFunc{
-		"namespace":         c.ask(inList(c.namespaces), noFiles),
-		"node":              c.ask(c.nodes, noFiles),
-		"context":           c.contexts,
-		"config":            cobra.FixedCompletions([]cobra.Completion{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
-		"container":         c.ask(c.containers, noFiles),
-		"exclude-container": c.ask(c.containers, noFiles),
-		"exclude-pod":       c.ask(c.pods, noFiles),
-		"selector":          c.ask(inList(c.labels), noSpace),
-		"container-state":   fixed(kube.StateNames(), noFiles),
-		"condition":         fixed(kube.ConditionNames(), noFiles),
-		"output":            c.outputs,
-		"timestamps":        fixed([]string{"default\tdate, nanoseconds, time zone", "short\tmonth, day, seconds"}, noFiles),
-		"color":             fixed([]string{"auto\ton a terminal", "always\tinto files and pipes, too", "never\tnowhere"}, noFiles),
-		"completion":        fixed(shellNames(), noFiles),
+		"namespace":               c.ask(inList(c.namespaces), noFiles),
+		"node":                    c.ask(c.nodes, noFiles),
+		"context":                 c.contexts,
+		"config":                  cobra.FixedCompletions([]cobra.Completion{"yaml", "yml"}, cobra.ShellCompDirectiveFilterFileExt),
+		"container":               c.ask(c.containers, noFiles),
+		"exclude-container":       c.ask(c.containers, noFiles),
+		"exclude-pod":             c.ask(c.pods, noFiles),
+		"selector":                c.ask(inList(c.labels), noSpace),
+		"container-state":         fixed(kube.StateNames(), noFiles),
+		"condition":               fixed(kube.ConditionNames(), noFiles),
+		"output":                  c.outputs,
+		"timestamps":              fixed([]string{"default\tdate, nanoseconds, time zone", "short\tmonth, day, seconds"}, noFiles),
+		"color":                   fixed([]string{"auto\ton a terminal", "always\tinto files and pipes, too", "never\tnowhere"}, noFiles),
+		"completion":              fixed(shellNames(), noFiles),
+		"elasticsearch-when-full": fixed([]string{"block", "drop-oldest"}, noFiles),
 	} {
 		if err := cmd.RegisterFlagCompletionFunc(flag, f); err != nil {
 			return err

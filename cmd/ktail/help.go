@@ -10,12 +10,13 @@ import (
 
 // Headings of the help. What has none is about the program itself.
 const (
-	aboutPods    = "Which pods and containers"
-	aboutLines   = "Which lines"
-	aboutLook    = "What they look like"
-	aboutSpeed   = "How much at a time"
-	aboutCluster = "Which cluster"
-	aboutProgram = "About ktail"
+	aboutPods       = "Which pods and containers"
+	aboutLines      = "Which lines"
+	aboutLook       = "What they look like"
+	aboutForwarding = "Where they go besides"
+	aboutSpeed      = "How much at a time"
+	aboutCluster    = "Which cluster"
+	aboutProgram    = "About ktail"
 )
 
 // headingKey is the annotation that holds the heading of a flag.
@@ -44,7 +45,7 @@ type flagGroup struct {
 // flagGroups returns the flags that the help shows, the program's own last.
 func flagGroups(fs *pflag.FlagSet) []flagGroup {
 	var groups []flagGroup
-	for _, heading := range []string{aboutPods, aboutLines, aboutLook, aboutSpeed, aboutCluster, aboutProgram} {
+	for _, heading := range []string{aboutPods, aboutLines, aboutLook, aboutForwarding, aboutSpeed, aboutCluster, aboutProgram} {
 		group := flagGroup{heading: heading}
 		fs.VisitAll(func(f *pflag.Flag) {
 			of := aboutProgram

@@ -27,6 +27,8 @@ type options struct {
 	mergeWindow    time.Duration
 	limit          kube.RateLimit
 
+	elastic elasticOptions
+
 	loading   *clientcmd.ClientConfigLoadingRules
 	overrides clientcmd.ConfigOverrides
 }
@@ -41,6 +43,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	under(aboutLines, fs, o.addLogFlags)
 	under(aboutLines, fs, o.addFilterFlags)
 	under(aboutLook, fs, o.addLookFlags)
+	under(aboutForwarding, fs, o.elastic.addFlags)
 	under(aboutSpeed, fs, o.addSpeedFlags)
 	under(aboutCluster, fs, o.addConnectionFlags)
 	under(aboutProgram, fs, o.configFlags.addFlags)
@@ -103,6 +106,12 @@ func (o *options) complete(queries []string) error {
 	}
 	if err := o.selectFlags.complete(queries); err != nil {
 		return err
+	}
+	if err := o.elastic.complete(); err != nil {
+		return err
+	}
+	if o.stdin && o.elastic.resume {
+		return errors.New("--resume and --stdin do not go together: stdin cannot be read again")
 	}
 	if o.selection.Condition != nil && o.log.Tail != 0 && !o.noFollow {
 		return errors.New("--condition needs --no-follow, or --tail=0: a pod that gets into the condition again would be shown again")

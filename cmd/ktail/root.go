@@ -50,6 +50,9 @@ pods of a Deployment, Service, CronJob or any other object that has some; or
 			if err != nil {
 				return err
 			}
+			if o.elastic.resend != "" {
+				return o.blame(runResend(cmd.Context(), s, &o))
+			}
 			return o.blame(runTail(cmd.Context(), s, &o, queries))
 		},
 	}
@@ -93,6 +96,9 @@ func runTail(ctx context.Context, s streams, o *options, queries []string) error
 		MergeWindow: o.mergeWindow,
 		MaxStreams:  max(o.maxLogRequests, 0),
 		Tell:        talk.event,
+	}
+	if o.elastic.enabled() {
+		return runForwarding(ctx, s, o, talk, &t)
 	}
 	return t.Run(ctx)
 }

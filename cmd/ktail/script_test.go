@@ -39,6 +39,8 @@ func TestMain(m *testing.M) {
 //	down, up                     refuse connections and drop those there are; accept them again
 //	fault VERB RESOURCE [K=V]…   have requests fail, see faultOf; `fault none` ends that
 //	follows N                    wait until N logs are being followed
+//	search                       start an Elasticsearch for $SEARCH to point at
+//	indexed N FILE               wait until it holds N documents, and write their messages
 //	[!] asked REGEXP             wait until there was such a request; fail if there was
 //
 //	status CODE PROGRAM ARG...   as exec, of which the exit status is known
@@ -48,7 +50,7 @@ func TestMain(m *testing.M) {
 //	                             wait until it has written that to stdout, stderr
 //	unblock NAME                 read its stdout
 //	closeout NAME                close the reading end of its stdout
-//	signal NAME INT|TERM         send it a signal
+//	signal NAME INT|TERM|USR1    send it a signal
 //	finish NAME CODE             wait for its end; stdout and stderr are those of the script then
 //
 // POD is namespace/name. No command waits by the clock.
@@ -64,6 +66,8 @@ func scripts(folder string) testscript.Params {
 			env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "kubeconfig"))
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each success takes a second with -race
 			env.Values[worldKey{}] = &world{kubeconfig: env.Getenv("KUBECONFIG")}
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
+			env.Values[searchKey{}] = &search{messages: map[string]string{}, changed: make(chan struct{})}
 			env.Values[childrenKey{}] = &children{env: env.Vars, running: map[string]*child{}}
 			return copyFile(filepath.Join(env.WorkDir, "shop.yaml"), filepath.Join("testdata", "shop.yaml"))
 		},
@@ -83,6 +87,8 @@ func scripts(folder string) testscript.Params {
 			"fault":   cmdFault,
 			"follows": cmdFollows,
 			"asked":   cmdAsked,
+			"search":  cmdSearch,
+			"indexed": cmdIndexed,
 
 			"status":   cmdStatus,
 			"start":    cmdStart,

@@ -237,5 +237,7 @@ func copyFile(to, from string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, data, 0o600)
+	return writeFile(to, string(data))
 }
+
+func writeFile(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) }

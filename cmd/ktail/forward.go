@@ -1,0 +1,287 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ktail/ktail/pkg/elastic"
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/tail"
+)
+
+// saveEvery is how often the positions of acknowledged lines are saved.
+const saveEvery = 2 * time.Second
+
+// forwarding is a run that forwards lines.
+type forwarding struct {
+	sink      *elastic.Sink
+	positions *tail.Positions // nil without --resume
+	say       func(format string, args ...any)
+	name      string    // of the servers, in messages
+	lock      io.Closer // of what outlives the run; nil if nothing does
+	stop      func()
+	running   sync.WaitGroup
+}
+
+// newForwarding makes what the options ask for. Nothing runs yet.
+func newForwarding(s streams, o *elasticOptions, say func(string, ...any)) (*forwarding, error) {
+	f := &forwarding{say: say, name: hosts(o)}
+	auth, err := o.credentials(s.Env)
+	if err != nil {
+		return nil, err
+	}
+	config, err := o.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := o.stateDir(s.Env)
+	if err != nil {
+		return nil, err
+	}
+	eo := elastic.Options{
+		Nodes: o.nodes, Transport: elastic.NewTransport(config), Auth: auth,
+		Index: o.index, Pipeline: o.pipeline, Fields: o.parsedFields, Version: version,
+		Dir: dir, DropOldest: bool(o.whenFull), DeadLetters: o.deadLetters, Tell: f.event,
+	}
+	if o.spool != "" {
+		eo.SpoolSize = int64(o.spoolSize)
+	}
+	if eo.DeadLetters == "" {
+		eo.DeadLetters = filepath.Join(dir, "dead-letters.ndjson")
+	}
+	if o.resend != "" && sameFile(o.resend, eo.DeadLetters) {
+		return nil, fmt.Errorf("--elasticsearch-resend: what is refused again is appended to %s: move the file away first", o.resend)
+	}
+	if o.resume || o.spool != "" {
+		if f.lock, err = elastic.LockDir(dir); err != nil {
+			return nil, err
+		}
+	}
+	if o.resume {
+		if f.positions, err = tail.LoadPositions(filepath.Join(dir, "positions")); err != nil {
+			return nil, err
+		}
+		eo.Resumed, eo.Settled = f.positions.Resumed, f.positions.Settled
+	}
+	if o.insecure {
+		say("warning: the certificate of %s is not checked", f.name)
+	}
+	f.sink, err = elastic.New(eo)
+	return f, err
+}
+
+// hosts returns the servers without what else their addresses may hold.
+func hosts(o *elasticOptions) string {
+	names := make([]string, len(o.nodes))
+	for i, n := range o.nodes {
+		names[i] = n.Host
+	}
+	return "Elasticsearch at " + strings.Join(names, ", ")
+}
+
+// stateDir returns the folder for what outlives the run: the spool, or one that
+// belongs to the destination. It is made.
+func (o *elasticOptions) stateDir(env func(string) (string, bool)) (string, error) {
+	dir := o.spool
+	if dir == "" {
+		base, ok := env("XDG_STATE_HOME")
+		if !ok || base == "" {
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return "", fmt.Errorf("find a folder for ktail's state: %w; give one by --elasticsearch-spool", err)
+			}
+			base = filepath.Join(home, ".local", "state")
+		}
+		addresses := make([]string, len(o.nodes))
+		for i, n := range o.nodes {
+			addresses[i] = n.String()
+		}
+		slices.Sort(addresses)
+		sum := sha256.Sum256([]byte(strings.Join(append(addresses, o.index), "\n")))
+		dir = filepath.Join(base, "ktail", hex.EncodeToString(sum[:6]))
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make ktail's state folder: %w", err)
+	}
+	return dir, nil
+}
+
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y)
+}
+
+// start has the lines sent that the sink is given.
+func (f *forwarding) start(ctx context.Context) {
+	saving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	f.stop = stop
+	f.running.Go(func() { f.sink.Run(ctx) })
+	f.running.Go(func() { onSummarySignal(saving, func() { f.say("%s", summary(f.name, f.sink.Status())) }) })
+	if f.positions == nil {
+		return
+	}
+	f.running.Go(func() {
+		ticker := time.NewTicker(saveEvery)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				if err := f.positions.Save(); err != nil {
+					f.say("%v; --resume will begin further back", err)
+				}
+			case <-saving.Done():
+				return
+			}
+		}
+	})
+}
+
+// finish ends it after the sink was closed, and says what was done.
+func (f *forwarding) finish() error {
+	f.stop()
+	f.running.Wait()
+	f.say("%s", summary(f.name, f.sink.Status()))
+	var errs []error
+	if f.positions != nil {
+		errs = append(errs, f.positions.Save())
+	}
+	if f.lock != nil {
+		errs = append(errs, f.lock.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// event says what the sink tells.
+func (f *forwarding) event(e elastic.Event) {
+	switch e.Kind {
+	case elastic.Away:
+		f.say("%s cannot be reached: %v; lines wait, trying again", f.name, e.Err)
+	case elastic.Busy:
+		f.say("%s takes no lines at present: %v; they wait, trying again", f.name, e.Err)
+	case elastic.Denied:
+		f.say("%s refuses lines: %v; they wait, trying again now and then", f.name, e.Err)
+	case elastic.Back:
+		f.say("%s takes lines again", f.name)
+	case elastic.NoTemplate:
+		f.say("warning: %v; fields get the types that the server guesses", e.Err)
+	case elastic.Full:
+		f.say("%s is slower than the logs and there is no room for more lines to wait: reading waits for it", f.name)
+	case elastic.Dropping:
+		f.say("there is no room for more lines that wait for %s: the oldest are dropped", f.name)
+	case elastic.SpoolFailing:
+		f.say("%v; lines wait in memory", e.Err)
+	case elastic.Refused:
+		f.say("%s refuses a line: %v; it is kept as a dead letter, and so are others", f.name, e.Err)
+	case elastic.Torn:
+		f.say("%v", e.Err)
+	}
+}
+
+// summary says in one line what was forwarded.
+func summary(name string, st elastic.Status) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d lines delivered, %d of them there already; %d sent again, %d dead letters, %d waiting, %d in the spool (%s)",
+		name, st.Delivered, st.Present, st.Retried, st.DeadLetters, st.Waiting, st.Spooled, formatSize(st.SpoolSize))
+	for _, more := range []struct {
+		n    int64
+		what string
+	}{
+		{st.Shortened, "shortened"},
+		{st.Simplified, "with few fields, for their mapping"},
+		{st.Diverted, "in the failure store"},
+		{st.Dropped, "dropped"},
+	} {
+		if more.n > 0 {
+			fmt.Fprintf(&b, ", %d %s", more.n, more.what)
+		}
+	}
+	if st.Lag > 0 {
+		fmt.Fprintf(&b, "; lag %s", st.Lag.Round(100*time.Millisecond))
+	}
+	return b.String()
+}
+
+func formatSize(n int64) string {
+	if n < 1<<20 {
+		return fmt.Sprintf("%d KiB", (n+1<<10-1)>>10)
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
+// forwardTimeout bounds how long the end of a run may take while lines are being
+// delivered; the sink gives up much earlier when none are.
+const forwardTimeout = 24 * time.Hour
+
+// forwardGC has garbage collected sooner than usual: bulks and answers are some
+// megabytes each. That takes a fifth off the memory, and no time to speak of.
+const forwardGC = 50
+
+// runForwarding runs the tailer with a sink more.
+func runForwarding(ctx context.Context, s streams, o *options, talk *talk, t *tail.Tailer) error {
+	f, err := newForwarding(s, &o.elastic, talk.say)
+	if err != nil {
+		return err
+	}
+	if o.elastic.quiet {
+		t.Sink = &notices{tell: talk.notice}
+	}
+	t.Sink = tail.Fanout{t.Sink, f.sink}
+	t.Positions = f.positions
+	t.CloseTimeout = forwardTimeout
+	if _, ok := s.Env("GOGC"); !ok {
+		debug.SetGCPercent(forwardGC)
+	}
+	f.start(ctx)
+	err = t.Run(ctx)
+	return errors.Join(err, f.finish())
+}
+
+// notices is a sink that tells of what is no line, in place of one that writes.
+type notices struct{ tell func(*ktail.Line) }
+
+// Write implements ktail.Sink.
+func (n *notices) Write(_ context.Context, lines []ktail.Line) error {
+	for i := range lines {
+		if lines[i].Kind != ktail.Log || lines[i].Cut {
+			n.tell(&lines[i])
+		}
+	}
+	return nil
+}
+
+// Close implements ktail.Sink.
+func (*notices) Close(context.Context) error { return nil }
+
+// runResend sends dead letters once more.
+func runResend(ctx context.Context, s streams, o *options) error {
+	if err := o.elastic.complete(); err != nil {
+		return err
+	}
+	letters, err := os.Open(o.elastic.resend)
+	if err != nil {
+		return fmt.Errorf("resend dead letters: %w", err)
+	}
+	defer letters.Close() //nolint:errcheck // it is only read from
+	f, err := newForwarding(s, &o.elastic, newTalk(s, o).say)
+	if err != nil {
+		return err
+	}
+	f.start(ctx)
+	err = f.sink.Resend(ctx, letters)
+	return errors.Join(err, f.sink.Close(context.WithoutCancel(ctx)), f.finish())
+}

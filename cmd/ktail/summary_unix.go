@@ -1,0 +1,25 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// onSummarySignal calls say at each SIGUSR1, until ctx ends.
+func onSummarySignal(ctx context.Context, say func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR1)
+	defer signal.Stop(signals)
+	for {
+		select {
+		case <-signals:
+			say()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
