@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // action is the first line of a document in a bulk.
@@ -20,7 +21,7 @@ type action struct {
 
 // bulk carries out a bulk request.
 func (s *Server) bulk(flavor *Flavor, r *http.Request, index string, body []byte, fault *Fault) *Answer {
-	actions, refused := parseBulk(flavor, body)
+	actions, refused := parseBulk(flavor, body, typeInPath(r.URL.Path))
 	if refused != nil {
 		return refused
 	}
@@ -60,8 +61,18 @@ func (s *Server) bulk(flavor *Flavor, r *http.Request, index string, body []byte
 	return jsonAnswer(http.StatusOK, answer)
 }
 
+// typeInPath returns the type that a path like /index/_doc/_bulk gives to all
+// documents, or nil.
+func typeInPath(path string) *string {
+	if parts := strings.Split(path, "/"); len(parts) == 4 {
+		return &parts[2]
+	}
+	return nil
+}
+
 // parseBulk reads all actions, or says what is wrong with the request as a whole.
-func parseBulk(flavor *Flavor, body []byte) ([]action, *Answer) {
+// Those without a type are of that in the path, if there is one.
+func parseBulk(flavor *Flavor, body []byte, inPath *string) ([]action, *Answer) {
 	bad := func(reason string) ([]action, *Answer) {
 		return nil, errorAnswer(http.StatusBadRequest, "illegal_argument_exception", reason)
 	}
@@ -84,6 +95,9 @@ func parseBulk(flavor *Flavor, body []byte) ([]action, *Answer) {
 		}
 		for op, a := range ops {
 			a.op = op
+			if a.Type == nil {
+				a.Type = inPath
+			}
 			if op != "create" && op != "index" {
 				return bad(fmt.Sprintf("Malformed action/metadata line [%d], expected field [create], [delete], [index] or [update] but found [%s]", number, op))
 			}

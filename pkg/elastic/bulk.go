@@ -23,6 +23,9 @@ const (
 	gzipLevel = gzip.BestSpeed
 	// packAt is how much is compressed at a time.
 	packAt = 32 << 10
+	// packedSize is how large a bulk becomes when it is compressed, so that what
+	// is in flight is bounded also if the lines cannot be compressed.
+	packedSize = 1 << 20
 )
 
 // bulk is a number of documents packed for one request. It holds nothing that
@@ -32,6 +35,7 @@ type bulk struct {
 	ends   []uint32 // where each pair ends, before it was compressed
 	oldest int64    // time of the first line
 	day    string   // of all lines, 2006-01-02; empty if they are of several
+	stream string   // the data stream whose fields the documents have; empty: none
 
 	entry *entry   // its place in the order of settling; nil if that is settled
 	frame *frameID // where it is in the spool; nil if it is not there
@@ -94,7 +98,7 @@ func dayOf(pair []byte) string { return string(pair[timeAt : timeAt+len("2006-01
 
 // add packs one document. encode appends it, with its action in front.
 func (p *packer) add(l *ktail.Line, now time.Time, encode func([]byte) []byte) {
-	if len(p.ends) == 0 {
+	if p.empty() {
 		p.begin(l, now)
 	}
 	start := len(p.buf)
@@ -138,12 +142,17 @@ func (p *packer) compress() {
 	}
 }
 
-// size returns how much has been added since the last bulk.
-func (p *packer) size() int { return p.raw + len(p.buf) }
+// empty reports whether nothing has been added since the last bulk.
+func (p *packer) empty() bool { return len(p.ends) == 0 }
+
+// full reports whether what was added since the last bulk is enough for the next.
+func (p *packer) full(limit int) bool {
+	return p.raw+len(p.buf) >= limit || p.out.Len() >= packedSize
+}
 
 // take returns what was added as a bulk, or nil if that is nothing.
 func (p *packer) take() (*bulk, []count) {
-	if len(p.ends) == 0 {
+	if p.empty() {
 		return nil, nil
 	}
 	p.compress()
@@ -156,7 +165,9 @@ func (p *packer) take() (*bulk, []count) {
 	for key, n := range p.counts {
 		counts = append(counts, count{key, *n})
 	}
-	p.out.Reset()
+	if p.out.Reset(); p.out.Cap() > 2*packedSize {
+		p.out = bytes.Buffer{}
+	}
 	p.ends, p.raw = p.ends[:0], 0
 	return b, counts
 }
@@ -172,9 +183,10 @@ func pack(docs [][]byte) []byte {
 	return out.Bytes()
 }
 
-// repack returns a bulk of documents that are left of another.
-func (b *bulk) repack(docs [][]byte) *bulk {
-	r := &bulk{body: pack(docs), ends: make([]uint32, len(docs)), oldest: b.oldest, entry: b.entry, frame: b.frame}
+// repack returns a bulk of documents that are left of another, and have the
+// fields of that data stream.
+func (b *bulk) repack(docs [][]byte, stream string) *bulk {
+	r := &bulk{body: pack(docs), ends: make([]uint32, len(docs)), oldest: b.oldest, stream: stream, entry: b.entry, frame: b.frame}
 	end := uint32(0)
 	for i, doc := range docs {
 		end += uint32(len(doc))

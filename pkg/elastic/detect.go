@@ -15,7 +15,7 @@ import (
 type server struct {
 	known      bool
 	openSearch bool // OpenSearch, whatever version it claims
-	basic      bool // Elasticsearch with the parts that are not free software
+	basic      bool // Elasticsearch with the parts that are not free software, and says so
 	serverless bool
 	major      int
 	minor      int
@@ -39,7 +39,9 @@ func (s server) String() string {
 }
 
 // hasDataStreams reports whether the default index can be a data stream. A
-// server that does not say what it is is taken for a new one.
+// server that does not say what it is is taken for a new one. A build of
+// Elasticsearch 7 that calls itself anything but "default" has none: observed of
+// 7.10.2, whose free build may say "oss" or "unknown".
 func (s server) hasDataStreams() bool {
 	return !s.known || s.openSearch || s.serverless || s.atLeast(8, 0) || s.atLeast(7, 9) && s.basic
 }
@@ -109,16 +111,6 @@ func newTarget(name string, s server) target {
 		return target{index: ownStream, stream: parseDataStream(ownStream), own: true}
 	}
 	return target{own: true}
-}
-
-// parseDataStream returns the parts of logs-dataset-namespace, or nil if name
-// is not such a name.
-func parseDataStream(name string) *dataStream {
-	parts := strings.Split(name, "-")
-	if len(parts) != 3 || parts[0] != "logs" || parts[1] == "" || parts[2] == "" {
-		return nil
-	}
-	return &dataStream{parts[0], parts[1], parts[2]}
 }
 
 // daily reports whether the index depends on the day of the line.

@@ -24,8 +24,9 @@ type Field struct {
 // request is made of. What is the same in all documents of a stream is encoded
 // once. It is used by one goroutine.
 //
-// Nothing in its output depends on the server: the index is in the path of the
-// request. What was encoded can so be sent to whatever server answers later.
+// What of its output depends on the server is the end of a document of a data
+// stream, which can be changed later; see dataStream.adopt. The index is in the
+// path of the request. So what was encoded can be sent to whatever server answers.
 type encoder struct {
 	agent      string  // version of ktail
 	fields     []Field // constant ones
@@ -43,9 +44,6 @@ type encoder struct {
 	created clock // the same for when lines were read, which is another second
 }
 
-// dataStream is the name of a data stream in its parts.
-type dataStream struct{ kind, dataset, namespace string }
-
 // streamState is what the encoder keeps of a stream.
 type streamState struct {
 	key      ktail.Key
@@ -62,6 +60,15 @@ const (
 	// identities that were not used for so long have nothing left to count.
 	identityAge = 10 * time.Minute
 )
+
+// become has documents encoded for that data stream from now on, or for an index
+// that is none.
+func (e *encoder) become(d *dataStream) {
+	e.dataStream = d
+	e.last, e.lastState = nil, nil
+	clear(e.streams)
+	e.size = 0
+}
 
 // state returns what is kept of the stream.
 func (e *encoder) state(s *ktail.Stream, now time.Time) *streamState {
@@ -189,15 +196,12 @@ func (e *encoder) appendConstant(dst []byte, s *ktail.Stream) []byte {
 	o.nested("cluster", "name", s.Cluster)
 	o.end()
 	o.nested("host", "name", s.Node)
-	if d := e.dataStream; d != nil {
-		o.nested("data_stream", "type", d.kind, "dataset", d.dataset, "namespace", d.namespace)
-	}
 	o.nested("agent", "type", "ktail", "version", e.agent)
 	o.nested("ecs", "version", ecsVersion)
 	for _, f := range e.fields {
 		o.add(f.Name, f.Value)
 	}
-	return append(o.dst, "}\n"...)
+	return e.dataStream.appendEnd(o.dst)
 }
 
 // object appends members to a JSON object, of which what is empty is left out.

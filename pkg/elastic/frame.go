@@ -30,6 +30,7 @@ func appendFrame(dst []byte, b *bulk) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(b.ends)))
 	dst = binary.AppendVarint(dst, b.oldest)
 	dst = append(binary.AppendUvarint(dst, uint64(len(b.day))), b.day...)
+	dst = append(binary.AppendUvarint(dst, uint64(len(b.stream))), b.stream...)
 	last := uint32(0)
 	for _, end := range b.ends {
 		dst = binary.AppendUvarint(dst, uint64(end-last))
@@ -81,6 +82,7 @@ func parseFrame(p []byte) (*bulk, bool) {
 	n := d.uvarint()
 	b := &bulk{oldest: d.varint()}
 	b.day = string(d.take(d.uvarint()))
+	b.stream = string(d.take(d.uvarint()))
 	if !d.ok || n == 0 || n > uint64(len(d.p)) {
 		return nil, false
 	}

@@ -35,8 +35,9 @@ type health struct {
 	mu     sync.Mutex
 	since  time.Time // when the trouble began; zero if there is none
 	tries  int       // since then
-	told   EventKind // 0: nothing
+	told   uint      // a bit for each kind of trouble that was told since then
 	until  time.Time // nothing is sent before
+	asked  time.Time // nor before that, for which a server has asked
 	change chan struct{}
 }
 
@@ -56,23 +57,35 @@ func (h *health) fail(p *problem, progress bool) {
 	if h.since.IsZero() {
 		h.since = now
 	}
-	first, most := firstDelay, mostDelay
+	delay, most := firstDelay, mostDelay
 	if p.kind == Denied {
-		first, most = firstDenied, mostDenied
+		delay, most = firstDenied, mostDenied
 	}
-	delay := min(first<<min(h.tries, 16), most)
+	delay = min(delay<<min(h.tries, 16), most)
 	delay = delay/2 + rand.N(delay/2)
 	h.tries++
-	if until := now.Add(max(delay, p.retryAfter)); until.After(h.until) {
-		h.until = until
-	}
+	h.until = later(h.until, now.Add(delay))
+	h.asked = later(h.asked, now.Add(p.retryAfter))
 	lasted := now.Sub(h.since)
 	tell := p.kind == Denied || p.kind == Away && lasted >= awayAfter || p.kind == Busy && lasted >= busyAfter
-	if tell && h.told != p.kind {
-		h.told = p.kind
+	if !tell {
+		return
+	}
+	news, first := h.told&(1<<p.kind) == 0, h.told == 0
+	h.told |= 1 << p.kind
+	if news {
 		h.tell(Event{Kind: p.kind, Err: p.err})
+	}
+	if first {
 		h.away(true)
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // ok takes note that documents were delivered.
@@ -100,7 +113,7 @@ func (h *health) recover() {
 func (h *health) wait(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		h.mu.Lock()
-		delay, change := time.Until(h.until), h.change
+		delay, change := time.Until(later(h.until, h.asked)), h.change
 		h.mu.Unlock()
 		if delay <= 0 {
 			return true

@@ -19,9 +19,6 @@ type link struct {
 	target    target
 	chosen    bool // the target, for good
 	connected bool
-
-	once  sync.Once
-	tried chan struct{} // closed after the first try to connect
 }
 
 // destination returns what connect has found.
@@ -57,7 +54,6 @@ func (s *Sink) connect(ctx context.Context) *problem {
 	if connected {
 		return nil
 	}
-	defer l.once.Do(func() { close(l.tried) })
 	found, err := s.client.detect(ctx)
 	if err != nil {
 		return problemOf(err)

@@ -12,8 +12,8 @@ import (
 const (
 	// inFlight is how many bulks are sent at a time.
 	inFlight = 2
-	// queueSize is how much waits in memory, compressed: some ten thousand
-	// lines.
+	// queueSize is how much is in memory, compressed, what is being sent included:
+	// some ten thousand lines.
 	queueSize = 4 << 20
 	// bulkCost is what a bulk takes for each document besides its body.
 	bulkCost = 4
@@ -30,9 +30,9 @@ type queue struct {
 	lost    func(docs int)
 
 	mu      sync.Mutex
-	memory  []*bulk
-	size    int
-	docs    int           // in memory, those taken included, until they are settled
+	memory  []*bulk       // not taken yet
+	size    int           // of all in memory, those taken included, until they are settled
+	docs    int           // of the same
 	away    bool          // the server takes nothing
 	full    bool          // told
 	failing bool          // of the spool: told
@@ -102,8 +102,11 @@ func (q *queue) push(ctx context.Context, b *bulk, counts []count, hopeless func
 	}
 	for {
 		changed, ok := q.offer(b)
-		if ok {
+		switch {
+		case ok:
 			return nil
+		case changed == nil:
+			return errQueueFull
 		}
 		select {
 		case <-changed:
@@ -117,7 +120,8 @@ func (q *queue) push(ctx context.Context, b *bulk, counts []count, hopeless func
 	}
 }
 
-// offer puts the bulk into the queue if there is room.
+// offer puts the bulk into the queue if there is room. Otherwise it returns what
+// to wait for; nothing if the queue is closed.
 func (q *queue) offer(b *bulk) (changed <-chan struct{}, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -128,9 +132,11 @@ func (q *queue) offer(b *bulk) (changed <-chan struct{}, ok bool) {
 			return nil, true
 		}
 	}
-	for !room && q.spool == nil && q.drop && len(q.memory) > 0 {
-		oldest := q.memory[0]
-		q.forget(oldest)
+	if q.closed {
+		return nil, false
+	}
+	for !room && q.drop && len(q.memory) > 0 {
+		q.forget()
 		room = len(q.memory) == 0 || q.size+b.cost() <= queueSize
 	}
 	if !room {
@@ -170,10 +176,9 @@ func (q *queue) store(b *bulk) bool {
 	return true
 }
 
-// forget drops a bulk from memory.
-func (q *queue) forget(b *bulk) {
-	q.memory[0] = nil
-	q.memory = q.memory[1:]
+// forget drops the oldest bulk from memory.
+func (q *queue) forget() {
+	b := q.next()
 	q.size -= b.cost()
 	q.docs -= len(b.ends)
 	q.order.settle(b.entry, q.settled)
@@ -220,26 +225,17 @@ func (q *queue) poll() (*bulk, <-chan struct{}) {
 		return nil, nil
 	}
 	if len(q.memory) > 0 {
-		b := q.memory[0]
-		q.memory[0] = nil
-		q.memory = q.memory[1:]
-		q.size -= b.cost()
-		q.touch() // there is room
-		return b, nil
+		return q.next(), q.changed
 	}
-	if q.spool == nil {
-		return nil, q.changed
-	}
-	b, err := q.spool.take()
-	if err != nil {
-		q.tell(Event{Kind: SpoolFailing, Err: err})
+	for q.spool != nil {
+		b, err := q.spool.take()
+		if err == nil {
+			return b, q.changed
+		}
+		q.tell(Event{Kind: Torn, Err: err})
 		q.lost(q.spool.skip())
-		return nil, q.changed
 	}
-	if b == nil {
-		return nil, q.changed
-	}
-	return b, nil
+	return nil, q.changed
 }
 
 // done says that all documents of a bulk that was taken are settled.
@@ -251,6 +247,7 @@ func (q *queue) done(b *bulk) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if b.frame == nil {
+		q.size -= b.cost()
 		q.docs -= len(b.ends)
 	}
 	if q.docs == 0 && (q.spool == nil || !q.spool.untaken()) {
@@ -260,15 +257,15 @@ func (q *queue) done(b *bulk) {
 }
 
 // evade puts what is left of a bulk that was taken from memory into the spool,
-// since the server is away. taken is how many documents the bulk had when it
-// was taken. It reports whether it did.
-func (q *queue) evade(rest *bulk, taken int) bool {
+// since the server is away. It reports whether it did.
+func (q *queue) evade(rest, taken *bulk) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.spool == nil || rest.frame != nil || !q.store(rest) {
 		return false
 	}
-	q.docs -= taken
+	q.size -= taken.cost()
+	q.docs -= len(taken.ends)
 	q.touch()
 	return true
 }
@@ -279,16 +276,20 @@ func (q *queue) setAway(away bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.away = away
-	for away && q.spool != nil && len(q.memory) > 0 {
-		b := q.memory[0]
-		if !q.store(b) {
-			return
-		}
-		q.memory[0] = nil
-		q.memory = q.memory[1:]
+	for away && q.spool != nil && len(q.memory) > 0 && q.store(q.memory[0]) {
+		b := q.next()
 		q.size -= b.cost()
 		q.docs -= len(b.ends)
 	}
+	q.touch()
+}
+
+// next takes the first bulk out of memory.
+func (q *queue) next() *bulk {
+	b := q.memory[0]
+	q.memory[0] = nil
+	q.memory = q.memory[1:]
+	return b
 }
 
 // close has take return nil, and puts what is in memory into the spool.

@@ -24,7 +24,9 @@ func (s *Sink) Resend(ctx context.Context, r io.Reader) error {
 		return err
 	}
 	defer s.unlock()
-	s.meet(ctx)
+	if err := s.address(ctx); err != nil {
+		return err
+	}
 	in := bufio.NewScanner(r)
 	in.Buffer(nil, maxLetter)
 	for n := 1; in.Scan(); n++ {
@@ -39,8 +41,9 @@ func (s *Sink) Resend(ctx context.Context, r io.Reader) error {
 			return fmt.Errorf("resend dead letters: line %d: %w", n, err)
 		}
 		// A kind that is not counted among the lines of a stream.
+		pair = s.enc.dataStream.adopt(pair)
 		s.packer.add(&ktail.Line{Time: at, Kind: ktail.Gap}, now(), func(dst []byte) []byte { return append(dst, pair...) })
-		if s.packer.size() >= int(s.limit.Load()) {
+		if s.packer.full(int(s.limit.Load())) {
 			if err := s.flush(ctx); err != nil {
 				return err
 			}

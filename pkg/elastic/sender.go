@@ -10,10 +10,11 @@ import (
 // delivery sends one bulk until each of its documents is settled: delivered, or
 // among the dead letters.
 type delivery struct {
-	s    *Sink
-	bulk *bulk
-	docs [][]byte // nil as long as the bulk is sent as it is
-	todo [][]int  // documents that are not settled, in parts that are sent in one request
+	s      *Sink
+	bulk   *bulk
+	docs   [][]byte // nil as long as the bulk is sent as it is
+	stream string   // the data stream whose fields docs have
+	todo   [][]int  // documents that are not settled, in parts that are sent in one request
 
 	changed  map[int]*changed // documents that are sent in another form
 	asked    bool             // the servers were asked anew what they are
@@ -35,7 +36,7 @@ func (s *Sink) send(ctx context.Context) {
 		if b == nil {
 			return
 		}
-		d := &delivery{s: s, bulk: b, todo: [][]int{allOf(len(b.ends))}, changed: map[int]*changed{}}
+		d := &delivery{s: s, bulk: b, stream: b.stream, todo: [][]int{allOf(len(b.ends))}, changed: map[int]*changed{}}
 		if d.run(ctx) {
 			s.counters.lag.Store(now().UnixNano() - b.oldest)
 			s.queue.done(b)
@@ -87,7 +88,7 @@ func (d *delivery) evade() bool {
 		return false
 	}
 	if len(d.todo) == 1 && len(d.todo[0]) == len(d.bulk.ends) && len(d.changed) == 0 {
-		return d.s.queue.evade(d.bulk, len(d.bulk.ends))
+		return d.s.queue.evade(d.bulk, d.bulk)
 	}
 	if d.unpack() != nil {
 		return false
@@ -102,7 +103,7 @@ func (d *delivery) evade() bool {
 			rest = append(rest, doc)
 		}
 	}
-	return d.s.queue.evade(d.bulk.repack(rest), len(d.bulk.ends))
+	return d.s.queue.evade(d.bulk.repack(rest, d.stream), d.bulk)
 }
 
 func (d *delivery) unpack() (err error) {
@@ -127,13 +128,10 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 		return p
 	}
 	t, srv := d.s.destination()
-	day, body, err := d.body(&part, t.daily())
+	day, body, err := d.body(&part, t)
 	if err != nil {
 		// It was in memory, or had a good checksum on the disk.
 		return d.settle(part, func(int) item { return item{kind: "ktail", reason: err.Error()} }, t.name(day))
-	}
-	if body == nil { // it was divided
-		return nil
 	}
 	resp, err := d.s.client.bulk(ctx, t.bulkPath(srv, day, d.s.o.Pipeline), body)
 	if err == nil && resp.status == http.StatusOK {
@@ -154,20 +152,22 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 
 // body returns the body of a request for the part, and the day of its lines. If
 // they are too large for one request, or have to go to the indices of several
-// days, it divides the part and returns nil; a part that was cut off is in todo.
-func (d *delivery) body(part *[]int, daily bool) (day string, body []byte, err error) {
+// days, it divides the part; what was cut off is in todo.
+func (d *delivery) body(part *[]int, t target) (day string, body []byte, err error) {
+	// A bulk is closed when it has reached the limit, so it is larger than that.
 	limit := int(d.s.limit.Load())
-	whole := d.docs == nil && len(*part) == len(d.bulk.ends)
-	if whole && d.bulk.raw() <= limit && (d.bulk.day != "" || !daily) {
+	whole := d.docs == nil && len(*part) == len(d.bulk.ends) && d.stream == t.stream.String()
+	if whole && d.bulk.raw() <= limit+limit/2 && (d.bulk.day != "" || !t.daily()) {
 		return d.bulk.day, d.bulk.body, nil
 	}
 	if err := d.unpack(); err != nil {
 		return "", nil, err
 	}
+	d.adopt(t.stream)
 	size, docs := 0, make([][]byte, 0, len(*part))
 	for n, i := range *part {
 		doc := d.docs[i]
-		if n > 0 && (size+len(doc) > limit || daily && dayOf(doc) != day) {
+		if n > 0 && (size+len(doc) > limit || t.daily() && dayOf(doc) != day) {
 			d.again((*part)[n:])
 			*part = (*part)[:n]
 			break
@@ -179,6 +179,17 @@ func (d *delivery) body(part *[]int, daily bool) (day string, body []byte, err e
 		docs = append(docs, doc)
 	}
 	return day, pack(docs), nil
+}
+
+// adopt gives the documents the fields of the data stream that they go to.
+func (d *delivery) adopt(stream *dataStream) {
+	if d.stream == stream.String() {
+		return
+	}
+	d.stream = stream.String()
+	for i := range d.docs {
+		d.docs[i] = stream.adopt(d.docs[i])
+	}
 }
 
 // settle does with each document of the part what the server has said of it.

@@ -15,8 +15,6 @@ import (
 )
 
 const (
-	// greeting is how long the first lines wait to know what the server is.
-	greeting = time.Second
 	// patience is how long Close waits for the next document to be delivered,
 	// or the write that waits for room; after the end of Run's context the
 	// shorter one.
@@ -71,7 +69,6 @@ type Sink struct {
 	packing chan struct{} // holds something while somebody uses what follows; capacity 1
 	enc     encoder
 	packer  packer
-	met     bool // enc knows whether it is for a data stream
 
 	link link
 
@@ -110,7 +107,7 @@ func New(o Options) (*Sink, error) {
 		enc:     encoder{agent: o.Version, fields: o.Fields, resumed: o.Resumed},
 		packing: make(chan struct{}, 1),
 		packer:  packer{counting: o.Settled != nil},
-		link:    link{connecting: make(chan struct{}, 1), tried: make(chan struct{})},
+		link:    link{connecting: make(chan struct{}, 1)},
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
@@ -158,13 +155,15 @@ func (s *Sink) Run(ctx context.Context) {
 }
 
 // Write packs the lines. It waits only if there is no room for them and none
-// may be dropped; and the first time, a moment, to know what the server is.
+// may be dropped.
 func (s *Sink) Write(ctx context.Context, lines []ktail.Line) error {
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
 	defer s.unlock()
-	s.meet(ctx)
+	if err := s.address(ctx); err != nil {
+		return err
+	}
 	at := now()
 	for i := range lines {
 		l := &lines[i]
@@ -172,7 +171,7 @@ func (s *Sink) Write(ctx context.Context, lines []ktail.Line) error {
 			continue
 		}
 		s.packer.add(l, at, func(dst []byte) []byte { return s.enc.append(dst, l, at) })
-		if s.packer.size() >= int(s.limit.Load()) {
+		if s.packer.full(int(s.limit.Load())) {
 			if err := s.flush(ctx); err != nil {
 				return err
 			}
@@ -193,21 +192,18 @@ func (s *Sink) lock(ctx context.Context) error {
 
 func (s *Sink) unlock() { <-s.packing }
 
-// meet waits, once, for the server to say what it is. The lock is held.
-func (s *Sink) meet(ctx context.Context) {
-	if s.met {
-		return
-	}
-	s.met = true
-	timer := time.NewTimer(greeting)
-	defer timer.Stop()
-	select {
-	case <-s.link.tried:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+// address has lines encoded for where they are to go, as far as that is known.
+// The lock is held.
+func (s *Sink) address(ctx context.Context) error {
 	t, _ := s.destination()
-	s.enc.dataStream = t.stream
+	if t.stream.String() == s.enc.dataStream.String() {
+		return nil
+	}
+	if err := s.flush(ctx); err != nil {
+		return err
+	}
+	s.enc.become(t.stream)
+	return nil
 }
 
 // flush puts what was packed into the queue. The lock is held.
@@ -216,6 +212,7 @@ func (s *Sink) flush(ctx context.Context) error {
 	if b == nil {
 		return nil
 	}
+	b.stream = s.enc.dataStream.String()
 	if err := s.queue.push(ctx, b, counts, s.hopeless); err != nil {
 		s.queue.abandon(len(b.ends))
 		return fmt.Errorf("deliver to Elasticsearch: %w", err)
@@ -231,7 +228,7 @@ func (s *Sink) flushOld(ctx context.Context) {
 	default:
 		return // Write is at it, and may wait for room
 	}
-	if s.packer.size() > 0 && now().Sub(s.packer.opened) >= bulkAge*3/4 {
+	if !s.packer.empty() && now().Sub(s.packer.opened) >= bulkAge*3/4 {
 		s.flush(ctx) //nolint:errcheck // it fails when the sink is closed, which tells what is left
 	}
 }

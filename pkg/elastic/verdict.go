@@ -17,13 +17,19 @@ const (
 	refused                  // the server will never take it as it is
 )
 
+// versionConflict is the error of a document that is there already. The others
+// of its status say nothing about that.
+const versionConflict = "version_conflict_engine_exception"
+
 // judge returns what becomes of a document of which the server said that.
 func judge(it *item) verdict {
 	switch {
-	case it.status < http.StatusMultipleChoices:
+	case it.status >= http.StatusOK && it.status < http.StatusMultipleChoices:
 		return delivered
-	case it.status == http.StatusConflict:
+	case it.status == http.StatusConflict && (it.kind == "" || it.kind == versionConflict):
 		return present
+	case it.status == http.StatusConflict: // with whatever else
+		return again
 	case it.status == http.StatusTooManyRequests, it.status >= http.StatusInternalServerError:
 		return again
 	case it.kind == "cluster_block_exception": // 403 before Elasticsearch 7.9, when the disk is full

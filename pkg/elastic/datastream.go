@@ -1,0 +1,54 @@
+package elastic
+
+import (
+	"bytes"
+	"strings"
+)
+
+// dataStream is the name of a data stream in its parts. Its documents hold them,
+// too; those of an index that is none do not.
+type dataStream struct{ kind, dataset, namespace string }
+
+// parseDataStream returns the parts of logs-dataset-namespace, or nil if name
+// is not such a name.
+func parseDataStream(name string) *dataStream {
+	parts := strings.Split(name, "-")
+	if len(parts) != 3 || parts[0] != "logs" || parts[1] == "" || parts[2] == "" {
+		return nil
+	}
+	return &dataStream{parts[0], parts[1], parts[2]}
+}
+
+// String returns the name, which is empty if there is no data stream.
+func (d *dataStream) String() string {
+	if d == nil {
+		return ""
+	}
+	return d.kind + "-" + d.dataset + "-" + d.namespace
+}
+
+// memberStart is what the last member of a document of a data stream begins
+// with. Within a text the quotes would be escaped, so that it is nowhere else.
+const memberStart = `,"data_stream":{`
+
+// appendEnd appends the end of a document: the fields of the data stream, if
+// there is one.
+func (d *dataStream) appendEnd(dst []byte) []byte {
+	if d != nil {
+		dst = appendQuoted(append(dst, memberStart+`"type":`...), d.kind)
+		dst = appendQuoted(append(dst, `,"dataset":`...), d.dataset)
+		dst = append(appendQuoted(append(dst, `,"namespace":`...), d.namespace), '}')
+	}
+	return append(dst, "}\n"...)
+}
+
+// adopt changes the end of a document, with its action in front, to that of a
+// document of this data stream: it was encoded before it was known where it has
+// to go.
+func (d *dataStream) adopt(pair []byte) []byte {
+	end := len(pair) - len("}\n")
+	if i := bytes.LastIndex(pair, []byte(memberStart)); i >= 0 {
+		end = i
+	}
+	return d.appendEnd(pair[:end])
+}

@@ -1,0 +1,206 @@
+package elastic_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/ktail/ktail/internal/fakesearch"
+	"github.com/ktail/ktail/pkg/elastic"
+)
+
+// message returns that of the document of a dead letter.
+func message(l elastic.DeadLetter) string {
+	var doc struct{ Message string }
+	if err := json.Unmarshal(l.Document, &doc); err != nil {
+		return err.Error()
+	}
+	return doc.Message
+}
+
+// A document that does not fit the index is tried with few fields, and is then a
+// dead letter; the others go on.
+func TestMapping(t *testing.T) {
+	for _, flavor := range []fakesearch.Flavor{fakesearch.Elasticsearch64, fakesearch.Elasticsearch710, fakesearch.OpenSearch2, fakesearch.OpenSearch3} {
+		t.Run(flavor.Number, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{Flavor: flavor, Numbers: []string{"kubernetes.labels.app"}})
+				s.fault(func(int, *http.Request) *fakesearch.Fault {
+					return items(func(d document) *fakesearch.Verdict {
+						if !strings.Contains(string(d.Source), "hopeless") {
+							return nil
+						}
+						return &fakesearch.Verdict{Status: 400, Type: "strict_dynamic_mapping_exception", Reason: "no"}
+					})
+				})
+				r := start(t, s)
+				all := lines("a", "hopeless", "b")
+				plain := *stream
+				plain.Labels = nil
+				all[0].Stream = &plain
+				r.write(t, all)
+				err := r.Close(t.Context())
+				if err == nil || !strings.Contains(err.Error(), r.dead) {
+					t.Errorf("error is %v, want one that says where the dead letter is", err)
+				}
+				same(t, s.messages(), []string{"a", "b"})
+				for _, d := range s.documents() {
+					if text, _ := d.field("ktail.document").(string); (text != "") != (d.message() == "b") || text != "" && !json.Valid([]byte(text)) {
+						t.Errorf("%s is there as %s", d.message(), d.Source)
+					}
+				}
+				if dead := r.letters(t); len(dead) != 1 || dead[0].Type != "strict_dynamic_mapping_exception" || message(dead[0]) != "hopeless" {
+					t.Errorf("%d dead letters, the first of type %s: %s", len(dead), dead[0].Type, message(dead[0]))
+				}
+				r.status(t, elastic.Status{Delivered: 2, Simplified: 1, DeadLetters: 1})
+				if got := r.told.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.Refused}) {
+					t.Errorf("told %v", got)
+				}
+			})
+		})
+	}
+}
+
+// A message that cannot be a message is text beside it.
+func TestMessageMapping(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Numbers: []string{"message"}})
+		r := start(t, s)
+		r.write(t, lines("text"))
+		r.close(t)
+		docs := s.documents()
+		if len(docs) != 1 || docs[0].field("message") != nil || !strings.Contains(fmt.Sprint(docs[0].field("ktail.document")), "text") {
+			t.Errorf("got %v", docs)
+		}
+	})
+}
+
+// What the server keeps in its failure store is delivered, and counted.
+func TestFailureStore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch8, Numbers: []string{"message"}})
+		r := start(t, s)
+		r.write(t, lines("text"))
+		r.close(t)
+		r.status(t, elastic.Status{Delivered: 1, Diverted: 1})
+		if n := len(s.Failures("logs-ktail-default")); n != 1 {
+			t.Errorf("%d documents are in the failure store", n)
+		}
+	})
+}
+
+// One document that makes the server refuse the whole request is found.
+func TestGuilty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		s.SetFault(func(r *http.Request) *fakesearch.Fault {
+			f := &fakesearch.Fault{}
+			guilty := false
+			f.Item = func(_ int, d fakesearch.Document) *fakesearch.Verdict {
+				guilty = guilty || strings.Contains(string(d.Source), "poison")
+				if guilty { // what comes before it was carried out
+					f.Taken, f.Answer = true, failing(400, "parse_exception", "cannot read that").Answer
+				}
+				return nil
+			}
+			return f
+		})
+		r := start(t, s)
+		texts := numbered(64)
+		texts[37] = "poison"
+		r.write(t, lines(texts...))
+		if err := r.Close(t.Context()); err == nil {
+			t.Error("no error although a line was refused")
+		}
+		if dead := r.letters(t); len(dead) != 1 || message(dead[0]) != "poison" {
+			t.Errorf("dead letters are %v", dead)
+		}
+		r.status(t, elastic.Status{Delivered: 63, DeadLetters: 1, Present: r.Status().Present})
+	})
+}
+
+// A line that is too large by itself is delivered without its end, and kept
+// whole among the dead letters.
+func TestTooLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{MaxContentLength: 20_000})
+		r := start(t, s)
+		long := strings.Repeat("é", 40_000)
+		r.write(t, lines("a", long, "b"))
+		r.close(t)
+		got := s.messages()
+		if len(got) != 3 || len(got[2]) < 5_000 || !strings.HasPrefix(long, got[2]) {
+			t.Fatalf("got %d messages: %.100q", len(got), got)
+		}
+		for _, d := range s.documents() {
+			if flags := fmt.Sprint(d.field("log.flags")); (flags == "[truncated]") != (len(d.message()) > 1) {
+				t.Errorf("a message of %d bytes has flags %s", len(d.message()), flags)
+			}
+		}
+		r.status(t, elastic.Status{Delivered: 3, Shortened: 1})
+		if dead := r.letters(t); len(dead) != 1 || message(dead[0]) != long {
+			t.Error("the whole line is not among the dead letters")
+		}
+	})
+}
+
+// Dead letters can be sent again, and are what they were, also on a server of
+// another kind.
+func TestResend(t *testing.T) {
+	for _, flavor := range []fakesearch.Flavor{fakesearch.Elasticsearch64, fakesearch.OpenSearch3} {
+		t.Run(flavor.Number, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch2})
+				s.SetFault(func(*http.Request) *fakesearch.Fault {
+					return items(func(document) *fakesearch.Verdict {
+						return &fakesearch.Verdict{Status: 400, Type: "strict_dynamic_mapping_exception", Reason: "no"}
+					})
+				})
+				r := start(t, s)
+				texts := append(numbered(100), "\x00\xff\"")
+				r.write(t, lines(texts...))
+				if err := r.Close(t.Context()); err == nil {
+					t.Error("no error although all was refused")
+				}
+				dead := r.dead
+				s.SetFault(nil)
+				s.SetFlavor(flavor)
+				for _, present := range []int64{0, 101} {
+					letters, err := os.Open(dead)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer letters.Close() //nolint:errcheck // it is only read from
+					r = start(t, s)
+					if err := r.Resend(t.Context(), letters); err != nil {
+						t.Fatal(err)
+					}
+					r.close(t)
+					r.status(t, elastic.Status{Delivered: 101, Present: present})
+				}
+				same(t, s.messages(), append([]string{"\x00\ufffd\""}, numbered(100)...))
+				checkDataStreams(t, s)
+				// The lines themselves are there already, too.
+				r = start(t, s)
+				r.write(t, lines(texts...))
+				r.close(t)
+				r.status(t, elastic.Status{Delivered: 101, Present: 101})
+			})
+		})
+	}
+}
+
+func TestResendStopsAtWhatIsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, serve(t, fakesearch.Options{}))
+		if err := r.Resend(t.Context(), strings.NewReader("\n{}\n")); err == nil || !strings.Contains(err.Error(), "line 2") {
+			t.Errorf("what is no dead letter: %v", err)
+		}
+		r.close(t)
+	})
+}
