@@ -101,17 +101,17 @@ func (o *options) complete(queries []string) error {
 	if err := o.lineOptions.complete(); err != nil {
 		return err
 	}
-	if o.stdin { // the rest is about clusters
-		return nil
-	}
-	if err := o.selectFlags.complete(queries); err != nil {
-		return err
-	}
 	if err := o.elastic.complete(); err != nil {
 		return err
 	}
 	if o.stdin && o.elastic.resume {
 		return errors.New("--resume and --stdin do not go together: stdin cannot be read again")
+	}
+	if o.stdin { // the rest is about clusters
+		return nil
+	}
+	if err := o.selectFlags.complete(queries); err != nil {
+		return err
 	}
 	if o.selection.Condition != nil && o.log.Tail != 0 && !o.noFollow {
 		return errors.New("--condition needs --no-follow, or --tail=0: a pod that gets into the condition again would be shown again")

@@ -1,0 +1,104 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/internal/fakesearch"
+)
+
+// BenchmarkForward has the whole program forward 200,000 lines of 50 pods: to a
+// server that answers at once, to one that is slower than the logs, and once
+// more to the first, where all are already. It tells the CPU time that one
+// process takes for them, and the most memory it ever has.
+func BenchmarkForward(b *testing.B) {
+	const pods, each = 50, 4000
+	api, err := fakeapi.Start(fakeapi.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(api.Close)
+	begin := time.Now().Add(-time.Hour).UnixNano()
+	for i := range pods {
+		entries := make([]fakeapi.Entry, each)
+		for n := range entries {
+			entries[n] = fakeapi.Entry{
+				Time: begin + int64(n)*1_000_003 + int64(i),
+				Text: fmt.Sprintf(`10.0.%d.%d - - [02/Jan/2026:15:04:05 +0000] "GET /index.html?id=%d HTTP/1.1" 200 612 "-" "Mozilla/5.0 (X11; Linux x86_64)"`, i, n%256, n*7919),
+			}
+		}
+		api.RunPod("shop", fmt.Sprintf("web-6d4cf56db6-%05d", i), "nginx").Container("nginx").Append(entries...)
+	}
+	config := filepath.Join(b.TempDir(), "kubeconfig")
+	if err := api.WriteKubeconfig(config); err != nil {
+		b.Fatal(err)
+	}
+	for _, server := range []string{"quick", "slow", "again"} {
+		b.Run(server, func(b *testing.B) {
+			var cpu time.Duration
+			var memory int64
+			for b.Loop() {
+				search, err := fakesearch.Start(fakesearch.Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				runs := 1
+				switch server {
+				case "slow":
+					search.SetFault(func(*http.Request) *fakesearch.Fault { return &fakesearch.Fault{Delay: time.Second} })
+				case "again":
+					runs = 2
+				}
+				var state *os.ProcessState
+				for range runs {
+					state = forwardAll(b, config, search.URL(), pods*each)
+				}
+				search.Close()
+				cpu += state.UserTime() + state.SystemTime()
+				memory = max(memory, maxResident(state))
+			}
+			b.ReportMetric(cpu.Seconds()/float64(b.N), "cpu-s/op")
+			b.ReportMetric(float64(memory)/1e6, "MB-max")
+		})
+	}
+}
+
+// forwardAll runs the program, which must deliver that many lines.
+func forwardAll(b *testing.B, kubeconfig, url string, lines int) *os.ProcessState {
+	b.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if other := os.Getenv("KTAIL_BIN"); other != "" {
+		self = other
+	}
+	cmd := exec.Command(self)
+	cmd.Args = []string{"ktail", ".", "-A", "--no-follow", "--quiet", "--elasticsearch", url}
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "XDG_STATE_HOME="+b.TempDir())
+	out, err := cmd.CombinedOutput()
+	if want := fmt.Sprintf("%d lines delivered", lines); err != nil || !strings.Contains(string(out), want) {
+		b.Fatalf("%v, want %s: %s", err, want, out)
+	}
+	return cmd.ProcessState
+}
+
+// maxResident returns the most memory that the process had, in bytes.
+func maxResident(state *os.ProcessState) int64 {
+	n := state.SysUsage().(*syscall.Rusage).Maxrss
+	if runtime.GOOS != "darwin" {
+		n *= 1 << 10 // it is in KiB elsewhere
+	}
+	return int64(n)
+}
