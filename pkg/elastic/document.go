@@ -184,13 +184,22 @@ func (e *encoder) appendConstant(dst []byte, s *ktail.Stream) []byte {
 	o.nested("pod", "name", s.Pod, "uid", s.PodUID)
 	o.nested("container", "name", s.Container)
 	o.nested("node", "name", s.Node)
+	if kind, ok := ownerFields[s.Owner.Kind]; ok {
+		o.nested(kind, "name", s.Owner.Name)
+	}
 	o.labels(s.Labels)
 	o.end()
 	runtime, id, ok := strings.Cut(s.Instance.ID, "://")
 	if !ok {
 		runtime, id = "", s.Instance.ID
 	}
-	o.nested("container", "id", id, "runtime", runtime)
+	if id != "" || s.Image != "" {
+		o.open("container")
+		o.add("id", id)
+		o.add("runtime", runtime)
+		o.nested("image", "name", s.Image)
+		o.end()
+	}
 	o.open("orchestrator")
 	o.add("type", "kubernetes")
 	o.nested("cluster", "name", s.Cluster)
@@ -202,6 +211,13 @@ func (e *encoder) appendConstant(dst []byte, s *ktail.Stream) []byte {
 		o.add(f.Name, f.Value)
 	}
 	return e.dataStream.appendEnd(o.dst)
+}
+
+// ownerFields are the names of the objects that tell of a pod's owner, by its
+// kind. An owner of another kind is left out: any name would be as good.
+var ownerFields = map[string]string{
+	"Deployment": "deployment", "ReplicaSet": "replicaset", "StatefulSet": "statefulset",
+	"DaemonSet": "daemonset", "Job": "job", "CronJob": "cronjob",
 }
 
 // object appends members to a JSON object, of which what is empty is left out.

@@ -23,6 +23,7 @@ func testStream() *ktail.Stream {
 		Labels: map[string]string{
 			"app": "web", "app.kubernetes.io/name": "web", "a.b": "dotted", "a_b": "plain", "quote": `"`,
 		},
+		Owner: ktail.Owner{Kind: "Deployment", Name: "web"}, Image: "nginx:1.29",
 		Instance: ktail.Instance{ID: "containerd://abc", Restarts: 2},
 	}
 }
@@ -60,9 +61,10 @@ func TestDocument(t *testing.T) {
 		"log": {"flags": ["truncated"]},
 		"kubernetes": {
 			"namespace": "shop", "pod": {"name": "web-1", "uid": "uid-1"}, "container": {"name": "nginx"}, "node": {"name": "node-1"},
+			"deployment": {"name": "web"},
 			"labels": {"app": "web", "app_kubernetes_io/name": "web", "a_b": "plain", "a_b_": "dotted", "quote": "\""}
 		},
-		"container": {"id": "abc", "runtime": "containerd"},
+		"container": {"id": "abc", "runtime": "containerd", "image": {"name": "nginx:1.29"}},
 		"orchestrator": {"type": "kubernetes", "cluster": {"name": "prod"}},
 		"host": {"name": "node-1"},
 		"data_stream": {"type": "logs", "dataset": "ktail", "namespace": "default"},

@@ -11,7 +11,9 @@ import (
 // keywords are the fields that are searched for as a whole.
 var keywords = []string{
 	"kubernetes.namespace", "kubernetes.pod.name", "kubernetes.pod.uid", "kubernetes.container.name", "kubernetes.node.name",
-	"container.id", "container.runtime", "orchestrator.type", "orchestrator.cluster.name", "host.name",
+	"kubernetes.deployment.name", "kubernetes.replicaset.name", "kubernetes.statefulset.name", "kubernetes.daemonset.name",
+	"kubernetes.job.name", "kubernetes.cronjob.name",
+	"container.id", "container.image.name", "container.runtime", "orchestrator.type", "orchestrator.cluster.name", "host.name",
 	"event.kind", "event.dataset", "event.action", "event.outcome", "log.flags",
 	"agent.type", "agent.version", "ecs.version",
 	"data_stream.type", "data_stream.dataset", "data_stream.namespace",

@@ -22,7 +22,16 @@ type Stream struct {
 	Node        string
 	Labels      map[string]string // the pod's
 	Annotations map[string]string // the pod's
+	Owner       Owner
+	Image       string // that the container was made of
 	Instance    Instance
+}
+
+// Owner is what a pod was made by: a Deployment, not the ReplicaSet between
+// them. It is zero if nothing controls the pod.
+type Owner struct {
+	Kind string // Deployment, StatefulSet, Job, …
+	Name string
 }
 
 // Instance is one run of a container: what writes to the stream at present.

@@ -219,7 +219,7 @@ func (p *part) source(old *podSources, pod *corev1.Pod, c container, born, alone
 		stream: &ktail.Stream{
 			Cluster: w.Client.Context, Namespace: pod.Namespace, Pod: pod.Name, PodUID: string(pod.UID),
 			Container: c.name, Node: pod.Spec.NodeName,
-			Labels: pod.Labels, Annotations: pod.Annotations, Instance: c.instance,
+			Labels: pod.Labels, Annotations: pod.Annotations, Owner: controllerOf(&pod.ObjectMeta), Image: c.image, Instance: c.instance,
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
 
@@ -82,6 +83,22 @@ func (s *Selection) Matches(pod Name) bool {
 		}
 	}
 	return !matchesAny(s.ExcludePods, pod.Name) && s.namesPod(pod.Name)
+}
+
+// controllerOf returns what the pod was made by, as far as the pod itself tells.
+// Of a ReplicaSet that a Deployment has made, the name is known: it ends with
+// the hash that is also a label of the pod.
+func controllerOf(m *metav1.ObjectMeta) ktail.Owner {
+	ref := metav1.GetControllerOfNoCopy(m)
+	if ref == nil {
+		return ktail.Owner{}
+	}
+	if hash := m.Labels["pod-template-hash"]; hash != "" && ref.Kind == "ReplicaSet" {
+		if name, ok := strings.CutSuffix(ref.Name, "-"+hash); ok {
+			return ktail.Owner{Kind: "Deployment", Name: name}
+		}
+	}
+	return ktail.Owner{Kind: ref.Kind, Name: ref.Name}
 }
 
 var ordinal = regexp.MustCompile(`-\d+$`)

@@ -34,6 +34,7 @@ type Selection struct {
 // container is one container of a pod that has, or had, a log.
 type container struct {
 	name     string
+	image    string
 	instance ktail.Instance
 	state    States
 	finished bool   // will not run again
@@ -56,7 +57,7 @@ func (s *Selection) containers(pod *corev1.Pod) []container {
 				continue
 			}
 			found = append(found, container{
-				name: status.Name, instance: instance, state: stateNow(status),
+				name: status.Name, image: status.Image, instance: instance, state: stateNow(status),
 				finished: finished(pod, kind, status), before: whyBefore(pod, status, instance)})
 		}
 	}
