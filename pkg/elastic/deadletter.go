@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -26,7 +27,8 @@ type DeadLetter struct {
 type deadLetters struct {
 	path string
 
-	mu sync.Mutex
+	mu   sync.Mutex
+	made bool // the file was there before, or its name is on the disk
 }
 
 // add appends letters to the file. When it returns nil they are on the disk.
@@ -51,6 +53,10 @@ func (d *deadLetters) add(letters []DeadLetter) error {
 	_, err = f.Write(b.Bytes())
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("keep dead letters: %w", err)
+	}
+	if !d.made {
+		syncDir(filepath.Dir(d.path))
+		d.made = true
 	}
 	return nil
 }

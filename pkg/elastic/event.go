@@ -25,13 +25,13 @@ const (
 	Full
 	// Dropping: there is no room, and the oldest lines are dropped.
 	Dropping
-	// SpoolFailing: the spool cannot be written or read, for Err.
+	// SpoolFailing: the spool cannot be written, for Err.
 	SpoolFailing
 	// Refused: the servers do not take a document, for Err; it is told for the
 	// first of them. See Options.DeadLetters.
 	Refused
-	// Torn: the last bytes of the spool were torn when it was opened. The lines
-	// in them were not delivered.
+	// Torn: part of the spool cannot be read, for Err. The lines in it were not
+	// delivered.
 	Torn
 )
 

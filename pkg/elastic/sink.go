@@ -275,6 +275,9 @@ func (s *Sink) Close(ctx context.Context) error {
 	s.queue.close()
 	s.closeOnce.Do(func() { close(s.closing) })
 	<-s.stopped
+	if t, ok := s.o.Transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
 	st := s.Status()
 	if s.queue.spool != nil {
 		err = errors.Join(err, s.queue.spool.close())

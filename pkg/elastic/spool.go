@@ -151,6 +151,14 @@ func (s *spool) put(b *bulk) error {
 	return nil
 }
 
+// syncDir has the names of new files in the folder survive a loss of power, where
+// the system can do that.
+func syncDir(dir string) {
+	if d, err := os.Open(dir); err == nil {
+		_ = errors.Join(d.Sync(), d.Close())
+	}
+}
+
 // active returns the segment to append to.
 func (s *spool) active() (*segment, error) {
 	if n := len(s.segments); n > 0 && !s.segments[n-1].sealed {
@@ -162,6 +170,7 @@ func (s *spool) active() (*segment, error) {
 		return nil, err
 	}
 	s.next++
+	syncDir(s.dir)
 	g := &segment{path: path, file: f}
 	s.segments = append(s.segments, g)
 	return g, nil

@@ -33,8 +33,15 @@ type Positions struct {
 
 	mu      sync.Mutex
 	streams map[ktail.Key]*progress
+	pending int // of all streams
 	changed bool
 }
+
+// mostPending bounds how many lines are remembered one by one, of all streams:
+// a filter may drop any number of lines while the sink keeps one waiting. Of a
+// stream that would have more, the position stands still until all of them are
+// settled.
+const mostPending = 256 << 10
 
 // progress is what is known of one stream.
 type progress struct {
@@ -42,6 +49,15 @@ type progress struct {
 	resumed ktail.Position // settled, when this run began
 	pending []pending      // read, not settled yet
 	head    int            // index of the first of them
+
+	// beyond is set if there are more lines behind those pending.
+	beyond *beyond
+}
+
+// beyond is what is known of lines that are not remembered one by one.
+type beyond struct {
+	read ktail.Position // behind the last of them
+	kept int            // how many went to the sink and are not settled
 }
 
 // pending is a line that was read.
@@ -95,11 +111,19 @@ func (p *Positions) Settled(key ktail.Key, n int) {
 		}
 		s.settled.Add(s.pending[s.head].mark)
 		s.head++
+		p.pending--
 		p.changed = true
 	}
 	if s.head > len(s.pending)/2 {
 		s.pending = s.pending[:copy(s.pending, s.pending[s.head:])]
 		s.head = 0
+	}
+	if s.beyond == nil || len(s.pending) > 0 {
+		return
+	}
+	if s.beyond.kept -= n; s.beyond.kept <= 0 {
+		s.settled, s.beyond = s.beyond.read, nil
+		p.changed = true
 	}
 }
 
@@ -112,6 +136,14 @@ func (p *Positions) start(key ktail.Key) ktail.Position {
 	if s == nil {
 		s = &progress{}
 		p.streams[key] = s
+	}
+	return s.read()
+}
+
+// read returns the position behind all that was read.
+func (s *progress) read() ktail.Position {
+	if s.beyond != nil {
+		return s.beyond.read.Clone()
 	}
 	pos := s.settled.Clone()
 	for _, l := range s.pending[s.head:] {
@@ -131,12 +163,27 @@ func (p *Positions) note(key ktail.Key, lines []ktail.Line, keep func(*ktail.Lin
 		if l.Kind != ktail.Log {
 			continue
 		}
-		if kept := keep(l); kept || s.head < len(s.pending) {
-			s.pending = append(s.pending, pending{l.Mark(), kept})
-		} else {
-			s.settled.Add(l.Mark())
+		kept, mark := keep(l), l.Mark()
+		switch {
+		case s.beyond != nil:
+			s.beyond.add(mark, kept)
+		case !kept && s.head == len(s.pending):
+			s.settled.Add(mark)
 			p.changed = true
+		case p.pending < mostPending:
+			s.pending = append(s.pending, pending{mark, kept})
+			p.pending++
+		default:
+			s.beyond = &beyond{read: s.read()}
+			s.beyond.add(mark, kept)
 		}
+	}
+}
+
+func (b *beyond) add(mark ktail.Mark, kept bool) {
+	b.read.Add(mark)
+	if kept {
+		b.kept++
 	}
 }
 
@@ -226,6 +273,10 @@ func replaceFile(path string, b []byte) error {
 	}
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
+	}
+	// The new name survives a loss of power, too, where the system can do that.
+	if d, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = errors.Join(d.Sync(), d.Close())
 	}
 	return nil
 }
