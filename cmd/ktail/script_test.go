@@ -39,8 +39,12 @@ func TestMain(m *testing.M) {
 //	down, up                     refuse connections and drop those there are; accept them again
 //	fault VERB RESOURCE [K=V]…   have requests fail, see faultOf; `fault none` ends that
 //	follows N                    wait until N logs are being followed
-//	search                       start an Elasticsearch for $SEARCH to point at
-//	indexed N FILE               wait until it holds N documents, and write their messages
+//	search 6.4|7.10|9|opensearch3 [secure]
+//	                             start a search server for $SEARCH to point at; secure: see cmdSearch
+//	searchdown, searchup         have it refuse connections; accept them again
+//	indexed N MESSAGES [DOCUMENTS]
+//	                             wait until it holds N documents; write their messages, sorted, and the
+//	                             documents, each with its index in front
 //	[!] asked REGEXP             wait until there was such a request; fail if there was
 //
 //	status CODE PROGRAM ARG...   as exec, of which the exit status is known
@@ -50,8 +54,9 @@ func TestMain(m *testing.M) {
 //	                             wait until it has written that to stdout, stderr
 //	unblock NAME                 read its stdout
 //	closeout NAME                close the reading end of its stdout
-//	signal NAME INT|TERM|USR1    send it a signal
-//	finish NAME CODE             wait for its end; stdout and stderr are those of the script then
+//	signal NAME INT|TERM|KILL|USR1
+//	                             send it a signal
+//	finish NAME CODE             wait for its end, -1 is a signal; stdout and stderr are those of the script then
 //
 // POD is namespace/name. No command waits by the clock.
 func TestScript(t *testing.T) { testscript.Run(t, scripts("script")) }
@@ -67,7 +72,7 @@ func scripts(folder string) testscript.Params {
 			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each success takes a second with -race
 			env.Values[worldKey{}] = &world{kubeconfig: env.Getenv("KUBECONFIG")}
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
-			env.Values[searchKey{}] = &search{messages: map[string]string{}, changed: make(chan struct{})}
+			env.Values[searchKey{}] = &search{}
 			env.Values[childrenKey{}] = &children{env: env.Vars, running: map[string]*child{}}
 			return copyFile(filepath.Join(env.WorkDir, "shop.yaml"), filepath.Join("testdata", "shop.yaml"))
 		},
@@ -87,8 +92,11 @@ func scripts(folder string) testscript.Params {
 			"fault":   cmdFault,
 			"follows": cmdFollows,
 			"asked":   cmdAsked,
-			"search":  cmdSearch,
-			"indexed": cmdIndexed,
+
+			"search":     cmdSearch,
+			"searchdown": cmdSearchDown,
+			"searchup":   cmdSearchUp,
+			"indexed":    cmdIndexed,
 
 			"status":   cmdStatus,
 			"start":    cmdStart,

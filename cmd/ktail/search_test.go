@@ -4,126 +4,91 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
-	"time"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ktail/ktail/internal/fakesearch"
 )
 
-// search is the Elasticsearch of a script: it takes what it is given.
-type search struct {
-	mu       sync.Mutex
-	messages map[string]string // by id
-	present  int               // sent although they were there
-	auth     string            // of the last bulk
-	changed  chan struct{}     // closed at the next change
-}
+// search is the search server of a script.
+type search struct{ server *fakesearch.Server }
 
 type searchKey struct{}
 
-// ServeHTTP implements http.Handler.
-func (s *search) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.URL.Path == "/":
-		respond(w, `{"version":{"number":"8.15.3","build_flavor":"default"},"tagline":"You Know, for Search"}`)
-	case strings.HasSuffix(r.URL.Path, "/_bulk"):
-		body, err := gzip.NewReader(r.Body)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusUnsupportedMediaType)
-			return
-		}
-		raw, err := io.ReadAll(body)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		items, failed := s.store(strings.Split(strings.TrimSpace(string(raw)), "\n"), r.Header.Get("Authorization"))
-		respond(w, fmt.Sprintf(`{"errors":%t,"items":[%s]}`, failed, strings.Join(items, ",")))
-	default:
-		http.NotFound(w, r)
+func searchOf(ts *testscript.TestScript) *fakesearch.Server {
+	s := ts.Value(searchKey{}).(*search).server
+	if s == nil {
+		ts.Fatalf("there is no search server yet")
 	}
+	return s
 }
 
-func respond(w io.Writer, body string) {
-	io.WriteString(w, body) //nolint:errcheck // the client has gone
-}
-
-func (s *search) store(rows []string, auth string) (items []string, failed bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.auth = auth
-	for i := 0; i+1 < len(rows); i += 2 {
-		var action struct {
-			Create struct {
-				ID string `json:"_id"`
-			}
-		}
-		var doc struct{ Message string }
-		err := json.Unmarshal([]byte(rows[i]), &action)
-		if err == nil {
-			err = json.Unmarshal([]byte(rows[i+1]), &doc)
-		}
-		_, there := s.messages[action.Create.ID]
-		switch {
-		case err != nil || strings.Contains(doc.Message, "unwanted"):
-			failed = true
-			items = append(items, `{"create":{"status":400,"error":{"type":"document_parsing_exception","reason":"unwanted"}}}`)
-		case there:
-			failed = true
-			s.present++
-			items = append(items, `{"create":{"status":409}}`)
-		default:
-			s.messages[action.Create.ID] = doc.Message
-			items = append(items, `{"create":{"status":201}}`)
-		}
-	}
-	close(s.changed)
-	s.changed = make(chan struct{})
-	return items, failed
-}
-
-// cmdSearch starts the server; $SEARCH is its address.
+// cmdSearch starts the server. It lets in nobody but the user elastic with the
+// password hunter2, and the API key c2VjcmV0, if it is to be secure. It never
+// takes a document that holds the word unwanted.
 func cmdSearch(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 0, "search")
-	s := ts.Value(searchKey{}).(*search)
-	server := httptest.NewServer(s)
-	ts.Defer(server.Close)
-	ts.Setenv("SEARCH", server.URL)
+	flavors := map[string]fakesearch.Flavor{
+		"6.4": fakesearch.Elasticsearch64, "7.10": fakesearch.Elasticsearch710, "9": fakesearch.Elasticsearch9, "opensearch3": fakesearch.OpenSearch3,
+	}
+	secure := len(args) == 2 && args[1] == "secure"
+	usage(ts, neg, len(args) > 0 && flavors[args[0]].Number != "" && (len(args) == 1 || secure), "search 6.4|7.10|9|opensearch3 [secure]")
+	o := fakesearch.Options{Flavor: flavors[args[0]], TLS: secure, ClientCertificates: secure}
+	if secure {
+		o.Authorization = []string{"Basic ZWxhc3RpYzpodW50ZXIy", "ApiKey c2VjcmV0"}
+	}
+	o.Fault = func(*http.Request) *fakesearch.Fault {
+		return &fakesearch.Fault{Item: func(_ int, d fakesearch.Document) *fakesearch.Verdict {
+			if !strings.Contains(string(d.Source), "unwanted") {
+				return nil
+			}
+			return &fakesearch.Verdict{Status: http.StatusBadRequest, Type: "strict_dynamic_mapping_exception", Reason: "not wanted"}
+		}}
+	}
+	s, err := fakesearch.Start(o)
+	ts.Check(err)
+	ts.Defer(s.Close)
+	ts.Value(searchKey{}).(*search).server = s
+	ts.Setenv("SEARCH", s.URL())
+	if secure {
+		cert, key := s.ClientCertificate()
+		for name, content := range map[string][]byte{"ca.pem": s.CA(), "client.pem": cert, "client.key": key} {
+			ts.Check(writeFile(ts.MkAbs(name), string(content)))
+		}
+	}
 }
 
-// cmdIndexed waits until there are as many documents, and writes their messages,
-// sorted, to the file.
+func cmdSearchDown(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 0, "searchdown")
+	searchOf(ts).Down()
+}
+
+func cmdSearchUp(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 0, "searchup")
+	searchOf(ts).Up()
+}
+
+// cmdIndexed waits until there are as many documents.
 func cmdIndexed(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) == 2, "indexed N FILE")
-	s, want := ts.Value(searchKey{}).(*search), number(ts, args[0])
-	timeout := time.After(patience)
-	for {
-		s.mu.Lock()
-		n, changed := len(s.messages), s.changed
-		var all []string
-		for _, m := range s.messages {
-			all = append(all, m+"\n")
-		}
-		s.mu.Unlock()
-		if n >= want {
-			if n > want {
-				ts.Fatalf("%d documents, want %d: %q", n, want, all)
-			}
-			slices.Sort(all)
-			ts.Check(writeFile(ts.MkAbs(args[1]), strings.Join(all, "")))
-			return
-		}
-		select {
-		case <-changed:
-		case <-timeout:
-			ts.Fatalf("%d documents, want %d", n, want)
-		}
+	usage(ts, neg, len(args) == 2 || len(args) == 3, "indexed N MESSAGES [DOCUMENTS]")
+	s, want := searchOf(ts), number(ts, args[0])
+	ctx, cancel := patiently()
+	defer cancel()
+	ts.Check(s.Wait(ctx, func(c fakesearch.Counts) bool { return c.Created >= want }))
+	var messages, sources []string
+	for _, d := range s.Documents("*") {
+		var doc struct{ Message string }
+		ts.Check(json.Unmarshal(d.Source, &doc))
+		messages, sources = append(messages, doc.Message+"\n"), append(sources, d.Index+" "+string(d.Source)+"\n")
+	}
+	if len(messages) != want {
+		ts.Fatalf("%d documents, want %d: %q", len(messages), want, messages)
+	}
+	slices.Sort(messages)
+	ts.Check(writeFile(ts.MkAbs(args[1]), strings.Join(messages, "")))
+	if len(args) == 3 {
+		ts.Check(writeFile(ts.MkAbs(args[2]), strings.Join(sources, "")))
 	}
 }

@@ -2,9 +2,11 @@ package elastic
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 	"net/http"
 )
 
@@ -25,7 +27,7 @@ var errAnswer = errors.New("the answer makes no sense")
 // each of them, or an error if that is not what the body is: then nothing is
 // known of any document. items is used again for the result.
 func parseAnswer(items []item, body []byte, n int) ([]item, error) {
-	items, ok := parsePlain(items[:0], body, n)
+	items, ok := parseUsual(items[:0], body, n)
 	if ok {
 		return items, nil
 	}
@@ -39,26 +41,75 @@ func parseAnswer(items []item, body []byte, n int) ([]item, error) {
 	return items, nil
 }
 
-// parsePlain reads, letter by letter, what the answer usually is: every document
-// was created. It costs next to nothing.
-func parsePlain(items []item, body []byte, n int) ([]item, bool) {
-	const begin, created, end = `{"errors":false,"items":[`, `{"create":{"status":201}}`, `]}`
-	body = bytes.TrimSpace(body)
-	if n == 0 || len(body) != len(begin)+n*(len(created)+1)-1+len(end) || string(body[:len(begin)]) != begin {
+// parseUsual reads, letter by letter, what the answer usually is: each document
+// was created, or is there already. It costs next to nothing. The reasons of
+// conflicts are left out.
+func parseUsual(items []item, body []byte, n int) ([]item, bool) {
+	s := usual{bytes.TrimSpace(body)}
+	if !s.skip(`{"errors":false,"items":[`) && !s.skip(`{"errors":true,"items":[`) {
 		return items, false
 	}
-	body = body[len(begin):]
 	for i := range n {
-		if string(body[:len(created)]) != created {
+		if i > 0 && !s.skip(",") {
 			return items, false
 		}
-		if next := body[len(created)]; (next == ',') != (i < n-1) {
+		it, ok := s.item()
+		if !ok {
 			return items, false
 		}
-		body = body[len(created)+1:]
-		items = append(items, item{status: http.StatusCreated})
+		items = append(items, it)
 	}
-	return items, string(body) == "}"
+	return items, s.skip("]}") && len(s.rest) == 0
+}
+
+// usual is what is left of an answer.
+type usual struct{ rest []byte }
+
+// skip reports whether it begins so, and takes that off.
+func (s *usual) skip(what string) bool {
+	ok := len(s.rest) >= len(what) && string(s.rest[:len(what)]) == what
+	if ok {
+		s.rest = s.rest[len(what):]
+	}
+	return ok
+}
+
+func (s *usual) item() (item, bool) {
+	const conflict = `{"create":{"status":409,"error":{"type":"` + versionConflict + `"`
+	switch {
+	case s.skip(`{"create":{"status":201}}`):
+		return item{status: http.StatusCreated}, true
+	case s.skip(conflict):
+		for s.skip(`,"reason":"`) || s.skip(`,"index_uuid":"`) || s.skip(`,"shard":"`) || s.skip(`,"index":"`) {
+			if !s.skipText() {
+				return item{}, false
+			}
+		}
+		return item{status: http.StatusConflict, kind: versionConflict}, s.skip("}}}")
+	}
+	return item{}, false
+}
+
+// skipText takes off the rest of a string, if there are no escapes in it.
+func (s *usual) skipText() bool {
+	for i := 0; i < len(s.rest); i++ {
+		if len(s.rest)-i >= 8 {
+			m := special(binary.LittleEndian.Uint64(s.rest[i:]))
+			if m == 0 {
+				i += 7
+				continue
+			}
+			i += bits.TrailingZeros64(m) / 8
+		}
+		switch b := s.rest[i]; {
+		case b == '"':
+			s.rest = s.rest[i+1:]
+			return true
+		case b == '\\', b < ' ':
+			return false
+		}
+	}
+	return false
 }
 
 // parseItems reads any answer, one item at a time.

@@ -49,23 +49,37 @@ func (b *bulk) raw() int {
 	return int(b.ends[len(b.ends)-1])
 }
 
-// unpack returns the documents, each with its action in front.
-func (b *bulk) unpack() ([][]byte, error) {
+// size returns that of a document with its action, before it was compressed.
+func (b *bulk) size(i int) int {
+	if i == 0 {
+		return int(b.ends[0])
+	}
+	return int(b.ends[i] - b.ends[i-1])
+}
+
+// visit calls f for some of the documents, which are given in their order, each
+// with its action in front. Only one is unpacked at a time: f may change it, but
+// not keep it.
+func (b *bulk) visit(some []int, f func(i int, pair []byte)) error {
 	r, err := gzip.NewReader(bytes.NewReader(b.body))
 	if err != nil {
-		return nil, fmt.Errorf("unpack bulk: %w", err)
+		return fmt.Errorf("unpack bulk: %w", err)
 	}
-	raw := make([]byte, b.raw())
-	if _, err := io.ReadFull(r, raw); err != nil {
-		return nil, fmt.Errorf("unpack bulk: %w", err)
+	var buf []byte
+	for i := 0; len(some) > 0; i++ {
+		n := b.size(i)
+		if cap(buf) < n {
+			buf = make([]byte, n+n/2)
+		}
+		if _, err := io.ReadFull(r, buf[:n]); err != nil {
+			return fmt.Errorf("unpack bulk: %w", err)
+		}
+		if i == some[0] {
+			some = some[1:]
+			f(i, buf[:n])
+		}
 	}
-	docs := make([][]byte, len(b.ends))
-	start := uint32(0)
-	for i, end := range b.ends {
-		docs[i] = raw[start:end:end]
-		start = end
-	}
-	return docs, nil
+	return nil
 }
 
 // count is how many log lines of a stream a bulk holds.
@@ -172,34 +186,59 @@ func (p *packer) take() (*bulk, []count) {
 	return b, counts
 }
 
-// pack packs documents, each with its action in front.
-func pack(docs [][]byte) []byte {
-	var out bytes.Buffer
-	w, _ := gzip.NewWriterLevel(&out, gzipLevel) // the level is a good one
-	for _, doc := range docs {
-		w.Write(doc) //nolint:errcheck // into memory
-	}
-	w.Close() //nolint:errcheck // into memory
-	return out.Bytes()
+// repacker packs documents that are left of a bulk, or have to be sent in another
+// form. It is used by one goroutine, again and again: a compressor takes a
+// megabyte.
+type repacker struct {
+	gzip *gzip.Writer
+	out  bytes.Buffer
+	ends []uint32
+	day  string // as that of a bulk
 }
 
-// repack returns a bulk of documents that are left of another, and have the
-// fields of that data stream.
-func (b *bulk) repack(docs [][]byte, stream string) *bulk {
-	r := &bulk{body: pack(docs), ends: make([]uint32, len(docs)), oldest: b.oldest, stream: stream, entry: b.entry, frame: b.frame}
-	end := uint32(0)
-	for i, doc := range docs {
-		end += uint32(len(doc))
-		r.ends[i] = end
+func (r *repacker) reset() {
+	if r.gzip == nil {
+		r.gzip, _ = gzip.NewWriterLevel(&r.out, gzipLevel) // the level is a good one
 	}
-	for i, doc := range docs {
-		switch day := dayOf(doc); {
-		case i == 0:
-			r.day = day
-		case day != r.day:
-			r.day = ""
-			return r
-		}
+	r.out.Reset()
+	r.gzip.Reset(&r.out)
+	r.ends = r.ends[:0]
+}
+
+// size returns how much was added.
+func (r *repacker) size() int {
+	if len(r.ends) == 0 {
+		return 0
 	}
-	return r
+	return int(r.ends[len(r.ends)-1])
+}
+
+// add adds a document, with its action in front.
+func (r *repacker) add(pair []byte) {
+	switch day := dayOf(pair); {
+	case len(r.ends) == 0:
+		r.day = day
+	case day != r.day:
+		r.day = ""
+	}
+	r.gzip.Write(pair) //nolint:errcheck // into memory
+	r.ends = append(r.ends, uint32(r.size()+len(pair)))
+}
+
+// body returns what was added, until the next reset.
+func (r *repacker) body() []byte {
+	r.gzip.Close() //nolint:errcheck // into memory
+	return r.out.Bytes()
+}
+
+// rest returns a bulk of the documents of another that are left.
+func (r *repacker) rest(b *bulk, left []int) (*bulk, error) {
+	r.reset()
+	if err := b.visit(left, func(_ int, pair []byte) { r.add(pair) }); err != nil {
+		return nil, err
+	}
+	return &bulk{
+		body: bytes.Clone(r.body()), ends: slices.Clone(r.ends), oldest: b.oldest, day: r.day, stream: b.stream,
+		entry: b.entry, frame: b.frame,
+	}, nil
 }

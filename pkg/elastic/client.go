@@ -27,6 +27,8 @@ const (
 	// maxAnswer bounds what is read of an answer. An item of a bulk that was
 	// refused takes some hundred bytes.
 	maxAnswer = 32 << 20
+	// usualAnswer is how much room is made for an answer before it is there.
+	usualAnswer = 4 << 20
 	// maxRetryAfter is the longest a server may have us wait.
 	maxRetryAfter = 5 * time.Minute
 )
@@ -148,15 +150,16 @@ func (c *client) ask(ctx context.Context, node *url.URL, method, path string, he
 		return nil, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // it is only read from
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
+	var answer bytes.Buffer
+	answer.Grow(int(min(max(resp.ContentLength, 0), usualAnswer)) + bytes.MinRead)
+	if _, err := answer.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1)); err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	if len(answer) > maxAnswer {
+	if answer.Len() > maxAnswer {
 		return nil, fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
 	}
 	return &response{
-		status: resp.StatusCode, header: resp.Header, body: answer, node: node,
+		status: resp.StatusCode, header: resp.Header, body: answer.Bytes(), node: node,
 		retryAfter: parseRetryAfter(resp.Header.Get("Retry-After")),
 	}, nil
 }

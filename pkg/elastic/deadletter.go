@@ -61,12 +61,9 @@ func (d *deadLetters) add(letters []DeadLetter) error {
 	return nil
 }
 
-// letter returns the dead letter of a document, with its action in front.
+// letter returns the dead letter of a document, which has its action in front.
 func letter(index string, pair []byte, it *item) DeadLetter {
 	action, doc, _ := bytes.Cut(pair, []byte("\n"))
-	if len(doc) == 0 {
-		doc = []byte("null")
-	}
 	var a struct {
 		Create struct {
 			ID string `json:"_id"`
@@ -75,6 +72,6 @@ func letter(index string, pair []byte, it *item) DeadLetter {
 	_ = json.Unmarshal(action, &a) // it was written here
 	return DeadLetter{
 		Time: time.Now().UTC(), Index: index, ID: a.Create.ID,
-		Status: it.status, Type: it.kind, Reason: it.reason, Document: json.RawMessage(bytes.TrimSpace(doc)),
+		Status: it.status, Type: it.kind, Reason: it.reason, Document: json.RawMessage(bytes.Clone(bytes.TrimSpace(doc))),
 	}
 }

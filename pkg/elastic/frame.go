@@ -6,7 +6,6 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
-	"math"
 )
 
 // A frame is a bulk on the disk: the magic, the length of the payload, its
@@ -15,6 +14,7 @@ const (
 	frameMagic  = 0x314c544b // KTL1
 	frameHeader = 12
 	maxFrame    = 4 * bulkSize // a length beyond it is none
+	maxUnpacked = bulkSize + 2*maxLetter
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -89,7 +89,7 @@ func parseFrame(p []byte) (*bulk, bool) {
 	b.ends = make([]uint32, n)
 	end := uint64(0)
 	for i := range b.ends {
-		if end += d.uvarint(); end > math.MaxUint32 {
+		if end += d.uvarint(); end > maxUnpacked {
 			return nil, false
 		}
 		b.ends[i] = uint32(end)

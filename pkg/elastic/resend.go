@@ -14,8 +14,9 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// maxLetter bounds the length of a dead letter.
-const maxLetter = 64 << 20
+// maxLetter bounds the length of a dead letter: a line of 1 MiB is at most six
+// times as long when it is escaped.
+const maxLetter = 16 << 20
 
 // Resend writes the documents of dead letters, one DeadLetter a line, as they
 // were. Where they go is decided anew. It stops at what is no dead letter.

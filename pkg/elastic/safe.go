@@ -10,7 +10,7 @@ import (
 // safe returns what can be tried in place of a document that the server has
 // refused for the reason: only fields of which ktail knows the type, and the
 // whole document as text. A message that is the very reason is left to that.
-// It returns nil if the pair is not one of ktail's.
+// It returns nil if the pair is not one of ktail's. The pair stays as it is.
 func safe(pair []byte, reason string) []byte {
 	action, raw, ok := bytes.Cut(pair, []byte("\n"))
 	if !ok {
@@ -41,7 +41,7 @@ func safe(pair []byte, reason string) []byte {
 const leastMessage = 1 << 10
 
 // shorten returns the document with half of its message, and marked so. It
-// returns nil if the message is short already.
+// returns nil if the message is short already. The pair stays as it is.
 func shorten(pair []byte) []byte {
 	action, raw, ok := bytes.Cut(pair, []byte("\n"))
 	if !ok {

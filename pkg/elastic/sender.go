@@ -2,41 +2,35 @@ package elastic
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // delivery sends one bulk until each of its documents is settled: delivered, or
-// among the dead letters.
+// among the dead letters. It holds the bulk as it came, compressed; what has to
+// be sent in parts, or in another form, is unpacked on the way.
 type delivery struct {
-	s      *Sink
-	bulk   *bulk
-	docs   [][]byte // nil as long as the bulk is sent as it is
-	stream string   // the data stream whose fields docs have
-	todo   [][]int  // documents that are not settled, in parts that are sent in one request
+	s    *Sink
+	bulk *bulk
+	todo [][]int // documents that are not settled, in parts that are sent in one request
 
-	changed  map[int]*changed // documents that are sent in another form
-	asked    bool             // the servers were asked anew what they are
-	items    []item           // used again
-	progress bool             // the last attempt has settled something
-}
-
-// changed is a document that is sent in another form than it had.
-type changed struct {
-	original []byte
-	refusal  item
-	short    bool // without the end of its message
+	forms    map[int]*form // of documents that are not sent as they are
+	asked    bool          // the servers were asked anew what they are
+	items    []item        // used again
+	repacker *repacker
+	progress bool // the last attempt has settled something
 }
 
 // send sends bulks until ctx ends or the queue is closed.
 func (s *Sink) send(ctx context.Context) {
+	var r repacker
 	for s.health.wait(ctx) {
 		b := s.queue.take(ctx)
 		if b == nil {
 			return
 		}
-		d := &delivery{s: s, bulk: b, stream: b.stream, todo: [][]int{allOf(len(b.ends))}, changed: map[int]*changed{}}
+		d := &delivery{s: s, bulk: b, todo: [][]int{allOf(len(b.ends))}, forms: map[int]*form{}, repacker: &r}
 		if d.run(ctx) {
 			s.counters.lag.Store(now().UnixNano() - b.oldest)
 			s.queue.done(b)
@@ -87,30 +81,12 @@ func (d *delivery) evade() bool {
 	if d.s.queue.spool == nil || d.bulk.frame != nil {
 		return false
 	}
-	if len(d.todo) == 1 && len(d.todo[0]) == len(d.bulk.ends) && len(d.changed) == 0 {
+	left := slices.Sorted(slices.Values(slices.Concat(d.todo...)))
+	if len(left) == len(d.bulk.ends) {
 		return d.s.queue.evade(d.bulk, d.bulk)
 	}
-	if d.unpack() != nil {
-		return false
-	}
-	var rest [][]byte
-	for _, part := range d.todo {
-		for _, i := range part {
-			doc := d.docs[i]
-			if c := d.changed[i]; c != nil {
-				doc = c.original
-			}
-			rest = append(rest, doc)
-		}
-	}
-	return d.s.queue.evade(d.bulk.repack(rest, d.stream), d.bulk)
-}
-
-func (d *delivery) unpack() (err error) {
-	if d.docs == nil {
-		d.docs, err = d.bulk.unpack()
-	}
-	return err
+	rest, err := d.repacker.rest(d.bulk, left)
+	return err == nil && d.s.queue.evade(rest, d.bulk)
 }
 
 // again puts a part back to be sent again.
@@ -118,6 +94,12 @@ func (d *delivery) again(part []int) {
 	if len(part) > 0 {
 		d.todo = append(d.todo, part)
 	}
+}
+
+// retry is the same for a part that was sent.
+func (d *delivery) retry(part []int) {
+	d.again(part)
+	d.s.counters.retried.Add(int64(len(part)))
 }
 
 // attempt sends one part. What is not settled then is in todo again; the problem
@@ -128,193 +110,83 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 		return p
 	}
 	t, srv := d.s.destination()
-	day, body, err := d.body(&part, t)
+	part, day, body, err := d.body(part, t)
 	if err != nil {
-		// It was in memory, or had a good checksum on the disk.
-		return d.settle(part, func(int) item { return item{kind: "ktail", reason: err.Error()} }, t.name(day))
+		d.s.unreadable(len(part), err)
+		d.progress = true
+		return nil
 	}
 	resp, err := d.s.client.bulk(ctx, t.bulkPath(srv, day, d.s.o.Pipeline), body)
 	if err == nil && resp.status == http.StatusOK {
 		d.items, err = parseAnswer(d.items, resp.body, len(part))
 		if err == nil {
-			return d.settle(part, func(i int) item { return d.items[i] }, t.name(day))
+			return d.settle(part, func(n int) item { return d.items[n] }, t, day)
 		}
 		err = fmt.Errorf("%s: %w", resp.node.Host, err)
 	}
 	if err != nil {
-		d.again(part)
-		d.s.counters.retried.Add(int64(len(part)))
+		d.retry(part)
 		d.s.disconnect()
 		return &problem{kind: Away, err: err}
 	}
-	return d.refused(part, resp, t.name(day))
+	return d.refused(part, resp, t, day)
 }
 
 // body returns the body of a request for the part, and the day of its lines. If
 // they are too large for one request, or have to go to the indices of several
-// days, it divides the part; what was cut off is in todo.
-func (d *delivery) body(part *[]int, t target) (day string, body []byte, err error) {
+// days, it returns which documents are in the body; the others are in todo.
+func (d *delivery) body(part []int, t target) (sent []int, day string, body []byte, err error) {
 	// A bulk is closed when it has reached the limit, so it is larger than that.
 	limit := int(d.s.limit.Load())
-	whole := d.docs == nil && len(*part) == len(d.bulk.ends) && d.stream == t.stream.String()
-	if whole && d.bulk.raw() <= limit+limit/2 && (d.bulk.day != "" || !t.daily()) {
-		return d.bulk.day, d.bulk.body, nil
+	whole := len(part) == len(d.bulk.ends) && len(d.forms) == 0
+	if whole && d.bulk.stream == t.stream.String() && d.bulk.raw() <= limit+limit/2 && (d.bulk.day != "" || !t.daily()) {
+		return part, d.bulk.day, d.bulk.body, nil
 	}
-	if err := d.unpack(); err != nil {
-		return "", nil, err
-	}
-	d.adopt(t.stream)
-	size, docs := 0, make([][]byte, 0, len(*part))
-	for n, i := range *part {
-		doc := d.docs[i]
-		if n > 0 && (size+len(doc) > limit || t.daily() && dayOf(doc) != day) {
-			d.again((*part)[n:])
-			*part = (*part)[:n]
-			break
+	r := d.repacker
+	r.reset()
+	sent = make([]int, 0, len(part))
+	var later []int
+	err = d.visit(part, t.stream, func(i int, pair []byte) {
+		pair = d.forms[i].of(pair)
+		if len(sent) == 0 {
+			day = dayOf(pair)
 		}
-		if n == 0 {
-			day = dayOf(doc)
+		if len(sent) > 0 && (r.size()+len(pair) > limit || t.daily() && dayOf(pair) != day) {
+			later = append(later, i)
+			return
 		}
-		size += len(doc)
-		docs = append(docs, doc)
+		r.add(pair)
+		sent = append(sent, i)
+	})
+	if err != nil {
+		return part, "", nil, err
 	}
-	return day, pack(docs), nil
+	d.again(later)
+	return sent, day, r.body(), nil
 }
 
-// adopt gives the documents the fields of the data stream that they go to.
-func (d *delivery) adopt(stream *dataStream) {
-	if d.stream == stream.String() {
-		return
-	}
-	d.stream = stream.String()
-	for i := range d.docs {
-		d.docs[i] = stream.adopt(d.docs[i])
-	}
-}
-
-// settle does with each document of the part what the server has said of it.
-func (d *delivery) settle(part []int, of func(int) item, index string) *problem {
-	var p *problem
-	var retry, single []int
-	var letters []DeadLetter
-	var done settlement
-	for n, i := range part {
-		it := of(n)
-		v := judge(&it)
-		switch v {
-		case delivered, present:
-			letters = d.arrived(i, &it, v, index, letters, &done)
-		case again, stuck:
-			retry = append(retry, i)
-			p = worse(p, v, &it, index)
-		case large, refused:
-			switch {
-			case d.unpack() == nil && d.change(i, v, &it):
-				single = append(single, i)
-			default:
-				letters = append(letters, d.lost(i, &it, index))
-				done.dead++
-			}
+// visit calls f for each document of the part, as it is for that data stream, or
+// for an index that is none. f must not keep it.
+func (d *delivery) visit(part []int, stream *dataStream, f func(i int, pair []byte)) error {
+	return d.bulk.visit(part, func(i int, pair []byte) {
+		if d.bulk.stream != stream.String() {
+			pair = stream.adopt(pair)
 		}
-	}
-	if err := d.s.dead.add(letters); err != nil {
-		// They must not be lost: all is done once more.
-		d.again(part)
-		return &problem{kind: Denied, err: err}
-	}
-	d.s.count(&done, letters)
-	d.progress = len(retry) < len(part)
-	d.s.counters.retried.Add(int64(len(retry) + len(single)))
-	d.again(single)
-	d.again(retry)
-	return p
-}
-
-// settlement counts what one answer has settled.
-type settlement struct {
-	delivered, present, diverted, dead, shortened, simplified int64
-}
-
-// arrived takes note that a document is there.
-func (d *delivery) arrived(i int, it *item, v verdict, index string, letters []DeadLetter, done *settlement) []DeadLetter {
-	done.delivered++
-	if v == present {
-		done.present++
-	}
-	if it.stored {
-		done.diverted++
-	}
-	c := d.changed[i]
-	if c == nil {
-		return letters
-	}
-	if !c.short {
-		done.simplified++
-		return letters
-	}
-	done.shortened++
-	return append(letters, letter(index, c.original, &c.refusal))
-}
-
-// lost returns the dead letter of a document that is given up.
-func (d *delivery) lost(i int, it *item, index string) DeadLetter {
-	if c := d.changed[i]; c != nil {
-		return letter(index, c.original, &c.refusal)
-	}
-	var doc []byte
-	if d.docs != nil {
-		doc = d.docs[i]
-	}
-	return letter(index, doc, it)
-}
-
-// change puts another form in place of a document that is too large or was
-// refused, and reports whether there is one that was not tried yet.
-func (d *delivery) change(i int, v verdict, it *item) bool {
-	c := d.changed[i]
-	var next []byte
-	switch {
-	case v == large:
-		next = shorten(d.docs[i])
-	case c == nil:
-		next = safe(d.docs[i], it.reason)
-	}
-	if next == nil {
-		return false
-	}
-	if c == nil {
-		c = &changed{original: d.docs[i], refusal: *it}
-		d.changed[i] = c
-	}
-	c.short = c.short || v == large
-	d.docs[i] = next
-	return true
-}
-
-// worse returns the problem that is harder to overcome.
-func worse(p *problem, v verdict, it *item, index string) *problem {
-	kind := Busy
-	if v == stuck {
-		kind = Denied
-	}
-	if p != nil && (p.kind == Denied || kind == Busy) {
-		return p
-	}
-	return &problem{kind: kind, err: &StatusError{Host: "index " + index, Status: it.status, Type: it.kind, Reason: it.reason}}
+		f(i, pair)
+	})
 }
 
 // refused does what an answer that is about the request as a whole asks for.
-func (d *delivery) refused(part []int, resp *response, index string) *problem {
+func (d *delivery) refused(part []int, resp *response, t target, day string) *problem {
 	fault := resp.fault()
 	it := item{status: resp.status, kind: fault.Type, reason: fault.Reason}
 	plain := &d.s.client.plain
 	switch {
 	case judge(&it) == again:
-		d.again(part)
-		d.s.counters.retried.Add(int64(len(part)))
+		d.retry(part)
 		return &problem{kind: Busy, err: fault, retryAfter: resp.retryAfter}
 	case resp.status == http.StatusRequestEntityTooLarge:
-		return d.divide(part, &it, index)
+		return d.divide(part, &it, t, day)
 	case resp.status == http.StatusUnsupportedMediaType && !plain.Load(),
 		resp.status == http.StatusBadRequest && fault.Type == "" && !plain.Load():
 		plain.Store(true) // perhaps something on the way cannot read gzip
@@ -326,55 +198,48 @@ func (d *delivery) refused(part []int, resp *response, index string) *problem {
 		d.again(part)
 		return nil
 	case resp.status == http.StatusBadRequest && len(part) > 1:
-		d.again(part[len(part)/2:])
-		d.again(part[:len(part)/2])
+		d.halve(part)
 		return nil
 	case resp.status == http.StatusBadRequest:
-		return d.settle(part, func(int) item { return it }, index)
+		return d.settle(part, func(int) item { return it }, t, day)
 	}
 	d.again(part)
 	return &problem{kind: Denied, err: fault, retryAfter: resp.retryAfter}
 }
 
+// leastBulk is as small as bulks become because a server finds them too large.
+const leastBulk = 64 << 10
+
 // divide halves a part that is too large for the server, and remembers the size.
-func (d *delivery) divide(part []int, it *item, index string) *problem {
-	if err := d.unpack(); err != nil {
-		return d.settle(part, func(int) item { return item{kind: "ktail", reason: err.Error()} }, index)
-	}
+func (d *delivery) divide(part []int, it *item, t target, day string) *problem {
 	if len(part) == 1 {
 		if it.reason == "" {
 			it.reason = "the document is too large for the server"
 		}
-		return d.settle(part, func(int) item { return *it }, index)
+		return d.settle(part, func(int) item { return *it }, t, day)
 	}
 	size := 0
 	for _, i := range part {
-		size += len(d.docs[i])
+		size += d.bulk.size(i)
 	}
-	for {
+	for half := int64(max(size/2, leastBulk)); ; {
 		old := d.s.limit.Load()
-		if int64(size/2) >= old || d.s.limit.CompareAndSwap(old, max(int64(size/2), leastBulk)) {
+		if half >= old || d.s.limit.CompareAndSwap(old, half) {
 			break
 		}
 	}
-	d.again(part[len(part)/2:])
-	d.again(part[:len(part)/2])
+	d.halve(part)
 	return nil
 }
 
-// leastBulk is as small as bulks become because a server finds them too large.
-const leastBulk = 64 << 10
+func (d *delivery) halve(part []int) {
+	d.again(part[len(part)/2:])
+	d.again(part[:len(part)/2])
+}
 
-// count adds what was settled, and tells of the first document that was refused.
-func (s *Sink) count(done *settlement, letters []DeadLetter) {
-	c := &s.counters
-	c.delivered.Add(done.delivered)
-	c.present.Add(done.present)
-	c.diverted.Add(done.diverted)
-	c.shortened.Add(done.shortened)
-	c.simplified.Add(done.simplified)
-	if c.dead.Add(done.dead) == done.dead && done.dead > 0 {
-		last := letters[len(letters)-1]
-		s.tell(Event{Kind: Refused, Err: errors.New(last.Reason)})
-	}
+// unreadable counts documents that cannot be unpacked. They were in memory, or
+// had a good checksum on the disk.
+func (s *Sink) unreadable(docs int, err error) {
+	s.counters.dropped.Add(int64(docs))
+	s.tell(Event{Kind: Torn, Err: err})
 }

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/internal/fakesearch"
+)
+
+// BenchmarkForward has the whole program forward 200,000 lines of 50 pods: to a
+// server that answers at once, to one that is slower than the logs, and once
+// more to the first, where all are already. It tells the CPU time that one
+// process takes for them, and the most memory it ever has.
+func BenchmarkForward(b *testing.B) {
+	const pods, each = 50, 4000
+	api, err := fakeapi.Start(fakeapi.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(api.Close)
+	begin := time.Now().Add(-time.Hour).UnixNano()
+	for i := range pods {
+		entries := make([]fakeapi.Entry, each)
+		for n := range entries {
+			entries[n] = fakeapi.Entry{
+				Time: begin + int64(n)*1_000_003 + int64(i),
+				Text: fmt.Sprintf(`10.0.%d.%d - - [02/Jan/2026:15:04:05 +0000] "GET /index.html?id=%d HTTP/1.1" 200 612 "-" "Mozilla/5.0 (X11; Linux x86_64)"`, i, n%256, n*7919),
+			}
+		}
+		api.RunPod("shop", fmt.Sprintf("web-6d4cf56db6-%05d", i), "nginx").Container("nginx").Append(entries...)
+	}
+	config := filepath.Join(b.TempDir(), "kubeconfig")
+	if err := api.WriteKubeconfig(config); err != nil {
+		b.Fatal(err)
+	}
+	for _, server := range []string{"quick", "slow", "again"} {
+		b.Run(server, func(b *testing.B) {
+			var cpu time.Duration
+			var memory int64
+			for b.Loop() {
+				search, err := fakesearch.Start(fakesearch.Options{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				runs := 1
+				switch server {
+				case "slow":
+					search.SetFault(func(r *http.Request) *fakesearch.Fault {
+						if !strings.HasSuffix(r.URL.Path, "/_bulk") {
+							return nil
+						}
+						return &fakesearch.Fault{Delay: time.Second}
+					})
+				case "again":
+					runs = 2
+				}
+				var used time.Duration
+				for range runs {
+					var most int64
+					used, most = forwardAll(b, config, search.URL(), pods*each)
+					memory = max(memory, most)
+				}
+				search.Close()
+				cpu += used
+			}
+			b.ReportMetric(cpu.Seconds()/float64(b.N), "cpu-s/op")
+			b.ReportMetric(float64(memory)/1e6, "MB-max")
+		})
+	}
+}
+
+// forwardAll runs the program, which must deliver that many lines. It returns the
+// CPU time and the most memory that it took.
+func forwardAll(b *testing.B, kubeconfig, url string, lines int) (cpu time.Duration, memory int64) {
+	b.Helper()
+	cmd := exec.Command(cmp.Or(os.Getenv("KTAIL_BIN"), "/proc/self/exe"))
+	cmd.Args = []string{"ktail", ".", "-A", "--no-follow", "--quiet", "--elasticsearch", url}
+	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "XDG_STATE_HOME="+b.TempDir())
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	ticker := time.NewTicker(10 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			// What wait tells of it begins with what this program has.
+			memory = max(memory, peakMemory(cmd.Process.Pid))
+		case err := <-ended:
+			if want := fmt.Sprintf("%d lines delivered", lines); err != nil || !strings.Contains(out.String(), want) {
+				b.Fatalf("%v, want %s: %s", err, want, &out)
+			}
+			if os.Getenv("FW_HEAP") != "" {
+				fmt.Println(out.String())
+			}
+			return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), memory
+		}
+	}
+}
+
+// peakMemory returns the most memory that the process has had so far, in bytes.
+func peakMemory(pid int) int64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(b), "VmHWM:")
+	var kib int64
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		return 0
+	}
+	return kib << 10
+}
