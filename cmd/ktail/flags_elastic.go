@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
@@ -22,6 +23,7 @@ type elasticOptions struct {
 	user         string
 	passwordFile string
 	apiKeyFile   string
+	tokenFile    string
 	ca           string
 	cert, key    string
 	insecure     bool
@@ -54,6 +56,8 @@ func (o *elasticOptions) addFlags(fs *pflag.FlagSet) {
 		"File with the password for Elasticsearch.")
 	fs.StringVar(&o.apiKeyFile, "elasticsearch-api-key-file", "",
 		"File with the API key for Elasticsearch; it can also be in $ELASTICSEARCH_API_KEY.")
+	fs.StringVar(&o.tokenFile, "elasticsearch-token-file", "",
+		"File with a bearer token for Elasticsearch; it can also be in $ELASTICSEARCH_TOKEN.")
 	fs.StringVar(&o.ca, "elasticsearch-ca", "",
 		"File with the certificates of the authorities to trust for Elasticsearch.")
 	fs.StringVar(&o.cert, "elasticsearch-cert", "",
@@ -137,8 +141,19 @@ func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.A
 	if auth.APIKey, _, err = secret(env, "ELASTICSEARCH_API_KEY", o.apiKeyFile); err != nil {
 		return auth, err
 	}
-	if o.user != "" && o.apiKeyFile == "" {
-		auth.APIKey = "" // a user was asked for by a flag, the key only lies around
+	if strings.Contains(auth.APIKey, ":") { // id and key, not yet encoded
+		auth.APIKey = base64.StdEncoding.EncodeToString([]byte(auth.APIKey))
+	}
+	if auth.Bearer, _, err = secret(env, "ELASTICSEARCH_TOKEN", o.tokenFile); err != nil {
+		return auth, err
+	}
+	// What was asked for by a flag goes before what only lies around.
+	switch {
+	case o.apiKeyFile != "":
+	case o.tokenFile != "":
+		auth.APIKey = ""
+	case o.user != "":
+		auth.APIKey, auth.Bearer = "", ""
 	}
 	return auth, nil
 }

@@ -57,6 +57,9 @@ func TestElasticCredentials(t *testing.T) {
 		{"a password without a user", nil, map[string]string{"ELASTICSEARCH_PASSWORD": "p"}, elastic.Auth{}},
 		{"key of the environment", nil, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{APIKey: "k"}},
 		{"key of a file", []string{"--elasticsearch-api-key-file=" + file}, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{APIKey: "of-file"}},
+		{"id and key", nil, map[string]string{"ELASTICSEARCH_API_KEY": "id:key"}, elastic.Auth{APIKey: "aWQ6a2V5"}},
+		{"token of the environment", nil, map[string]string{"ELASTICSEARCH_TOKEN": "t"}, elastic.Auth{Bearer: "t"}},
+		{"token of a file", []string{"--elasticsearch-token-file=" + file}, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{Bearer: "of-file"}},
 		{"a user beats a key that lies around", []string{"--elasticsearch-user=me"}, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{User: "me"}},
 	}
 	for _, tt := range tests {

@@ -112,7 +112,7 @@ func (o *elasticOptions) stateDir(env func(string) (string, bool)) (string, erro
 		dir = filepath.Join(base, "ktail", hex.EncodeToString(sum[:6]))
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("make ktail's state folder: %w", err)
+		return "", fmt.Errorf("make a folder for ktail's state: %w; give another by --elasticsearch-spool", err)
 	}
 	return dir, nil
 }
@@ -132,30 +132,39 @@ func (f *forwarding) start(ctx context.Context) {
 	f.stop = stop
 	f.running.Go(func() { f.sink.Run(ctx) })
 	f.running.Go(func() { onSummarySignal(saving, func() { f.say("%s", summary(f.name, f.sink.Status())) }) })
-	if f.positions == nil {
-		return
+	if f.positions != nil {
+		f.running.Go(func() { f.save(saving) })
 	}
-	f.running.Go(func() {
-		ticker := time.NewTicker(saveEvery)
-		defer ticker.Stop()
-		for {
-			select {
-			case <-ticker.C:
-				if err := f.positions.Save(); err != nil {
-					f.say("%v; --resume will begin further back", err)
-				}
-			case <-saving.Done():
-				return
+}
+
+// save saves the positions again and again, and tells once that it fails.
+func (f *forwarding) save(ctx context.Context) {
+	ticker := time.NewTicker(saveEvery)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ticker.C:
+			err := f.positions.Save()
+			if err != nil && !failing {
+				f.say("%v; if it stays so, --resume will begin further back", err)
 			}
+			failing = err != nil
+		case <-ctx.Done():
+			return
 		}
-	})
+	}
 }
 
 // finish ends it after the sink was closed, and says what was done.
 func (f *forwarding) finish() error {
 	f.stop()
 	f.running.Wait()
-	f.say("%s", summary(f.name, f.sink.Status()))
+	st := f.sink.Status()
+	f.say("%s", summary(f.name, st))
+	if f.positions != nil && st.Waiting > 0 {
+		f.say("the next run with --resume reads the %d lines again that wait, as far as the nodes still have them", st.Waiting)
+	}
 	var errs []error
 	if f.positions != nil {
 		errs = append(errs, f.positions.Save())
@@ -188,7 +197,7 @@ func (f *forwarding) event(e elastic.Event) {
 	case elastic.Refused:
 		f.say("%s refuses a line: %v; it is kept as a dead letter, and so are others", f.name, e.Err)
 	case elastic.Torn:
-		f.say("%v", e.Err)
+		f.say("part of the spool cannot be read: %v; the lines in it were not delivered", e.Err)
 	}
 }
 

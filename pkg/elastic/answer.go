@@ -19,7 +19,7 @@ type item struct {
 }
 
 // filterPath has the server leave out of an answer what nobody reads.
-const filterPath = "errors,items.*.status,items.*.error,items.*.failure_store"
+const filterPath = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by,items.*.failure_store"
 
 var errAnswer = errors.New("the answer makes no sense")
 
@@ -75,17 +75,11 @@ func (s *usual) skip(what string) bool {
 }
 
 func (s *usual) item() (item, bool) {
-	const conflict = `{"create":{"status":409,"error":{"type":"` + versionConflict + `"`
 	switch {
 	case s.skip(`{"create":{"status":201}}`):
 		return item{status: http.StatusCreated}, true
-	case s.skip(conflict):
-		for s.skip(`,"reason":"`) || s.skip(`,"index_uuid":"`) || s.skip(`,"shard":"`) || s.skip(`,"index":"`) {
-			if !s.skipText() {
-				return item{}, false
-			}
-		}
-		return item{status: http.StatusConflict, kind: versionConflict}, s.skip("}}}")
+	case s.skip(`{"create":{"status":409,"error":{"type":"` + versionConflict + `","reason":"`):
+		return item{status: http.StatusConflict, kind: versionConflict}, s.skipText() && s.skip("}}}")
 	}
 	return item{}, false
 }

@@ -15,7 +15,7 @@ func created(n int) string {
 // conflicts is the answer of Elasticsearch 6.4, as observed, to documents that are
 // there.
 func conflicts(n int) string {
-	const one = `{"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"[_doc][GI_IeOPODRXL1GPxACyhh2z2E4qXuQOuAAAB]: version conflict, document already exists (current version [1])","index_uuid":"zIrTvTTrTjSGUwyJ_KQxRg","shard":"0","index":"ktail-2026.01.31"}}},`
+	const one = `{"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"[_doc][GI_IeOPODRXL1GPxACyhh2z2E4qXuQOuAAAB]: version conflict, document already exists (current version [1])"}}},`
 	return `{"errors":true,"items":[` + strings.TrimSuffix(strings.Repeat(one, n), ",") + `]}`
 }
 
@@ -83,7 +83,8 @@ func FuzzParseAnswer(f *testing.F) {
 	f.Add([]byte(created(3)), 2)
 	f.Add([]byte(conflicts(2)), 2)
 	f.Add([]byte(strings.Replace(conflicts(2), "409", "201", 1)), 2)
-	f.Add([]byte(strings.Replace(conflicts(1), `"shard"`, `"type"`, 1)), 1)
+	f.Add([]byte(strings.Replace(conflicts(1), `"reason"`, `"type":"x","reason"`, 1)), 1)
+	f.Add([]byte(strings.Replace(conflicts(1), "[_doc]", "\x00", 1)), 1)
 	f.Add([]byte(`{"errors":false,"items":[{"create":{"status":201}},]}`), 2)
 	f.Add([]byte(`{"errors":false,"items":[{"create":{"status":201}}]}}`), 1)
 	f.Add([]byte(`{"errors":true,"items":[{"create":{"status":409,"error":{"type":"t"}}}]}`), 1)

@@ -27,8 +27,9 @@ const (
 	// maxAnswer bounds what is read of an answer. An item of a bulk that was
 	// refused takes some hundred bytes.
 	maxAnswer = 32 << 20
-	// usualAnswer is how much room is made for an answer before it is there.
-	usualAnswer = 4 << 20
+	// usualAnswer is how much room is made for an answer before it is there, and
+	// kept for the next one.
+	usualAnswer = 2 << 20
 	// maxRetryAfter is the longest a server may have us wait.
 	maxRetryAfter = 5 * time.Minute
 )
@@ -109,12 +110,13 @@ type response struct {
 
 // request sends a request to a node, and to the next ones if it cannot be
 // reached. Credentials go to the nodes alone: redirects are not followed.
-func (c *client) request(ctx context.Context, method, path string, header http.Header, body []byte) (*response, error) {
+// into is where the answer is read to; its body is good until that is used again.
+func (c *client) request(ctx context.Context, method, path string, header http.Header, body []byte, into *bytes.Buffer) (*response, error) {
 	var errs []error
 	for range c.nodes {
 		index := c.next.Load()
 		node := c.nodes[int(index)%len(c.nodes)]
-		resp, err := c.ask(ctx, node, method, path, header, body)
+		resp, err := c.ask(ctx, node, method, path, header, body, into)
 		if err == nil && resp.status < http.StatusInternalServerError && resp.status != http.StatusTooManyRequests {
 			if len(c.nodes) > 1 && method == http.MethodPost {
 				c.next.CompareAndSwap(index, index+1) // bulks take turns
@@ -134,7 +136,7 @@ func (c *client) request(ctx context.Context, method, path string, header http.H
 }
 
 // ask sends a request to one node and reads the answer.
-func (c *client) ask(ctx context.Context, node *url.URL, method, path string, header http.Header, body []byte) (*response, error) {
+func (c *client) ask(ctx context.Context, node *url.URL, method, path string, header http.Header, body []byte, into *bytes.Buffer) (*response, error) {
 	u := *node
 	path, query, _ := strings.Cut(path, "?")
 	u.Path, u.RawQuery = u.Path+path, query
@@ -150,16 +152,18 @@ func (c *client) ask(ctx context.Context, node *url.URL, method, path string, he
 		return nil, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // it is only read from
-	var answer bytes.Buffer
-	answer.Grow(int(min(max(resp.ContentLength, 0), usualAnswer)) + bytes.MinRead)
-	if _, err := answer.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1)); err != nil {
+	if into.Reset(); into.Cap() > usualAnswer {
+		*into = bytes.Buffer{}
+	}
+	into.Grow(int(min(max(resp.ContentLength, 0), usualAnswer)) + bytes.MinRead)
+	if _, err := into.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1)); err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
-	if answer.Len() > maxAnswer {
+	if into.Len() > maxAnswer {
 		return nil, fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
 	}
 	return &response{
-		status: resp.StatusCode, header: resp.Header, body: answer.Bytes(), node: node,
+		status: resp.StatusCode, header: resp.Header, body: into.Bytes(), node: node,
 		retryAfter: parseRetryAfter(resp.Header.Get("Retry-After")),
 	}, nil
 }
@@ -185,11 +189,12 @@ func (c *client) sendJSON(ctx context.Context, method, path, body string) (*resp
 	if body != "" {
 		header.Set("Content-Type", "application/json")
 	}
-	return c.request(ctx, method, path, header, []byte(body))
+	return c.request(ctx, method, path, header, []byte(body), &bytes.Buffer{})
 }
 
-// bulk sends a compressed body of actions and documents.
-func (c *client) bulk(ctx context.Context, path string, body []byte) (*response, error) {
+// bulk sends a compressed body of actions and documents. into is as that of
+// request.
+func (c *client) bulk(ctx context.Context, path string, body []byte, into *bytes.Buffer) (*response, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-ndjson"}}
@@ -204,7 +209,7 @@ func (c *client) bulk(ctx context.Context, path string, body []byte) (*response,
 	} else {
 		header.Set("Content-Encoding", "gzip")
 	}
-	return c.request(ctx, http.MethodPost, path, header, body)
+	return c.request(ctx, http.MethodPost, path, header, body, into)
 }
 
 // A StatusError is an answer that says that a request as a whole has failed.

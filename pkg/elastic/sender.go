@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -17,20 +18,26 @@ type delivery struct {
 
 	forms    map[int]*form // of documents that are not sent as they are
 	asked    bool          // the servers were asked anew what they are
-	items    []item        // used again
-	repacker *repacker
-	progress bool // the last attempt has settled something
+	progress bool          // the last attempt has settled something
+	*desk
+}
+
+// desk is what a sender uses again and again.
+type desk struct {
+	repacker repacker
+	answer   bytes.Buffer
+	items    []item
 }
 
 // send sends bulks until ctx ends or the queue is closed.
 func (s *Sink) send(ctx context.Context) {
-	var r repacker
+	desk := &desk{}
 	for s.health.wait(ctx) {
 		b := s.queue.take(ctx)
 		if b == nil {
 			return
 		}
-		d := &delivery{s: s, bulk: b, todo: [][]int{allOf(len(b.ends))}, forms: map[int]*form{}, repacker: &r}
+		d := &delivery{s: s, bulk: b, todo: [][]int{allOf(len(b.ends))}, forms: map[int]*form{}, desk: desk}
 		if d.run(ctx) {
 			s.counters.lag.Store(now().UnixNano() - b.oldest)
 			s.queue.done(b)
@@ -116,7 +123,7 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 		d.progress = true
 		return nil
 	}
-	resp, err := d.s.client.bulk(ctx, t.bulkPath(srv, day, d.s.o.Pipeline), body)
+	resp, err := d.s.client.bulk(ctx, t.bulkPath(srv, day, d.s.o.Pipeline), body, &d.answer)
 	if err == nil && resp.status == http.StatusOK {
 		d.items, err = parseAnswer(d.items, resp.body, len(part))
 		if err == nil {
@@ -142,7 +149,7 @@ func (d *delivery) body(part []int, t target) (sent []int, day string, body []by
 	if whole && d.bulk.stream == t.stream.String() && d.bulk.raw() <= limit+limit/2 && (d.bulk.day != "" || !t.daily()) {
 		return part, d.bulk.day, d.bulk.body, nil
 	}
-	r := d.repacker
+	r := &d.repacker
 	r.reset()
 	sent = make([]int, 0, len(part))
 	var later []int

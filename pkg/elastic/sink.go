@@ -96,7 +96,7 @@ func New(o Options) (*Sink, error) {
 			return nil, err
 		}
 		if sp.torn > 0 {
-			o.Tell(Event{Kind: Torn, Err: fmt.Errorf("%d bytes at the end of the spool in %s were torn", sp.torn, o.Dir)})
+			o.Tell(Event{Kind: Torn, Err: fmt.Errorf("%d bytes in %s are not whole", sp.torn, o.Dir)})
 		}
 	}
 	s := &Sink{

@@ -252,3 +252,34 @@ func BenchmarkSpool(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N*len(ls))/b.Elapsed().Seconds(), "docs/s")
 }
+
+// A write that fails, as on a full disk, loses nothing that was written before,
+// and the next one is tried in a new segment.
+func TestSpoolWriteFails(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, 64<<20)
+	if err := s.put(packed("one")); err != nil {
+		t.Fatal(err)
+	}
+	g := s.segments[0]
+	readOnly, err := os.Open(g.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.file, readOnly = readOnly, g.file
+	if err := readOnly.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.put(packed("two")); err == nil || !strings.Contains(err.Error(), g.path) {
+		t.Errorf("error is %v, want one that names the file", err)
+	}
+	if err := s.put(packed("three")); err != nil {
+		t.Fatal(err)
+	}
+	if got := documents(t, s); len(got) != 2 || !strings.Contains(got[0], "one") || !strings.Contains(got[1], "three") {
+		t.Errorf("got %q", got)
+	}
+	if left := files(t, dir); len(left) != 0 {
+		t.Errorf("%q are left", left)
+	}
+}
