@@ -2,15 +2,19 @@
 //
 //	document.go, escape.go  a line as a JSON document, encoded by hand
 //	identity.go             its id and its place in its stream
+//	datastream.go           the fields that depend on where it goes
 //	bulk.go                 documents packed for one request
 //	client.go, detect.go, template.go
 //	                        the servers: requests, what they are, what they need
+//	link.go, health.go      how the senders get on with them
 //	answer.go, verdict.go   what a server says of each document
-//	sender.go               a bulk sent until each of its documents is settled
-//	spool.go, frame.go      bulks on disk while the server is away
+//	sender.go, settle.go    a bulk sent until each of its documents is settled
+//	spool.go, frame.go, lock.go
+//	                        bulks on disk while the server is away
 //	queue.go                bulks on their way from Write to the senders
-//	safe.go, deadletter.go  documents that are refused
-//	sink.go                 the Sink
+//	safe.go, deadletter.go, resend.go
+//	                        documents that are refused
+//	sink.go, event.go       the Sink, and what it tells
 //
 // # What once means
 //

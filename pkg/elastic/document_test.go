@@ -395,3 +395,48 @@ func BenchmarkSink(b *testing.B) {
 	runtime.ReadMemStats(&m)
 	b.ReportMetric(float64(m.Sys)/(1<<20), "MiB-sys")
 }
+
+// A document that was encoded for one destination and then has to go to another
+// is what it would have been.
+func TestAdopt(t *testing.T) {
+	streams := []*dataStream{nil, parseDataStream(ownStream), parseDataStream("logs-shop-prod")}
+	for _, text := range []string{"", memberStart, `"},"data_stream":{"type":"x"}}`, "}\n"} {
+		for _, from := range streams {
+			for _, to := range streams {
+				l := ktail.Line{Stream: testStream(), Time: testTime.UnixNano(), Text: []byte(text)}
+				encoded := func(d *dataStream) []byte { return (&encoder{dataStream: d}).append(nil, &l, readTime) }
+				if got, want := to.adopt(encoded(from)), encoded(to); !bytes.Equal(got, want) {
+					t.Errorf("%q from %q to %q: got %s, want %s", text, from, to, got, want)
+				}
+			}
+		}
+	}
+}
+
+// Whatever a file of dead letters holds, what is taken for one can be packed.
+func FuzzResent(f *testing.F) {
+	l := ktail.Line{Stream: testStream(), Time: testTime.UnixNano(), Text: []byte("text")}
+	pair := (&encoder{}).append(nil, &l, readTime)
+	row, err := json.Marshal(letter("index", pair, &item{status: 400, reason: "no"}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(row)
+	f.Add([]byte(`{"id":"","document":{"@timestamp":"2026"}}`))
+	f.Add(bytes.Replace(row, []byte(`10:00:00`), []byte(`10:00:00\n`), 1))
+	f.Fuzz(func(t *testing.T, row []byte) {
+		if bytes.ContainsAny(row, "\n") {
+			return // it is one line
+		}
+		pair, at, err := resent(row)
+		if err != nil {
+			return
+		}
+		if bytes.Count(pair, []byte("\n")) != 2 || !json.Valid(pair[bytes.IndexByte(pair, '\n'):]) {
+			t.Errorf("%q", pair)
+		}
+		if _, err := time.Parse(time.DateOnly, dayOf(pair)); err != nil {
+			t.Errorf("%v of %d", err, at)
+		}
+	})
+}

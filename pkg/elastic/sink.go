@@ -35,8 +35,8 @@ type Options struct {
 	Version   string // of ktail
 
 	// Dir is where is kept what outlives the run; empty: nothing does. One
-	// process at a time may use it: see LockDir. If SpoolSize, in bytes, is not 0, documents wait there while the server is
-	// away.
+	// process at a time may use it: see LockDir. If SpoolSize, in bytes, is not
+	// 0, documents wait there while the server is away.
 	Dir       string
 	SpoolSize int64
 	// DropOldest drops the oldest documents when there is no room for more that
