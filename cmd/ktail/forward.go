@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -131,6 +130,7 @@ func (f *forwarding) start(ctx context.Context) {
 	saving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	f.stop = stop
 	f.running.Go(func() { f.sink.Run(ctx) })
+	f.running.Go(func() { saveMemory(saving) })
 	f.running.Go(func() { onSummarySignal(saving, func() { f.say("%s", summary(f.name, f.sink.Status())) }) })
 	if f.positions != nil {
 		f.running.Go(func() { f.save(saving) })
@@ -236,10 +236,6 @@ func formatSize(n int64) string {
 // delivered; the sink gives up much earlier when none are.
 const forwardTimeout = 24 * time.Hour
 
-// forwardGC has garbage collected sooner than usual: bulks and answers are some
-// megabytes each. That takes a fifth off the memory, and no time to speak of.
-const forwardGC = 50
-
 // runForwarding runs the tailer with a sink more.
 func runForwarding(ctx context.Context, s streams, o *options, talk *talk, t *tail.Tailer) error {
 	f, err := newForwarding(s, &o.elastic, talk.say)
@@ -252,9 +248,6 @@ func runForwarding(ctx context.Context, s streams, o *options, talk *talk, t *ta
 	t.Sink = tail.Fanout{t.Sink, f.sink}
 	t.Positions = f.positions
 	t.CloseTimeout = forwardTimeout
-	if _, ok := s.Env("GOGC"); !ok {
-		debug.SetGCPercent(forwardGC)
-	}
 	f.start(ctx)
 	err = t.Run(ctx)
 	return errors.Join(err, f.finish())

@@ -93,11 +93,11 @@ func TestFaults(t *testing.T) {
 						return fault(r)
 					})
 					r := start(t, s)
-					texts := numbered(100)
+					texts := numbered(40)
 					r.write(t, lines(texts...))
 					r.close(t)
 					same(t, s.messages(), texts)
-					if st := r.Status(); st.Delivered != 100 || st.DeadLetters != 0 || st.Simplified != 0 {
+					if st := r.Status(); st.Delivered != 40 || st.DeadLetters != 0 || st.Simplified != 0 {
 						t.Errorf("status is %+v", st)
 					}
 				})
@@ -130,11 +130,11 @@ func TestNoGzip(t *testing.T) {
 // A bulk that is too large for the server is halved, and the size remembered.
 func TestTooLargeBulk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := serve(t, fakesearch.Options{MaxContentLength: 300 << 10})
+		s := serve(t, fakesearch.Options{MaxContentLength: 100 << 10})
 		r := start(t, s)
-		texts := numbered(10_000)
-		for i := 0; i < len(texts); i += 1000 {
-			r.write(t, lines(texts...)[i:i+1000])
+		texts := numbered(3000)
+		for i := 0; i < len(texts); i += 500 {
+			r.write(t, lines(texts...)[i:i+500])
 		}
 		r.close(t)
 		same(t, s.messages(), texts)

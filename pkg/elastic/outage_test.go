@@ -94,10 +94,10 @@ func TestSpoolFromRunToRun(t *testing.T) {
 				if fault == nil {
 					s.Down()
 				}
-				texts := numbered(300)
+				texts := numbered(90)
 				for i := range 3 {
 					r := start(t, s, spool(dir, 64<<20))
-					r.write(t, lines(texts...)[i*100:(i+1)*100])
+					r.write(t, lines(texts...)[i*30:(i+1)*30])
 					time.Sleep(3 * time.Second)
 					r.stop()
 					err := r.Close(t.Context())
