@@ -11,7 +11,7 @@
 //	sender.go, settle.go    a bulk sent until each of its documents is settled
 //	spool.go, frame.go, lock.go
 //	                        bulks on disk while the server is away
-//	queue.go                bulks on their way from Write to the senders
+//	queue.go, order.go      bulks on their way from Write to the senders
 //	safe.go, deadletter.go, resend.go
 //	                        documents that are refused
 //	sink.go, event.go       the Sink, and what it tells
