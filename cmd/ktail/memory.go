@@ -15,7 +15,7 @@ const (
 	forwardGC = 50
 	// forwardMemory is what the program is to need besides its own text, which is
 	// some 15 MB. The collector works harder when it comes near.
-	forwardMemory = 44 << 20
+	forwardMemory = 42 << 20
 	// Where more than that is in use, it would do nothing else: when it takes more
 	// than mostCollecting of a second, the goal is given up for a while.
 	mostCollecting = 0.2

@@ -56,9 +56,50 @@ func (s *Server) bulk(flavor *Flavor, r *http.Request, index string, body []byte
 	}
 	answer := map[string]any{"took": 1, "errors": failed, "items": items}
 	if filter := query.Get("filter_path"); filter != "" {
-		return jsonAnswer(http.StatusOK, filterPath(answer, filter))
+		answer = filterPath(answer, filter)
+		if left, ok := answer["items"].([]any); ok {
+			answer["items"] = inOrder(left)
+		}
 	}
 	return jsonAnswer(http.StatusOK, answer)
+}
+
+// inOrder encodes items with their members in the order of the real servers.
+func inOrder(items []any) []json.RawMessage {
+	all := make([]json.RawMessage, len(items))
+	for i, it := range items {
+		b := []byte{'{'}
+		for op, result := range it.(map[string]any) { // one
+			b = append(strconv.AppendQuote(b, op), ':')
+			b = appendMembers(b, result.(map[string]any), "_index", "_type", "_id", "_version", "result", "_seq_no", "status", "failure_store", "error")
+		}
+		all[i] = append(b, '}')
+	}
+	return all
+}
+
+func appendMembers(b []byte, members map[string]any, names ...string) []byte {
+	b = append(b, '{')
+	for _, name := range names {
+		value, ok := members[name]
+		if !ok {
+			continue
+		}
+		if b[len(b)-1] != '{' {
+			b = append(b, ',')
+		}
+		b = append(strconv.AppendQuote(b, name), ':')
+		if deeper, ok := value.(map[string]any); ok {
+			b = appendMembers(b, deeper, "type", "reason")
+			continue
+		}
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			panic("fakesearch: encode an item: " + err.Error()) // it was decoded
+		}
+		b = append(b, encoded...)
+	}
+	return append(b, '}')
 }
 
 // typeInPath returns the type that a path like /index/_doc/_bulk gives to all

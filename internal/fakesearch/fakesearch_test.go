@@ -119,7 +119,7 @@ func TestDocuments(t *testing.T) {
 		t.Error(body)
 	}
 	if _, body := c.must("POST", "/_bulk?filter_path=errors,items.*.status,items.*.error.type", create("a", "1")); body !=
-		`{"errors":true,"items":[{"create":{"error":{"type":"version_conflict_engine_exception"},"status":409}}]}` {
+		`{"errors":true,"items":[{"create":{"status":409,"error":{"type":"version_conflict_engine_exception"}}}]}` {
 		t.Error(body)
 	}
 }

@@ -8,7 +8,7 @@ import (
 // filterPath leaves of an answer what one of the paths leads to, as the parameter
 // filter_path does. A * stands for any one name; an array has no step of its own.
 // What is left empty is left out.
-func filterPath(answer any, filter string) any {
+func filterPath(answer map[string]any, filter string) map[string]any {
 	b, err := json.Marshal(answer)
 	if err != nil {
 		panic("fakesearch: encode an answer: " + err.Error()) // made of what can be encoded
@@ -21,7 +21,7 @@ func filterPath(answer any, filter string) any {
 	for path := range strings.SplitSeq(filter, ",") {
 		paths = append(paths, strings.Split(path, "."))
 	}
-	if left := prune(tree, paths); left != nil {
+	if left, ok := prune(tree, paths).(map[string]any); ok {
 		return left
 	}
 	return map[string]any{}
