@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"net/http"
 	"os"
@@ -82,7 +81,7 @@ func BenchmarkForward(b *testing.B) {
 // CPU time and the most memory that it took.
 func forwardAll(b *testing.B, kubeconfig, url string, lines int) (cpu time.Duration, memory int64) {
 	b.Helper()
-	cmd := exec.Command(cmp.Or(os.Getenv("KTAIL_BIN"), "/proc/self/exe"))
+	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = []string{"ktail", ".", "-A", "--no-follow", "--quiet", "--elasticsearch", url}
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "XDG_STATE_HOME="+b.TempDir())
 	var out bytes.Buffer
@@ -102,9 +101,6 @@ func forwardAll(b *testing.B, kubeconfig, url string, lines int) (cpu time.Durat
 		case err := <-ended:
 			if want := fmt.Sprintf("%d lines delivered", lines); err != nil || !strings.Contains(out.String(), want) {
 				b.Fatalf("%v, want %s: %s", err, want, &out)
-			}
-			if os.Getenv("FW_HEAP") != "" {
-				fmt.Println(out.String())
 			}
 			return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), memory
 		}
