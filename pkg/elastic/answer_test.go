@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func created(n int) string {
@@ -120,4 +123,23 @@ func BenchmarkParseAnswer(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/doc")
 		})
 	}
+}
+
+func TestParseRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for s, want := range map[string]time.Duration{
+			"":         0,
+			"7":        7 * time.Second,
+			"-7":       0,
+			"soon":     0,
+			"99999999": maxRetryAfter,
+			time.Now().UTC().Add(9 * time.Second).Format(http.TimeFormat): 9 * time.Second,
+			"Thu, 01 Jan 1970 00:00:00 GMT":                               0,
+			"Thu, 01 Jan 2170 00:00:00 GMT":                               maxRetryAfter,
+		} {
+			if got := parseRetryAfter(s); got != want {
+				t.Errorf("%q is %s, want %s", s, got, want)
+			}
+		}
+	})
 }

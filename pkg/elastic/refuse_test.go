@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/ktail/ktail/internal/fakesearch"
 	"github.com/ktail/ktail/pkg/elastic"
@@ -145,6 +147,39 @@ func TestTooLarge(t *testing.T) {
 		r.status(t, elastic.Status{Delivered: 3, Shortened: 1})
 		if dead := r.letters(t); len(dead) != 1 || message(dead[0]) != long {
 			t.Error("the whole line is not among the dead letters")
+		}
+	})
+}
+
+// What is refused waits until it can be kept.
+func TestDeadLettersCannotBeKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, dir := serve(t, fakesearch.Options{}), filepath.Join(t.TempDir(), "later")
+		s.fault(func(int, *http.Request) *fakesearch.Fault {
+			return items(func(d document) *fakesearch.Verdict {
+				if !strings.Contains(string(d.Source), "odd") {
+					return nil
+				}
+				return &fakesearch.Verdict{Status: 400, Type: "strict_dynamic_mapping_exception", Reason: "no"}
+			})
+		})
+		r := start(t, s, func(o *elastic.Options) { o.DeadLetters = filepath.Join(dir, "dead.ndjson") })
+		r.dead = filepath.Join(dir, "dead.ndjson")
+		r.write(t, lines("a", "odd", "b"))
+		time.Sleep(time.Minute)
+		if st := r.Status(); st.Waiting != 3 || st.DeadLetters != 0 || !strings.Contains(r.told.text(), r.dead) {
+			t.Errorf("status is %+v, told %s", st, r.told.text())
+		}
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if err := r.Close(t.Context()); err == nil {
+			t.Error("no error although a line was refused")
+		}
+		same(t, s.messages(), []string{"a", "b"})
+		if dead := r.letters(t); len(dead) != 1 || message(dead[0]) != "odd" {
+			t.Errorf("%d dead letters", len(dead))
 		}
 	})
 }

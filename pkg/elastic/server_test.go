@@ -3,6 +3,7 @@ package elastic_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -237,6 +238,9 @@ func TestFewRights(t *testing.T) {
 					r.write(t, lines("a"))
 					r.close(t)
 					same(t, s.messages(), []string{"a"})
+					if told := slices.Contains(r.told.kinds(), elastic.NoTemplate); told != (denied == "PUT") {
+						t.Errorf("told %v: %s", r.told.kinds(), r.told.text())
+					}
 				})
 			})
 		}

@@ -283,3 +283,15 @@ func TestSpoolWriteFails(t *testing.T) {
 		t.Errorf("%q are left", left)
 	}
 }
+
+func TestSpoolCannotBeOpened(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "deeper")} {
+		if s, err := openSpool(dir, 64<<20); err == nil || !strings.Contains(err.Error(), "open spool: ") || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: %v, %v", dir, s, err)
+		}
+	}
+}
