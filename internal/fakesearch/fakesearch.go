@@ -150,7 +150,7 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 	s.cancel()
 	_ = s.http.Close()
-	s.listener.drop()
+	s.Down() // what was being accepted meanwhile, too
 	<-s.serving
 	s.handlers.Wait()
 }
