@@ -27,12 +27,12 @@ die() {
   exit 1
 }
 
-# java LEAST prints the path of the oldest Java that is recent enough; JAVA_HOME
-# is among those looked at.
+# java LEAST prints the path of the oldest Java that is recent enough, and has a
+# compiler beside it; JAVA_HOME is among those looked at.
 java() {
   local home version best='' path=''
   for home in ${JAVA_HOME:+"$JAVA_HOME"} /usr/lib/jvm/*; do
-    [ -x "$home/bin/java" ] && [ -f "$home/release" ] || continue
+    [ -x "$home/bin/java" ] && [ -x "$home/bin/javac" ] && [ -f "$home/release" ] || continue
     version=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$home/release")
     if [ "${version:-0}" -ge "$1" ] && [ "$version" -lt "${best:-999}" ]; then
       best=$version path=$home/bin/java

@@ -15,6 +15,9 @@ main() {
     describe "$name"
     java "$least" >/dev/null || install_java "$least"
   done
+  if ! command -v mvn >/dev/null || ! command -v curl >/dev/null; then
+    install ca-certificates curl maven
+  fi
   for name in "${wanted[@]}"; do
     describe "$name"
     jars "$name"
@@ -22,16 +25,18 @@ main() {
   done
 }
 
-# install FILE... installs packages.
+# install PACKAGE... installs packages of Debian.
 install() {
   echo "install: $*"
   [ "$(id -u)" = 0 ] || die "$* are missing; installing them needs root"
+  apt-get update -q -o Acquire::Retries=3
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o Acquire::Retries=3 "$@"
 }
 
 # install_java LEAST installs the first that this release of Debian has.
 install_java() {
   local version
+  [ "$(id -u)" = 0 ] || die "Java $1 is missing; installing it needs root"
   apt-get update -q -o Acquire::Retries=3
   for version in 17 21 25; do
     if [ "$version" -ge "$1" ] && apt-cache show "openjdk-$version-jdk-headless" >/dev/null 2>&1; then
@@ -45,13 +50,9 @@ install_java() {
 # jars NAME fetches those of the server described last, whole or not at all.
 jars() {
   [ ! -e "$lib/$1" ] || return 0
-  if ! command -v mvn >/dev/null; then
-    apt-get update -q -o Acquire::Retries=3
-    install ca-certificates curl maven
-  fi
   echo "fetch the jars of $1"
   rm -rf "$lib/$1.new"
-  mvn -q -B -C -f "$here/pom.xml" -Drunner.group="${runner[0]}" -Drunner.artifact="${runner[1]}" -Drunner.version="${runner[2]}" \
+  mvn -q -B -C -Dstyle.color=never -f "$here/pom.xml" -Drunner.group="${runner[0]}" -Drunner.artifact="${runner[1]}" -Drunner.version="${runner[2]}" \
     org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$lib/$1.new"
   mv "$lib/$1.new" "$lib/$1"
 }
@@ -61,7 +62,6 @@ launcher() {
   local class=$classes/$launcher.class compiler
   [ ! "$class" -nt "$here/$launcher.java" ] || return 0
   compiler=$(java 17)c
-  [ -x "$compiler" ] || die "no compiler beside ${compiler%c}: install a JDK"
   "$compiler" --release 17 -d "$classes" -cp "$lib/$1/*" "$here/$launcher.java"
 }
 
