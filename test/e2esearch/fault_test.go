@@ -14,21 +14,24 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ktail/ktail/test/search"
 )
 
 // settle waits until all lines are there, or nothing more comes, and ends ktail.
-func (w *world) settle(t *testing.T, s *server, r *run) {
+func (w *world) settle(t *testing.T, s *search.Server, r *run) {
 	t.Helper()
 	w.arrive(t, s, r, w.lines())
 	if code := r.signal(syscall.SIGINT); code != 130 {
 		t.Errorf("exit code %d, want 130", code)
 	}
-	w.compare(t, s, s.index()).report(t, r.usage())
+	r.checkMemory()
+	w.compare(t, s).report(t, r.usage())
 }
 
 // arrive waits until so many lines are there. How long that takes is the server's
 // affair, as long as it gets more.
-func (w *world) arrive(t *testing.T, s *server, r *run, lines int) {
+func (w *world) arrive(t *testing.T, s *search.Server, r *run, lines int) {
 	t.Helper()
 	const patience = 90 * time.Second
 	there, changed := 0, time.Now()
@@ -38,7 +41,7 @@ func (w *world) arrive(t *testing.T, s *server, r *run, lines int) {
 			t.Fatalf("ktail has ended: %v", r.cmd.ProcessState)
 		default:
 		}
-		if n := s.count(t, s.index()); n != there {
+		if n := s.Count(t, s.Index()); n != there {
 			there, changed = n, time.Now()
 		}
 		if time.Since(changed) > patience {
@@ -53,21 +56,21 @@ func (w *world) arrive(t *testing.T, s *server, r *run, lines int) {
 func TestOutage(t *testing.T) {
 	const pods, rate = 20, 25
 	const away, frozen = time.Minute, 40 * time.Second
-	onEach(t, func(t *testing.T, s *server) {
+	onEach(t, func(t *testing.T, s *search.Server) {
 		w := newWorld(t, pods)
 		stop := w.flow(rate)
 		r := w.forward(s, "--elasticsearch-spool", filepath.Join(t.TempDir(), "spool"))
-		eventually(t, time.Minute, "the first lines", func() bool { return s.count(t, s.index()) > 0 })
+		eventually(t, time.Minute, "the first lines", func() bool { return s.Count(t, s.Index()) > 0 })
 		pass(t, 2*time.Second)
-		if err := s.stop(t.Context()); err != nil {
+		if err := s.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		pass(t, away)
-		s.start(t)
+		s.Start(t)
 		w.arrive(t, s, r, w.lines())
-		s.freeze(t)
+		s.Freeze(t)
 		pass(t, frozen)
-		s.thaw(t)
+		s.Thaw(t)
 		pass(t, 2*time.Second)
 		stop()
 		w.settle(t, s, r)
@@ -77,46 +80,62 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// ktail is killed twenty times while it forwards, and goes on each time.
+// ktail is killed twenty times while it forwards, and goes on each time; what
+// waits is on the disk, or only in its memory.
 func TestKill(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		spool bool
+	}{{"spool", true}, {"memory", false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, s *search.Server) {
+				args := []string{"--resume"}
+				if tt.spool {
+					args = append(args, "--elasticsearch-spool", filepath.Join(t.TempDir(), "spool"))
+				}
+				kill(t, s, args...)
+			})
+		})
+	}
+}
+
+func kill(t *testing.T, s *search.Server, args ...string) {
+	t.Helper()
 	const pods, rate, kills = 20, 50, 20
-	onEach(t, func(t *testing.T, s *server) {
-		w := newWorld(t, pods)
-		w.fill(200)
-		stop := w.flow(rate)
-		args := []string{"--resume", "--elasticsearch-spool", filepath.Join(t.TempDir(), "spool")}
-		for range kills {
-			r := w.forward(s, args...)
-			pass(t, 200*time.Millisecond+rand.N(1300*time.Millisecond))
-			select {
-			case <-r.exited:
-				t.Fatalf("ktail has ended by itself: %v", r.cmd.ProcessState)
-			default:
-			}
-			r.signal(syscall.SIGKILL)
-		}
+	w := newWorld(t, pods)
+	w.fill(200)
+	stop := w.flow(rate)
+	for range kills {
 		r := w.forward(s, args...)
-		pass(t, time.Second)
-		stop()
-		w.settle(t, s, r)
-	})
+		pass(t, 200*time.Millisecond+rand.N(1300*time.Millisecond))
+		select {
+		case <-r.exited:
+			t.Fatalf("ktail has ended by itself: %v", r.cmd.ProcessState)
+		default:
+		}
+		r.signal(syscall.SIGKILL)
+	}
+	r := w.forward(s, args...)
+	pass(t, time.Second)
+	stop()
+	w.settle(t, s, r)
 }
 
 // The server refuses items and whole bulks while others write too, takes bodies
 // of one megabyte only, and for some time nothing at all.
 func TestPressure(t *testing.T) {
 	const pods, rate = 20, 20
-	onEach(t, func(t *testing.T, s *server) {
+	onEach(t, func(t *testing.T, s *search.Server) {
 		w := newWorld(t, pods)
 		stop := w.flow(rate)
 		r := w.forward(s, "--elasticsearch-spool", filepath.Join(t.TempDir(), "spool"))
-		eventually(t, time.Minute, "the first lines", func() bool { return s.count(t, s.index()) > 0 })
+		eventually(t, time.Minute, "the first lines", func() bool { return s.Count(t, s.Index()) > 0 })
 		quiet := noise(t, s)
 		w.burst(500) // more than a megabyte at once
 		pass(t, 5*time.Second)
-		s.block(t, s.index(), true)
+		s.Block(t, s.Index(), true)
 		pass(t, 5*time.Second)
-		s.block(t, s.index(), false)
+		s.Block(t, s.Index(), false)
 		pass(t, 3*time.Second)
 		stop()
 		refused := quiet()
@@ -132,10 +151,10 @@ func TestPressure(t *testing.T) {
 
 // noise has others write bulks until the function it returns is called, which
 // returns how many of their documents were refused.
-func noise(t *testing.T, s *server) (quiet func() int) {
+func noise(t *testing.T, s *search.Server) (quiet func() int) {
 	const writers, documents = 4, 300
 	kind := ""
-	if s.major == 6 {
+	if s.Major == 6 {
 		kind = `,"_type":"_doc"`
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -153,7 +172,7 @@ func noise(t *testing.T, s *server) (quiet func() int) {
 				var answer struct {
 					Items []map[string]struct{ Status int }
 				}
-				if s.do(ctx, http.MethodPost, "/_bulk", body.String(), &answer) != nil {
+				if s.Do(ctx, http.MethodPost, "/_bulk", body.String(), &answer) != nil {
 					continue
 				}
 				mu.Lock()

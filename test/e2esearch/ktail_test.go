@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ktail/ktail/test/search"
 )
 
 // A run is a ktail process that forwards.
@@ -24,14 +26,14 @@ type run struct {
 }
 
 // forward runs ktail on the world, with the server as destination.
-func (w *world) forward(s *server, args ...string) *run {
+func (w *world) forward(s *search.Server, args ...string) *run {
 	w.t.Helper()
 	r := &run{t: w.t, exited: make(chan struct{})}
 	args = append([]string{".", "-n", namespace, "--kubeconfig", w.kubeconfig, "--only-log-lines", "--color", "never",
-		"--quiet", "--elasticsearch", s.url()}, args...)
+		"--quiet", "--elasticsearch", s.URL()}, args...)
 	r.cmd = exec.CommandContext(w.t.Context(), ktailPath, args...)
 	r.cmd.Stderr = &r.stderr
-	r.cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+w.t.TempDir())
+	r.cmd.Env = append(os.Environ(), "XDG_STATE_HOME="+w.state)
 	if err := r.cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -78,6 +80,18 @@ func (r *run) signal(sig syscall.Signal) int {
 		r.t.Fatal(err)
 	}
 	return r.wait(2 * time.Minute)
+}
+
+// memoryBound is the most that ktail takes, in bytes, however slow the server is
+// and however much is to be sent.
+const memoryBound = 60_000_000
+
+// checkMemory checks that the process, which has ended, never took more.
+func (r *run) checkMemory() {
+	r.t.Helper()
+	if r.peak > memoryBound {
+		r.t.Errorf("%.1f MB resident, the bound is %.1f MB", float64(r.peak)/1e6, memoryBound/1e6)
+	}
 }
 
 // usage tells what the process has used.

@@ -10,13 +10,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ktail/ktail/test/search"
 )
 
 // ktailPath is the program under test.
 var ktailPath string
+
+// servers are those that the tests run on.
+var servers []*search.Server
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -45,7 +51,7 @@ func runSuite(m *testing.M) (status int, err error) {
 	}
 	defer func() {
 		for _, s := range servers {
-			err = errors.Join(err, s.stop(context.Background(), "wipe"))
+			err = errors.Join(err, s.Stop(context.Background(), "wipe"))
 		}
 	}()
 	start := time.Now()
@@ -66,30 +72,31 @@ func checkTimeout() error {
 }
 
 // chosenServers returns those of SERVERS, by default all.
-func chosenServers() ([]*server, error) {
-	all := []*server{
-		{name: "elasticsearch6", port: 19206, major: 6, daily: true},
-		{name: "elasticsearch7", port: 19207, major: 7, daily: true},
-		{name: "opensearch2", port: 19302, major: 2},
-		{name: "opensearch3", port: 19303, major: 3},
-	}
+func chosenServers() ([]*search.Server, error) {
+	all := search.Servers()
 	wanted := strings.Fields(os.Getenv("SERVERS"))
-	if len(wanted) == 0 {
-		return all, nil
-	}
-	var chosen []*server
 	for _, name := range wanted {
-		n := len(chosen)
-		for _, s := range all {
-			if s.name == name {
-				chosen = append(chosen, s)
-			}
-		}
-		if len(chosen) == n {
+		if !slices.ContainsFunc(all, func(s *search.Server) bool { return s.Name == name }) {
 			return nil, fmt.Errorf("SERVERS names %s, which there is none of", name)
 		}
 	}
-	return chosen, nil
+	if len(wanted) == 0 {
+		return all, nil
+	}
+	return slices.DeleteFunc(all, func(s *search.Server) bool { return !slices.Contains(wanted, s.Name) }), nil
+}
+
+// onEach runs a scenario on all servers at the same time, each with nothing in it
+// and with these settings.
+func onEach(t *testing.T, scenario func(*testing.T, *search.Server), settings ...string) {
+	t.Helper()
+	for _, s := range servers {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			s.Prepare(t, settings...)
+			scenario(t, s)
+		})
+	}
 }
 
 // build builds ktail as users run it, without the race detector, and returns its

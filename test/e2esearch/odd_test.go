@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/test/search"
 )
 
 // maxLine is the length that ktail cuts lines to: a mebibyte with its time.
@@ -24,7 +25,7 @@ const maxLine = 1<<20 - len("2006-01-02T15:04:05.000000000Z ")
 
 // Lines that are no text, or too much of it.
 func TestOddLines(t *testing.T) {
-	onEach(t, func(t *testing.T, s *server) {
+	onEach(t, func(t *testing.T, s *search.Server) {
 		w := newWorld(t, 3)
 		w.fill(1000)
 		at := time.Now().UnixNano()
@@ -48,9 +49,10 @@ func TestOddLines(t *testing.T) {
 		if code := r.wait(2 * time.Minute); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
-		w.compare(t, s, s.index()).report(t, r.usage())
+		r.checkMemory()
+		w.compare(t, s).report(t, r.usage())
 		truncated := 0
-		s.documents(t, s.index(), `{"term":{"log.flags":"truncated"}}`, `["_doc"]`, func(hit) { truncated++ })
+		s.Documents(t, s.Index(), `{"term":{"log.flags":"truncated"}}`, `["_doc"]`, func(search.Hit) { truncated++ })
 		if truncated != 1 {
 			t.Errorf("%d documents are flagged as truncated, want 1", truncated)
 		}
@@ -66,13 +68,13 @@ func TestMappingConflict(t *testing.T) {
 		{"strict", `{"dynamic":"strict","properties":{"@timestamp":{"type":"date"},"message":{"type":"text"}}}`},
 	} {
 		t.Run(field.name, func(t *testing.T) {
-			onEach(t, func(t *testing.T, s *server) {
+			onEach(t, func(t *testing.T, s *search.Server) {
 				mapping := field.mapping
-				if s.major == 6 {
+				if s.Major == 6 {
 					mapping = `{"_doc":` + mapping + `}`
 				}
 				const index = "e2e-mapped"
-				s.must(t, http.MethodPut, "/"+index, `{"mappings":`+mapping+`}`, nil)
+				s.Must(t, http.MethodPut, "/"+index, `{"mappings":`+mapping+`}`, nil)
 				w := newWorld(t, 2)
 				at := time.Now().UnixNano()
 				for _, p := range w.pods {
@@ -98,7 +100,7 @@ func TestMappingConflict(t *testing.T) {
 
 // checkMapped compares index and dead letters with the lines, and returns how many
 // dead letters there are.
-func (w *world) checkMapped(t *testing.T, s *server, index, letters string) int {
+func (w *world) checkMapped(t *testing.T, s *search.Server, index, letters string) int {
 	t.Helper()
 	r := &result{Written: w.lines()}
 	left := map[string]int{} // by time and text; the pods write the same
@@ -132,7 +134,7 @@ func (w *world) checkMapped(t *testing.T, s *server, index, letters string) int 
 		}
 		left[key]--
 	}
-	s.documents(t, index, "", `["_doc"]`, func(h hit) { take(h.Source) })
+	s.Documents(t, index, "", `["_doc"]`, func(h search.Hit) { take(h.Source) })
 	inIndex := r.Found
 	for _, l := range readLetters(t, letters) {
 		if l.Reason == "" || l.Status != http.StatusBadRequest {

@@ -21,6 +21,7 @@ type world struct {
 	t          *testing.T
 	api        *fakeapi.Server
 	kubeconfig string
+	state      string // folder that outlives a run of ktail
 	pods       []*pod
 	writers    sync.WaitGroup
 }
@@ -44,27 +45,36 @@ func newWorld(t *testing.T, pods int) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(api.Close)
-	w := &world{t: t, api: api, kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
+	w := &world{t: t, api: api, kubeconfig: filepath.Join(t.TempDir(), "kubeconfig"), state: t.TempDir()}
 	if err := api.WriteKubeconfig(w.kubeconfig); err != nil {
 		t.Fatal(err)
 	}
 	for i := range pods {
-		w.addPod(fmt.Sprintf("web-%03d", i), map[string]string{"app": "web", "app.kubernetes.io/name": "web", "tier": fmt.Sprint(i % 3)})
+		w.addPod(i)
 	}
 	return w
 }
 
-func (w *world) addPod(name string, labels map[string]string) *pod {
+// owners are what the pods belong to, in turn: some to a Deployment, some to
+// nothing.
+var owners = [][]metav1.OwnerReference{
+	{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-5d4f8c7b9", UID: "1", Controller: new(true)}},
+	{{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "db", UID: "2", Controller: new(true)}},
+	nil,
+}
+
+func (w *world) addPod(i int) {
 	w.t.Helper()
+	name := fmt.Sprintf("web-%03d", i)
+	labels := map[string]string{"app": "web", "app.kubernetes.io/name": "web", "pod-template-hash": "5d4f8c7b9", "tier": fmt.Sprint(i % 3)}
 	made := w.api.AddPod(&corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels, OwnerReferences: owners[i%len(owners)]},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app"}}},
 	})
 	made.Start()
 	p := &pod{name: name, object: made.Object(), container: made.Container("app")}
 	p.uid = string(p.object.UID)
 	w.pods = append(w.pods, p)
-	return p
 }
 
 // write appends lines to the log, and to what is known of it.

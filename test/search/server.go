@@ -1,6 +1,7 @@
-//go:build e2e
-
-package e2esearch
+// Package search runs the search servers of this folder for tests: it starts and
+// stops them by the scripts beside it, asks them, and has faults happen to them.
+// The tests that use it are in folders beside this one.
+package search
 
 import (
 	"bytes"
@@ -16,66 +17,59 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
-// servers are those that the tests run on.
-var servers []*server
-
-// A server is one of test/search.
-type server struct {
-	name  string
-	port  int
-	major int
-	daily bool // the default is a daily index, not a data stream
+// A Server is one node, on a port of its own.
+type Server struct {
+	Name  string // as start.sh knows it
+	Port  int
+	Major int  // of its version
+	Daily bool // ktail's default is a daily index there, not a data stream
 
 	settings string // that it runs with; of no meaning while it is stopped
 	up       bool
 }
 
-// onEach runs a scenario on all servers at the same time, each with nothing in it
-// and with these settings.
-func onEach(t *testing.T, scenario func(*testing.T, *server), settings ...string) {
-	t.Helper()
-	for _, s := range servers {
-		t.Run(s.name, func(t *testing.T) {
-			t.Parallel()
-			s.prepare(t, settings...)
-			scenario(t, s)
-		})
+// Servers returns all that there are, oldest first. None of them runs.
+func Servers() []*Server {
+	return []*Server{
+		{Name: "elasticsearch6", Port: 19206, Major: 6, Daily: true},
+		{Name: "elasticsearch7", Port: 19207, Major: 7, Daily: true},
+		{Name: "opensearch2", Port: 19302, Major: 2},
+		{Name: "opensearch3", Port: 19303, Major: 3},
 	}
 }
 
-// prepare starts the server unless it runs with these settings, and empties it.
-func (s *server) prepare(t *testing.T, settings ...string) {
+// Prepare starts the server unless it runs with these settings, and empties it.
+func (s *Server) Prepare(t *testing.T, settings ...string) {
 	t.Helper()
 	if want := strings.Join(settings, " "); !s.up || s.settings != want {
-		if err := s.stop(t.Context(), "wipe"); err != nil {
+		if err := s.Stop(t.Context(), "wipe"); err != nil {
 			t.Fatal(err)
 		}
-		s.start(t, settings...)
+		s.Start(t, settings...)
 		return
 	}
-	if !s.daily {
-		s.must(t, http.MethodDelete, "/_data_stream/*", "", nil)
+	if !s.Daily {
+		s.Must(t, http.MethodDelete, "/_data_stream/*", "", nil)
 	}
-	s.must(t, http.MethodDelete, "/ktail*,e2e*,noise*?expand_wildcards=all", "", nil)
+	s.Must(t, http.MethodDelete, "/ktail*,e2e*,noise*?expand_wildcards=all", "", nil)
 }
 
-// start starts the server, with the data that it had when it was stopped.
-func (s *server) start(t *testing.T, settings ...string) {
+// Start starts the server, with the data that it had when it was stopped.
+func (s *Server) Start(t *testing.T, settings ...string) {
 	t.Helper()
-	args := append([]string{s.name, strconv.Itoa(s.port)}, settings...)
+	args := append([]string{s.Name, strconv.Itoa(s.Port)}, settings...)
 	if err := script(t.Context(), "start.sh", args...); err != nil {
 		t.Fatal(err)
 	}
 	s.up, s.settings = true, strings.Join(settings, " ")
 }
 
-// stop stops it; with wipe, for good.
-func (s *server) stop(ctx context.Context, args ...string) error {
+// Stop stops it; with wipe, for good.
+func (s *Server) Stop(ctx context.Context, args ...string) error {
 	s.up = false
-	return script(ctx, "stop.sh", append([]string{strconv.Itoa(s.port)}, args...)...)
+	return script(ctx, "stop.sh", append([]string{strconv.Itoa(s.Port)}, args...)...)
 }
 
 func script(ctx context.Context, name string, args ...string) error {
@@ -86,13 +80,15 @@ func script(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-// freeze stops the process, which goes on with thaw.
-func (s *server) freeze(t *testing.T) { s.signal(t, syscall.SIGSTOP) }
-func (s *server) thaw(t *testing.T)   { s.signal(t, syscall.SIGCONT) }
+// Freeze stops the process: it holds its connections, and answers nothing.
+func (s *Server) Freeze(t *testing.T) { s.signal(t, syscall.SIGSTOP) }
 
-func (s *server) signal(t *testing.T, sig syscall.Signal) {
+// Thaw has it go on.
+func (s *Server) Thaw(t *testing.T) { s.signal(t, syscall.SIGCONT) }
+
+func (s *Server) signal(t *testing.T, sig syscall.Signal) {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(workDir(), "run", strconv.Itoa(s.port)+".pid"))
+	b, err := os.ReadFile(filepath.Join(workDir(), "run", strconv.Itoa(s.Port)+".pid"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,19 +109,21 @@ func workDir() string {
 	return filepath.Join(home, ".cache", "ktail-testsearch")
 }
 
-func (s *server) url() string { return fmt.Sprintf("http://127.0.0.1:%d", s.port) }
+// URL is where it is reached.
+func (s *Server) URL() string { return fmt.Sprintf("http://127.0.0.1:%d", s.Port) }
 
-// index matches what ktail writes to by default.
-func (s *server) index() string {
-	if s.daily {
+// Index matches what ktail writes to by default.
+func (s *Server) Index() string {
+	if s.Daily {
 		return "ktail-*"
 	}
 	return "logs-ktail-default"
 }
 
-// do asks the server.
-func (s *server) do(ctx context.Context, method, path, body string, out any) error {
-	req, err := http.NewRequestWithContext(ctx, method, s.url()+path, strings.NewReader(body))
+// Do asks the server. What it answers is put into out, unless that is nil; an
+// answer other than 2xx is an error.
+func (s *Server) Do(ctx context.Context, method, path, body string, out any) error {
+	req, err := http.NewRequestWithContext(ctx, method, s.URL()+path, strings.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -150,89 +148,62 @@ func (s *server) do(ctx context.Context, method, path, body string, out any) err
 	return d.Decode(out)
 }
 
-func (s *server) must(t *testing.T, method, path, body string, out any) {
+// Must asks the server, and ends the test if it does not answer with 2xx.
+func (s *Server) Must(t *testing.T, method, path, body string, out any) {
 	t.Helper()
-	if err := s.do(t.Context(), method, path, body, out); err != nil {
+	if err := s.Do(t.Context(), method, path, body, out); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// count returns how many documents there are, of those that a search sees.
-func (s *server) count(t *testing.T, index string) int {
+// Count returns how many documents there are, of those that a search sees.
+func (s *Server) Count(t *testing.T, index string) int {
 	t.Helper()
 	var answer struct{ Count int }
-	if err := s.do(t.Context(), http.MethodPost, "/"+index+"/_refresh", "", nil); err != nil {
+	if err := s.Do(t.Context(), http.MethodPost, "/"+index+"/_refresh", "", nil); err != nil {
 		return 0
 	}
-	if err := s.do(t.Context(), http.MethodGet, "/"+index+"/_count", "", &answer); err != nil {
+	if err := s.Do(t.Context(), http.MethodGet, "/"+index+"/_count", "", &answer); err != nil {
 		return 0
 	}
 	return answer.Count
 }
 
-// documents calls f for each document, in the order of sort.
-func (s *server) documents(t *testing.T, index, query, sort string, f func(hit)) {
+// Documents calls f for each document, in the order of sort.
+func (s *Server) Documents(t *testing.T, index, query, sort string, f func(Hit)) {
 	t.Helper()
 	if query == "" {
 		query = `{"match_all":{}}`
 	}
 	var page struct {
 		Scroll string `json:"_scroll_id"`
-		Hits   struct{ Hits []hit }
+		Hits   struct{ Hits []Hit }
 	}
-	s.must(t, http.MethodPost, "/"+index+"/_refresh", "", nil)
-	s.must(t, http.MethodPost, "/"+index+"/_search?scroll=5m", fmt.Sprintf(`{"size":5000,"query":%s,"sort":%s}`, query, sort), &page)
+	s.Must(t, http.MethodPost, "/"+index+"/_refresh", "", nil)
+	s.Must(t, http.MethodPost, "/"+index+"/_search?scroll=5m", fmt.Sprintf(`{"size":5000,"query":%s,"sort":%s}`, query, sort), &page)
 	for len(page.Hits.Hits) > 0 {
 		for _, h := range page.Hits.Hits {
 			f(h)
 		}
 		page.Hits.Hits = nil
-		s.must(t, http.MethodPost, "/_search/scroll", fmt.Sprintf(`{"scroll":"5m","scroll_id":%q}`, page.Scroll), &page)
+		s.Must(t, http.MethodPost, "/_search/scroll", fmt.Sprintf(`{"scroll":"5m","scroll_id":%q}`, page.Scroll), &page)
 	}
-	_ = s.do(t.Context(), http.MethodDelete, "/_search/scroll", fmt.Sprintf(`{"scroll_id":[%q]}`, page.Scroll), nil) // it ends by itself, too
+	_ = s.Do(t.Context(), http.MethodDelete, "/_search/scroll", fmt.Sprintf(`{"scroll_id":[%q]}`, page.Scroll), nil) // it ends by itself, too
 }
 
-// hit is a document of a search.
-type hit struct {
+// A Hit is a document of a search.
+type Hit struct {
 	Index  string          `json:"_index"`
 	ID     string          `json:"_id"`
 	Source json.RawMessage `json:"_source"`
 }
 
-// block sets the block of an index that the disk is too full for, or lifts it.
-func (s *server) block(t *testing.T, index string, blocked bool) {
+// Block sets the block of an index that the disk is too full for, or lifts it.
+func (s *Server) Block(t *testing.T, index string, blocked bool) {
 	t.Helper()
 	value := "null"
 	if blocked {
 		value = "true"
 	}
-	s.must(t, http.MethodPut, "/"+index+"/_settings", `{"index.blocks.read_only_allow_delete":`+value+`}`, nil)
-}
-
-// eventually waits until ok, asking twice a second, and ends the test if that
-// takes longer than limit.
-func eventually(t *testing.T, limit time.Duration, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(limit)
-	tick := time.NewTicker(500 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("after %v: still waiting for %s", limit, what)
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
-		}
-	}
-}
-
-// pass waits while a fault lasts.
-func pass(t *testing.T, d time.Duration) {
-	t.Helper()
-	select {
-	case <-time.After(d):
-	case <-t.Context().Done():
-		t.Fatal(t.Context().Err())
-	}
+	s.Must(t, http.MethodPut, "/"+index+"/_settings", `{"index.blocks.read_only_allow_delete":`+value+`}`, nil)
 }
