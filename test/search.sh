@@ -3,11 +3,14 @@
 # them, and takes them down. Debian with Go; root only where Java or Maven is
 # missing. Arguments go to `go test`:
 #   test/search.sh -run TestOutage
-#   SERVERS=elasticsearch6 test/search.sh
+#   SERVERS=elasticsearch6 test/search.sh     on that one
+#   SERVERS=all test/search.sh                on all, not only the oldest and the newest
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
-read -ra servers <<<"${SERVERS:-}"
+servers=${SERVERS:-all}
+[ "$servers" != all ] || servers='' # which is all that there are
 
-search/setup.sh "${servers[@]}"
+# shellcheck disable=SC2086
+search/setup.sh $servers
 trap 'search/stop.sh all wipe' EXIT
 go test -tags e2e -count=1 -v -parallel 4 -timeout 20m "$@" ./e2esearch

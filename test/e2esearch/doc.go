@@ -8,6 +8,8 @@
 //	test/search/setup.sh                       once; then
 //	go test -tags e2e -count=1 -v -parallel 4 -timeout 20m ./test/e2esearch
 //
-// The tests start and stop the servers by themselves. KTAIL_BIN names another
-// program to test, SERVERS fewer servers, by their names in test/search.
+// The tests start and stop the servers by themselves. SERVERS is what they run on:
+// names, as test/search knows them, or all; by default the oldest and the newest,
+// while the others are upgraded from and to. KTAIL_BIN names another program to
+// test.
 package e2esearch

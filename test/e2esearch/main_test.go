@@ -21,8 +21,12 @@ import (
 // ktailPath is the program under test.
 var ktailPath string
 
-// servers are those that the tests run on.
-var servers []*search.Server
+var (
+	// servers are those that the tests run on.
+	servers []*search.Server
+	// installed are all that can be started.
+	installed []*search.Server
+)
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -38,7 +42,7 @@ func runSuite(m *testing.M) (status int, err error) {
 	if err := checkTimeout(); err != nil {
 		return 0, err
 	}
-	if servers, err = chosenServers(); err != nil {
+	if err := chooseServers(os.Getenv("SERVERS")); err != nil {
 		return 0, err
 	}
 	dir, err := os.MkdirTemp("", "ktail-e2esearch-")
@@ -71,19 +75,27 @@ func checkTimeout() error {
 	return nil
 }
 
-// chosenServers returns those of SERVERS, by default all.
-func chosenServers() ([]*search.Server, error) {
+// chooseServers takes those that are named, or all; by default the oldest and the
+// newest, and the others to upgrade to and from.
+func chooseServers(names string) error {
 	all := search.Servers()
-	wanted := strings.Fields(os.Getenv("SERVERS"))
-	for _, name := range wanted {
-		if !slices.ContainsFunc(all, func(s *search.Server) bool { return s.Name == name }) {
-			return nil, fmt.Errorf("SERVERS names %s, which there is none of", name)
+	switch names {
+	case "":
+		servers, installed = []*search.Server{all[0], all[len(all)-1]}, all
+		return nil
+	case "all":
+		servers, installed = all, all
+		return nil
+	}
+	for name := range strings.FieldsSeq(names) {
+		i := slices.IndexFunc(all, func(s *search.Server) bool { return s.Name == name })
+		if i < 0 {
+			return fmt.Errorf("SERVERS names %s, which there is none of", name)
 		}
+		servers = append(servers, all[i])
 	}
-	if len(wanted) == 0 {
-		return all, nil
-	}
-	return slices.DeleteFunc(all, func(s *search.Server) bool { return !slices.Contains(wanted, s.Name) }), nil
+	installed = servers
+	return nil
 }
 
 // onEach runs a scenario on all servers at the same time, each with nothing in it

@@ -14,11 +14,11 @@ import (
 // A server is replaced by the next version, on the same port and with its data,
 // while ktail follows.
 func TestUpgrade(t *testing.T) {
-	for i, from := range servers {
-		if i+1 == len(servers) || from.Daily != servers[i+1].Daily {
+	for i, from := range installed {
+		if i+1 == len(installed) || from.Daily != installed[i+1].Daily {
 			continue
 		}
-		to := servers[i+1].Name
+		to := installed[i+1].Name
 		t.Run(from.Name+" to "+to, func(t *testing.T) {
 			t.Parallel()
 			s := &search.Server{Name: from.Name, Port: from.Port + 10, Major: from.Major, Daily: from.Daily}
