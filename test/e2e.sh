@@ -1,6 +1,7 @@
 #!/bin/bash
 # Sets up and starts the real Kubernetes of test/cluster, runs the tests on it,
-# and takes it down. Root on Debian with Go. Arguments go to `go test`:
+# and takes it down; one of them forwards to a search server of test/search.
+# Root on Debian with Go. Arguments go to `go test`:
 #   test/e2e.sh -run TestCrashLoop
 # A cluster that is up already is used, and left up.
 set -euo pipefail
@@ -14,6 +15,7 @@ fi
 . cluster/lib.sh
 
 cluster/setup.sh
+search/setup.sh opensearch2
 if ! running up >/dev/null; then
   cluster/stop.sh wipe # what one that was killed has left
   trap 'cluster/stop.sh wipe' EXIT

@@ -21,6 +21,16 @@ func createWriters(n *namespace, f *follower) {
 	eventually(n.t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == pods })
 }
 
+// createCrashing makes pods that crash after 1000 lines, and are started again.
+func (n *namespace) createCrashing(pods int) {
+	n.t.Helper()
+	for i := range pods {
+		spec := n.podSpec(n.container("c", "-rate", "200", "-n", "1000", "-exit", "1"))
+		spec.RestartPolicy = corev1.RestartPolicyAlways
+		n.createPod(fmt.Sprintf("crash-%d", i), spec, nil)
+	}
+}
+
 // A kubelet that restarts ends all log streams cleanly, as if the containers had
 // ended, and refuses new ones for some seconds. The containers go on writing.
 func TestKubeletRestart(t *testing.T) {
@@ -71,11 +81,7 @@ func TestCrashLoop(t *testing.T) {
 	const pods = 6
 	n := newNamespace(t)
 	f := n.follow(newLedger())
-	for i := range pods {
-		spec := n.podSpec(n.container("c", "-rate", "200", "-n", "1000", "-exit", "1"))
-		spec.RestartPolicy = corev1.RestartPolicyAlways
-		n.createPod(fmt.Sprintf("crash-%d", i), spec, nil)
-	}
+	n.createCrashing(pods)
 	eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == pods })
 	clock := startClock(t)
 	clock.until(12 * time.Second)

@@ -1,0 +1,110 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ktail/ktail/test/search"
+)
+
+// Lines are shown and forwarded while the kubelet is killed again and again,
+// containers crash, and the search server goes away, comes back and hangs. What
+// the containers have written is on the terminal and in the index, each line once
+// and in order. Where ktail tells that it does not know of lines, there is a
+// document that tells so, too.
+func TestForwarding(t *testing.T) {
+	const pods = 4
+	s := startSearch(t)
+	spool := t.TempDir()
+	n := newNamespace(t)
+	f := n.follow(newLedger(), "--elasticsearch", s.URL(), "--elasticsearch-spool", spool)
+	createWriters(n, f)
+	heard := f.heard()
+	n.createCrashing(pods)
+	eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == heard+pods })
+
+	clock := startClock(t)
+	clock.until(5 * time.Second)
+	n.killKubelet(t)
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	clock.until(15 * time.Second)
+	n.killKubelet(t)
+	clock.until(18 * time.Second)
+	s.Start(t)
+	clock = startClock(t) // it may have taken its time
+	clock.until(5 * time.Second)
+	s.Freeze(t)
+	n.killKubelet(t)
+	clock.until(13 * time.Second)
+	s.Thaw(t)
+	clock.until(23 * time.Second)
+	n.killKubelet(t)
+	clock.until(33 * time.Second)
+	n.deletePods()
+
+	truth := n.written()
+	f.drain(truth)
+	within(t, time.Minute, func() bool { return s.Count(t, s.Index()) >= f.lines()+len(f.gaps(n.name)) })
+	if code := f.signal(syscall.SIGINT); code != 130 {
+		t.Errorf("exit code %d: not all lines were delivered", code)
+	}
+	f.report(truth).exact(t)
+	documents, gaps := indexed(t, s)
+	index := documents.compare(truth)
+	summary.add(t.Name(), index, fmt.Sprintf("in the index, besides %d gaps", gaps))
+	index.exact(t)
+	if told := len(f.gaps(n.name)); gaps != told {
+		t.Errorf("%d gaps in the index, %d on stderr", gaps, told)
+	}
+}
+
+// startSearch starts a search server with nothing in it, until the test ends. It
+// is one that needs no more than the oldest Java.
+func startSearch(t *testing.T) *search.Server {
+	t.Helper()
+	for _, s := range search.Servers() {
+		if s.Name != "opensearch2" {
+			continue
+		}
+		t.Cleanup(func() {
+			if err := s.Stop(context.Background(), "wipe"); err != nil {
+				t.Error(err)
+			}
+		})
+		s.Prepare(t)
+		return s
+	}
+	t.Fatal("there is no opensearch2")
+	return nil
+}
+
+// indexed takes down the documents of lines as a search returns them that sorts by
+// time and sequence, and counts those of gaps.
+func indexed(t *testing.T, s *search.Server) (lines *ledger, gaps int) {
+	t.Helper()
+	lines = newLedger()
+	s.Documents(t, s.Index(), "", `["@timestamp","event.sequence"]`, func(h search.Hit) {
+		var d struct {
+			Message    string
+			Event      struct{ Action string }
+			Kubernetes struct{ Pod, Container struct{ Name string } }
+		}
+		if err := json.Unmarshal(h.Source, &d); err != nil {
+			t.Fatal(err)
+		}
+		if d.Event.Action == "gap" {
+			gaps++
+			return
+		}
+		lines.take(fmt.Appendf(nil, "%s %s %s", d.Kubernetes.Pod.Name, d.Kubernetes.Container.Name, d.Message))
+	})
+	return lines, gaps
+}
