@@ -171,7 +171,7 @@ func (p *packer) take() (*bulk, []count) {
 	}
 	p.compress()
 	p.gzip.Close() //nolint:errcheck // into memory
-	b := &bulk{body: bytes.Clone(p.out.Bytes()), ends: slices.Clone(p.ends), oldest: p.oldest, day: p.day}
+	b := &bulk{body: p.out.Bytes(), ends: slices.Clone(p.ends), oldest: p.oldest, day: p.day}
 	if p.mixed {
 		b.day = ""
 	}
@@ -179,9 +179,7 @@ func (p *packer) take() (*bulk, []count) {
 	for key, n := range p.counts {
 		counts = append(counts, count{key, *n})
 	}
-	if p.out.Reset(); p.out.Cap() > 2*packedSize {
-		p.out = bytes.Buffer{}
-	}
+	p.out = *bytes.NewBuffer(make([]byte, 0, len(b.body)+len(b.body)/8)) // the next is much the same
 	p.ends, p.raw = p.ends[:0], 0
 	return b, counts
 }

@@ -13,8 +13,9 @@ const (
 	// inFlight is how many bulks are sent at a time.
 	inFlight = 2
 	// queueSize is how much is in memory, compressed, what is being sent included:
-	// some ten thousand lines.
-	queueSize = 4 << 20
+	// some twenty thousand lines. It has room for two bulks more, as they usually
+	// are.
+	queueSize = 2 << 20
 	// bulkCost is what a bulk takes for each document besides its body.
 	bulkCost = 4
 )
