@@ -27,8 +27,7 @@ const (
 	// maxAnswer bounds what is read of an answer. An item of a bulk that was
 	// refused takes some hundred bytes.
 	maxAnswer = 32 << 20
-	// usualAnswer is how much room is made for an answer before it is there, and
-	// kept for the next one.
+	// usualAnswer is how much room is made for an answer before it is there.
 	usualAnswer = 2 << 20
 	// maxRetryAfter is the longest a server may have us wait.
 	maxRetryAfter = 5 * time.Minute
@@ -152,9 +151,7 @@ func (c *client) ask(ctx context.Context, node *url.URL, method, path string, he
 		return nil, err
 	}
 	defer resp.Body.Close() //nolint:errcheck // it is only read from
-	if into.Reset(); into.Cap() > usualAnswer {
-		*into = bytes.Buffer{}
-	}
+	into.Reset()
 	into.Grow(int(min(max(resp.ContentLength, 0), usualAnswer)) + bytes.MinRead)
 	if _, err := into.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1)); err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)

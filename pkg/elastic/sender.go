@@ -22,6 +22,10 @@ type delivery struct {
 	*desk
 }
 
+// keptAnswer is how much room for answers is kept: those that say that all was
+// created need no more.
+const keptAnswer = 256 << 10
+
 // desk is what a sender uses again and again.
 type desk struct {
 	repacker repacker
@@ -65,6 +69,9 @@ func (d *delivery) run(ctx context.Context) bool {
 		d.todo = d.todo[:len(d.todo)-1]
 		d.progress = false
 		p := d.attempt(ctx, part)
+		if d.answer.Cap() > keptAnswer {
+			d.answer = bytes.Buffer{}
+		}
 		if d.progress {
 			d.s.counters.progress.Store(now().UnixNano())
 		}
