@@ -47,46 +47,52 @@ func (o *elasticOptions) enabled() bool { return len(o.addresses) > 0 }
 
 func (o *elasticOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringSliceVar(&o.addresses, "elasticsearch", nil,
-		"Forward the lines to Elasticsearch or OpenSearch at this address, like http://host:9200; several are the nodes of one cluster.")
+		"Forward the lines to Elasticsearch or OpenSearch at this address. It is like http://host:9200; several are the nodes of one cluster.")
 	fs.StringVar(&o.index, "elasticsearch-index", "",
 		"Index, alias or data stream to forward to. Default: the data stream logs-ktail-default, or ktail-YYYY.MM.DD where the server has none.")
-	fs.StringVar(&o.user, "elasticsearch-user", "",
-		"User name for Elasticsearch; the password comes from --elasticsearch-password-file or $ELASTICSEARCH_PASSWORD.")
-	fs.StringVar(&o.passwordFile, "elasticsearch-password-file", "",
-		"File with the password for Elasticsearch.")
-	fs.StringVar(&o.apiKeyFile, "elasticsearch-api-key-file", "",
-		"File with the API key for Elasticsearch; it can also be in $ELASTICSEARCH_API_KEY.")
-	fs.StringVar(&o.tokenFile, "elasticsearch-token-file", "",
-		"File with a bearer token for Elasticsearch; it can also be in $ELASTICSEARCH_TOKEN.")
-	fs.StringVar(&o.ca, "elasticsearch-ca", "",
-		"File with the certificates of the authorities to trust for Elasticsearch.")
-	fs.StringVar(&o.cert, "elasticsearch-cert", "",
-		"File with the client certificate for Elasticsearch.")
-	fs.StringVar(&o.key, "elasticsearch-key", "",
-		"File with the key of the client certificate.")
-	fs.BoolVar(&o.insecure, "elasticsearch-insecure-skip-tls-verify", false,
-		"Do not check the certificate of Elasticsearch: anybody in between can read and change what is sent.")
+	o.addSecurityFlags(fs)
 	fs.StringVar(&o.pipeline, "elasticsearch-pipeline", "",
 		"Ingest pipeline that the documents go through.")
 	fs.StringArrayVar(&o.fields, "elasticsearch-field", nil,
-		"Constant field of every document, like labels.env=prod; can be repeated.")
+		"Constant field of every document, like labels.env=prod. May be repeated.")
 	fs.StringVar(&o.spool, "elasticsearch-spool", "",
-		"Folder where lines wait on the disk while Elasticsearch is away. What is left there is sent by the next run.")
+		"Folder where lines wait while Elasticsearch is away. What is left there is sent by the next run.")
 	o.spoolSize = 1 << 30
 	fs.Var(&o.spoolSize, "elasticsearch-spool-size",
 		"How much the spool may hold, compressed.")
 	fs.Var(&o.whenFull, "elasticsearch-when-full",
-		"What to do when there is no room for more lines that wait: block (read no more) or drop-oldest.")
+		"What to do when no more lines can wait: block or drop-oldest. To block is to read no more until they can.")
 	fs.StringVar(&o.deadLetters, "elasticsearch-dead-letters", "",
 		"File for documents that Elasticsearch does not take. Default: dead-letters.ndjson in the spool, or else in ktail's state folder.")
 	fs.StringVar(&o.resend, "elasticsearch-resend", "",
-		"Send the dead letters of this file once more, and exit; no pods are read.")
+		"Send the dead letters of this file once more. No pods are read.")
+	fs.VisitAll(func(f *pflag.Flag) {
+		notFrom([]string{environment}, fs, f.Name) // nothing is sent anywhere because a variable happens to be set
+	})
 	fs.BoolVar(&o.resume, "resume", false,
-		"Go on where the last run that forwarded to the same place was acknowledged.")
+		"Go on where the last run to the same place was acknowledged.")
 	fs.BoolVar(&o.quiet, "quiet", false,
-		"Do not write the lines to the standard output; forward only.")
-	// Nothing is sent anywhere because a variable happens to be set.
-	notFrom([]string{environment}, fs, "elasticsearch", "elasticsearch-resend")
+		"Forward only. Nothing is written to the standard output.")
+}
+
+// addSecurityFlags declares those about who we are and whom to trust.
+func (o *elasticOptions) addSecurityFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&o.user, "elasticsearch-user", "",
+		"User name for Elasticsearch. The password comes from --elasticsearch-password-file or $ELASTICSEARCH_PASSWORD.")
+	fs.StringVar(&o.passwordFile, "elasticsearch-password-file", "",
+		"File with the password for Elasticsearch.")
+	fs.StringVar(&o.apiKeyFile, "elasticsearch-api-key-file", "",
+		"File with an API key for Elasticsearch. It can also be in $ELASTICSEARCH_API_KEY.")
+	fs.StringVar(&o.tokenFile, "elasticsearch-token-file", "",
+		"File with a bearer token for Elasticsearch. It can also be in $ELASTICSEARCH_TOKEN.")
+	fs.StringVar(&o.ca, "elasticsearch-ca", "",
+		"File with the certificates of the authorities to trust.")
+	fs.StringVar(&o.cert, "elasticsearch-cert", "",
+		"File with the client certificate.")
+	fs.StringVar(&o.key, "elasticsearch-key", "",
+		"File with the key of the client certificate.")
+	fs.BoolVar(&o.insecure, "elasticsearch-insecure-skip-tls-verify", false,
+		"Do not check the certificate of Elasticsearch. Anybody in between can read and change what is sent.")
 }
 
 // complete checks what the flags say together.

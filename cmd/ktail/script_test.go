@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 //	closeout NAME                close the reading end of its stdout
 //	signal NAME INT|TERM|KILL|USR1
 //	                             send it a signal
-//	finish NAME CODE             wait for its end, -1 is a signal; stdout and stderr are those of the script then
+//	finish NAME CODE             wait for its end; stdout and stderr are those of the script then
 //
 // POD is namespace/name. No command waits by the clock.
 func TestScript(t *testing.T) { testscript.Run(t, scripts("script")) }
