@@ -15,8 +15,7 @@ func created(n int) string {
 	return `{"errors":false,"items":[` + strings.TrimSuffix(strings.Repeat(`{"create":{"status":201}},`, n), ",") + `]}`
 }
 
-// conflicts is the answer of Elasticsearch 6.4, as observed, to documents that are
-// there.
+// conflicts is the answer of Elasticsearch to documents that are there.
 func conflicts(n int) string {
 	const one = `{"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"[_doc][GI_IeOPODRXL1GPxACyhh2z2E4qXuQOuAAAB]: version conflict, document already exists (current version [1])"}}},`
 	return `{"errors":true,"items":[` + strings.TrimSuffix(strings.Repeat(one, n), ",") + `]}`

@@ -27,8 +27,8 @@ const (
 	// maxAnswer bounds what is read of an answer. An item of a bulk that was
 	// refused takes some hundred bytes.
 	maxAnswer = 32 << 20
-	// usualAnswer is how much room is made for an answer before it is there.
-	usualAnswer = 2 << 20
+	// mostUsual bounds the room that is made for an answer before it is read.
+	mostUsual = 2 << 20
 	// maxRetryAfter is the longest a server may have us wait.
 	maxRetryAfter = 5 * time.Minute
 )
@@ -98,6 +98,13 @@ type client struct {
 	plain     atomic.Bool   // bodies are not compressed: a server did not like that
 }
 
+// answer is where answers are read to. One that comes compressed does not say how
+// long it is; it is about as long as the last.
+type answer struct {
+	bytes.Buffer
+	usual int
+}
+
 // response is an answer that was read to its end.
 type response struct {
 	status     int
@@ -110,7 +117,7 @@ type response struct {
 // request sends a request to a node, and to the next ones if it cannot be
 // reached. Credentials go to the nodes alone: redirects are not followed.
 // into is where the answer is read to; its body is good until that is used again.
-func (c *client) request(ctx context.Context, method, path string, header http.Header, body []byte, into *bytes.Buffer) (*response, error) {
+func (c *client) request(ctx context.Context, method, path string, header http.Header, body []byte, into *answer) (*response, error) {
 	var errs []error
 	for range c.nodes {
 		index := c.next.Load()
@@ -135,7 +142,7 @@ func (c *client) request(ctx context.Context, method, path string, header http.H
 }
 
 // ask sends a request to one node and reads the answer.
-func (c *client) ask(ctx context.Context, node *url.URL, method, path string, header http.Header, body []byte, into *bytes.Buffer) (*response, error) {
+func (c *client) ask(ctx context.Context, node *url.URL, method, path string, header http.Header, body []byte, into *answer) (*response, error) {
 	u := *node
 	path, query, _ := strings.Cut(path, "?")
 	u.Path, u.RawQuery = u.Path+path, query
@@ -152,10 +159,11 @@ func (c *client) ask(ctx context.Context, node *url.URL, method, path string, he
 	}
 	defer resp.Body.Close() //nolint:errcheck // it is only read from
 	into.Reset()
-	into.Grow(int(min(max(resp.ContentLength, 0), usualAnswer)) + bytes.MinRead)
+	into.Grow(min(max(int(resp.ContentLength), into.usual), mostUsual) + bytes.MinRead)
 	if _, err := into.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1)); err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	}
+	into.usual = into.Len()
 	if into.Len() > maxAnswer {
 		return nil, fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
 	}
@@ -186,12 +194,12 @@ func (c *client) sendJSON(ctx context.Context, method, path, body string) (*resp
 	if body != "" {
 		header.Set("Content-Type", "application/json")
 	}
-	return c.request(ctx, method, path, header, []byte(body), &bytes.Buffer{})
+	return c.request(ctx, method, path, header, []byte(body), &answer{})
 }
 
 // bulk sends a compressed body of actions and documents. into is as that of
 // request.
-func (c *client) bulk(ctx context.Context, path string, body []byte, into *bytes.Buffer) (*response, error) {
+func (c *client) bulk(ctx context.Context, path string, body []byte, into *answer) (*response, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-ndjson"}}

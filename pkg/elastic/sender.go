@@ -29,7 +29,7 @@ const keptAnswer = 256 << 10
 // desk is what a sender uses again and again.
 type desk struct {
 	repacker repacker
-	answer   bytes.Buffer
+	answer   answer
 	items    []item
 }
 
@@ -70,7 +70,7 @@ func (d *delivery) run(ctx context.Context) bool {
 		d.progress = false
 		p := d.attempt(ctx, part)
 		if d.answer.Cap() > keptAnswer {
-			d.answer = bytes.Buffer{}
+			d.answer.Buffer = bytes.Buffer{}
 		}
 		if d.progress {
 			d.s.counters.progress.Store(now().UnixNano())
