@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -88,11 +87,11 @@ func chooseServers(names string) error {
 		return nil
 	}
 	for name := range strings.FieldsSeq(names) {
-		i := slices.IndexFunc(all, func(s *search.Server) bool { return s.Name == name })
-		if i < 0 {
+		s := search.Named(name)
+		if s == nil {
 			return fmt.Errorf("SERVERS names %s, which there is none of", name)
 		}
-		servers = append(servers, all[i])
+		servers = append(servers, s)
 	}
 	installed = servers
 	return nil

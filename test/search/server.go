@@ -40,6 +40,16 @@ func Servers() []*Server {
 	}
 }
 
+// Named returns the server of that name, or nil if there is none.
+func Named(name string) *Server {
+	for _, s := range Servers() {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
 // Prepare starts the server unless it runs with these settings, and empties it.
 func (s *Server) Prepare(t *testing.T, settings ...string) {
 	t.Helper()
