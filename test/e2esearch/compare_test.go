@@ -218,15 +218,15 @@ func (p *pod) check(d *document, stream *dataStream) string {
 	want.Orchestrator.Type, want.Orchestrator.Cluster.Name = "kubernetes", "fake"
 	want.Agent.Type, want.Agent.Version = "ktail", d.Agent.Version
 	if !reflect.DeepEqual(d, want) {
-		return fmt.Sprintf("%+v instead of %+v", d, want)
+		fields, err := json.Marshal(want)
+		return fmt.Sprintf("not %s, %v", fields, err)
 	}
 	return ""
 }
 
 // checkServerOrder checks that a search for the first pod that sorts by time and
-// sequence returns its lines in the order of the log, wherever times grow: those
-// of one millisecond, which is as much of a time as the server may keep, are in
-// the order of the log.
+// sequence returns its lines by their time, and those of one millisecond, which is
+// as much of a time as the server may keep, in the order of the log.
 func (w *world) checkServerOrder(t *testing.T, s *search.Server) {
 	t.Helper()
 	p := w.pods[0]
