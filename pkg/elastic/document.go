@@ -162,11 +162,11 @@ const (
 // appendGap appends what is special about a gap: the rest of event, and the
 // message.
 func (e *encoder) appendGap(dst []byte, l *ktail.Line) []byte {
-	message := "lines are missing"
+	message := "lines may be missing"
 	dst = append(dst, `,"action":"gap","outcome":"failure"`...)
 	if l.Since != 0 {
 		dst = append(e.clock.append(append(dst, `,"start":"`...), l.Since), '"')
-		message = "lines since " + time.Unix(0, l.Since).UTC().Format(time.RFC3339Nano) + " are missing"
+		message = "lines since " + time.Unix(0, l.Since).UTC().Format(time.RFC3339Nano) + " may be missing"
 	}
 	dst = append(e.clock.append(append(dst, `,"end":"`...), l.Time), '"')
 	dst = appendQuoted(append(dst, `,"reason":`...), l.Text)

@@ -82,7 +82,7 @@ func TestGapDocument(t *testing.T) {
 	id, doc := encode(t, e, gap)
 	sameJSON(t, doc, `{
 		"@timestamp": "2026-01-31T10:00:00.123456789Z",
-		"message": "lines since 2026-01-31T09:59:59.123456789Z are missing: rotated",
+		"message": "lines since 2026-01-31T09:59:59.123456789Z may be missing: rotated",
 		"event": {
 			"sequence": 0, "kind": "event", "dataset": "ktail", "created": "2026-01-31T10:00:01.000000000Z",
 			"action": "gap", "outcome": "failure", "reason": "rotated",

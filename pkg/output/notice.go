@@ -26,7 +26,7 @@ func Describe(l *ktail.Line) string {
 }
 
 func describeGap(l *ktail.Line) string {
-	s := fmt.Sprintf("gap in %s: lines%s are missing", l.Stream, describeBounds(l.Since, l.Time))
+	s := fmt.Sprintf("gap in %s: lines%s may be missing", l.Stream, describeBounds(l.Since, l.Time))
 	if len(l.Text) > 0 {
 		s += ": " + string(l.Text)
 	}
