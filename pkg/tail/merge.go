@@ -14,9 +14,11 @@ const (
 	// the merger holds its lock.
 	batchLines = 1024
 
-	// roomTotal is shared by all inputs; none gets less than roomLeast bytes.
+	// roomTotal is shared by all inputs; none gets less than roomLeast bytes. Of
+	// what is left, one may take up to roomShare times of what nobody has taken.
 	roomTotal = 5 << 20
 	roomLeast = 16 << 10
+	roomShare = 4
 
 	// lineCost is what a buffered line takes besides its text.
 	lineCost = 72
@@ -59,6 +61,7 @@ type merger struct {
 	history  silence       // those that have none and have not caught up yet
 	arrivals []*arrival    // the earliest first
 	inputs   int           // not yet closed
+	bytes    int           // buffered by all inputs
 	opening  int           // of those there at the start, not yet connected
 	openedAt time.Duration // when the last of them was
 	pending  bool          // more inputs are to come whose lines may be earlier
@@ -180,15 +183,19 @@ func (m *merger) rouse() {
 	}
 }
 
-// roomFor returns how much one of n inputs may buffer. The bound for all is
-// max(roomTotal, n × roomLeast), plus one batch each.
-func roomFor(n int) int { return max(roomTotal/max(n, 1), roomLeast) }
+// allowed returns how many bytes one input may buffer now. A busy one among quiet
+// ones has most of the room, since what it brings within a window must wait; when
+// all are busy, all have about the same. The bound for all is max(roomTotal, inputs
+// × roomLeast), plus one batch each.
+func (m *merger) allowed() int {
+	return max(roomShare*(roomTotal-m.inputs*roomLeast-m.bytes), roomLeast)
+}
 
 // push buffers the lines. It blocks while the input's room is taken.
 func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 	m := in.m
 	m.mu.Lock()
-	for in.bytes > 0 && in.bytes >= roomFor(m.inputs) {
+	for in.bytes > 0 && in.bytes >= m.allowed() {
 		in.blocked = true
 		m.mu.Unlock()
 		select {
@@ -209,6 +216,7 @@ func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 		in.latest = max(in.latest, l.Time)
 		in.items = append(in.items, item{line: *l, key: in.latest, came: came})
 		in.bytes += len(l.Text) + lineCost
+		m.bytes += len(l.Text) + lineCost
 	}
 	in.live = in.live || in.latest >= m.begun.UnixNano() || now > historyMost
 	if in.list != nil {
@@ -277,6 +285,7 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 				it.came.lines--
 			}
 			top.bytes -= len(it.line.Text) + lineCost
+			m.bytes -= len(it.line.Text) + lineCost
 			*it = item{} // lets go of the text
 			if top.head++; top.head < len(top.items) {
 				top.key = top.items[top.head].key
@@ -316,7 +325,7 @@ func (m *merger) settleTop(top *input, now time.Duration) {
 		}
 		m.down(0)
 	}
-	if top.blocked && top.bytes <= roomFor(m.inputs)/2 {
+	if top.blocked && top.bytes <= m.allowed()/2 {
 		top.blocked = false
 		top.room <- struct{}{} // capacity 1, and blocked is set only after it was emptied
 	}

@@ -299,6 +299,47 @@ func FuzzMergeWindow(f *testing.F) {
 	})
 }
 
+// What a busy log brings within the window must wait for quiet ones: it may take
+// most of the room, but leaves some, and all together take no more than there is.
+func TestRoomGoesToWhoNeedsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const inputs, size = 100, 1 << 10
+		m := newMerger(time.Minute)
+		ins := m.add(inputs, false)
+		m.expect(false)
+		ctx, cancel := context.WithCancel(t.Context())
+		fill := func(in *input) {
+			for in.push(ctx, []ktail.Line{{Time: 1, Text: make([]byte, size)}}) == nil {
+			}
+		}
+		go fill(ins[0])
+		synctest.Wait()
+		if got := m.taken(); got < roomTotal/2 {
+			t.Errorf("one busy log of %d may buffer %d bytes of %d", inputs, got, roomTotal)
+		}
+		for _, in := range ins[1:] {
+			go fill(in)
+		}
+		synctest.Wait()
+		for i, in := range ins {
+			if in.bytes < roomLeast {
+				t.Errorf("input %d may buffer %d bytes", i, in.bytes)
+			}
+		}
+		if got := m.taken(); got > roomTotal+inputs*2*size {
+			t.Errorf("all together buffer %d bytes, more than %d and a batch each", got, roomTotal)
+		}
+		cancel()
+		synctest.Wait()
+	})
+}
+
+func (m *merger) taken() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.bytes
+}
+
 // The sink blocks: producers stop when their room is taken, and lose nothing.
 func TestPushBlocksWhenFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
