@@ -1,16 +1,17 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v2"
+	"go.yaml.in/yaml/v3"
 )
+
+// deepest is how deep mappings may be nested; presets need three. It also bounds
+// what aliases can grow to.
+const deepest = 4
 
 // setting is a key of the config file and what stands behind it: nothing, a
 // text, a list of texts or further settings.
@@ -37,18 +38,81 @@ const (
 func readSettings(r io.Reader) ([]setting, error) {
 	var all []setting
 	for d := yaml.NewDecoder(r); ; {
-		var document yamlValue
-		err := d.Decode(&document)
-		switch {
+		var document yaml.Node
+		switch err := d.Decode(&document); {
 		case errors.Is(err, io.EOF):
 			return all, checkTwice(all)
 		case err != nil:
 			return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
-		case document.kind != isMapping && document.kind != isNothing:
+		}
+		var s setting
+		if err := s.read(&document, 0); err != nil {
+			return nil, err
+		}
+		if s.kind != isMapping && s.kind != isNothing {
 			return nil, errors.New("it holds no `flag: value`")
 		}
-		all = append(all, document.sub...)
+		all = append(all, s.sub...)
 	}
+}
+
+// read reads what stands behind the key.
+func (s *setting) read(n *yaml.Node, depth int) error {
+	switch n.Kind {
+	case yaml.DocumentNode:
+		return s.read(n.Content[0], depth)
+	case yaml.AliasNode:
+		return s.read(n.Alias, depth)
+	case yaml.ScalarNode:
+		if n.ShortTag() != "!!null" {
+			s.kind, s.text = isText, n.Value
+		}
+	case yaml.SequenceNode:
+		s.kind = isList
+		for _, element := range n.Content {
+			text, ok := textOf(element)
+			if !ok {
+				return at(element.Line, errors.New("a list can hold texts only"))
+			}
+			s.list = append(s.list, text)
+		}
+	case yaml.MappingNode:
+		s.kind = isMapping
+		return s.readMapping(n, depth)
+	}
+	return nil
+}
+
+func (s *setting) readMapping(n *yaml.Node, depth int) error {
+	if depth == deepest {
+		return at(n.Line, errors.New("there are too many levels"))
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, ok := textOf(n.Content[i])
+		sub := setting{key: key, line: n.Content[i].Line}
+		if !ok {
+			return at(sub.line, errors.New("a key can be a text only"))
+		}
+		if err := sub.read(n.Content[i+1], depth+1); err != nil {
+			return err
+		}
+		s.sub = append(s.sub, sub)
+	}
+	return checkTwice(s.sub)
+}
+
+// textOf returns the text that a node is, if it is one; that of null is empty.
+func textOf(n *yaml.Node) (string, bool) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind != yaml.ScalarNode {
+		return "", false
+	}
+	if n.ShortTag() == "!!null" {
+		return "", true
+	}
+	return n.Value, true
 }
 
 // checkTwice reports a key that is there more than once.
@@ -65,76 +129,8 @@ func checkTwice(all []setting) error {
 
 // at says in which line something is wrong, if something is.
 func at(line int, err error) error {
-	if err == nil || line == 0 { // that of a null key is not known
-		return err
+	if err == nil {
+		return nil
 	}
 	return fmt.Errorf("line %d: %w", line, err)
-}
-
-// yamlValue is any value of a YAML document.
-type yamlValue setting
-
-// UnmarshalYAML implements yaml.Unmarshaler.
-func (v *yamlValue) UnmarshalYAML(unmarshal func(any) error) error {
-	if ok, err := fits(unmarshal(&v.text)); ok {
-		v.kind = isText
-		return err
-	}
-	if ok, err := fits(unmarshal(&v.list)); ok {
-		v.kind = isList
-		return err
-	}
-	var mapping map[yamlKey]yamlValue
-	if ok, err := fits(unmarshal(&mapping)); !ok {
-		return at(lineOf(unmarshal), errors.New("a list can hold texts only"))
-	} else if err != nil {
-		return err
-	}
-	v.kind, v.list = isMapping, nil
-	for key, value := range mapping {
-		value.key, value.line = key.name, key.line
-		v.sub = append(v.sub, setting(value))
-	}
-	slices.SortFunc(v.sub, func(a, b setting) int {
-		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.key, b.key))
-	})
-	return checkTwice(v.sub)
-}
-
-// fits reports whether a value had the type that it was tried with. An error
-// besides is about the document.
-func fits(err error) (bool, error) {
-	if _, ok := errors.AsType[*yaml.TypeError](err); ok {
-		return false, nil
-	}
-	return true, err
-}
-
-// yamlKey is a key of a mapping. It can be the key of a Go map, and so the line
-// is part of it.
-type yamlKey struct {
-	name string
-	line int
-}
-
-// UnmarshalYAML implements yaml.Unmarshaler.
-func (k *yamlKey) UnmarshalYAML(unmarshal func(any) error) error {
-	k.line = lineOf(unmarshal)
-	ok, err := fits(unmarshal(&k.name))
-	if !ok {
-		return at(k.line, errors.New("a key can be a text only"))
-	}
-	return err
-}
-
-// lineOf returns the line of what unmarshal reads. This version of the library,
-// which the Kubernetes client links anyway, tells lines in its errors only; so one
-// is provoked: nothing can be read into a channel.
-func lineOf(unmarshal func(any) error) (line int) {
-	var nothing chan struct{}
-	if err, ok := errors.AsType[*yaml.TypeError](unmarshal(&nothing)); ok {
-		text, _, _ := strings.Cut(strings.TrimPrefix(err.Errors[0], "line "), ":")
-		line, _ = strconv.Atoi(text) // a message goes without
-	}
-	return line
 }

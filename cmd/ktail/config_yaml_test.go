@@ -64,7 +64,7 @@ func TestReadSettings(t *testing.T) {
 				{key: "b", line: 3, kind: isText, text: "2"},
 			},
 		},
-		{name: "a null key", yaml: "~: 1", want: []setting{{kind: isText, text: "1"}}},
+		{name: "a null key", yaml: "~: 1", want: []setting{{line: 1, kind: isText, text: "1"}}},
 
 		{name: "a text", yaml: "tail", wantErr: "it holds no `flag: value`"},
 		{name: "a list", yaml: "- tail", wantErr: "it holds no `flag: value`"},
@@ -74,7 +74,8 @@ func TestReadSettings(t *testing.T) {
 		{name: "a key twice, in two documents", yaml: "a: 1\n---\na: 2\n", wantErr: "line 3: a is set in line 1 already"},
 		{name: "a list as key", yaml: "a: 1\n[b]: 1\n", wantErr: "line 2: a key can be a text only"},
 		{name: "mappings in a list", yaml: "a:\n- b: 1\n", wantErr: "line 2: a list can hold texts only"},
-		{name: "aliases without end", yaml: bomb, wantErr: "excessive aliasing"},
+		{name: "an alias of itself", yaml: "a: &a\n  b: *a\n", wantErr: "line 1: there are too many levels"},
+		{name: "aliases without end", yaml: bomb, wantErr: "too many levels"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
