@@ -73,6 +73,42 @@ func TestRestartMeanwhile(t *testing.T) {
 	})
 }
 
+// Restarts of which the first that is heard is that they have happened: a container
+// that is new, and one that had not said anything. What was before is told as a gap.
+func TestRestartsUnseen(t *testing.T) {
+	for _, seen := range []bool{false, true} {
+		t.Run(fmt.Sprintf("seen=%v", seen), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := newServer(t, fakeapi.Options{})
+				r := followAll(t, connect(t, api))
+				pass(10 * time.Second)
+				var c *fakeapi.Container
+				if seen {
+					c = api.RunPod("default", "web", "app").Container("app")
+					pass(10 * time.Second)
+				}
+				api.SetFault(func(*http.Request) *fakeapi.Fault { return &fakeapi.Fault{Status: http.StatusServiceUnavailable} })
+				api.CutAll(true)
+				if !seen {
+					c = api.RunPod("default", "web", "app").Container("app")
+				}
+				for _, text := range []string{"one", "two", "three"} {
+					c.Log(text)
+					pass(time.Second)
+					c.Exit(1, "")
+					c.Start()
+				}
+				at := time.Now()
+				c.Log("four")
+				api.SetFault(noFault)
+				pass(3 * time.Minute)
+				r.wantsGap(t, time.Unix(0, 0), at.Add(-time.Second))
+				r.wants(t, "three", "four")
+			})
+		})
+	}
+}
+
 // Several restarts meanwhile: the node has the log of the last instance but one
 // thrown away. What is there comes out, and the gap is told.
 func TestRestartsMeanwhile(t *testing.T) {

@@ -14,6 +14,9 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
+// instancesGone is why lines may be missing.
+const instancesGone = "written by instances of the container that are gone"
+
 // errGone ends a read: the pod does not exist any more. The log that the server
 // would serve by its name is another pod's.
 var errGone = errors.New("the pod does not exist any more")
@@ -37,11 +40,32 @@ func (s *source) catchUpInstance(ctx context.Context, from *ktail.Position, emit
 	if err := s.announce(now.instance, now.before, emit); err != nil {
 		return err
 	}
+	s.kept.skip(now.instance)
 	if _, err := s.readPrevious(ctx, from, emit); err != nil {
 		return err
 	}
 	s.kept.instance = now.instance
 	return nil
+}
+
+// skip takes note of instances between the one that was being read, which has not
+// shown anything, and this one: the node keeps the log of one that has ended.
+func (k *kept) skip(now ktail.Instance) {
+	k.skipped = k.skipped || now.Restarts > k.instance.Restarts+1
+}
+
+// tellSkipped returns emit, which puts a gap before the first line if instances were
+// skipped. When that began is not known.
+func (s *source) tellSkipped(emit func([]ktail.Line) error) func([]ktail.Line) error {
+	return func(lines []ktail.Line) error {
+		if s.kept.skipped && len(lines) > 0 && lines[0].Kind == ktail.Log {
+			s.kept.skipped = false
+			if err := emit([]ktail.Line{{Stream: s.stream, Kind: ktail.Gap, Time: lines[0].Time, Text: []byte(instancesGone)}}); err != nil {
+				return err
+			}
+		}
+		return emit(lines)
+	}
 }
 
 // joinFirst is called with the first line ever of a log, if it is not certain
@@ -60,6 +84,7 @@ func (r *reading) joinFirst(ctx context.Context, _ *ktail.Line) (bool, error) {
 	if err := s.announce(now.instance, now.before, r.emit); err != nil {
 		return false, err
 	}
+	s.kept.skip(now.instance)
 	// If no restart is known of, the log of the instance before is none of ours,
 	// unless it is that of the instance which is known.
 	since := int64(math.MinInt64)
@@ -95,7 +120,7 @@ func (r *reading) joinPrevious(ctx context.Context, first *ktail.Line) (bool, er
 	if err != nil || joined {
 		return true, err
 	}
-	return true, r.gap(first.Time, "rotated away, or written by instances of the container that are gone")
+	return true, r.gap(first.Time, "rotated away, or "+instancesGone)
 }
 
 // readPrevious emits what was not delivered yet of the log of the instance
@@ -156,5 +181,5 @@ func (r *reading) joinOlder(_ context.Context, l *ktail.Line) (bool, error) {
 	if l.Time <= r.from.Time {
 		return false, nil
 	}
-	return true, r.gap(l.Time, "rotated away, or written by instances of the container that are gone")
+	return true, r.gap(l.Time, "rotated away, or "+instancesGone)
 }

@@ -44,6 +44,7 @@ type kept struct {
 	opened     bool      // once, at least
 	openedAt   time.Time // first
 	instance   ktail.Instance
+	skipped    bool           // instances have come and gone of which nothing was read, and that was not told
 	tail       []byte         // what the last read left behind the last newline
 	ended      ktail.Instance // had ended when the last read ended
 	endTries   int            // reads that should have been the last
@@ -82,6 +83,7 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 	request, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.kept.why = ""
+	emit = s.tellSkipped(emit)
 	began := time.Now()
 	body, err := s.client.openLog(request, s.stream.Namespace, s.stream.Pod, s.query(from))
 	if err != nil {
@@ -92,6 +94,7 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 	if !resumed {
 		s.kept.opened, s.kept.openedAt, s.kept.instance = true, began, s.stream.Instance
 		s.kept.runs = s.stream.Instance.Restarts
+		s.kept.skipped = s.kept.whole && !s.kept.alone && s.stream.Instance.Restarts > 1
 	}
 	if err := s.announce(s.stream.Instance, s.before, emit); err != nil {
 		return err
