@@ -3,10 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -45,11 +48,11 @@ func launch(path string, args []string) error {
 	cmd.Wait() //nolint:errcheck // the exit status is reported
 	wall := time.Since(began)
 	used := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	var own syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); err != nil {
+	own, err := ownPeak()
+	if err != nil {
 		return err
 	}
-	if used.Maxrss <= own.Maxrss {
+	if used.Maxrss <= own {
 		return fmt.Errorf("a peak of %d KiB cannot be told from that of its parent", used.Maxrss)
 	}
 	return json.NewEncoder(os.NewFile(reportFile, "report")).Encode(usage{
@@ -58,4 +61,19 @@ func launch(path string, args []string) error {
 		Peak: used.Maxrss << 10,
 		Exit: cmd.ProcessState.ExitCode(),
 	})
+}
+
+// ownPeak returns the most memory that this program has held, in KiB. Getrusage
+// would count in what its parent held.
+func ownPeak() (int64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmHWM:" {
+			return strconv.ParseInt(fields[1], 10, 64)
+		}
+	}
+	return 0, errors.New("/proc/self/status has no VmHWM")
 }
