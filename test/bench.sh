@@ -1,6 +1,6 @@
 #!/bin/bash
 # Measures ktail on the real API server of test/cluster beside stern, kubectl and
-# curl, and writes BENCHMARKS.md. Root on Debian with Go; `make bench` builds what
+# curl, and its forwarding beside rsyslog, and writes BENCHMARKS.md. Root on Debian with Go; `make bench` builds what
 # is measured. Arguments go to test/bench: test/bench.sh -only delay,window
 # A cluster that is up already is used, and left up.
 set -euo pipefail
@@ -13,6 +13,12 @@ fi
 
 # shellcheck source=cluster/lib.sh
 . test/cluster/lib.sh
+
+if ! dpkg -s rsyslog rsyslog-elasticsearch >/dev/null 2>&1; then
+  apt-get update -q -o Acquire::Retries=3 && DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -q --no-install-recommends -o Acquire::Retries=3 rsyslog rsyslog-elasticsearch ||
+    echo "$0: ktail's forwarding is measured alone" >&2
+fi
 
 go build -trimpath -ldflags '-s -w' -o .bin/bench ./test/bench
 

@@ -28,12 +28,12 @@ type usage struct {
 	Exit int   // status; -1 after a signal
 }
 
-// launch runs a program, passes an interrupt on to it, and writes its usage to
+// launch runs a program, passes signals to end on to it, and writes its usage to
 // the file that the caller has left open.
 func launch(path string, args []string) error {
 	const reportFile = 3 // the first of exec.Cmd.ExtraFiles
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	cmd := exec.CommandContext(context.Background(), path, args...)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	began := time.Now()

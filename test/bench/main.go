@@ -1,10 +1,12 @@
 // Bench measures ktail on the real API server of test/cluster, beside stern,
 // kubectl, curl and a bare client in the same run: several rounds, one program
 // after the other in each. It measures whole processes, and writes what it finds
-// to a file of Markdown.
+// to a file of Markdown. What forwarding costs it measures beside rsyslog, without
+// the cluster.
 //
 //	make bench                        set up, start, measure, write BENCHMARKS.md
 //	bench -only delay,window          some of it, on a cluster that is up
+//	bench -only forward               what needs no cluster
 //
 // Without -only it takes about a quarter of an hour. A machine that does nothing else
 // is needed for figures that can be compared.
@@ -29,19 +31,21 @@ type section struct {
 	name    string
 	title   string
 	measure func(*bench, context.Context, *strings.Builder) error
+	local   bool // needs no cluster
 }
 
 var sections = []section{
-	{"history", "A million lines of the past", (*bench).history},
-	{"forms", "The same lines in other forms", (*bench).forms},
-	{"streams", "The same lines in few logs and in many", (*bench).streams},
-	{"one", "One pod, one line", (*bench).one},
-	{"follow", "A thousand pods followed", (*bench).follow},
-	{"delay", "From the container's write to stdout", (*bench).delay},
-	{"busy", "One busy container among a hundred quiet ones", (*bench).busy},
-	{"blocked", "A thousand logs that nobody reads", (*bench).blocked},
-	{"window", "What the merge window buys", (*bench).window},
-	{"size", "Size", (*bench).size},
+	{"history", "A million lines of the past", (*bench).history, false},
+	{"forms", "The same lines in other forms", (*bench).forms, false},
+	{"streams", "The same lines in few logs and in many", (*bench).streams, false},
+	{"one", "One pod, one line", (*bench).one, false},
+	{"follow", "A thousand pods followed", (*bench).follow, false},
+	{"delay", "From the container's write to stdout", (*bench).delay, false},
+	{"busy", "One busy container among a hundred quiet ones", (*bench).busy, false},
+	{"blocked", "A thousand logs that nobody reads", (*bench).blocked, false},
+	{"window", "What the merge window buys", (*bench).window, false},
+	{"forward", "Lines forwarded to a search server", (*bench).forward, true},
+	{"size", "Size", (*bench).size, true},
 }
 
 // bench is what all sections share.
@@ -63,6 +67,9 @@ func run(args []string) error {
 	if len(args) > 1 && args[0] == launchArg {
 		return launch(args[1], args[2:])
 	}
+	if len(args) == 1 && args[0] == sinkArg {
+		return serveSink()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	b := &bench{}
@@ -78,9 +85,16 @@ func run(args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
+	chosen := names()
+	if *only != "" {
+		chosen = strings.Split(*only, ",")
+	}
 	var err error
-	if b.cluster, err = openCluster(); err != nil {
-		return err
+	b.cluster = &cluster{}
+	if *bare || slices.ContainsFunc(sections, func(s section) bool { return !s.local && slices.Contains(chosen, s.name) }) {
+		if b.cluster, err = openCluster(); err != nil {
+			return err
+		}
 	}
 	if *bare {
 		return b.bare(ctx, os.Stdout, fs.Args())
@@ -93,10 +107,6 @@ func run(args []string) error {
 	}
 	if b.programs, err = regexp.Compile(*programs); err != nil {
 		return err
-	}
-	chosen := names()
-	if *only != "" {
-		chosen = strings.Split(*only, ",")
 	}
 	err = b.measure(ctx, chosen, *out)
 	if *keep {

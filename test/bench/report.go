@@ -70,6 +70,7 @@ func (b *bench) machine(ctx context.Context) (string, error) {
 		"stern " + stern.Main.Version + ", " + stern.GoVersion,
 		"kubectl: " + firstWords(ctx, 3, "kubectl", "version", "--client"),
 		firstWords(ctx, 2, "curl", "--version"),
+		firstWords(ctx, 2, "rsyslogd", "-v"),
 		"server: Kubernetes of test/cluster, its logs served by kwok, on the same machine",
 	}
 	return "- " + strings.Join(lines, "\n- ") + "\n", nil
