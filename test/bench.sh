@@ -1,7 +1,8 @@
 #!/bin/bash
 # Measures ktail on the real API server of test/cluster beside stern, kubectl and
-# curl, and its forwarding beside rsyslog, and writes BENCHMARKS.md. Root on Debian with Go; `make bench` builds what
-# is measured. Arguments go to test/bench: test/bench.sh -only delay,window
+# curl, and its forwarding beside rsyslog, and writes BENCHMARKS.md. Root on Debian
+# with Go; `make bench` builds what is measured. Arguments go to test/bench:
+# test/bench.sh -only delay,window
 # A cluster that is up already is used, and left up.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
