@@ -98,5 +98,5 @@ func firstWords(ctx context.Context, n int, path string, args ...string) string 
 		return "?"
 	}
 	words := strings.Fields(string(out))
-	return strings.Join(words[:min(n, len(words))], " ")
+	return strings.TrimRight(strings.Join(words[:min(n, len(words))], " "), ",")
 }
