@@ -16,6 +16,7 @@ func (m *merger) arrive(n int, now time.Duration) *arrival {
 	if m.window <= 0 {
 		return nil
 	}
+	m.forget()
 	last := len(m.arrivals) - 1
 	if last < 0 || now-m.arrivals[last].at >= m.window/20 {
 		m.arrivals = append(m.arrivals, &arrival{at: now})
@@ -27,9 +28,14 @@ func (m *merger) arrive(n int, now time.Duration) *arrival {
 
 // earliest returns when the first of the buffered lines came. There is one.
 func (m *merger) earliest() *arrival {
-	for m.arrivals[0].lines == 0 {
+	m.forget()
+	return m.arrivals[0]
+}
+
+// forget lets go of the first arrivals of which all lines have left.
+func (m *merger) forget() {
+	for len(m.arrivals) > 0 && m.arrivals[0].lines == 0 {
 		m.arrivals[0] = nil
 		m.arrivals = m.arrivals[1:]
 	}
-	return m.arrivals[0]
 }

@@ -299,6 +299,28 @@ func FuzzMergeWindow(f *testing.F) {
 	})
 }
 
+// What is kept of when lines came goes with them, also where nobody asks: no input
+// is silent while another one has lines.
+func TestArrivalsGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMerger(100 * time.Millisecond)
+		in := m.add(1, false)[0]
+		m.expect(false)
+		for i := range 1000 {
+			if err := in.push(t.Context(), []ktail.Line{{Time: int64(i + 1)}}); err != nil {
+				t.Fatal(err)
+			}
+			if lines, _, _ := m.take(nil); len(lines) != 1 {
+				t.Fatalf("%d lines leave, want 1", len(lines))
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := len(m.arrivals); n > 2 {
+			t.Errorf("%d arrivals are kept of lines that have left", n)
+		}
+	})
+}
+
 // What a busy log brings within the window must wait for quiet ones: it may take
 // most of the room, but leaves some, and all together take no more than there is.
 func TestRoomGoesToWhoNeedsIt(t *testing.T) {
