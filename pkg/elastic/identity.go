@@ -30,8 +30,8 @@ type seen struct {
 }
 
 // stepBack is how far times step back in a log: stdout and stderr are stamped
-// by two goroutines of the container runtime. A position reaches at least as
-// far. What goes back further is a clock that was set.
+// by two goroutines of the container runtime. A position reaches about as far,
+// or farther. What goes back further is a clock that was set.
 const stepBack = int64(2 * time.Second)
 
 func newIdentity(key ktail.Key, resumed ktail.Position) *identity {

@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"context"
 	"math"
 	"sync"
 	"time"
@@ -13,15 +12,6 @@ const (
 	// batchLines bounds what goes to the sink in one call, and with it how long
 	// the merger holds its lock.
 	batchLines = 1024
-
-	// roomTotal is shared by all inputs; none gets less than roomLeast bytes. Of
-	// what is left, one may take up to roomShare times of what nobody has taken.
-	roomTotal = 5 << 20
-	roomLeast = 16 << 10
-	roomShare = 4
-
-	// lineCost is what a buffered line takes besides its text.
-	lineCost = 72
 
 	// historyWindow takes the place of a shorter window for the streams that
 	// were there at the start, until they have caught up with the present: the
@@ -72,37 +62,6 @@ type merger struct {
 	wake     chan struct{}
 }
 
-// item is a buffered line.
-type item struct {
-	line ktail.Line
-	key  int64    // merge key
-	came *arrival // nil if it does not matter
-}
-
-// input is one stream's place in the merger.
-type input struct {
-	m      *merger
-	order  uint64 // breaks ties: the order in which streams were added
-	latest int64  // greatest merge key so far
-	items  []item
-	head   int   // index of the earliest item that has not left
-	key    int64 // its merge key
-	bytes  int   // buffered, costs included
-	place  int   // index in the heap; -1 if not there
-	closed bool
-	left   chan struct{} // closed when the last line of a closed input has left
-
-	opening bool
-	live    bool          // has caught up with the present
-	list    *silence      // the one it is in, if it is silent
-	since   time.Duration // when it fell silent
-	prev    *input        // neighbours in the list
-	next    *input
-
-	blocked bool          // its producer waits for room
-	room    chan struct{} // told when there is some; capacity 1
-}
-
 func newMerger(window time.Duration) *merger {
 	return &merger{window: window, begun: time.Now(), pending: true, wake: make(chan struct{}, 1)}
 }
@@ -129,24 +88,6 @@ func (m *merger) add(n int, history bool) []*input {
 		m.openedAt = now
 	}
 	return added
-}
-
-// opened says that the input's stream is connected, or has failed to.
-func (in *input) opened() {
-	m := in.m
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !in.opening {
-		return
-	}
-	in.opening = false
-	m.opening--
-	m.openedAt = m.now()
-	if in.list != nil {
-		in.list.remove(in)
-		m.hush(in, m.openedAt)
-	}
-	m.rouse()
 }
 
 // hush puts the input among the silent ones.
@@ -180,86 +121,6 @@ func (m *merger) rouse() {
 	if m.idle {
 		m.idle = false
 		m.wake <- struct{}{} // capacity 1, and idle is set only after it was emptied
-	}
-}
-
-// allowed returns how many bytes one input may buffer now. A busy one among quiet
-// ones has most of the room, since what it brings within a window must wait; when
-// all are busy, all have about the same. The bound for all is max(roomTotal, inputs
-// × roomLeast), plus one batch each.
-func (m *merger) allowed() int {
-	return max(roomShare*(roomTotal-m.inputs*roomLeast-m.bytes), roomLeast)
-}
-
-// push buffers the lines. It blocks while the input's room is taken.
-func (in *input) push(ctx context.Context, lines []ktail.Line) error {
-	m := in.m
-	m.mu.Lock()
-	for in.bytes > 0 && in.bytes >= m.allowed() {
-		in.blocked = true
-		m.mu.Unlock()
-		select {
-		case <-in.room:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		m.mu.Lock()
-	}
-	defer m.mu.Unlock()
-	if len(lines) == 0 {
-		return nil
-	}
-	now := m.now()
-	came := m.arrive(len(lines), now)
-	for i := range lines {
-		l := &lines[i]
-		in.latest = max(in.latest, l.Time)
-		in.items = append(in.items, item{line: *l, key: in.latest, came: came})
-		in.bytes += len(l.Text) + lineCost
-		m.bytes += len(l.Text) + lineCost
-	}
-	in.live = in.live || in.latest >= m.begun.UnixNano() || now > historyMost
-	if in.list != nil {
-		in.list.remove(in)
-	}
-	if in.place < 0 {
-		in.key = in.items[in.head].key
-		m.insert(in)
-		if m.wait(now) < m.until-now { // or else the taker finds out in time by itself
-			m.rouse()
-		}
-	}
-	return nil
-}
-
-// close says that the input's stream has ended. What it buffers still leaves.
-func (in *input) close() {
-	m := in.m
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if in.closed {
-		return
-	}
-	in.closed = true
-	m.inputs--
-	if in.opening {
-		in.opening = false
-		m.opening--
-	}
-	if in.list != nil {
-		in.list.remove(in)
-	}
-	if in.place < 0 {
-		close(in.left)
-	}
-	m.rouse()
-}
-
-// drained returns when all lines of a closed input have left, or ctx ends.
-func (in *input) drained(ctx context.Context) {
-	select {
-	case <-in.left:
-	case <-ctx.Done():
 	}
 }
 

@@ -7,6 +7,7 @@
 //	between.go one stream: when what writes to it ends and runs again
 //	left.go    where streams were left that may come back
 //	merge.go   many streams into one order
+//	input.go   one stream's place in it, and its share of the room
 //	positions.go, fanout.go
 //	           what a sink has settled, from one run to the next; several sinks
 package tail
