@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // delivery sends one bulk until each of its documents is settled: delivered, or
@@ -43,7 +44,7 @@ func (s *Sink) send(ctx context.Context) {
 		}
 		d := &delivery{s: s, bulk: b, todo: [][]int{allOf(len(b.ends))}, forms: map[int]*form{}, desk: desk}
 		if d.run(ctx) {
-			s.counters.lag.Store(now().UnixNano() - b.oldest)
+			s.counters.lag.Store(time.Now().UnixNano() - b.oldest)
 			s.queue.done(b)
 		}
 	}
@@ -73,7 +74,7 @@ func (d *delivery) run(ctx context.Context) bool {
 			d.answer.Buffer = bytes.Buffer{}
 		}
 		if d.progress {
-			d.s.counters.progress.Store(now().UnixNano())
+			d.s.counters.progress.Store(time.Now().UnixNano())
 		}
 		switch {
 		case ctx.Err() != nil:

@@ -22,8 +22,6 @@ const (
 	lessPatience = 10 * time.Second
 )
 
-func now() time.Time { return time.Now() }
-
 // Options say where lines go and how. Nodes is all that is needed.
 type Options struct {
 	Nodes     []*url.URL        // of one cluster
@@ -125,7 +123,7 @@ func (s *Sink) tell(e Event) { s.o.Tell(e) }
 // a server that takes nothing.
 func (s *Sink) Run(ctx context.Context) {
 	defer close(s.stopped)
-	stop := context.AfterFunc(ctx, func() { s.stopping.Store(now().UnixNano()) })
+	stop := context.AfterFunc(ctx, func() { s.stopping.Store(time.Now().UnixNano()) })
 	defer stop()
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -164,7 +162,7 @@ func (s *Sink) Write(ctx context.Context, lines []ktail.Line) error {
 	if err := s.address(ctx); err != nil {
 		return err
 	}
-	at := now()
+	at := time.Now()
 	for i := range lines {
 		l := &lines[i]
 		if l.Kind == ktail.Diagnostic {
@@ -228,7 +226,7 @@ func (s *Sink) flushOld(ctx context.Context) {
 	default:
 		return // Write is at it, and may wait for room
 	}
-	if !s.packer.empty() && now().Sub(s.packer.opened) >= bulkAge*3/4 {
+	if !s.packer.empty() && time.Since(s.packer.opened) >= bulkAge*3/4 {
 		s.flush(ctx) //nolint:errcheck // it fails when the sink is closed, which tells what is left
 	}
 }
@@ -236,7 +234,7 @@ func (s *Sink) flushOld(ctx context.Context) {
 // hopeless reports whether the program is to end and nothing moves any more.
 func (s *Sink) hopeless() bool {
 	still := func(since int64, most time.Duration) bool {
-		return since != 0 && now().UnixNano()-max(since, s.counters.progress.Load()) > int64(most)
+		return since != 0 && time.Now().UnixNano()-max(since, s.counters.progress.Load()) > int64(most)
 	}
 	return still(s.stopping.Load(), lessPatience) || still(s.ending.Load(), patience)
 }
@@ -265,7 +263,7 @@ func (s *Sink) Server() string {
 // It returns an *UndeliveredError if any document was not delivered. Run must
 // have been started; it returns then.
 func (s *Sink) Close(ctx context.Context) error {
-	s.ending.Store(now().UnixNano())
+	s.ending.Store(time.Now().UnixNano())
 	err := s.lock(ctx)
 	if err == nil {
 		err = s.flush(ctx)
@@ -290,7 +288,7 @@ func (s *Sink) Close(ctx context.Context) error {
 
 // drain waits while documents are being delivered.
 func (s *Sink) drain(ctx context.Context) {
-	begun := now()
+	begun := time.Now()
 	for {
 		s.queue.mu.Lock()
 		changed := s.queue.changed
@@ -300,7 +298,7 @@ func (s *Sink) drain(ctx context.Context) {
 		switch {
 		case memory == 0 && spooled == 0, s.hopeless():
 			return
-		case s.queue.spool != nil && stopped && (s.health.isAway() || now().Sub(begun) > lessPatience):
+		case s.queue.spool != nil && stopped && (s.health.isAway() || time.Since(begun) > lessPatience):
 			return // the next run sends it
 		}
 		timer := time.NewTimer(bulkAge / 4)
