@@ -11,8 +11,8 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// logBody returns n lines of 158 bytes as the kubelet sends them, one each step.
-func logBody(n int, step time.Duration) []byte {
+// logText returns n lines of 158 bytes as the kubelet sends them, one each step.
+func logText(n int, step time.Duration) []byte {
 	var b []byte
 	at := time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC)
 	for i := range n {
@@ -51,7 +51,7 @@ func readAll(tb testing.TB, r io.Reader) (lines int) {
 // allocated.
 func TestReadingAllocatesChunksOnly(t *testing.T) {
 	const n = 10_000
-	text := logBody(n, time.Millisecond)
+	text := logText(n, time.Millisecond)
 	allocs := testing.AllocsPerRun(5, func() {
 		if got := readAll(t, &pieces{text, 16 << 10}); got != n {
 			t.Errorf("%d lines, want %d", got, n)
@@ -70,7 +70,7 @@ func BenchmarkReading(b *testing.B) {
 		step time.Duration
 	}{{512, time.Millisecond}, {4 << 10, time.Millisecond}, {64 << 10, time.Millisecond}, {4 << 10, time.Second}} {
 		b.Run(fmt.Sprintf("reads=%d/step=%v", bm.size, bm.step), func(b *testing.B) {
-			text := logBody(n, bm.step)
+			text := logText(n, bm.step)
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {

@@ -93,11 +93,12 @@ func NewClient(cfg *rest.Config, context, namespace string) (*Client, error) {
 	cfg.QPS = -1 // the server has its own fairness
 	cfg.WarningHandler = rest.NoWarnings{}
 
-	wide, err := newTransport(cfg, wideWindow)
+	began := time.Now()
+	wide, err := newTransport(cfg, wideWindow, began)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
 	}
-	narrow, err := newTransport(cfg, narrowWindow)
+	narrow, err := newTransport(cfg, narrowWindow, began)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
 	}
@@ -111,8 +112,9 @@ func NewClient(cfg *rest.Config, context, namespace string) (*Client, error) {
 	}, nil
 }
 
-// newTransport does what rest.TransportFor does, with HTTP/2 settings of our own.
-func newTransport(cfg *rest.Config, window int) (http.RoundTripper, error) {
+// newTransport does what rest.TransportFor does, with connections and HTTP/2
+// settings of our own.
+func newTransport(cfg *rest.Config, window int, epoch time.Time) (http.RoundTripper, error) {
 	tc, err := cfg.TransportConfig() // with the credential plugin, if there is one
 	if err != nil {
 		return nil, err
@@ -135,7 +137,7 @@ func newTransport(cfg *rest.Config, window int) (http.RoundTripper, error) {
 	}
 	return rest.HTTPWrappersForConfig(cfg, takingTurns(&http.Transport{
 		Proxy:               proxy,
-		DialContext:         gathering(dial),
+		DialContext:         gathering(dial, window, epoch),
 		TLSClientConfig:     tlsConfig,
 		TLSHandshakeTimeout: 10 * time.Second,
 		ForceAttemptHTTP2:   true,

@@ -2,7 +2,6 @@ package kube
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -19,6 +18,7 @@ type arriving struct {
 	pieces chan []byte // closed at the end
 	rest   []byte
 	reads  int
+	writes []string
 }
 
 func (a *arriving) Read(p []byte) (int, error) {
@@ -49,17 +49,19 @@ func (a *arriving) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// flow sends n pieces, one each step, over a gathering connection. It returns
-// how often that was read from, and how long the last byte was under way.
-func flow(t *testing.T, n, size int, step time.Duration) (reads int, late time.Duration) {
+func (a *arriving) Write(p []byte) (int, error) {
+	a.writes = append(a.writes, string(p))
+	return len(p), nil
+}
+
+// flow sends n pieces, one each step, over a gathering connection, all of one log
+// or of so many that it does not matter. It returns how often that was read from,
+// and how long the last byte was under way.
+func flow(t *testing.T, n, size int, step time.Duration, one bool) (reads int, late time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		conn := &arriving{pieces: make(chan []byte, n)}
-		dial := gathering(func(context.Context, string, string) (net.Conn, error) { return conn, nil })
-		c, err := dial(t.Context(), "tcp", "server")
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := newGatheringConn(conn, narrowWindow, time.Now())
 		var sent []byte
 		for i := range n {
 			sent = append(sent, bytes.Repeat([]byte{byte(i)}, size)...)
@@ -73,10 +75,14 @@ func flow(t *testing.T, n, size int, step time.Duration) (reads int, late time.D
 			close(conn.pieces)
 		}()
 		var got []byte
+		share := logShare{conn: c}
 		buf := make([]byte, 4<<10)
 		for {
 			k, err := c.Read(buf)
 			got = append(got, buf[:k]...)
+			if one {
+				share.add(k)
+			}
 			if k > 0 {
 				arrived := time.Duration((len(got)-1)/size+1) * step
 				late = max(late, time.Since(began)-arrived)
@@ -102,16 +108,19 @@ func TestGathering(t *testing.T) {
 		name  string
 		n     int
 		step  time.Duration
+		one   bool
 		reads int // at most
 		late  time.Duration
 	}{
-		{"a busy connection is read from now and then", 10_000, 100 * time.Microsecond, 1000, gatherFor},
-		{"a quiet one at once", 200, 100 * time.Millisecond, 201, 0},
-		{"so is the beginning", before, time.Millisecond, before + 1, 0},
+		{"a very busy connection is read from now and then", 10_000, 100 * time.Microsecond, false, 250, shortNap + longNap},
+		{"more often if all of it is of one log, which would fill its window", 10_000, 250 * time.Microsecond, true, 1000, 2 * shortNap},
+		{"a busy one, too", 10_000, 3 * time.Millisecond, false, 8000, 2 * shortNap},
+		{"a quiet one at once", 200, 100 * time.Millisecond, false, 201, 0},
+		{"so is the beginning", before, time.Millisecond, false, before + 1, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			reads, late := flow(t, tt.n, 1024, tt.step)
+			reads, late := flow(t, tt.n, 1024, tt.step, tt.one)
 			if reads > tt.reads {
 				t.Errorf("%d reads of %d pieces, want at most %d", reads, tt.n, tt.reads)
 			}
@@ -128,14 +137,108 @@ func TestGatheringIsNoLimit(t *testing.T) {
 		const size = 1 << 20
 		conn := &arriving{pieces: make(chan []byte), rest: make([]byte, size)}
 		close(conn.pieces)
-		c := &gatheringConn{Conn: conn}
+		c := newGatheringConn(conn, narrowWindow, time.Now())
 		began := time.Now()
 		n, err := io.Copy(io.Discard, c)
 		if n != size || err != nil {
 			t.Errorf("%d bytes, %v", n, err)
 		}
-		if took := time.Since(began); took > 2*gatherFor {
+		if took := time.Since(began); took > 2*longNap {
 			t.Errorf("1 MiB that was there took %v", took)
 		}
 	})
+}
+
+// While a busy connection is not read from, what is written waits; on a quiet one
+// nothing does.
+func TestGatheringWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := &arriving{pieces: make(chan []byte, 1), rest: make([]byte, gatherFrom)}
+		c := newGatheringConn(conn, narrowWindow, time.Now())
+		write := func(text string, want ...string) {
+			t.Helper()
+			if _, err := io.WriteString(c, text); err != nil {
+				t.Error(err)
+			}
+			if !slices.Equal(conn.writes, want) {
+				t.Errorf("after %q was written, %q was sent, want %q", text, conn.writes, want)
+			}
+		}
+		buf := make([]byte, gatherSize)
+		read := func() {
+			t.Helper()
+			if _, err := c.Read(buf); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("request", "request")
+		read()
+		conn.pieces <- []byte("first")
+		read()
+		write("ack 1", "request")
+		write("ack 2", "request")
+		go func() {
+			time.Sleep(time.Second) // and the next read waits
+			write("ping", "request", "ack 1ack 2", "ping")
+			conn.pieces <- []byte("second")
+		}()
+		read()
+	})
+}
+
+// Over TCP, too, all comes, and in both directions.
+func TestGatheringOverTCP(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() //nolint:errcheck // nobody waits on it any more
+	const size, piece, ahead = 4 << 20, 4 << 10, 64
+	answered := make(chan error, 1)
+	go func() {
+		answered <- func() error {
+			conn, err := listener.Accept()
+			if err != nil {
+				return err
+			}
+			ack := make([]byte, ahead)
+			for sent := range size / piece {
+				if _, err := conn.Write(bytes.Repeat([]byte{byte(sent)}, piece)); err != nil {
+					return err
+				}
+				if sent < ahead {
+					continue
+				}
+				if _, err := io.ReadFull(conn, ack[:1]); err != nil {
+					return err
+				}
+			}
+			_, err = io.ReadFull(conn, ack)
+			return errors.Join(err, conn.Close())
+		}()
+	}()
+	dial := gathering((&net.Dialer{}).DialContext, narrowWindow, time.Now())
+	conn, err := dial(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // the other side is gone
+	buf := make([]byte, piece)
+	for i := range size / piece {
+		if _, err := io.ReadFull(conn, buf); err != nil {
+			t.Fatalf("piece %d: %v", i, err)
+		}
+		if !bytes.Equal(buf, bytes.Repeat([]byte{byte(i)}, piece)) {
+			t.Fatalf("piece %d is another", i)
+		}
+		if _, err := conn.Write([]byte{1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := conn.Read(buf); !errors.Is(err, io.EOF) {
+		t.Errorf("at the end: %v", err)
+	}
+	if err := <-answered; err != nil {
+		t.Error(err)
+	}
 }

@@ -1,8 +1,10 @@
 package kube
 
 import (
+	"crypto/tls"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"sync"
 )
 
@@ -32,28 +34,48 @@ func newLogTransport(wide, narrow http.RoundTripper) *logTransport {
 
 // RoundTrip implements http.RoundTripper.
 func (t *logTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	rt, free := t.wide, func() {}
 	select {
 	case t.places <- struct{}{}:
+		free = sync.OnceFunc(func() { <-t.places })
 	default:
-		return t.narrow.RoundTrip(req)
+		rt = t.narrow
 	}
-	free := sync.OnceFunc(func() { <-t.places })
-	resp, err := t.wide.RoundTrip(req)
+	body := &logBody{free: free}
+	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{GotConn: body.gotConn})
+	resp, err := rt.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		free()
 		return nil, err
 	}
-	resp.Body = &placedBody{resp.Body, free}
+	body.ReadCloser, resp.Body = resp.Body, body
 	return resp, nil
 }
 
-// placedBody gives its place back when it is closed.
-type placedBody struct {
+// logBody is the body of a log. It gives the log's place back when it is closed.
+type logBody struct {
 	io.ReadCloser
-	free func()
+	share logShare
+	free  func()
 }
 
-func (b *placedBody) Close() error {
+func (b *logBody) gotConn(info httptrace.GotConnInfo) {
+	conn := info.Conn
+	if t, ok := conn.(*tls.Conn); ok {
+		conn = t.NetConn()
+	}
+	b.share.conn, _ = conn.(*gatheringConn)
+}
+
+func (b *logBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.share.conn != nil {
+		b.share.add(n)
+	}
+	return n, err
+}
+
+func (b *logBody) Close() error {
 	defer b.free()
 	return b.ReadCloser.Close()
 }
