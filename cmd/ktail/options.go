@@ -64,7 +64,7 @@ func (o *options) addLogFlags(fs *pflag.FlagSet) {
 func (o *options) addSpeedFlags(fs *pflag.FlagSet) {
 	fs.IntVar(&o.maxLogRequests, "max-log-requests", noLimit,
 		"Logs to read at a time; others wait until one ends. -1 is no limit.")
-	fs.DurationVar(&o.mergeWindow, "merge-window", 100*time.Millisecond,
+	fs.DurationVar(&o.mergeWindow, "merge-window", 50*time.Millisecond,
 		"Time that a line may wait for an earlier one of another container. 0 shows lines as they arrive. With --no-follow the order is exact.")
 	fs.Float32Var(&o.limit.QPS, "qps", 0,
 		"Requests to the API server a second. 0 and -1 are as many as it takes: it protects itself.")
@@ -129,7 +129,7 @@ func (o *options) complete(queries []string) error {
 		return fmt.Errorf("--since is %s: give an age, like 5m", o.log.Since)
 	}
 	if o.mergeWindow < 0 {
-		return fmt.Errorf("--merge-window is %s: give a time to wait, like 100ms, or 0", o.mergeWindow)
+		return fmt.Errorf("--merge-window is %s: give a time to wait, like 50ms, or 0", o.mergeWindow)
 	}
 	if o.noFollow {
 		o.mergeWindow = -1 // as long as it takes

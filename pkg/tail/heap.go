@@ -1,65 +1,79 @@
 package tail
 
-// The heap of inputs, by the merge key of their first line. It is not
-// container/heap, whose calls through an interface cost more than the merge.
+import "math"
 
-// before reports whether the head of a leaves before the head of b.
-func before(a, b *input) bool {
+// head is the place in the heap of an input that has lines: by the merge key of
+// the first. The key is here so that the inputs, which are scattered over the
+// memory, need not be looked at. It is not container/heap, whose calls through an
+// interface cost more than the merge.
+type head struct {
+	key   int64
+	order uint64
+	in    *input
+}
+
+// last comes after every head.
+var last = head{key: math.MaxInt64, order: math.MaxUint64}
+
+// before reports whether a leaves before b.
+func (a *head) before(b *head) bool {
 	return a.key < b.key || a.key == b.key && a.order < b.order
 }
 
+// insert takes in an input that has lines.
 func (m *merger) insert(in *input) {
-	in.place = len(m.heap)
-	m.heap = append(m.heap, in)
-	for i := in.place; i > 0; {
+	h := head{key: in.items[in.head].key, order: in.order, in: in}
+	m.heap = append(m.heap, h)
+	i := len(m.heap) - 1
+	for i > 0 {
 		parent := (i - 1) / 2
-		if !before(m.heap[i], m.heap[parent]) {
-			return
+		if !h.before(&m.heap[parent]) {
+			break
 		}
-		m.swap(i, parent)
+		m.heap[i] = m.heap[parent]
 		i = parent
 	}
+	m.heap[i] = h
 }
 
+// removeTop takes out the first.
 func (m *merger) removeTop() {
-	last := len(m.heap) - 1
-	m.swap(0, last)
-	m.heap[last].place = -1
-	m.heap[last] = nil
-	m.heap = m.heap[:last]
-	m.down(0)
-}
-
-// down moves the input at i to its place after its head has become later.
-func (m *merger) down(i int) {
-	for {
-		least := i
-		for child := 2*i + 1; child <= 2*i+2 && child < len(m.heap); child++ {
-			if before(m.heap[child], m.heap[least]) {
-				least = child
-			}
-		}
-		if least == i {
-			return
-		}
-		m.swap(i, least)
-		i = least
+	end := len(m.heap) - 1
+	m.heap[0], m.heap[end] = m.heap[end], head{}
+	m.heap = m.heap[:end]
+	if end > 0 {
+		m.down()
 	}
 }
 
-func (m *merger) swap(i, j int) {
-	m.heap[i], m.heap[j] = m.heap[j], m.heap[i]
-	m.heap[i].place, m.heap[j].place = i, j
+// down moves the first to its place after it has become later.
+func (m *merger) down() {
+	h, i := m.heap[0], 0
+	for {
+		child := 2*i + 1
+		if child >= len(m.heap) {
+			break
+		}
+		if right := child + 1; right < len(m.heap) && m.heap[right].before(&m.heap[child]) {
+			child = right
+		}
+		if h.before(&m.heap[child]) {
+			break
+		}
+		m.heap[i] = m.heap[child]
+		i = child
+	}
+	m.heap[i] = h
 }
 
-// rival returns the input with the earliest head after the top, or nil.
-func (m *merger) rival() *input {
+// rival returns the earliest after the first.
+func (m *merger) rival() *head {
 	switch {
 	case len(m.heap) < 2:
-		return nil
-	case len(m.heap) > 2 && before(m.heap[2], m.heap[1]):
-		return m.heap[2]
+		return &last
+	case len(m.heap) > 2 && m.heap[2].before(&m.heap[1]):
+		return &m.heap[2]
 	default:
-		return m.heap[1]
+		return &m.heap[1]
 	}
 }

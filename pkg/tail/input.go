@@ -31,18 +31,17 @@ type input struct {
 	order  uint64 // breaks ties: the order in which streams were added
 	latest int64  // greatest merge key so far
 	items  []item
-	head   int   // index of the earliest item that has not left
-	key    int64 // its merge key
-	bytes  int   // buffered, costs included
-	place  int   // index in the heap; -1 if not there
+	head   int // index of the earliest item that has not left
+	bytes  int // buffered, costs included
+	silent bool
 	closed bool
 	left   chan struct{} // closed when the last line of a closed input has left
 
 	opening bool
 	live    bool          // has caught up with the present
-	list    *silence      // the one it is in, if it is silent
 	since   time.Duration // when it fell silent
-	prev    *input        // neighbours in the list
+	listed  bool          // in merger.history
+	prev    *input        // neighbours there
 	next    *input
 
 	blocked bool          // its producer waits for room
@@ -60,8 +59,8 @@ func (in *input) opened() {
 	in.opening = false
 	m.opening--
 	m.openedAt = m.now()
-	if in.list != nil {
-		in.list.remove(in)
+	if in.silent { // since now
+		m.unhush(in)
 		m.hush(in, m.openedAt)
 	}
 	m.rouse()
@@ -103,11 +102,8 @@ func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 		m.bytes += len(l.Text) + lineCost
 	}
 	in.live = in.live || in.latest >= m.begun.UnixNano() || now > historyMost
-	if in.list != nil {
-		in.list.remove(in)
-	}
-	if in.place < 0 {
-		in.key = in.items[in.head].key
+	if in.silent {
+		m.unhush(in)
 		m.insert(in)
 		if m.wait(now) < m.until-now { // or else the taker finds out in time by itself
 			m.rouse()
@@ -130,10 +126,8 @@ func (in *input) close() {
 		in.opening = false
 		m.opening--
 	}
-	if in.list != nil {
-		in.list.remove(in)
-	}
-	if in.place < 0 {
+	if in.silent {
+		m.unhush(in)
 		close(in.left)
 	}
 	m.rouse()

@@ -34,9 +34,9 @@ const never = time.Duration(math.MaxInt64)
 // The merge key of a line is the latest time that its stream has shown so far,
 // so that each stream keeps the order of its log although times step back in
 // it. The line with the lowest key of all that are buffered leaves as soon as
-// nothing earlier is to be expected: every open input has a line buffered, or
-// has been silent for the window; but no line waits for longer than the window.
-// With a negative window nothing but a buffered line of every input will do.
+// every open input has a line buffered, so that nothing earlier can come, or when
+// it, or one that has to leave after it, has waited for the window. With a
+// negative window nothing but a buffered line of every input will do.
 // At the start, lines wait a little longer: for all streams to open and to
 // begin with their history.
 //
@@ -46,9 +46,9 @@ type merger struct {
 	begun  time.Time // durations count from here; lines older than this are history
 
 	mu       sync.Mutex
-	heap     []*input      // those that have lines, the earliest head first
-	silent   silence       // those that have none
-	history  silence       // those that have none and have not caught up yet
+	heap     []head        // of those that have lines, the earliest first
+	silent   int           // how many have none
+	history  silence       // those of them that have not caught up yet
 	arrivals []*arrival    // the earliest first
 	inputs   int           // not yet closed
 	bytes    int           // buffered by all inputs
@@ -77,7 +77,7 @@ func (m *merger) add(n int, history bool) []*input {
 	now := m.now()
 	added := make([]*input, n)
 	for i := range added {
-		in := &input{m: m, order: m.order, place: -1, opening: history, live: !history, room: make(chan struct{}, 1), left: make(chan struct{})}
+		in := &input{m: m, order: m.order, opening: history, live: !history, room: make(chan struct{}, 1), left: make(chan struct{})}
 		m.order++
 		m.hush(in, now)
 		added[i] = in
@@ -90,13 +90,23 @@ func (m *merger) add(n int, history bool) []*input {
 	return added
 }
 
-// hush puts the input among the silent ones.
+// hush says that the input has nothing buffered.
 func (m *merger) hush(in *input, now time.Duration) {
-	if in.live {
-		m.silent.add(in, now)
-	} else {
+	in.silent = true
+	m.silent++
+	if !in.live {
 		m.history.add(in, now)
 	}
+}
+
+// unhush says that it has, or that nothing is expected of it any more.
+func (m *merger) unhush(in *input) {
+	if !in.silent {
+		return
+	}
+	in.silent = false
+	m.silent--
+	m.history.remove(in)
 }
 
 // expect says whether streams are still to come whose lines may be earlier than
@@ -135,8 +145,9 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 	for len(m.heap) > 0 && len(dst) < batchLines && wait <= 0 {
 		// The run of lines that are earlier than every other head leaves in
 		// one step.
-		top, rival := m.heap[0], m.rival()
-		for len(dst) < batchLines && top.head < len(top.items) && (rival == nil || before(top, rival)) {
+		first, rival := &m.heap[0], m.rival()
+		top := first.in
+		for len(dst) < batchLines && top.head < len(top.items) && first.before(rival) {
 			if wait = m.wait(now); wait > 0 {
 				break
 			}
@@ -149,7 +160,7 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 			m.bytes -= len(it.line.Text) + lineCost
 			*it = item{} // lets go of the text
 			if top.head++; top.head < len(top.items) {
-				top.key = top.items[top.head].key
+				first.key = top.items[top.head].key
 			}
 		}
 		m.settleTop(top, now)
@@ -184,7 +195,7 @@ func (m *merger) settleTop(top *input, now time.Duration) {
 			clear(top.items[n:])
 			top.items, top.head = top.items[:n], 0
 		}
-		m.down(0)
+		m.down()
 	}
 	if top.blocked && top.bytes <= m.allowed()/2 {
 		top.blocked = false
@@ -193,14 +204,14 @@ func (m *merger) settleTop(top *input, now time.Duration) {
 }
 
 // wait returns how long the first of the buffered lines must still wait for those
-// that may be earlier; 0 or less if it can leave. Where any line has waited for
-// the window, what goes before it waits no longer.
+// that may be earlier; 0 or less if it can leave. What goes before a line that has
+// waited for the window waits no longer.
 func (m *merger) wait(now time.Duration) time.Duration {
 	if m.closed || m.window == 0 {
 		return 0
 	}
 	if m.window < 0 {
-		if m.pending || m.silent.last != nil || m.history.last != nil {
+		if m.pending || m.silent > 0 {
 			return never
 		}
 		return 0
@@ -208,10 +219,10 @@ func (m *merger) wait(now time.Duration) time.Duration {
 	if hold := m.hold(); hold > now {
 		return hold - now
 	}
-	if m.silent.last == nil {
+	if m.silent == 0 {
 		return 0
 	}
-	return min(m.silent.last.since, m.earliest().at) + m.window - now
+	return m.earliest().at + m.window - now
 }
 
 // hold returns until when everything waits, at the start, for streams to open

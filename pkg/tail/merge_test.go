@@ -218,14 +218,14 @@ func TestMergeWindow(t *testing.T) {
 			[]string{"a", "b"}, map[string]time.Duration{"a": 1000 * ms, "b": 1001 * ms},
 		},
 		{
-			"nobody waits for streams that have been silent for the window", window, 3, false,
-			[]arriving{{1000 * ms, 0, 999 * ms, "a"}},
-			[]string{"a"}, map[string]time.Duration{"a": 1000 * ms},
+			"after a silence, too, a line waits for an earlier one that comes later", window, 3, false,
+			[]arriving{{1000 * ms, 0, 999 * ms, "c"}, {1010 * ms, 1, 998 * ms, "b"}, {1020 * ms, 2, 997 * ms, "a"}},
+			[]string{"a", "b", "c"}, map[string]time.Duration{"a": 1020 * ms, "b": 1100 * ms, "c": 1100 * ms},
 		},
 		{
 			"a line waits for a busy stream, which brings an earlier one", window, 2, false,
 			[]arriving{{1000 * ms, 0, 990 * ms, "a"}, {1010 * ms, 1, 1000 * ms, "c"}, {1020 * ms, 0, 995 * ms, "b"}, {1030 * ms, 0, 1001 * ms, "d"}},
-			[]string{"a", "b", "c", "d"}, map[string]time.Duration{"a": 1000 * ms, "c": 1030 * ms},
+			[]string{"a", "b", "c", "d"}, map[string]time.Duration{"a": 1010 * ms, "c": 1030 * ms},
 		},
 		{
 			"but not for longer than the window", window, 2, false,
@@ -235,7 +235,7 @@ func TestMergeWindow(t *testing.T) {
 		{
 			"even behind earlier ones that come late", window, 4, false,
 			[]arriving{{1005 * ms, 3, 900 * ms, "a"}, {1010 * ms, 1, 1000 * ms, "d"}, {1020 * ms, 0, 1001 * ms, "x"}, {1030 * ms, 2, 942 * ms, "b"}, {1050 * ms, 3, 944 * ms, "c"}},
-			[]string{"a", "b", "c", "d", "x"}, map[string]time.Duration{"a": 1005 * ms, "b": 1050 * ms, "d": 1110 * ms},
+			[]string{"a", "b", "c", "d", "x"}, map[string]time.Duration{"a": 1030 * ms, "b": 1050 * ms, "d": 1110 * ms},
 		},
 		{
 			"window 0 is the order of arrival", 0, 2, true,
@@ -250,7 +250,7 @@ func TestMergeWindow(t *testing.T) {
 		{
 			"times that step back do not change the order of a stream", window, 2, false,
 			[]arriving{{1000 * ms, 0, 990 * ms, "a"}, {1001 * ms, 0, 980 * ms, "b"}, {1002 * ms, 1, 985 * ms, "x"}},
-			[]string{"a", "b", "x"}, map[string]time.Duration{},
+			[]string{"x", "a", "b"}, map[string]time.Duration{},
 		},
 	}
 	for _, tt := range tests {

@@ -2,14 +2,14 @@ package tail
 
 import "time"
 
-// silence lists the inputs that have nothing buffered, those that fell silent
-// last at the end: when that one has been silent for long enough, all have.
+// silence lists inputs that have nothing buffered, those that fell silent last at
+// the end: when that one has been silent for long enough, all have.
 type silence struct {
 	first, last *input
 }
 
 func (s *silence) add(in *input, now time.Duration) {
-	in.list, in.since = s, now
+	in.listed, in.since = true, now
 	in.prev, in.next = s.last, nil
 	if s.last != nil {
 		s.last.next = in
@@ -19,7 +19,11 @@ func (s *silence) add(in *input, now time.Duration) {
 	s.last = in
 }
 
+// remove takes the input out if it is listed.
 func (s *silence) remove(in *input) {
+	if !in.listed {
+		return
+	}
 	if in.prev != nil {
 		in.prev.next = in.next
 	} else {
@@ -30,5 +34,5 @@ func (s *silence) remove(in *input) {
 	} else {
 		s.last = in.prev
 	}
-	in.list, in.prev, in.next = nil, nil, nil
+	in.listed, in.prev, in.next = false, nil, nil
 }
