@@ -190,11 +190,6 @@ func (m *merger) settleTop(top *input, now time.Duration) {
 			m.hush(top, now)
 		}
 	} else {
-		if top.head > len(top.items)/2 && top.head >= batchLines {
-			n := copy(top.items, top.items[top.head:])
-			clear(top.items[n:])
-			top.items, top.head = top.items[:n], 0
-		}
 		m.down()
 	}
 	if top.blocked && top.bytes <= m.allowed()/2 {
