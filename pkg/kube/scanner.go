@@ -10,7 +10,7 @@ import (
 
 const (
 	chunkLeast = 4 << 10
-	chunkMost  = 32 << 10
+	chunkMost  = 8 << 10
 
 	// MaxLine is how many bytes of a line, its timestamp included, are held.
 	// The rest of a longer line is skipped, and the line marked as cut.

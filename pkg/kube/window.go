@@ -19,7 +19,7 @@ import (
 const (
 	wideWindow   = 256 << 10
 	wideLogs     = 16
-	narrowWindow = 64 << 10 // the least that net/http takes; its default is 4 MiB
+	narrowWindow = 64 << 10 // HTTP/2's own default; that of net/http is 4 MiB. With less, a far server could not send a busy log fast enough
 )
 
 // logTransport opens logs, each over a connection with the window it gets.
