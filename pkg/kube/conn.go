@@ -15,9 +15,11 @@ const (
 	// from again: the server sends a log in pieces of a few kilobytes, or of one
 	// line, and to wake up for each costs more than what is in it.
 	shortNap = 4 * time.Millisecond
-	// longNap takes its place where more than longNapFrom comes in a second. Nobody
-	// sees a line that much earlier among so many.
+	// Where more than longNapFrom comes in a second, it is left alone for longer, up
+	// to longNap: nobody sees a line that much earlier among so many. Where no log is
+	// followed, nobody waits for a line at all.
 	longNap     = 16 * time.Millisecond
+	longestNap  = 64 * time.Millisecond
 	longNapFrom = 512 << 10
 
 	// gatherFrom is how much is read from a new connection without that: short
@@ -39,6 +41,8 @@ type gatheringConn struct {
 	raw    syscall.RawConn // nil if there is none
 	window int             // what a log may bring before some of it was read
 	epoch  time.Time       // naps end at multiples of their length after it, so that all connections wake up together
+
+	followed atomic.Bool // a log is, or was
 
 	fresh int           // bytes read before in was made
 	in    *bufio.Reader // nil until gatherFrom was read
@@ -130,11 +134,25 @@ func (c *gatheringConn) gather() {
 	defer setLowWater(c.raw, 1)
 	c.sleep(shortNap)
 	// By now it is known whose the last gulp was.
-	much := c.size >= int(c.took.Seconds()*longNapFrom)
-	limited := c.most.Load()*int64(longNap) > int64(c.window/2)*int64(c.took)
-	if much && !limited {
-		c.sleep(longNap)
+	if nap := c.longer(); nap > shortNap {
+		c.sleep(nap)
 	}
+}
+
+// longer returns for how long the connection can be left alone without a limit to
+// what comes: no log may fill more than half of its window meanwhile.
+func (c *gatheringConn) longer() time.Duration {
+	nap, longest := shortNap, longestNap
+	if c.followed.Load() {
+		longest = longNap
+	}
+	if c.size < int(c.took.Seconds()*longNapFrom) {
+		return nap
+	}
+	for nap < longest && c.most.Load()*int64(2*nap) <= int64(c.window/2)*int64(c.took) {
+		nap *= 2
+	}
+	return nap
 }
 
 // sleep sleeps until a multiple of d after the epoch.

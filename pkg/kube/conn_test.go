@@ -55,13 +55,14 @@ func (a *arriving) Write(p []byte) (int, error) {
 }
 
 // flow sends n pieces, one each step, over a gathering connection, all of one log
-// or of so many that it does not matter. It returns how often that was read from,
+// or of so many that it does not matter, which are followed or not. It returns how often that was read from,
 // and how long the last byte was under way.
-func flow(t *testing.T, n, size int, step time.Duration, one bool) (reads int, late time.Duration) {
+func flow(t *testing.T, n, size int, step time.Duration, one, follow bool) (reads int, late time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		conn := &arriving{pieces: make(chan []byte, n)}
 		c := newGatheringConn(conn, narrowWindow, time.Now())
+		c.followed.Store(follow)
 		var sent []byte
 		for i := range n {
 			sent = append(sent, bytes.Repeat([]byte{byte(i)}, size)...)
@@ -105,22 +106,24 @@ func flow(t *testing.T, n, size int, step time.Duration, one bool) (reads int, l
 func TestGathering(t *testing.T) {
 	const before = gatherFrom / 1024 // pieces of 1 KiB that are not gathered
 	tests := []struct {
-		name  string
-		n     int
-		step  time.Duration
-		one   bool
-		reads int // at most
-		late  time.Duration
+		name   string
+		n      int
+		step   time.Duration
+		one    bool
+		follow bool
+		reads  int // at most
+		late   time.Duration
 	}{
-		{"a very busy connection is read from now and then", 10_000, 100 * time.Microsecond, false, 250, shortNap + longNap},
-		{"more often if all of it is of one log, which would fill its window", 10_000, 250 * time.Microsecond, true, 1000, 2 * shortNap},
-		{"a busy one, too", 10_000, 3 * time.Millisecond, false, 8000, 2 * shortNap},
-		{"a quiet one at once", 200, 100 * time.Millisecond, false, 201, 0},
-		{"so is the beginning", before, time.Millisecond, false, before + 1, 0},
+		{"a very busy connection is read from now and then", 10_000, 100 * time.Microsecond, false, true, 250, shortNap + longNap},
+		{"and still less often if no log is followed", 10_000, time.Millisecond, false, false, 300, shortNap + longestNap},
+		{"more often if all of it is of one log, which would fill its window", 10_000, 250 * time.Microsecond, true, false, 1000, 3 * shortNap},
+		{"a busy one, too", 10_000, 3 * time.Millisecond, false, true, 8000, 2 * shortNap},
+		{"a quiet one at once", 200, 100 * time.Millisecond, false, true, 201, 0},
+		{"so is the beginning", before, time.Millisecond, false, true, before + 1, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			reads, late := flow(t, tt.n, 1024, tt.step, tt.one)
+			reads, late := flow(t, tt.n, 1024, tt.step, tt.one, tt.follow)
 			if reads > tt.reads {
 				t.Errorf("%d reads of %d pieces, want at most %d", reads, tt.n, tt.reads)
 			}

@@ -41,7 +41,7 @@ func (t *logTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	default:
 		rt = t.narrow
 	}
-	body := &logBody{free: free}
+	body := &logBody{free: free, follow: req.URL.Query().Has("follow")}
 	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{GotConn: body.gotConn})
 	resp, err := rt.RoundTrip(req.WithContext(ctx))
 	if err != nil {
@@ -55,8 +55,9 @@ func (t *logTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 // logBody is the body of a log. It gives the log's place back when it is closed.
 type logBody struct {
 	io.ReadCloser
-	share logShare
-	free  func()
+	share  logShare
+	follow bool
+	free   func()
 }
 
 func (b *logBody) gotConn(info httptrace.GotConnInfo) {
@@ -65,6 +66,9 @@ func (b *logBody) gotConn(info httptrace.GotConnInfo) {
 		conn = t.NetConn()
 	}
 	b.share.conn, _ = conn.(*gatheringConn)
+	if b.share.conn != nil && b.follow {
+		b.share.conn.followed.Store(true)
+	}
 }
 
 func (b *logBody) Read(p []byte) (int, error) {

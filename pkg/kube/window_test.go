@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -58,7 +59,7 @@ func TestLogTransportFails(t *testing.T) {
 	fails := roundTripper(func(*http.Request) (*http.Response, error) { return nil, context.DeadlineExceeded })
 	lt := newLogTransport(fails, nil)
 	for range 2 * wideLogs { // without a place, the nil one would be asked
-		resp, err := lt.RoundTrip(&http.Request{})
+		resp, err := lt.RoundTrip(&http.Request{URL: &url.URL{}})
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
 		}
