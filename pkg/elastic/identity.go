@@ -14,6 +14,7 @@ import (
 // text each is, and its place in the order of the stream.
 type identity struct {
 	hash     uint64 // of the stream's key
+	reach    int64  // how far times step back; see stepBack
 	sequence int64  // of the last line
 	used     time.Time
 
@@ -31,7 +32,9 @@ type seen struct {
 
 // stepBack is how far times step back in a log: stdout and stderr are stamped
 // by two goroutines of the container runtime. A position reaches about as far,
-// or farther. What goes back further is a clock that was set.
+// or farther. What goes back further is a clock that was set. Where lines get
+// their times when they are read, as those of stdin do, no time steps back, and a
+// second may have a million lines.
 const stepBack = int64(2 * time.Second)
 
 func newIdentity(key ktail.Key, resumed ktail.Position) *identity {
@@ -42,7 +45,11 @@ func newIdentity(key ktail.Key, resumed ktail.Position) *identity {
 		h.Write(binary.AppendUvarint(nil, uint64(len(s)))) //nolint:errcheck // a hash does not fail
 		h.WriteString(s)                                   //nolint:errcheck // a hash does not fail
 	}
-	return &identity{hash: h.Sum64(), resumed: resumed, sequence: resumed.Time}
+	d := &identity{hash: h.Sum64(), resumed: resumed, sequence: resumed.Time}
+	if !key.IsZero() {
+		d.reach = stepBack
+	}
+	return d
 }
 
 // next returns the number of a line among those of its time and text, from 1
@@ -57,7 +64,7 @@ func (d *identity) next(m ktail.Mark) (n int) {
 	last := len(d.recent) - 1
 	switch {
 	case last < d.head:
-	case d.recent[last].latest-m.Time > stepBack:
+	case d.recent[last].latest-m.Time > d.reach:
 		d.recent, d.head = d.recent[:0], 0
 	default:
 		latest = max(latest, d.recent[last].latest)
@@ -78,7 +85,7 @@ func (d *identity) next(m ktail.Mark) (n int) {
 
 // note adds a line, and lets go of those that are out of reach.
 func (d *identity) note(s seen) {
-	for d.head < len(d.recent) && s.latest-d.recent[d.head].latest > stepBack {
+	for d.head < len(d.recent) && s.latest-d.recent[d.head].latest > d.reach {
 		d.head++
 	}
 	if d.head > 64 && d.head > len(d.recent)/2 {

@@ -45,6 +45,10 @@ func (s *Stream) Key() Key {
 	return Key{Cluster: s.Cluster, PodUID: s.PodUID, Container: s.Container}
 }
 
+// IsZero reports whether the key is no container's: such a stream, as stdin is,
+// cannot be read again, and nothing names it in another run.
+func (k Key) IsZero() bool { return k == Key{} }
+
 // String names the stream in messages: namespace/pod[container].
 func (s *Stream) String() string {
 	return fmt.Sprintf("%s/%s[%s]", s.Namespace, s.Pod, s.Container)

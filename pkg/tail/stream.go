@@ -141,7 +141,9 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 	}
 	s.holdDrain(true)
 	defer s.holdDrain(false)
-	s.pos.Advance(lines)
+	if !lines[0].Stream.Key().IsZero() { // or else there is nothing to resume
+		s.pos.Advance(lines)
+	}
 	if s.t.Positions != nil {
 		s.t.Positions.note(lines[0].Stream.Key(), lines, func(l *ktail.Line) bool { return keeps(l, s.t.Filters) })
 	}
