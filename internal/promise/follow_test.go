@@ -47,7 +47,8 @@ func connect(t testing.TB, api *fakeapi.Server) *kube.Client {
 
 // run is ktail at work, and what has come of it so far. It is the sink, too.
 type run struct {
-	stop func() error // ends it, and returns the error of Run
+	stop      func() error // ends it, and returns the error of Run
+	positions *tail.Positions
 
 	mu          sync.Mutex
 	lines       []string // of the logs
@@ -59,18 +60,27 @@ type run struct {
 
 // followAll follows every pod of the namespace, as without any flag.
 func followAll(t testing.TB, client *kube.Client) *run {
-	return follow(t, &kube.Watcher{
+	return follow(t, watchAll(client, true))
+}
+
+// watchAll finds every pod of the namespace.
+func watchAll(client *kube.Client, follow bool) *kube.Watcher {
+	return &kube.Watcher{
 		Client: client, Selection: kube.Selection{Namespaces: []string{"default"}},
-		Options: kube.LogOptions{Follow: true, Tail: -1},
-	})
+		Options: kube.LogOptions{Follow: follow, Tail: -1},
+	}
 }
 
 // follow runs the engine until the test ends.
-func follow(t testing.TB, w *kube.Watcher) *run {
-	r := &run{}
+func follow(t testing.TB, w *kube.Watcher) *run { return resume(t, w, nil) }
+
+// resume does so from the positions, of which each line is settled when it is
+// written.
+func resume(t testing.TB, w *kube.Watcher, positions *tail.Positions) *run {
+	r := &run{positions: positions}
 	w.Warn = func(err error) { r.add(func() { r.warnings = append(r.warnings, err.Error()) }) }
 	tailer := &tail.Tailer{
-		Watchers: []ktail.Watcher{w}, Sink: r, Once: !w.Options.Follow, MergeWindow: 100 * time.Millisecond,
+		Watchers: []ktail.Watcher{w}, Sink: r, Once: !w.Options.Follow, MergeWindow: 100 * time.Millisecond, Positions: positions,
 		Tell: func(e tail.Event) { r.add(func() { r.events = append(r.events, e) }) },
 	}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -101,6 +111,9 @@ func (r *run) Write(_ context.Context, lines []ktail.Line) error {
 		switch l.Kind {
 		case ktail.Log:
 			r.lines = append(r.lines, string(l.Text))
+			if r.positions != nil {
+				r.positions.Settled(l.Stream.Key(), 1)
+			}
 		case ktail.Gap:
 			r.gaps = append(r.gaps, l)
 		case ktail.Diagnostic:
@@ -151,6 +164,11 @@ func (r *run) wants(t testing.TB, lines ...string) {
 	if !slices.Equal(r.lines, lines) {
 		t.Errorf("wrote\n\t%s\nwant\n\t%s", strings.Join(r.lines, "\n\t"), strings.Join(lines, "\n\t"))
 	}
+	r.wantsNoGap(t)
+}
+
+func (r *run) wantsNoGap(t testing.TB) {
+	t.Helper()
 	for _, gap := range r.gaps {
 		t.Errorf("gap after %d: %s", gap.Since, gap.Text)
 	}

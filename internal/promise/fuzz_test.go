@@ -2,11 +2,13 @@ package promise_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/pkg/tail"
 )
 
 // FuzzResume: whatever the cuts and the replays, the output is the file.
@@ -38,12 +40,44 @@ func FuzzResume(f *testing.F) {
 	})
 }
 
+// FuzzRuns is FuzzResume with several runs: each goes on where the one before was
+// stopped, and what has happened meanwhile is part of the story.
+func FuzzRuns(f *testing.F) {
+	f.Add([]byte("\x00\x05\x08\x00\x00\x05\x08\x00"))         // log, run, log, run
+	f.Add([]byte("\x00\x03\x08\x05\x07\x01\x08\x00\x07\x00")) // crashes between runs
+	f.Add([]byte("\x00\x03\x07\x01\x08\x00\x06\x05\x08\x01\x02\x00"))
+	f.Fuzz(func(t *testing.T, story []byte) {
+		const most = 60 // steps
+		path := filepath.Join(t.TempDir(), "positions")
+		synctest.Test(t, func(t *testing.T) {
+			n := newNarratorOf(t, path)
+			n.show() // of a log that has shown nothing yet, no run knows where another was
+			for i := 0; i+1 < min(len(story), 2*most); i += 2 {
+				if story[i]%9 == 8 {
+					n.again(int(story[i+1]))
+				} else {
+					n.step(story[i]%9, int(story[i+1]))
+				}
+			}
+			n.recover()
+			n.c.Log("the end")
+			pass(time.Minute)
+			n.run.mu.Lock()
+			n.run.lines = append(n.shown, n.run.lines...)
+			n.run.mu.Unlock()
+			n.run.wants(t, append(n.file, "the end")...)
+		})
+	})
+}
+
 // narrator lets a story happen to one container.
 type narrator struct {
 	t      *testing.T
 	api    *fakeapi.Server
 	c      *fakeapi.Container
 	run    *run
+	path   string   // of the positions; empty: there is one run only
+	shown  []string // by the runs before
 	faults []*fakeapi.Fault
 	file   []string     // what was written
 	began  time.Time    // the instance that runs
@@ -51,13 +85,45 @@ type narrator struct {
 	broken map[int]bool // answers, after so many bytes
 }
 
-func newNarrator(t *testing.T) *narrator {
-	n := &narrator{t: t, api: newServer(t, fakeapi.Options{}), broken: map[int]bool{}}
+func newNarrator(t *testing.T) *narrator { return newNarratorOf(t, "") }
+
+func newNarratorOf(t *testing.T, path string) *narrator {
+	n := &narrator{t: t, path: path, api: newServer(t, fakeapi.Options{}), broken: map[int]bool{}}
 	n.c = n.api.RunPod("default", "web", "app").Container("app")
-	n.run = followAll(t, connect(t, n.api))
+	n.begin()
 	pass(time.Second)
 	n.began = time.Now()
 	return n
+}
+
+// begin starts a run where the one before was stopped.
+func (n *narrator) begin() {
+	if n.path == "" {
+		n.run = followAll(n.t, connect(n.t, n.api))
+		return
+	}
+	positions, err := tail.LoadPositions(n.path)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.run = resume(n.t, watchAll(connect(n.t, n.api), true), positions)
+}
+
+// again stops the run and starts the next one, after a few lines or the end of the
+// container.
+func (n *narrator) again(how int) {
+	_ = n.run.stop()
+	if err := n.run.positions.Save(); err != nil {
+		n.t.Fatal(err)
+	}
+	n.run.wantsNoGap(n.t)
+	n.shown = append(n.shown, n.run.lines...)
+	n.broken = map[int]bool{}
+	if how%3 == 0 {
+		n.log(how, 0)
+	}
+	n.begin()
+	pass(time.Duration(how) * 10 * time.Millisecond)
 }
 
 func (n *narrator) step(what byte, how int) {

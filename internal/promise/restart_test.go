@@ -29,9 +29,9 @@ func away(api *fakeapi.Server) (back func()) {
 }
 
 // job returns a pod that is not started again.
-func job(api *fakeapi.Server, name string) *fakeapi.Pod {
+func job(api *fakeapi.Server) *fakeapi.Pod {
 	pod := api.AddPod(&corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name},
+		ObjectMeta: metav1.ObjectMeta{Name: "job"},
 		Spec:       corev1.PodSpec{RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "app"}}},
 	})
 	pod.Start()
@@ -224,7 +224,7 @@ func TestRotationAfterRestart(t *testing.T) {
 func TestEndsWithAnEmptyFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
-		c := job(api, "job").Container("app")
+		c := job(api).Container("app")
 		c.Log("one")
 		wrote := time.Now()
 		r := followAll(t, connect(t, api))
@@ -254,7 +254,7 @@ func TestEndsWithAnEmptyFile(t *testing.T) {
 func TestEndedWithAnEmptyFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
-		c := job(api, "job").Container("app")
+		c := job(api).Container("app")
 		c.Exit(0, "")
 		r := followAll(t, connect(t, api))
 		pass(30 * time.Second)

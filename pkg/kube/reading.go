@@ -50,6 +50,11 @@ func newReading(s *source, from ktail.Position, emit func([]ktail.Line) error) *
 	return r
 }
 
+// lost reports whether nothing has come yet of what was delivered, nor anything
+// that would follow it: maybe the container was restarted, and the instance that
+// runs now says nothing. Then the last words of the one before are not in this log.
+func (r *reading) lost() bool { return r.phase == searching && !r.from.IsZero() }
+
 // copy emits the new lines of the body until it ends, and returns why it did:
 // io.EOF, or the error of the connection, of emit or of join.
 func (r *reading) copy(ctx context.Context, body io.Reader) error {

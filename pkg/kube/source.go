@@ -53,6 +53,7 @@ type kept struct {
 	stopped    ktail.Instance // which why is about
 	runs       int            // instances of the container of which the end is not news
 	suspected  int64          // time of the line after which the log seemed stuck last
+	behind     bool           // the instance before was looked at, just before the log was opened
 }
 
 // news reports whether the diagnostic is another one than told last: a server
@@ -116,12 +117,37 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 		if err := r.copy(ctx, body); !errors.Is(err, io.EOF) {
 			return err
 		}
+		if r.lost() {
+			return s.endsElsewhere(ctx, r)
+		}
 		return r.emitTail(ctx)
 	}
 	if err := s.follow(ctx, r, body, cancel); !errors.Is(err, io.EOF) {
 		return s.ended(err)
 	}
 	return s.verdict(ctx, r)
+}
+
+// endsElsewhere emits what the instance before has said last, if the log as it is
+// now, without following it, shows nothing of what was delivered.
+func (s *source) endsElsewhere(ctx context.Context, r *reading) error {
+	joined, err := s.readPrevious(ctx, &r.from, r.emit)
+	if err != nil {
+		return err
+	}
+	if err := r.emitTail(ctx); err != nil || joined || !r.lost() {
+		return err
+	}
+	now, err := s.lookUp(ctx)
+	if err != nil || !now.finished {
+		return err // a line to come will show whether others are missing
+	}
+	return s.gapAtEnd(r, &now)
+}
+
+// gapAtEnd says that lines may be missing at the end of a log.
+func (s *source) gapAtEnd(r *reading, now *state) error {
+	return r.gap(max(now.endedAt.UnixNano(), r.from.Time), "the log was rotated, or removed, when the container ended")
 }
 
 // ended turns errGone into what Read returns then.
@@ -265,15 +291,27 @@ func (s *source) verdict(ctx context.Context, r *reading) error {
 	}
 	s.kept.why, s.kept.stopped = now.why, now.instance
 	s.kept.runs = max(s.kept.runs, now.instance.Restarts+1)
-	if !r.replay.CaughtUp() {
+	// The last words may be among what was delivered.
+	tail := r.scanner.tail()
+	delivered := r.replay.Seen(&tail)
+	caughtUp := r.replay.CaughtUp()
+	if !caughtUp && r.lost() {
+		if caughtUp, err = s.readPrevious(ctx, &r.from, r.emit); err != nil {
+			return err
+		}
+	}
+	if !caughtUp {
 		// Cut short again, or rotated away since it was delivered.
 		const enough = 3
 		if s.kept.endTries++; s.kept.endTries < enough || !now.finished {
 			return ktail.ErrInterrupted
 		}
-		return r.gap(max(now.endedAt.UnixNano(), r.from.Time), "the log was rotated when the container ended")
+		return s.gapAtEnd(r, &now)
 	}
-	if err := r.emitTail(ctx); err != nil || now.finished {
+	if !delivered {
+		err = r.emitTail(ctx)
+	}
+	if err != nil || now.finished {
 		return err
 	}
 	return ktail.ErrInterrupted

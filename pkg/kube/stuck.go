@@ -24,12 +24,22 @@ const (
 )
 
 // follow emits the new lines of the body of a log that is followed, until it ends
-// or the kubelet seems to have lost track of the log; both are io.EOF.
+// or the kubelet seems to have lost track of the log; both are io.EOF. If nothing of
+// what was delivered has come by the first silence, it looks behind: what the
+// instance before has said last must not wait until this one says something.
 func (s *source) follow(ctx context.Context, r *reading, body io.Reader, cancel context.CancelFunc) error {
-	b := &stuckBody{Reader: body, cancel: cancel, opened: time.Now(), pace: &r.pace, suspected: s.kept.suspected}
+	b := &stuckBody{Reader: body, cancel: cancel, opened: time.Now(), reading: r, suspected: s.kept.suspected, behind: s.kept.behind}
 	err := r.copy(ctx, b)
-	s.kept.suspected = 0
-	if b.cut.Load() {
+	s.kept.suspected, s.kept.behind = 0, false
+	switch {
+	case !b.cut.Load():
+	case r.lost():
+		if _, err := s.readPrevious(ctx, &r.from, r.emit); err != nil {
+			return err
+		}
+		s.kept.behind = true
+		return ktail.ErrInterrupted
+	default:
 		s.kept.suspected = r.pace.latest()
 	}
 	return err
@@ -62,8 +72,9 @@ type stuckBody struct {
 	io.Reader
 	cancel    context.CancelFunc // of the request
 	opened    time.Time
-	pace      *pace
+	reading   *reading
 	suspected int64 // time of the line after which the log seemed stuck just before; or 0
+	behind    bool  // the instance before was looked at just before
 
 	silent bool // was, once: the kubelet has got to the end
 	timer  *time.Timer
@@ -87,11 +98,16 @@ func (b *stuckBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// suspicious reports whether the log would be stuck if it fell silent now. After
-// the same line it is not twice.
+// suspicious reports whether the log would be stuck if it fell silent now, or
+// would be another one than that which is looked for. After the same line it is not
+// twice.
 func (b *stuckBody) suspicious() bool {
-	return b.pace.lines > 0 && b.pace.latest() != b.suspected &&
-		(b.pace.busy() || time.Since(b.opened) > stuckWithin)
+	if b.reading.lost() {
+		return !b.behind
+	}
+	pace := &b.reading.pace
+	return pace.lines > 0 && pace.latest() != b.suspected &&
+		(pace.busy() || time.Since(b.opened) > stuckWithin)
 }
 
 func (b *stuckBody) arm() {
