@@ -21,7 +21,7 @@ func (p *Position) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.LittleEndian.AppendUint64(b, p.last)
 	for i := range p.recent {
 		d := &p.recent[i]
-		if len(d.sums) == 0 {
+		if len(d.sums) == 0 || d.second < p.start {
 			continue
 		}
 		b = binary.AppendVarint(b, d.second)
@@ -52,6 +52,7 @@ func (p *Position) UnmarshalBinary(b []byte) error {
 			s.sums[i] = d.fixed()
 		}
 		next.recent = append(next.recent, s)
+		next.lines += len(s.sums)
 	}
 	if !d.ok || next.Time == math.MinInt64 {
 		return errBadPosition

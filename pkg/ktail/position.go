@@ -15,6 +15,10 @@ const (
 	windowMost  = 30   // seconds before the one of the latest line
 	windowLeast = 1    // of these, however many lines they have
 	windowLines = 1024 // in a window that is longer
+
+	// Of a quiet log, seconds before the window are kept until there are so many: to
+	// look for them at each line would cost more than the line.
+	recentMost = 2 * windowMost
 )
 
 // Position is where a stream was left: the latest time delivered, and the
@@ -33,6 +37,7 @@ type Position struct {
 	last   uint64    // digest of the line delivered last
 	start  int64     // first second of the window, Unix time
 	recent []digests // one for each second of the window that has lines, newest last
+	lines  int       // in recent
 }
 
 // digests are those of the lines of one second, in the order of delivery.
@@ -66,41 +71,47 @@ func (p *Position) Add(m Mark) {
 		p.Begin, p.start = m.Time, sec-windowMost
 	}
 	p.Time = max(p.Time, m.Time)
+	p.start = max(p.start, p.Time/second-windowMost)
 	p.last = m.Digest
 	for i := len(p.recent) - 1; i >= 0; i-- {
 		if d := &p.recent[i]; d.second == sec {
 			d.sums = append(d.sums, p.last)
+			p.lines++
 			return
 		}
 	}
 	if sec < p.start {
 		return // older than what a resumed read asks for
 	}
-	p.recent = append(p.recent, digests{second: sec, sums: append(p.narrow(), p.last)})
+	if p.lines > windowLines || len(p.recent) >= recentMost {
+		p.narrow()
+	}
+	var sums []uint64
+	if n := len(p.recent); n < cap(p.recent) {
+		sums = p.recent[:n+1][n].sums[:0] // narrow has left it there
+	}
+	p.recent = append(p.recent, digests{second: sec, sums: append(sums, p.last)})
+	p.lines++
 }
 
-// narrow moves the beginning of the window to where it should be, and returns an
-// empty list to be used again.
-func (p *Position) narrow() (free []uint64) {
+// narrow lets go of the seconds before the window, and of the first ones of a
+// window that has too many lines. Their lists stay behind the end of recent, to
+// be used again.
+func (p *Position) narrow() {
 	latest := p.Time / second
-	p.start = max(p.start, latest-windowMost)
-	lines := 0
-	for _, d := range p.recent {
-		lines += len(d.sums)
-	}
 	for {
-		p.recent = slices.DeleteFunc(p.recent, func(d digests) bool {
-			old := d.second < p.start
-			if old {
-				lines -= len(d.sums)
-				if cap(d.sums) > cap(free) {
-					free = d.sums[:0]
-				}
+		kept := 0
+		for i := range p.recent {
+			if p.recent[i].second < p.start {
+				p.lines -= len(p.recent[i].sums)
+				continue
 			}
-			return old
-		})
-		if lines <= windowLines || p.start >= latest-windowLeast {
-			return free
+			p.recent[kept], p.recent[i] = p.recent[i], p.recent[kept]
+			kept++
+		}
+		p.recent = p.recent[:kept]
+		if p.lines <= windowLines || p.start >= latest-windowLeast {
+			return
 		}
 		p.start++
 	}

@@ -128,19 +128,23 @@ func TestAdvanceReusesMemory(t *testing.T) {
 }
 
 func BenchmarkAdvance(b *testing.B) {
-	text := make([]byte, 158)
-	lines := make([]ktail.Line, 1000)
-	var p ktail.Position
-	b.ReportAllocs()
-	at := int64(0)
-	for b.Loop() {
-		for i := range lines {
-			at += 50_000
-			lines[i] = ktail.Line{Time: at, Text: text}
-		}
-		p.Advance(lines)
+	for _, step := range []time.Duration{50 * time.Microsecond, time.Second} {
+		b.Run(step.String(), func(b *testing.B) {
+			text := make([]byte, 158)
+			lines := make([]ktail.Line, 1000)
+			var p ktail.Position
+			b.ReportAllocs()
+			at := int64(0)
+			for b.Loop() {
+				for i := range lines {
+					at += int64(step)
+					lines[i] = ktail.Line{Time: at, Text: text}
+				}
+				p.Advance(lines)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(lines)), "ns/line")
+		})
 	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(lines)), "ns/line")
 }
 
 // What it costs to recognise lines that come again after a resume.
