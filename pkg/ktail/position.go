@@ -117,6 +117,17 @@ func (p *Position) narrow() {
 	}
 }
 
+// Seal makes the window as short as it may be, and takes no more memory than
+// that: no lines are expected any more, nor a clock that is set back.
+func (p *Position) Seal() {
+	if p.start >= p.Time/second-windowLeast && len(p.recent) == cap(p.recent) {
+		return
+	}
+	p.start = max(p.start, p.Time/second-windowLeast)
+	p.narrow()
+	*p = p.Clone()
+}
+
 // Count returns how often such a line was delivered since Start.
 func (p *Position) Count(m Mark) int {
 	n := 0
@@ -136,9 +147,9 @@ func (p *Position) Count(m Mark) int {
 // Clone returns a copy that does not change when the original advances.
 func (p *Position) Clone() Position {
 	c := *p
-	c.recent = slices.Clone(p.recent)
+	c.recent = slices.Clip(slices.Clone(p.recent))
 	for i := range c.recent {
-		c.recent[i].sums = slices.Clone(c.recent[i].sums)
+		c.recent[i].sums = slices.Clip(slices.Clone(c.recent[i].sums))
 	}
 	return c
 }

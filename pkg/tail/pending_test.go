@@ -2,8 +2,11 @@ package tail
 
 import (
 	"bytes"
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -59,4 +62,95 @@ func TestPositionsAreBounded(t *testing.T) {
 	if p.pending != 0 || p.streams[key].beyond != nil {
 		t.Errorf("%d lines are still pending", p.pending)
 	}
+}
+
+// jobs are n streams of a hundred lines within ten seconds, the last of which are
+// of now, that were read and settled.
+func jobs(p *Positions, n int) {
+	lines := make([]ktail.Line, 100)
+	for i := range n {
+		s := &ktail.Stream{PodUID: fmt.Sprintf("6d4cf56d-b6fd-4f5a-9c3e-%012d", i), Container: "job"}
+		begin := time.Now().Add(time.Duration(i-n)*time.Second - 10*time.Second).UnixNano()
+		for k := range lines {
+			lines[k] = ktail.Line{Stream: s, Time: begin + int64(k)*100_000_000, Text: fmt.Append(nil, "line ", k)}
+		}
+		p.start(s.Key())
+		p.note(s.Key(), lines, func(*ktail.Line) bool { return true })
+		p.Settled(s.Key(), len(lines))
+	}
+}
+
+// Jobs come and go for ever. What is kept of them, in memory and in the file, is
+// bounded; the newest can still be resumed.
+func TestPositionsOfJobs(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "positions")
+	p, err := LoadPositions(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const n = positionsMost + 100
+	jobs(p, n)
+	for key := range p.streams {
+		p.end(key, true)
+	}
+	if err := p.Save(); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(p.streams); got != positionsMost {
+		t.Errorf("%d positions are kept, want %d", got, positionsMost)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if each := info.Size() / positionsMost; each > 300 {
+		t.Errorf("a position takes %d bytes of the file, want those of 20 lines", each)
+	}
+	again, err := LoadPositions(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &ktail.Stream{PodUID: fmt.Sprintf("6d4cf56d-b6fd-4f5a-9c3e-%012d", n-1), Container: "job"}
+	pos := again.start(s.Key())
+	replay := pos.Replay()
+	for k := range 100 {
+		at := time.Unix(0, pos.Begin+int64(k)*100_000_000)
+		if at.Before(pos.Start()) {
+			continue
+		}
+		if l := (ktail.Line{Stream: s, Time: at.UnixNano(), Text: fmt.Append(nil, "line ", k)}); !replay.Seen(&l) {
+			t.Fatalf("line %d, which a resumed read brings again, is not recognised", k)
+		}
+	}
+	if !replay.CaughtUp() {
+		t.Error("the last line is not recognised as that")
+	}
+}
+
+// BenchmarkSave writes the positions of a thousand logs that are read, and of ten
+// thousand that have ended.
+func BenchmarkSave(b *testing.B) {
+	p, err := LoadPositions(filepath.Join(b.TempDir(), "positions"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	jobs(p, 10_000)
+	for key := range p.streams {
+		p.end(key, true)
+	}
+	for range 10 {
+		jobs(p, 1000)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		p.changed = true
+		if err := p.Save(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	info, err := os.Stat(p.path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(info.Size())/1e6, "MB-file")
 }

@@ -164,6 +164,10 @@ func (p *pool) read(e *entry, in *input) {
 	if err != nil {
 		p.failed++
 	}
+	if p.t.Positions != nil {
+		// Without following, logs end that go on.
+		p.t.Positions.end(e.key, err == nil && !p.t.Once && p.ctx.Err() == nil)
+	}
 	if e.left {
 		p.forget(e)
 	}

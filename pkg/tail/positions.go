@@ -1,23 +1,23 @@
 package tail
 
 import (
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"hash/crc32"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"cmp"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// positionsAge is how long the position of a stream is kept that was not read
-// any more: the log of its container is gone by then.
-const positionsAge = 30 * 24 * time.Hour
+const (
+	// positionsAge is how long the position of a stream is kept that was not read
+	// any more: the log of its container is gone by then.
+	positionsAge = 30 * 24 * time.Hour
+	// positionsMost is how many of them are kept, the newest ones. Most are of jobs,
+	// whose pods are removed when there are many. What comes again nevertheless is
+	// at its destination already, and recognised there.
+	positionsMost = 8 << 10
+)
 
 // Positions remembers, for each stream, up to where a sink has settled its
 // lines: they are where they cannot be lost any more. A run that is given what
@@ -35,6 +35,7 @@ type Positions struct {
 	streams map[ktail.Key]*progress
 	pending int // of all streams
 	changed bool
+	size    int // of the file when it was written last
 }
 
 // mostPending bounds how many lines are remembered one by one, of all streams:
@@ -52,6 +53,9 @@ type progress struct {
 
 	// beyond is set if there are more lines behind those pending.
 	beyond *beyond
+
+	idle bool // not read at present
+	over bool // and no line will come any more, as far as anybody knows
 }
 
 // beyond is what is known of lines that are not remembered one by one.
@@ -64,24 +68,6 @@ type beyond struct {
 type pending struct {
 	mark ktail.Mark
 	kept bool // it went to the sink
-}
-
-// LoadPositions reads what Save has written at the path; if there is no such
-// file yet, no position is known. A damaged file is an error.
-func LoadPositions(path string) (*Positions, error) {
-	p := &Positions{path: path, streams: map[ktail.Key]*progress{}}
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read positions: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // it is only read from
-	if err := p.read(f); err != nil {
-		return nil, fmt.Errorf("read positions from %s: %w", path, err)
-	}
-	return p, nil
 }
 
 // Resumed returns the position from which the stream was resumed in this run;
@@ -137,7 +123,47 @@ func (p *Positions) start(key ktail.Key) ktail.Position {
 		s = &progress{}
 		p.streams[key] = s
 	}
+	s.idle, s.over = false, false
 	return s.read()
+}
+
+// end says that the stream is not read any more; over that its log has ended.
+func (p *Positions) end(key ktail.Key, over bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.streams[key]; s != nil {
+		s.idle, s.over = true, over
+	}
+}
+
+// tidy lets go of what nobody will ask for. The lock is held.
+func (p *Positions) tidy() {
+	var idle []ktail.Key
+	oldest := time.Now().Add(-positionsAge).UnixNano()
+	for key, s := range p.streams {
+		if !s.idle || s.beyond != nil || s.head < len(s.pending) {
+			continue
+		}
+		if s.settled.Time < oldest {
+			delete(p.streams, key)
+			continue
+		}
+		if s.over {
+			s.settled.Seal()
+			s.resumed.Seal()
+			s.pending, s.head = nil, 0
+		}
+		idle = append(idle, key)
+	}
+	if len(idle) <= positionsMost {
+		return
+	}
+	slices.SortFunc(idle, func(a, b ktail.Key) int {
+		return cmp.Compare(p.streams[a].settled.Time, p.streams[b].settled.Time)
+	})
+	for _, key := range idle[:len(idle)-positionsMost] {
+		delete(p.streams, key)
+	}
 }
 
 // read returns the position behind all that was read.
@@ -185,98 +211,4 @@ func (b *beyond) add(mark ktail.Mark, kept bool) {
 	if kept {
 		b.kept++
 	}
-}
-
-const positionsMagic = "ktail positions 1\n"
-
-var errBadPositions = errors.New("the file is damaged; delete it to begin anew")
-
-// Save writes the positions, if they have changed, in place of the file.
-func (p *Positions) Save() error {
-	p.mu.Lock()
-	if !p.changed {
-		p.mu.Unlock()
-		return nil
-	}
-	p.changed = false
-	b := p.encode()
-	p.mu.Unlock()
-	if err := replaceFile(p.path, b); err != nil {
-		p.mu.Lock()
-		p.changed = true
-		p.mu.Unlock()
-		return fmt.Errorf("save positions: %w", err)
-	}
-	return nil
-}
-
-// encode returns the content of the file: the magic, then for each stream its
-// key and position, each with its length in front, and a checksum at the end.
-func (p *Positions) encode() []byte {
-	b := []byte(positionsMagic)
-	oldest := time.Now().Add(-positionsAge).UnixNano()
-	var pos []byte
-	for key, s := range p.streams {
-		if s.settled.IsZero() || s.settled.Time < oldest {
-			continue
-		}
-		pos, _ = s.settled.AppendBinary(pos[:0])
-		for _, field := range []string{key.Cluster, key.PodUID, key.Container, string(pos)} {
-			b = binary.AppendUvarint(b, uint64(len(field)))
-			b = append(b, field...)
-		}
-	}
-	return binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-}
-
-func (p *Positions) read(r io.Reader) error {
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	n := len(b) - crc32.Size
-	if n < len(positionsMagic) || string(b[:len(positionsMagic)]) != positionsMagic ||
-		crc32.ChecksumIEEE(b[:n]) != binary.LittleEndian.Uint32(b[n:]) {
-		return errBadPositions
-	}
-	b = b[len(positionsMagic):n]
-	for len(b) > 0 {
-		var fields [4][]byte
-		for i := range fields {
-			size, width := binary.Uvarint(b)
-			if width <= 0 || size > uint64(len(b)-width) {
-				return errBadPositions
-			}
-			fields[i], b = b[width:width+int(size)], b[width+int(size):]
-		}
-		s := &progress{}
-		if err := s.settled.UnmarshalBinary(fields[3]); err != nil {
-			return errBadPositions
-		}
-		s.resumed = s.settled.Clone()
-		p.streams[ktail.Key{Cluster: string(fields[0]), PodUID: string(fields[1]), Container: string(fields[2])}] = s
-	}
-	return nil
-}
-
-// replaceFile puts b in the place of the file so that, whenever the machine
-// stops, either the old content is there or the new one.
-func replaceFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	// The new name survives a loss of power, too, where the system can do that.
-	if d, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = errors.Join(d.Sync(), d.Close())
-	}
-	return nil
 }
