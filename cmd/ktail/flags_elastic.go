@@ -18,7 +18,7 @@ import (
 
 // elasticOptions are the flags about forwarding to Elasticsearch.
 type elasticOptions struct {
-	addresses    []string
+	addresses    addressesValue
 	index        string
 	user         string
 	passwordFile string
@@ -46,7 +46,7 @@ type elasticOptions struct {
 func (o *elasticOptions) enabled() bool { return len(o.addresses) > 0 }
 
 func (o *elasticOptions) addFlags(fs *pflag.FlagSet) {
-	fs.StringSliceVar(&o.addresses, "elasticsearch", nil,
+	fs.Var(&o.addresses, "elasticsearch",
 		"Forward the lines to Elasticsearch or OpenSearch at this address. It is like http://host:9200; several are the nodes of one cluster.")
 	fs.StringVar(&o.index, "elasticsearch-index", "",
 		"Index, alias or data stream to forward to. Default: the data stream logs-ktail-default, or ktail-YYYY.MM.DD where the server has none.")
@@ -130,6 +130,32 @@ func (o *elasticOptions) complete() (err error) {
 // leastSpool holds some segments of the largest bulks.
 const leastSpool = 64 << 20
 
+// secretVariables hold what nobody else should know.
+var secretVariables = []string{"ELASTICSEARCH_PASSWORD", "ELASTICSEARCH_API_KEY", "ELASTICSEARCH_TOKEN"}
+
+// keepSecrets returns a look-up of variables that goes on to know the secret ones,
+// and takes these out of the environment: the credential plugins that a kubeconfig
+// names inherit that.
+func keepSecrets() (lookUp func(string) (string, bool), err error) {
+	kept := map[string]string{}
+	for _, name := range secretVariables {
+		value, ok := os.LookupEnv(name)
+		if !ok {
+			continue
+		}
+		kept[name] = value
+		if err := os.Unsetenv(name); err != nil {
+			return nil, fmt.Errorf("take $%s out of the environment: %w", name, err)
+		}
+	}
+	return func(name string) (string, bool) {
+		if value, ok := kept[name]; ok {
+			return value, true
+		}
+		return os.LookupEnv(name)
+	}, nil
+}
+
 // credentials returns who we are. Secrets come from files and the environment
 // alone, since everybody on the machine sees the arguments of a process.
 func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.Auth, error) {
@@ -199,6 +225,34 @@ func (o *elasticOptions) tlsConfig() (*tls.Config, error) {
 	}
 	return config, nil
 }
+
+// addressesValue is a flag for addresses, which may hold passwords: so Set takes
+// everything, since pflag would quote what it does not.
+type addressesValue []string
+
+// String implements pflag.Value.
+func (v *addressesValue) String() string { return strings.Join(*v, ",") }
+
+// Set implements pflag.Value.
+func (v *addressesValue) Set(s string) error {
+	*v = append(*v, strings.Split(s, ",")...)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (*addressesValue) Type() string { return "strings" }
+
+// Append implements pflag.SliceValue.
+func (v *addressesValue) Append(s string) error { return v.Set(s) }
+
+// Replace implements pflag.SliceValue.
+func (v *addressesValue) Replace(addresses []string) error {
+	*v = addresses
+	return nil
+}
+
+// GetSlice implements pflag.SliceValue.
+func (v *addressesValue) GetSlice() []string { return *v }
 
 // sizeValue is a flag for a number of bytes, as Kubernetes writes them: 512Mi.
 type sizeValue int64

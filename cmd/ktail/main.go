@@ -46,6 +46,11 @@ func main() {
 		runtime.GOMAXPROCS(1)
 	}
 	klog.SetLogger(logr.Discard()) // client-go's own log; --verbosity turns it on
+	env, err := keepSecrets()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "error: %v\n", err)
+		os.Exit(exitError)
+	}
 	name, args := asPlugin(os.Args)
 	os.Exit(run(name, args, streams{
 		In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr,
@@ -55,7 +60,7 @@ func main() {
 			width, _, _ := term.GetSize(int(os.Stdout.Fd()))
 			return width
 		},
-		Env: os.LookupEnv,
+		Env: env,
 	}))
 }
 

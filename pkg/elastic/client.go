@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,6 +51,32 @@ func (a *Auth) set(r *http.Request) {
 	case a.User != "" || a.Password != "":
 		r.SetBasicAuth(a.User, a.Password)
 	}
+}
+
+// leastSecret is how long a secret is at least. One that is shorter could be part
+// of any word.
+const leastSecret = 4
+
+// hide returns what a server has said without the secrets, in case that it
+// repeats what it was sent.
+func (a *Auth) hide(words string) string {
+	if words == "" {
+		return ""
+	}
+	secrets := []string{a.APIKey, a.Bearer, a.Password}
+	if id, err := base64.StdEncoding.DecodeString(a.APIKey); err == nil {
+		_, key, _ := strings.Cut(string(id), ":")
+		secrets = append(secrets, key)
+	}
+	if a.Password != "" {
+		secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(a.User+":"+a.Password)), url.QueryEscape(a.Password))
+	}
+	for _, secret := range secrets {
+		if len(secret) >= leastSecret {
+			words = strings.ReplaceAll(words, secret, "***")
+		}
+	}
+	return words
 }
 
 // ParseNodes parses the addresses of the nodes of one cluster. The user and
@@ -111,6 +138,7 @@ type response struct {
 	header     http.Header
 	body       []byte
 	node       *url.URL
+	auth       *Auth
 	retryAfter time.Duration // 0 if the server did not ask for it
 }
 
@@ -168,7 +196,7 @@ func (c *client) ask(ctx context.Context, node *url.URL, method, path string, he
 		return nil, fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
 	}
 	return &response{
-		status: resp.StatusCode, header: resp.Header, body: into.Bytes(), node: node,
+		status: resp.StatusCode, header: resp.Header, body: into.Bytes(), node: node, auth: &c.auth,
 		retryAfter: parseRetryAfter(resp.Header.Get("Retry-After")),
 	}, nil
 }
@@ -242,6 +270,7 @@ func (r *response) fault() *StatusError {
 	}
 	if json.Unmarshal(r.body, &body) == nil {
 		e.Type, e.Reason = parseError(body.Error)
+		e.Type, e.Reason = r.auth.hide(e.Type), r.auth.hide(e.Reason)
 	}
 	if r.status >= 300 && r.status < 400 {
 		e.Reason = "it points elsewhere; give the address that it points to"

@@ -1,6 +1,7 @@
 package elastic_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -238,4 +239,51 @@ func TestResendStopsAtWhatIsNone(t *testing.T) {
 		}
 		r.close(t)
 	})
+}
+
+// A server, or a proxy, that repeats what it was sent does not have secrets told.
+func TestServerRepeatsSecrets(t *testing.T) {
+	auths := map[string]elastic.Auth{
+		"password": {User: "elastic", Password: "correct horse"},
+		"API key":  {APIKey: base64.StdEncoding.EncodeToString([]byte("id:battery"))},
+		"token":    {Bearer: "staple-staple"},
+	}
+	for name, auth := range auths {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				header := ""
+				words := func() string { return strings.Join([]string{"you sent", header, auth.Password, "battery"}, " ") }
+				s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch710})
+				s.fault(func(n int, r *http.Request) *fakesearch.Fault {
+					header = r.Header.Get("Authorization")
+					if n == 1 {
+						return failing(http.StatusUnauthorized, "security_exception", words())
+					}
+					return items(func(document) *fakesearch.Verdict {
+						return &fakesearch.Verdict{Status: 400, Type: "mapper_parsing_exception", Reason: words()}
+					})
+				})
+				r := start(t, s, func(o *elastic.Options) { o.Auth = auth })
+				r.write(t, lines("a"))
+				err := r.Close(t.Context())
+				letters, readErr := os.ReadFile(r.dead)
+				if readErr != nil {
+					t.Fatal(readErr)
+				}
+				said := fmt.Sprint(r.told.text(), err, string(letters))
+				_, sent, _ := strings.Cut(header, " ")
+				for _, secret := range []string{sent, auth.Password, auth.Bearer, auth.APIKey} {
+					if secret != "" && strings.Contains(said, secret) {
+						t.Errorf("%q is told: %s", secret, said)
+					}
+				}
+				if auth.APIKey != "" && strings.Contains(said, "battery") {
+					t.Errorf("the key is told: %s", said)
+				}
+				if n := strings.Count(said, "you sent"); n < 2 {
+					t.Errorf("the server's words are told %d times, want twice at least: %s", n, said)
+				}
+			})
+		})
+	}
 }

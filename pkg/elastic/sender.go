@@ -135,7 +135,11 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 	if err == nil && resp.status == http.StatusOK {
 		d.items, err = parseAnswer(d.items, resp.body, len(part))
 		if err == nil {
-			return d.settle(part, func(n int) item { return d.items[n] }, t, day)
+			return d.settle(part, func(n int) item {
+				it := d.items[n]
+				it.reason = resp.auth.hide(it.reason)
+				return it
+			}, t, day)
 		}
 		err = fmt.Errorf("%s: %w", resp.node.Host, err)
 	}
