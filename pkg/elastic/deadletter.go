@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -50,13 +51,26 @@ func (d *deadLetters) add(letters []DeadLetter) error {
 	if err != nil {
 		return fmt.Errorf("keep dead letters: %w", err)
 	}
-	_, err = f.Write(b.Bytes())
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(appendAll(f, b.Bytes()), f.Close()); err != nil {
 		return fmt.Errorf("keep dead letters: %w", err)
 	}
 	if !d.made {
 		syncDir(filepath.Dir(d.path))
 		d.made = true
+	}
+	return nil
+}
+
+// appendAll appends b to the file, or nothing of it: what is on a full disk in part
+// would be there twice when it is tried again.
+func appendAll(f *os.File, b []byte) error {
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync()); err != nil {
+		return errors.Join(err, f.Truncate(size))
 	}
 	return nil
 }

@@ -69,12 +69,8 @@ func TestMappingConflict(t *testing.T) {
 	} {
 		t.Run(field.name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, s *search.Server) {
-				mapping := field.mapping
-				if s.Major == 6 {
-					mapping = `{"_doc":` + mapping + `}`
-				}
 				const index = "e2e-mapped"
-				s.Must(t, http.MethodPut, "/"+index, `{"mappings":`+mapping+`}`, nil)
+				createIndex(t, s, index, field.mapping)
 				w := newWorld(t, 2)
 				at := time.Now().UnixNano()
 				for _, p := range w.pods {
@@ -96,6 +92,14 @@ func TestMappingConflict(t *testing.T) {
 			})
 		})
 	}
+}
+
+func createIndex(t *testing.T, s *search.Server, index, mapping string) {
+	t.Helper()
+	if s.Major == 6 {
+		mapping = `{"_doc":` + mapping + `}`
+	}
+	s.Must(t, http.MethodPut, "/"+index, `{"mappings":`+mapping+`}`, nil)
 }
 
 // checkMapped compares index and dead letters with the lines, and returns how many

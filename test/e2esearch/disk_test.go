@@ -1,0 +1,125 @@
+//go:build e2e
+
+package e2esearch
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/test/search"
+)
+
+// smallDisk mounts a file system of that many bytes, which needs root.
+func smallDisk(t *testing.T, size int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("ktail-test", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		t.Fatalf("mount a small disk: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Errorf("unmount the small disk: %v", err)
+		}
+	})
+	return dir
+}
+
+// occupy takes all that is left of the disk of the folder, but for one page, until
+// free is called: a write of more than that ends in its middle.
+func occupy(t *testing.T, dir string) (free func()) {
+	t.Helper()
+	path := filepath.Join(dir, "occupied")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	const page = 4 << 10
+	size := int64(0)
+	for block := make([]byte, page); err == nil; size += page {
+		_, err = f.Write(block)
+	}
+	if err := f.Truncate(size - 2*page); err != nil { // the last one has failed
+		t.Fatal(err)
+	}
+	return func() {
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// The disk of the spool fills up while the server is away, and others free it when
+// it is back.
+func TestFullDisk(t *testing.T) {
+	const pods, rate = 20, 25
+	onEach(t, func(t *testing.T, s *search.Server) {
+		w := newWorld(t, pods)
+		stop := w.flow(rate)
+		disk := smallDisk(t, 1<<20)
+		r := w.forward(s, "--elasticsearch-spool", filepath.Join(disk, "spool"))
+		eventually(t, 3*time.Minute, "the first lines", func() bool { return s.Count(t, s.Index()) > 0 })
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		free := occupy(t, disk)
+		w.burst(500)
+		eventually(t, time.Minute, "the full disk to be told", func() bool {
+			return strings.Contains(r.stderr.String(), "no space left on device; lines wait in memory")
+		})
+		pass(t, 5*time.Second)
+		s.Start(t)
+		pass(t, 5*time.Second)
+		free()
+		pass(t, 5*time.Second)
+		stop()
+		w.settle(t, s, r)
+		if n := strings.Count(r.stderr.String(), "no space left on device"); n > 3 {
+			t.Errorf("the full disk is told %d times", n)
+		}
+	})
+}
+
+// The disk of the dead letters is full. What is refused waits, and is on the disk
+// once when there is room again.
+func TestFullDiskOfDeadLetters(t *testing.T) {
+	onEach(t, func(t *testing.T, s *search.Server) {
+		const index = "e2e-strict"
+		createIndex(t, s, index, `{"dynamic":"strict","properties":{"@timestamp":{"type":"date"}}}`)
+		w := newWorld(t, 1)
+		disk := smallDisk(t, 256<<10)
+		letters := filepath.Join(disk, "dead.ndjson")
+		free := occupy(t, disk)
+		const refused = 100 // more than a page of the disk
+		for i := range refused {
+			w.pods[0].write(fakeapi.Entry{Text: fmt.Sprint("word ", i)})
+		}
+		r := w.forward(s, "--elasticsearch-index", index, "--elasticsearch-dead-letters", letters)
+		eventually(t, 3*time.Minute, "the full disk to be told", func() bool {
+			return strings.Contains(r.stderr.String(), "no space left on device")
+		})
+		free()
+		eventually(t, 3*time.Minute, "the dead letters", func() bool {
+			b, err := os.ReadFile(letters)
+			return err == nil && strings.Count(string(b), "\n") == refused
+		})
+		if code := r.signal(syscall.SIGINT); code == 0 {
+			t.Error("exit code 0, although lines were refused")
+		}
+		b, err := os.ReadFile(letters)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range refused {
+			if n := strings.Count(string(b), fmt.Sprintf(`"message":"word %d"`, i)); n != 1 {
+				t.Errorf("word %d is among the dead letters %d times", i, n)
+			}
+		}
+	})
+}
