@@ -88,6 +88,7 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 	began := time.Now()
 	body, err := s.client.openLog(request, s.stream.Namespace, s.stream.Pod, s.query(from))
 	if err != nil {
+		s.kept.behind = false
 		return s.openError(ctx, err, from, emit)
 	}
 	defer body.Close() //nolint:errcheck // it is only read from

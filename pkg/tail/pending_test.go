@@ -106,6 +106,12 @@ func TestPositionsOfJobs(t *testing.T) {
 	if each := info.Size() / positionsMost; each > 300 {
 		t.Errorf("a position takes %d bytes of the file, want those of 20 lines", each)
 	}
+	first := &ktail.Stream{PodUID: fmt.Sprintf("6d4cf56d-b6fd-4f5a-9c3e-%012d", 0), Container: "job"}
+	p.note(first.Key(), []ktail.Line{{Stream: first, Time: time.Now().UnixNano()}}, func(*ktail.Line) bool { return true })
+	p.Settled(first.Key(), 1)
+	if s := p.streams[first.Key()]; s == nil || s.idle || s.settled.IsZero() {
+		t.Error("the position of one that was forgotten, and runs again, is not kept")
+	}
 	again, err := LoadPositions(path)
 	if err != nil {
 		t.Fatal(err)

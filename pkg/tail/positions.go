@@ -184,6 +184,11 @@ func (p *Positions) note(key ktail.Key, lines []ktail.Line, keep func(*ktail.Lin
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.streams[key]
+	if s == nil { // it had ended, and runs again
+		s = &progress{}
+		p.streams[key] = s
+	}
+	s.idle, s.over = false, false
 	for i := range lines {
 		l := &lines[i]
 		if l.Kind != ktail.Log {
