@@ -49,7 +49,13 @@ func (n *namespace) feed(ctx context.Context, args ...string) (end func() error,
 		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			return err
 		}
-		return cmd.Wait()
+		err := cmd.Wait()
+		// It may not have come to listen to signals yet: stern with its own flags is
+		// soon over.
+		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGTERM {
+			return nil
+		}
+		return err
 	}), nil
 }
 
