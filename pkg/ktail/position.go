@@ -16,9 +16,9 @@ const (
 	windowLeast = 1    // of these, however many lines they have
 	windowLines = 1024 // in a window that is longer
 
-	// Of a quiet log, seconds before the window are kept until there are so many: to
-	// look for them at each line would cost more than the line.
-	recentMost = 2 * windowMost
+	// Of a quiet log, seconds before the window are kept until there are so many. More
+	// would be less work, but a thousand quiet logs each take that memory.
+	recentMost = windowMost + 2
 )
 
 // Position is where a stream was left: the latest time delivered, and the
