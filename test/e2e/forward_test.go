@@ -3,9 +3,11 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -67,10 +69,10 @@ func TestForwarding(t *testing.T) {
 }
 
 // startSearch starts a search server with nothing in it, until the test ends: one
-// that runs on any Java that is recent enough for test/search.
+// that runs on any Java that is recent enough for test/search, or $SEARCH.
 func startSearch(t *testing.T) *search.Server {
 	t.Helper()
-	s := search.Named("opensearch2")
+	s := search.Named(cmp.Or(os.Getenv("SEARCH"), "opensearch2"))
 	t.Cleanup(func() {
 		if err := s.Stop(context.Background(), "wipe"); err != nil {
 			t.Error(err)
