@@ -95,7 +95,7 @@ func runTail(ctx context.Context, s streams, o *options, queries []string) error
 		Once:        o.noFollow,
 		MergeWindow: o.mergeWindow,
 		MaxStreams:  max(o.maxLogRequests, 0),
-		Tell:        talk.event,
+		OnEvent:     talk.event,
 	}
 	if o.elastic.enabled() {
 		return runForwarding(ctx, s, o, talk, &t)

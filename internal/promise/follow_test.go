@@ -81,7 +81,7 @@ func resume(t testing.TB, w *kube.Watcher, positions *tail.Positions) *run {
 	w.Warn = func(err error) { r.add(func() { r.warnings = append(r.warnings, err.Error()) }) }
 	tailer := &tail.Tailer{
 		Watchers: []ktail.Watcher{w}, Sink: r, Once: !w.Options.Follow, MergeWindow: 100 * time.Millisecond, Positions: positions,
-		Tell: func(e tail.Event) { r.add(func() { r.events = append(r.events, e) }) },
+		OnEvent: func(e tail.Event) { r.add(func() { r.events = append(r.events, e) }) },
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error, 1)

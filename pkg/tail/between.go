@@ -5,7 +5,7 @@ import "github.com/ktail/ktail/pkg/ktail"
 // between tells of a container that ends and runs again: such a stream goes on,
 // but people want to see when and why. It belongs to one goroutine.
 type between struct {
-	tell    func(Event)
+	notify  func(Event)
 	stopped bool           // that was told
 	last    ktail.Instance // which had stopped
 }
@@ -18,7 +18,7 @@ func (b *between) read(src ktail.Source, lines int) {
 		return
 	}
 	b.stopped = false
-	b.tell(Event{Kind: Restarted, Stream: src.Stream()})
+	b.notify(Event{Kind: Restarted, Stream: src.Stream()})
 }
 
 // interrupted is called when a read has ended and the stream has not. It reports
@@ -33,6 +33,6 @@ func (b *between) interrupted(src ktail.Source) bool {
 		return false
 	}
 	b.stopped, b.last = true, k.Ended()
-	b.tell(Event{Kind: Stopped, Stream: src.Stream(), Why: why})
+	b.notify(Event{Kind: Stopped, Stream: src.Stream(), Why: why})
 	return true
 }

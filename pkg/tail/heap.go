@@ -2,27 +2,27 @@ package tail
 
 import "math"
 
-// head is the place in the heap of an input that has lines: by the merge key of
+// heapEntry is the place in the heap of an input that has lines: by the merge key of
 // the first. The key is here so that the inputs, which are scattered over the
 // memory, need not be looked at. It is not container/heap, whose calls through an
 // interface cost more than the merge.
-type head struct {
+type heapEntry struct {
 	key   int64
 	order uint64
 	in    *input
 }
 
-// last comes after every head.
-var last = head{key: math.MaxInt64, order: math.MaxUint64}
+// maxEntry comes after every head.
+var maxEntry = heapEntry{key: math.MaxInt64, order: math.MaxUint64}
 
 // before reports whether a leaves before b.
-func (a *head) before(b *head) bool {
+func (a *heapEntry) before(b *heapEntry) bool {
 	return a.key < b.key || a.key == b.key && a.order < b.order
 }
 
 // insert takes in an input that has lines.
 func (m *merger) insert(in *input) {
-	h := head{key: in.items[in.head].key, order: in.order, in: in}
+	h := heapEntry{key: in.items[in.head].key, order: in.order, in: in}
 	m.heap = append(m.heap, h)
 	i := len(m.heap) - 1
 	for i > 0 {
@@ -39,7 +39,7 @@ func (m *merger) insert(in *input) {
 // removeTop takes out the first.
 func (m *merger) removeTop() {
 	end := len(m.heap) - 1
-	m.heap[0], m.heap[end] = m.heap[end], head{}
+	m.heap[0], m.heap[end] = m.heap[end], heapEntry{}
 	m.heap = m.heap[:end]
 	if end > 0 {
 		m.down()
@@ -66,11 +66,11 @@ func (m *merger) down() {
 	m.heap[i] = h
 }
 
-// rival returns the earliest after the first.
-func (m *merger) rival() *head {
+// runnerUp returns the earliest after the first.
+func (m *merger) runnerUp() *heapEntry {
 	switch {
 	case len(m.heap) < 2:
-		return &last
+		return &maxEntry
 	case len(m.heap) > 2 && m.heap[2].before(&m.heap[1]):
 		return &m.heap[2]
 	default:

@@ -20,29 +20,29 @@ const (
 
 // item is a buffered line.
 type item struct {
-	line ktail.Line
-	key  int64    // merge key
-	came *arrival // nil if it does not matter
+	line    ktail.Line
+	key     int64         // merge key
+	arrival *arrivalBatch // nil if it does not matter
 }
 
 // input is one stream's place in the merger.
 type input struct {
-	m      *merger
-	order  uint64 // breaks ties: the order in which streams were added
-	latest int64  // greatest merge key so far
-	items  []item
-	head   int // index of the earliest item that has not left
-	bytes  int // buffered, costs included
-	silent bool
-	closed bool
-	left   chan struct{} // closed when the last line of a closed input has left
+	m       *merger
+	order   uint64 // breaks ties: the order in which streams were added
+	latest  int64  // greatest merge key so far
+	items   []item
+	head    int // index of the earliest item that has not left
+	bytes   int // buffered, costs included
+	idle    bool
+	closed  bool
+	drained chan struct{} // closed when the last line of a closed input has left
 
-	opening bool
-	live    bool          // has caught up with the present
-	since   time.Duration // when it fell silent
-	listed  bool          // in merger.history
-	prev    *input        // neighbours there
-	next    *input
+	opening   bool
+	live      bool          // has caught up with the present
+	idleSince time.Duration // when it fell silent
+	listed    bool          // in merger.history
+	prev      *input        // neighbours there
+	next      *input
 
 	blocked bool          // its producer waits for room
 	room    chan struct{} // told when there is some; capacity 1
@@ -59,11 +59,11 @@ func (in *input) opened() {
 	in.opening = false
 	m.opening--
 	m.openedAt = m.now()
-	if in.silent { // since now
-		m.unhush(in)
-		m.hush(in, m.openedAt)
+	if in.idle { // since now
+		m.markBusy(in)
+		m.markIdle(in, m.openedAt)
 	}
-	m.rouse()
+	m.wakeLocked()
 }
 
 // allowed returns how many bytes one input may buffer now. A busy one among quiet
@@ -93,30 +93,30 @@ func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 		return nil
 	}
 	now := m.now()
-	came := m.arrive(len(lines), now)
-	in.makePlace(len(lines))
+	arrival := m.arrive(len(lines), now)
+	in.compact(len(lines))
 	for i := range lines {
 		l := &lines[i]
 		in.latest = max(in.latest, l.Time)
-		in.items = append(in.items, item{line: *l, key: in.latest, came: came})
+		in.items = append(in.items, item{line: *l, key: in.latest, arrival: arrival})
 		in.bytes += len(l.Text) + lineCost
 		m.bytes += len(l.Text) + lineCost
 	}
 	in.live = in.live || in.latest >= m.begun.UnixNano() || now > historyMost
-	if in.silent {
-		m.unhush(in)
+	if in.idle {
+		m.markBusy(in)
 		m.insert(in)
 		if m.wait(now) < m.until-now { // or else the taker finds out in time by itself
-			m.rouse()
+			m.wakeLocked()
 		}
 	}
 	return nil
 }
 
-// makePlace lets n lines be appended to those that have not left. It moves these
+// compact lets n lines be appended to those that have not left. It moves these
 // to the beginning of the list rather than let it grow: of a thousand lists that
 // are longer than they must be, nothing stays in the processor's caches.
-func (in *input) makePlace(n int) {
+func (in *input) compact(n int) {
 	if len(in.items)+n <= cap(in.items) || in.head < len(in.items)/2 {
 		return
 	}
@@ -139,17 +139,17 @@ func (in *input) close() {
 		in.opening = false
 		m.opening--
 	}
-	if in.silent {
-		m.unhush(in)
-		close(in.left)
+	if in.idle {
+		m.markBusy(in)
+		close(in.drained)
 	}
-	m.rouse()
+	m.wakeLocked()
 }
 
-// drained returns when all lines of a closed input have left, or ctx ends.
-func (in *input) drained(ctx context.Context) {
+// waitDrained returns when all lines of a closed input have left, or ctx ends.
+func (in *input) waitDrained(ctx context.Context) {
 	select {
-	case <-in.left:
+	case <-in.drained:
 	case <-ctx.Done():
 	}
 }

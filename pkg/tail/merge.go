@@ -45,25 +45,25 @@ type merger struct {
 	window time.Duration
 	begun  time.Time // durations count from here; lines older than this are history
 
-	mu       sync.Mutex
-	heap     []head        // of those that have lines, the earliest first
-	silent   int           // how many have none
-	history  silence       // those of them that have not caught up yet
-	arrivals []*arrival    // the earliest first
-	inputs   int           // not yet closed
-	bytes    int           // buffered by all inputs
-	opening  int           // of those there at the start, not yet connected
-	openedAt time.Duration // when the last of them was
-	pending  bool          // more inputs are to come whose lines may be earlier
-	order    uint64
-	closed   bool          // no more lines will come at all
-	idle     bool          // the taker sleeps
-	until    time.Duration // when it wakes by itself
-	wake     chan struct{}
+	mu         sync.Mutex
+	heap       []heapEntry     // of those that have lines, the earliest first
+	idleInputs int             // how many have none
+	history    idleList        // those of them that have not caught up yet
+	arrivals   []*arrivalBatch // the earliest first
+	inputs     int             // not yet closed
+	bytes      int             // buffered by all inputs
+	opening    int             // of those there at the start, not yet connected
+	openedAt   time.Duration   // when the last of them was
+	expecting  bool            // more inputs are to come whose lines may be earlier
+	order      uint64
+	closed     bool          // no more lines will come at all
+	sleeping   bool          // the taker sleeps
+	until      time.Duration // when it wakes by itself
+	wake       chan struct{}
 }
 
 func newMerger(window time.Duration) *merger {
-	return &merger{window: window, begun: time.Now(), pending: true, wake: make(chan struct{}, 1)}
+	return &merger{window: window, begun: time.Now(), expecting: true, wake: make(chan struct{}, 1)}
 }
 
 func (m *merger) now() time.Duration { return time.Since(m.begun) }
@@ -77,9 +77,9 @@ func (m *merger) add(n int, history bool) []*input {
 	now := m.now()
 	added := make([]*input, n)
 	for i := range added {
-		in := &input{m: m, order: m.order, opening: history, live: !history, room: make(chan struct{}, 1), left: make(chan struct{})}
+		in := &input{m: m, order: m.order, opening: history, live: !history, room: make(chan struct{}, 1), drained: make(chan struct{})}
 		m.order++
-		m.hush(in, now)
+		m.markIdle(in, now)
 		added[i] = in
 	}
 	m.inputs += n
@@ -90,22 +90,22 @@ func (m *merger) add(n int, history bool) []*input {
 	return added
 }
 
-// hush says that the input has nothing buffered.
-func (m *merger) hush(in *input, now time.Duration) {
-	in.silent = true
-	m.silent++
+// markIdle says that the input has nothing buffered.
+func (m *merger) markIdle(in *input, now time.Duration) {
+	in.idle = true
+	m.idleInputs++
 	if !in.live {
 		m.history.add(in, now)
 	}
 }
 
-// unhush says that it has, or that nothing is expected of it any more.
-func (m *merger) unhush(in *input) {
-	if !in.silent {
+// markBusy says that it has, or that nothing is expected of it any more.
+func (m *merger) markBusy(in *input) {
+	if !in.idle {
 		return
 	}
-	in.silent = false
-	m.silent--
+	in.idle = false
+	m.idleInputs--
 	m.history.remove(in)
 }
 
@@ -114,8 +114,8 @@ func (m *merger) unhush(in *input) {
 func (m *merger) expect(more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.pending = more
-	m.rouse()
+	m.expecting = more
+	m.wakeLocked()
 }
 
 // close says that nobody pushes any more: what is buffered can leave.
@@ -123,14 +123,14 @@ func (m *merger) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.closed = true
-	m.rouse()
+	m.wakeLocked()
 }
 
-// rouse wakes the taker if it sleeps. The lock is held.
-func (m *merger) rouse() {
-	if m.idle {
-		m.idle = false
-		m.wake <- struct{}{} // capacity 1, and idle is set only after it was emptied
+// wakeLocked wakes the taker if it sleeps. The lock is held.
+func (m *merger) wakeLocked() {
+	if m.sleeping {
+		m.sleeping = false
+		m.wake <- struct{}{} // capacity 1, and sleeping is set only after it was emptied
 	}
 }
 
@@ -145,16 +145,16 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 	for len(m.heap) > 0 && len(dst) < batchLines && wait <= 0 {
 		// The run of lines that are earlier than every other head leaves in
 		// one step.
-		first, rival := &m.heap[0], m.rival()
+		first, runnerUp := &m.heap[0], m.runnerUp()
 		top := first.in
-		for len(dst) < batchLines && top.head < len(top.items) && first.before(rival) {
+		for len(dst) < batchLines && top.head < len(top.items) && first.before(runnerUp) {
 			if wait = m.wait(now); wait > 0 {
 				break
 			}
 			it := &top.items[top.head]
 			dst = append(dst, it.line)
-			if it.came != nil {
-				it.came.lines--
+			if it.arrival != nil {
+				it.arrival.lines--
 			}
 			top.bytes -= len(it.line.Text) + lineCost
 			m.bytes -= len(it.line.Text) + lineCost
@@ -163,7 +163,7 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 				first.key = top.items[top.head].key
 			}
 		}
-		m.settleTop(top, now)
+		m.fixTop(top, now)
 	}
 	if len(dst) > 0 {
 		return dst, 0, false
@@ -171,23 +171,23 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 	if len(m.heap) == 0 {
 		wait, done = never, m.closed
 	}
-	m.idle = !done
+	m.sleeping = !done
 	if m.until = never; wait < never {
 		m.until = now + wait
 	}
 	return dst, wait, done
 }
 
-// settleTop restores the heap after lines of its top have left, and tells the
+// fixTop restores the heap after lines of its top have left, and tells the
 // top's producer if there is room again.
-func (m *merger) settleTop(top *input, now time.Duration) {
+func (m *merger) fixTop(top *input, now time.Duration) {
 	if top.head == len(top.items) {
 		top.items, top.head = top.items[:0], 0
 		m.removeTop()
 		if top.closed {
-			close(top.left)
+			close(top.drained)
 		} else {
-			m.hush(top, now)
+			m.markIdle(top, now)
 		}
 	} else {
 		m.down()
@@ -206,7 +206,7 @@ func (m *merger) wait(now time.Duration) time.Duration {
 		return 0
 	}
 	if m.window < 0 {
-		if m.pending || m.silent > 0 {
+		if m.expecting || m.idleInputs > 0 {
 			return never
 		}
 		return 0
@@ -214,7 +214,7 @@ func (m *merger) wait(now time.Duration) time.Duration {
 	if hold := m.hold(); hold > now {
 		return hold - now
 	}
-	if m.silent == 0 {
+	if m.idleInputs == 0 {
 		return 0
 	}
 	return m.earliest().at + m.window - now
@@ -223,7 +223,7 @@ func (m *merger) wait(now time.Duration) time.Duration {
 // hold returns until when everything waits, at the start, for streams to open
 // and to begin with their history.
 func (m *merger) hold() time.Duration {
-	if m.pending {
+	if m.expecting {
 		return openMost
 	}
 	if m.opening > 0 {
@@ -232,7 +232,7 @@ func (m *merger) hold() time.Duration {
 	if m.history.last == nil {
 		return 0
 	}
-	return min(m.history.last.since+historyWindow, historyMost)
+	return min(m.history.last.idleSince+historyWindow, historyMost)
 }
 
 // run hands everything to write, in order, until close was called and nothing
@@ -259,10 +259,10 @@ func (m *merger) run(write func([]ktail.Line) error) error {
 			case <-m.wake:
 			case <-timer.C:
 				m.mu.Lock()
-				if !m.idle { // roused at the same moment
+				if !m.sleeping { // woken at the same moment
 					<-m.wake
 				}
-				m.idle = false
+				m.sleeping = false
 				m.mu.Unlock()
 			}
 		}

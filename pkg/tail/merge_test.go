@@ -301,7 +301,7 @@ func FuzzMergeWindow(f *testing.F) {
 
 // What is kept of when lines came goes with them, also where nobody asks: no input
 // is silent while another one has lines.
-func TestArrivalsGo(t *testing.T) {
+func TestArrivals_AreReleasedWithTheirLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMerger(100 * time.Millisecond)
 		in := m.add(1, false)[0]
@@ -323,7 +323,7 @@ func TestArrivalsGo(t *testing.T) {
 
 // What a busy log brings within the window must wait for quiet ones: it may take
 // most of the room, but leaves some, and all together take no more than there is.
-func TestRoomGoesToWhoNeedsIt(t *testing.T) {
+func TestRoom_IsSharedByDemand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const inputs, size = 100, 1 << 10
 		m := newMerger(time.Minute)
@@ -363,7 +363,7 @@ func (m *merger) taken() int {
 }
 
 // The sink blocks: producers stop when their room is taken, and lose nothing.
-func TestPushBlocksWhenFull(t *testing.T) {
+func TestPush_BlocksWhenRoomIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMerger(0)
 		in := m.add(1, false)[0]
@@ -396,7 +396,7 @@ func TestPushBlocksWhenFull(t *testing.T) {
 
 // When the last stream has caught up, the window alone counts: the merger does
 // not go on sleeping until the end of the longer one for history.
-func TestWindowCountsOnceHistoryIsOver(t *testing.T) {
+func TestMergeWindow_AppliesOnceStreamsHaveCaughtUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const window = 100 * time.Millisecond
 		m := newMerger(window)
@@ -464,7 +464,7 @@ func BenchmarkMerge(b *testing.B) {
 				for {
 					out, _, _ = m.take(out[:0])
 					if len(out) == 0 {
-						m.idle = false
+						m.sleeping = false
 						break
 					}
 					lines += len(out)

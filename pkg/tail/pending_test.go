@@ -13,7 +13,7 @@ import (
 
 // While the sink keeps a line waiting, a filter may drop any number of others.
 // They are not remembered one by one, and the position is right afterwards.
-func TestPositionsAreBounded(t *testing.T) {
+func TestPositions_BoundPendingLines(t *testing.T) {
 	p, err := LoadPositions(filepath.Join(t.TempDir(), "positions"))
 	if err != nil {
 		t.Fatal(err)
@@ -30,13 +30,13 @@ func TestPositionsAreBounded(t *testing.T) {
 			batch[i] = ktail.Line{Stream: s, Time: begin + n*100_000, Text: []byte("x")}
 		}
 		want.Advance(batch)
-		p.note(key, batch, func(*ktail.Line) bool { return kept })
+		p.record(key, batch, func(*ktail.Line) bool { return kept })
 	}
 	read(1, true)
-	read(mostPending+5000, false)
+	read(maxPending+5000, false)
 	read(2, true)
 	read(5000, false)
-	if got := len(p.streams[key].pending); got > mostPending {
+	if got := len(p.streams[key].pending); got > maxPending {
 		t.Errorf("%d lines are remembered one by one", got)
 	}
 	check := func(when string, settled bool) {
@@ -59,7 +59,7 @@ func TestPositionsAreBounded(t *testing.T) {
 	check("with all", true)
 	read(1, false)
 	check("afterwards", true)
-	if p.pending != 0 || p.streams[key].beyond != nil {
+	if p.pending != 0 || p.streams[key].overflow != nil {
 		t.Errorf("%d lines are still pending", p.pending)
 	}
 }
@@ -75,20 +75,20 @@ func jobs(p *Positions, n int) {
 			lines[k] = ktail.Line{Stream: s, Time: begin + int64(k)*100_000_000, Text: fmt.Append(nil, "line ", k)}
 		}
 		p.start(s.Key())
-		p.note(s.Key(), lines, func(*ktail.Line) bool { return true })
+		p.record(s.Key(), lines, func(*ktail.Line) bool { return true })
 		p.Settled(s.Key(), len(lines))
 	}
 }
 
 // Jobs come and go for ever. What is kept of them, in memory and in the file, is
 // bounded; the newest can still be resumed.
-func TestPositionsOfJobs(t *testing.T) {
+func TestPositions_OfEndedStreamsAreBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "positions")
 	p, err := LoadPositions(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const n = positionsMost + 100
+	const n = maxIdlePositions + 100
 	jobs(p, n)
 	for key := range p.streams {
 		p.end(key, true)
@@ -96,18 +96,18 @@ func TestPositionsOfJobs(t *testing.T) {
 	if err := p.Save(); err != nil {
 		t.Fatal(err)
 	}
-	if got := len(p.streams); got != positionsMost {
-		t.Errorf("%d positions are kept, want %d", got, positionsMost)
+	if got := len(p.streams); got != maxIdlePositions {
+		t.Errorf("%d positions are kept, want %d", got, maxIdlePositions)
 	}
 	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if each := info.Size() / positionsMost; each > 300 {
+	if each := info.Size() / maxIdlePositions; each > 300 {
 		t.Errorf("a position takes %d bytes of the file, want those of 20 lines", each)
 	}
 	first := &ktail.Stream{PodUID: fmt.Sprintf("6d4cf56d-b6fd-4f5a-9c3e-%012d", 0), Container: "job"}
-	p.note(first.Key(), []ktail.Line{{Stream: first, Time: time.Now().UnixNano()}}, func(*ktail.Line) bool { return true })
+	p.record(first.Key(), []ktail.Line{{Stream: first, Time: time.Now().UnixNano()}}, func(*ktail.Line) bool { return true })
 	p.Settled(first.Key(), 1)
 	if s := p.streams[first.Key()]; s == nil || s.idle || s.settled.IsZero() {
 		t.Error("the position of one that was forgotten, and runs again, is not kept")

@@ -16,24 +16,24 @@ type pool struct {
 	t   *Tailer
 	m   *merger
 
-	mu      sync.Mutex
-	streams map[ktail.Key]*entry
-	left    left
-	queue   []*entry // waiting for their turn, first come, first served
-	reading int      // streams being read
-	started int      // streams read so far
-	failed  int      // of those
-	known   []bool   // watchers whose first set has come
-	all     sync.WaitGroup
+	mu       sync.Mutex
+	streams  map[ktail.Key]*entry
+	departed positionCache
+	queue    []*entry // waiting for their turn, first come, first served
+	active   int      // streams being read
+	started  int      // streams read so far
+	failed   int      // of those
+	known    []bool   // watchers whose first set has come
+	all      sync.WaitGroup
 }
 
 // entry is a stream in the pool.
 type entry struct {
-	key     ktail.Key
-	watcher int // whose set it is in
-	stream  *stream
-	state   state
-	left    bool // is not in the set any more
+	key      ktail.Key
+	watcher  int // whose set it is in
+	stream   *stream
+	state    state
+	departed bool // is not in the set any more
 }
 
 type state uint8
@@ -61,26 +61,26 @@ func (p *pool) set(watcher int, sources []ktail.Source) {
 	for _, src := range sources {
 		key := src.Stream().Key()
 		present[key] = true
-		p.enter(key, watcher, src)
+		p.add(key, watcher, src)
 	}
 	for key, e := range p.streams {
 		if e.watcher == watcher && !present[key] {
-			p.leave(e)
+			p.remove(e)
 		}
 	}
 	p.fill(first)
 	p.m.expect(slices.Contains(p.known, false))
 	if n := len(p.queue); p.t.counters.waiting.Swap(int64(n)) == 0 && n > 0 {
-		p.t.tell(Event{Kind: Waiting, Count: n})
+		p.t.notify(Event{Kind: Waiting, Count: n})
 	}
 }
 
-// enter brings one source of a set into the pool.
-func (p *pool) enter(key ktail.Key, watcher int, src ktail.Source) {
+// add brings one source of a set into the pool.
+func (p *pool) add(key ktail.Key, watcher int, src ktail.Source) {
 	e, ok := p.streams[key]
 	if !ok {
 		e = &entry{key: key, watcher: watcher, stream: newStream(p.t, src)}
-		if pos := p.left.take(key); !pos.IsZero() {
+		if pos := p.departed.take(key); !pos.IsZero() {
 			e.stream.pos = pos
 		}
 		p.streams[key] = e
@@ -90,7 +90,7 @@ func (p *pool) enter(key ktail.Key, watcher int, src ktail.Source) {
 	// A stream that has ended against expectation runs again: it goes on where
 	// it was left.
 	again := e.state == ended && e.stream.newest().Stream().Instance != src.Stream().Instance
-	e.left = false
+	e.departed = false
 	e.stream.replace(src)
 	if again {
 		e.state = queued
@@ -98,26 +98,26 @@ func (p *pool) enter(key ktail.Key, watcher int, src ktail.Source) {
 	}
 }
 
-// leave lets go of a stream that is not in its watcher's set any more.
-func (p *pool) leave(e *entry) {
+// remove releases a stream that is not in its watcher's set any more.
+func (p *pool) remove(e *entry) {
 	switch e.state {
 	case reading:
-		if !e.left {
-			e.left = true
+		if !e.departed {
+			e.departed = true
 			e.stream.leave()
 		}
 	case queued:
 		p.queue = slices.DeleteFunc(p.queue, func(q *entry) bool { return q == e })
-		p.forget(e)
+		p.evict(e)
 	case ended:
-		p.forget(e)
+		p.evict(e)
 	}
 }
 
-// forget takes a stream out of the pool that is not read.
-func (p *pool) forget(e *entry) {
+// evict takes a stream out of the pool that is not read.
+func (p *pool) evict(e *entry) {
 	delete(p.streams, e.key)
-	p.left.put(e.key, e.stream.pos)
+	p.departed.put(e.key, e.stream.pos)
 }
 
 // fill starts those that wait, as far as there is room. All places in the
@@ -125,16 +125,16 @@ func (p *pool) forget(e *entry) {
 func (p *pool) fill(first bool) {
 	n := len(p.queue)
 	if p.t.MaxStreams > 0 {
-		n = min(n, p.t.MaxStreams-p.reading)
+		n = min(n, p.t.MaxStreams-p.active)
 	}
 	if n <= 0 {
 		return
 	}
 	starting := p.queue[:n:n]
 	p.queue = p.queue[n:]
-	p.reading += n
+	p.active += n
 	p.started += n
-	p.t.counters.reading.Store(int64(p.reading))
+	p.t.counters.active.Store(int64(p.active))
 	for i, in := range p.m.add(n, first) {
 		e := starting[i]
 		e.state = reading
@@ -144,20 +144,20 @@ func (p *pool) fill(first bool) {
 
 // read runs one stream to its end.
 func (p *pool) read(e *entry, in *input) {
-	p.t.tell(Event{Kind: Started, Stream: e.stream.newest().Stream()})
+	p.t.notify(Event{Kind: Started, Stream: e.stream.newest().Stream()})
 	err := e.stream.run(p.ctx, in)
 	if err != nil {
-		p.t.tell(Event{Kind: Failed, Stream: e.stream.newest().Stream(), Err: err})
+		p.t.notify(Event{Kind: Failed, Stream: e.stream.newest().Stream(), Err: err})
 	} else if p.ctx.Err() == nil && !e.stream.between.stopped { // else that was told
 		src, why := e.stream.newest(), ""
 		if k, ok := src.(knowing); ok {
 			why = k.Why()
 		}
-		p.t.tell(Event{Kind: Ended, Stream: src.Stream(), Why: why})
+		p.t.notify(Event{Kind: Ended, Stream: src.Stream(), Why: why})
 	}
 	// The next one begins when this one has been written: with a limit of one,
 	// one log comes after the other.
-	in.drained(p.ctx)
+	in.waitDrained(p.ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e.state = ended
@@ -168,11 +168,11 @@ func (p *pool) read(e *entry, in *input) {
 		// Without following, logs end that go on.
 		p.t.Positions.end(e.key, err == nil && !p.t.Once && p.ctx.Err() == nil)
 	}
-	if e.left {
-		p.forget(e)
+	if e.departed {
+		p.evict(e)
 	}
-	p.reading--
-	p.t.counters.reading.Store(int64(p.reading))
+	p.active--
+	p.t.counters.active.Store(int64(p.active))
 	if p.ctx.Err() == nil {
 		p.fill(false)
 	}

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// positionsAge is how long the position of a stream is kept that was not read
+	// maxPositionAge is how long the position of a stream is kept that was not read
 	// any more: the log of its container is gone by then.
-	positionsAge = 30 * 24 * time.Hour
-	// positionsMost is how many of them are kept, the newest ones. Most are of jobs,
+	maxPositionAge = 30 * 24 * time.Hour
+	// maxIdlePositions is how many of them are kept, the newest ones. Most are of jobs,
 	// whose pods are removed when there are many. What comes again nevertheless is
 	// at its destination already, and recognised there.
-	positionsMost = 8 << 10
+	maxIdlePositions = 8 << 10
 )
 
 // Positions remembers, for each stream, up to where a sink has settled its
@@ -32,40 +32,40 @@ type Positions struct {
 	path string
 
 	mu      sync.Mutex
-	streams map[ktail.Key]*progress
+	streams map[ktail.Key]*streamProgress
 	pending int // of all streams
 	changed bool
 	size    int // of the file when it was written last
 }
 
-// mostPending bounds how many lines are remembered one by one, of all streams:
+// maxPending bounds how many lines are remembered one by one, of all streams:
 // a filter may drop any number of lines while the sink keeps one waiting. Of a
 // stream that would have more, the position stands still until all of them are
 // settled.
-const mostPending = 256 << 10
+const maxPending = 256 << 10
 
-// progress is what is known of one stream.
-type progress struct {
+// streamProgress is what is known of one stream.
+type streamProgress struct {
 	settled ktail.Position
 	resumed ktail.Position // settled, when this run began
-	pending []pending      // read, not settled yet
+	pending []pendingLine  // read, not settled yet
 	head    int            // index of the first of them
 
-	// beyond is set if there are more lines behind those pending.
-	beyond *beyond
+	// overflow is set if there are more lines behind those pending.
+	overflow *overflow
 
-	idle bool // not read at present
-	over bool // and no line will come any more, as far as anybody knows
+	idle  bool // not read at present
+	ended bool // and no line will come any more, as far as anybody knows
 }
 
-// beyond is what is known of lines that are not remembered one by one.
-type beyond struct {
+// overflow is what is known of lines that are not remembered one by one.
+type overflow struct {
 	read ktail.Position // behind the last of them
 	kept int            // how many went to the sink and are not settled
 }
 
-// pending is a line that was read.
-type pending struct {
+// pendingLine is a line that was read.
+type pendingLine struct {
 	mark ktail.Mark
 	kept bool // it went to the sink
 }
@@ -104,11 +104,11 @@ func (p *Positions) Settled(key ktail.Key, n int) {
 		s.pending = s.pending[:copy(s.pending, s.pending[s.head:])]
 		s.head = 0
 	}
-	if s.beyond == nil || len(s.pending) > 0 {
+	if s.overflow == nil || len(s.pending) > 0 {
 		return
 	}
-	if s.beyond.kept -= n; s.beyond.kept <= 0 {
-		s.settled, s.beyond = s.beyond.read, nil
+	if s.overflow.kept -= n; s.overflow.kept <= 0 {
+		s.settled, s.overflow = s.overflow.read, nil
 		p.changed = true
 	}
 }
@@ -120,56 +120,56 @@ func (p *Positions) start(key ktail.Key) ktail.Position {
 	defer p.mu.Unlock()
 	s := p.streams[key]
 	if s == nil {
-		s = &progress{}
+		s = &streamProgress{}
 		p.streams[key] = s
 	}
-	s.idle, s.over = false, false
+	s.idle, s.ended = false, false
 	return s.read()
 }
 
-// end says that the stream is not read any more; over that its log has ended.
-func (p *Positions) end(key ktail.Key, over bool) {
+// end says that the stream is not read any more; ended that its log has ended.
+func (p *Positions) end(key ktail.Key, ended bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s := p.streams[key]; s != nil {
-		s.idle, s.over = true, over
+		s.idle, s.ended = true, ended
 	}
 }
 
-// tidy lets go of what nobody will ask for. The lock is held.
-func (p *Positions) tidy() {
+// prune lets go of what nobody will ask for. The lock is held.
+func (p *Positions) prune() {
 	var idle []ktail.Key
-	oldest := time.Now().Add(-positionsAge).UnixNano()
+	oldest := time.Now().Add(-maxPositionAge).UnixNano()
 	for key, s := range p.streams {
-		if !s.idle || s.beyond != nil || s.head < len(s.pending) {
+		if !s.idle || s.overflow != nil || s.head < len(s.pending) {
 			continue
 		}
 		if s.settled.Time < oldest {
 			delete(p.streams, key)
 			continue
 		}
-		if s.over {
+		if s.ended {
 			s.settled.Seal()
 			s.resumed.Seal()
 			s.pending, s.head = nil, 0
 		}
 		idle = append(idle, key)
 	}
-	if len(idle) <= positionsMost {
+	if len(idle) <= maxIdlePositions {
 		return
 	}
 	slices.SortFunc(idle, func(a, b ktail.Key) int {
 		return cmp.Compare(p.streams[a].settled.Time, p.streams[b].settled.Time)
 	})
-	for _, key := range idle[:len(idle)-positionsMost] {
+	for _, key := range idle[:len(idle)-maxIdlePositions] {
 		delete(p.streams, key)
 	}
 }
 
 // read returns the position behind all that was read.
-func (s *progress) read() ktail.Position {
-	if s.beyond != nil {
-		return s.beyond.read.Clone()
+func (s *streamProgress) read() ktail.Position {
+	if s.overflow != nil {
+		return s.overflow.read.Clone()
 	}
 	pos := s.settled.Clone()
 	for _, l := range s.pending[s.head:] {
@@ -178,17 +178,17 @@ func (s *progress) read() ktail.Position {
 	return pos
 }
 
-// note takes down lines that were read, before they can be settled. keep says
+// record records lines that were read, before they can be settled. keep says
 // which of them go to the sink.
-func (p *Positions) note(key ktail.Key, lines []ktail.Line, keep func(*ktail.Line) bool) {
+func (p *Positions) record(key ktail.Key, lines []ktail.Line, keep func(*ktail.Line) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.streams[key]
 	if s == nil { // it had ended, and runs again
-		s = &progress{}
+		s = &streamProgress{}
 		p.streams[key] = s
 	}
-	s.idle, s.over = false, false
+	s.idle, s.ended = false, false
 	for i := range lines {
 		l := &lines[i]
 		if l.Kind != ktail.Log {
@@ -196,22 +196,22 @@ func (p *Positions) note(key ktail.Key, lines []ktail.Line, keep func(*ktail.Lin
 		}
 		kept, mark := keep(l), l.Mark()
 		switch {
-		case s.beyond != nil:
-			s.beyond.add(mark, kept)
+		case s.overflow != nil:
+			s.overflow.add(mark, kept)
 		case !kept && s.head == len(s.pending):
 			s.settled.Add(mark)
 			p.changed = true
-		case p.pending < mostPending:
-			s.pending = append(s.pending, pending{mark, kept})
+		case p.pending < maxPending:
+			s.pending = append(s.pending, pendingLine{mark, kept})
 			p.pending++
 		default:
-			s.beyond = &beyond{read: s.read()}
-			s.beyond.add(mark, kept)
+			s.overflow = &overflow{read: s.read()}
+			s.overflow.add(mark, kept)
 		}
 	}
 }
 
-func (b *beyond) add(mark ktail.Mark, kept bool) {
+func (b *overflow) add(mark ktail.Mark, kept bool) {
 	b.read.Add(mark)
 	if kept {
 		b.kept++

@@ -20,7 +20,7 @@ var errBadPositions = errors.New("the file is damaged; delete it to begin anew")
 // LoadPositions reads what Save has written at the path; if there is no such
 // file yet, no position is known. A damaged file is an error.
 func LoadPositions(path string) (*Positions, error) {
-	p := &Positions{path: path, streams: map[ktail.Key]*progress{}}
+	p := &Positions{path: path, streams: map[ktail.Key]*streamProgress{}}
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
@@ -43,7 +43,7 @@ func (p *Positions) Save() error {
 		return nil
 	}
 	p.changed = false
-	p.tidy()
+	p.prune()
 	b := p.encode()
 	p.mu.Unlock()
 	if err := replaceFile(p.path, b); err != nil {
@@ -97,7 +97,7 @@ func (p *Positions) read(r io.Reader) error {
 			}
 			fields[i], b = b[width:width+int(size)], b[width+int(size):]
 		}
-		s := &progress{idle: true}
+		s := &streamProgress{idle: true}
 		if err := s.settled.UnmarshalBinary(fields[3]); err != nil {
 			return errBadPositions
 		}

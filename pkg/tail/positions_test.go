@@ -51,7 +51,7 @@ func (s *settler) Close(context.Context) error { return s.positions.Save() }
 
 // A run goes on behind the last line that the one before it has settled, with
 // lines that a filter drops before, between and after.
-func TestPositionsFromRunToRun(t *testing.T) {
+func TestPositions_ResumeBehindLastSettledLine(t *testing.T) {
 	texts := []string{"drop 1", "a", "drop 2", "drop 2", "b", "b", "drop 3", "c", "d", "drop 4"}
 	kept := []string{"a", "b", "b", "c", "d"}
 	begin := time.Now().Add(-time.Hour)
@@ -87,7 +87,7 @@ func TestPositionsFromRunToRun(t *testing.T) {
 	}
 }
 
-func TestPositionsDamaged(t *testing.T) {
+func TestLoadPositions_RefusesDamagedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "positions")
 	positions, err := tail.LoadPositions(path)
 	if err != nil {
@@ -124,7 +124,7 @@ type sinkFuncs struct {
 func (s sinkFuncs) Write(_ context.Context, lines []ktail.Line) error { return s.write(lines) }
 func (s sinkFuncs) Close(context.Context) error                       { return s.close() }
 
-func TestFanout(t *testing.T) {
+func TestFanout_WritesAndClosesInOrder(t *testing.T) {
 	var order []string
 	first, second := errors.New("first"), errors.New("second")
 	named := func(name string, err error) ktail.Sink {

@@ -14,7 +14,7 @@ import (
 
 // A source that keeps the contract, and breaks off again and again, is read to
 // its end: each line once.
-func TestLogThatBreaksOff(t *testing.T) {
+func TestStream_ReadsInterruptedLogOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := sourcetest.NewLog(newStream("a"))
 		out := &sink{}

@@ -11,12 +11,12 @@ type Status struct {
 	Lines   int64 // handed to the sink
 	Gaps    int64 // places where lines are missing
 	Resumes int64 // reads that went on from a position
-	Reading int64 // streams being read now
+	Active  int64 // streams being read now
 	Waiting int64 // streams waiting for their turn now
 }
 
 type counters struct {
-	lines, gaps, resumes, reading, waiting atomic.Int64
+	lines, gaps, resumes, active, waiting atomic.Int64
 }
 
 func (c *counters) count(lines []ktail.Line) {
@@ -38,7 +38,7 @@ func (c *counters) status() Status {
 		Lines:   c.lines.Load(),
 		Gaps:    c.gaps.Load(),
 		Resumes: c.resumes.Load(),
-		Reading: c.reading.Load(),
+		Active:  c.active.Load(),
 		Waiting: c.waiting.Load(),
 	}
 }

@@ -22,11 +22,11 @@ type stream struct {
 
 	between between
 
-	mu      sync.Mutex
-	source  ktail.Source // the newest one
-	leaving bool
-	drained *time.Timer        // stops a stream that leaves
-	cancel  context.CancelFunc // of run
+	mu         sync.Mutex
+	source     ktail.Source // the newest one
+	leaving    bool
+	drainTimer *time.Timer        // stops a stream that leaves
+	cancel     context.CancelFunc // of run
 
 	changed chan struct{} // told when source was replaced; capacity 1
 }
@@ -52,7 +52,7 @@ func (s *stream) replace(src ktail.Source) {
 	defer s.mu.Unlock()
 	if s.leaving {
 		s.leaving = false
-		s.drained.Stop()
+		s.drainTimer.Stop()
 	}
 	if s.source == src {
 		return
@@ -72,7 +72,7 @@ func (s *stream) leave() {
 		return
 	}
 	s.leaving = true
-	s.drained = time.AfterFunc(drainSilence, s.stop)
+	s.drainTimer = time.AfterFunc(drainSilence, s.stop)
 }
 
 // stop ends run.
@@ -94,17 +94,17 @@ func (s *stream) run(ctx context.Context, in *input) error {
 	s.cancel = cancel
 	s.mu.Unlock()
 
-	s.between = between{tell: s.t.tell}
+	s.between = between{notify: s.t.notify}
 	var wait backoff
-	var told bool // that the stream is failing
+	var reported bool // that the stream is failing
 	for {
 		src := s.newest()
 		began, progress := time.Now(), false
 		err := src.Read(ctx, s.pos.Clone(), func(lines []ktail.Line) error {
 			in.opened()
-			if told {
-				told = false
-				s.t.tell(Event{Kind: Recovered, Stream: src.Stream()})
+			if reported {
+				reported = false
+				s.t.notify(Event{Kind: Recovered, Stream: src.Stream()})
 			}
 			progress = progress || len(lines) > 0
 			s.between.read(src, len(lines))
@@ -123,9 +123,9 @@ func (s *stream) run(ctx context.Context, in *input) error {
 		}
 		// The first interruption is everyday life, and so is the end of a
 		// connection while a container is about to be restarted.
-		if !told && (permanent || wait.tries > 1) && !errors.Is(err, ktail.ErrInterrupted) {
-			told = true
-			s.t.tell(Event{Kind: Failing, Stream: src.Stream(), Err: err})
+		if !reported && (permanent || wait.tries > 1) && !errors.Is(err, ktail.ErrInterrupted) {
+			reported = true
+			s.t.notify(Event{Kind: Failing, Stream: src.Stream(), Err: err})
 		}
 		if !s.pause(ctx, delay) {
 			return nil
@@ -145,7 +145,7 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 		s.pos.Advance(lines)
 	}
 	if s.t.Positions != nil {
-		s.t.Positions.note(lines[0].Stream.Key(), lines, func(l *ktail.Line) bool { return keeps(l, s.t.Filters) })
+		s.t.Positions.record(lines[0].Stream.Key(), lines, func(l *ktail.Line) bool { return keeps(l, s.t.Filters) })
 	}
 	return in.push(ctx, filter(lines, s.t.Filters))
 }
@@ -158,9 +158,9 @@ func (s *stream) holdDrain(hold bool) {
 	switch {
 	case !s.leaving:
 	case hold:
-		s.drained.Stop()
+		s.drainTimer.Stop()
 	default:
-		s.drained.Reset(drainSilence)
+		s.drainTimer.Reset(drainSilence)
 	}
 }
 

@@ -1,15 +1,14 @@
-// Package tail is the engine: it keeps a pool of streams in step with what the
-// watchers find, resumes each stream until it has ended for good, merges the
-// lines by time and hands them to a sink.
+// Package tail is the engine of ktail.
 //
-//	pool.go    what runs: whole sets in, streams started and let go
-//	stream.go  one stream: read, resume, tell
-//	between.go one stream: when what writes to it ends and runs again
-//	left.go    where streams were left that may come back
-//	merge.go   many streams into one order
-//	input.go   one stream's place in it, and its share of the room
-//	positions.go, fanout.go
-//	           what a sink has settled, from one run to the next; several sinks
+// A Tailer takes the sets of sources that its watchers find and keeps a pool of
+// streams in step with them. Each stream reads its source and resumes until the
+// log has ended for good; its position records the lines that were delivered,
+// so that no line is delivered twice. The merger puts the lines of all streams
+// into one order, by time, and the Tailer hands them to its sink in batches.
+//
+// A Fanout is a sink that writes to several sinks. Positions carry the position
+// of each stream, up to the lines that a sink has settled, from one run to the
+// next.
 package tail
 
 import (
@@ -55,8 +54,8 @@ type Tailer struct {
 	// ten seconds.
 	CloseTimeout time.Duration
 
-	// Tell, if set, is called with what a user should know, by many goroutines.
-	Tell func(Event)
+	// OnEvent, if set, is called with what a user should know, by many goroutines.
+	OnEvent func(Event)
 
 	counters counters
 }
@@ -66,17 +65,17 @@ type Tailer struct {
 // sink. It returns nil if nothing failed; that ctx ended is no failure. What
 // fails of the watchers and streams does not keep the others from their end.
 func (t *Tailer) Run(ctx context.Context) error {
-	reading, stop := context.WithCancel(ctx)
+	running, stop := context.WithCancel(ctx)
 	defer stop()
 	m := newMerger(t.MergeWindow)
-	p := newPool(reading, t, m, len(t.Watchers))
+	p := newPool(running, t, m, len(t.Watchers))
 
 	var watching sync.WaitGroup
 	watchErrs := make([]error, len(t.Watchers))
 	for i, w := range t.Watchers {
 		watching.Go(func() {
-			err := w.Watch(reading, func(sources []ktail.Source) { p.set(i, sources) })
-			if reading.Err() == nil {
+			err := w.Watch(running, func(sources []ktail.Source) { p.set(i, sources) })
+			if running.Err() == nil {
 				watchErrs[i] = err
 			}
 		})
@@ -108,8 +107,8 @@ func (t *Tailer) Run(ctx context.Context) error {
 // Status returns the figures of a Tailer, at any time.
 func (t *Tailer) Status() Status { return t.counters.status() }
 
-func (t *Tailer) tell(e Event) {
-	if t.Tell != nil {
-		t.Tell(e)
+func (t *Tailer) notify(e Event) {
+	if t.OnEvent != nil {
+		t.OnEvent(e)
 	}
 }

@@ -122,13 +122,13 @@ func (s *sink) all() []string {
 	return slices.Clone(s.texts)
 }
 
-// told collects what the engine tells.
-type told struct {
+// recorder records events.
+type recorder struct {
 	mu     sync.Mutex
 	events []string
 }
 
-func (t *told) tell(e tail.Event) {
+func (t *recorder) tell(e tail.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	names := map[tail.EventKind]string{
@@ -148,7 +148,7 @@ func (t *told) tell(e tail.Event) {
 	t.events = append(t.events, text)
 }
 
-func (t *told) all() []string {
+func (t *recorder) all() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return slices.Clone(t.events)
@@ -173,10 +173,10 @@ func start(t *testing.T, tailer *tail.Tailer) (stop func() error) {
 	return stop
 }
 
-func TestRunEndsWithItsStreams(t *testing.T) {
+func TestRun_EndsWithItsStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		out, events := &sink{}, &told{}
-		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(ending("a", "a1", "a2"), ending("b", "b1"))}, Sink: out, MergeWindow: -1, Tell: events.tell}
+		out, events := &sink{}, &recorder{}
+		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(ending("a", "a1", "a2"), ending("b", "b1"))}, Sink: out, MergeWindow: -1, OnEvent: events.tell}
 		if err := tailer.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +189,7 @@ func TestRunEndsWithItsStreams(t *testing.T) {
 		got := events.all()
 		slices.Sort(got)
 		if want := []string{"ended a", "ended b", "started a", "started b"}; !slices.Equal(got, want) {
-			t.Errorf("told %v, want %v", got, want)
+			t.Errorf("events are %v, want %v", got, want)
 		}
 		if got, want := tailer.Status(), (tail.Status{Lines: 3}); got != want {
 			t.Errorf("Status() = %+v, want %+v", got, want)
@@ -198,7 +198,7 @@ func TestRunEndsWithItsStreams(t *testing.T) {
 }
 
 // A stream that breaks off is read from the position it was left at.
-func TestResume(t *testing.T) {
+func TestStream_ResumesWhereItWasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream := newStream("a")
 		all := lines(stream, time.Hour, "1", "2", "3", "4")
@@ -218,8 +218,8 @@ func TestResume(t *testing.T) {
 			}
 			return nil
 		}}
-		out, events := &sink{}, &told{}
-		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(src)}, Sink: out, Tell: events.tell}
+		out, events := &sink{}, &recorder{}
+		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(src)}, Sink: out, OnEvent: events.tell}
 		if err := tailer.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -227,19 +227,19 @@ func TestResume(t *testing.T) {
 			t.Errorf("wrote %v, want %v", out.all(), want)
 		}
 		if want := []string{"started a", "ended a"}; !slices.Equal(events.all(), want) {
-			t.Errorf("told %v, want %v: interruptions that heal at once are not worth a word", events.all(), want)
+			t.Errorf("events are %v, want %v: interruptions that heal at once are not worth a word", events.all(), want)
 		}
 	})
 }
 
-// A stream that cannot be read is tried again with growing delays, and told once.
-func TestBackOff(t *testing.T) {
+// A stream that cannot be read is tried again with growing delays, and reported once.
+func TestStream_BacksOffWhileReadsFail(t *testing.T) {
 	tests := []struct {
 		name string
 		err  error
 		// reads of the first minute: enough to come back soon, few enough to be no load
 		least, most int
-		told        []string
+		events      []string
 	}{
 		{"a server that ends every read at once", ktail.ErrInterrupted, 12, 40, []string{"started a"}},
 		{"a server error", &ktail.ReadError{Err: errors.New("500")}, 12, 40, []string{"started a", "failing a: 500"}},
@@ -252,15 +252,15 @@ func TestBackOff(t *testing.T) {
 				src := ending("a")
 				src.read = func(context.Context, int, ktail.Position, func([]ktail.Line) error) error { return nil }
 				failing := &failSource{source: src, err: tt.err}
-				events := &told{}
-				stop := start(t, &tail.Tailer{Watchers: []ktail.Watcher{once(failing)}, Sink: &sink{}, Tell: events.tell})
+				events := &recorder{}
+				stop := start(t, &tail.Tailer{Watchers: []ktail.Watcher{once(failing)}, Sink: &sink{}, OnEvent: events.tell})
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				if n := failing.reads(); n < tt.least || n > tt.most {
 					t.Errorf("%d reads in a minute, want %d to %d", n, tt.least, tt.most)
 				}
-				if !slices.Equal(events.all(), tt.told) {
-					t.Errorf("told %v, want %v", events.all(), tt.told)
+				if !slices.Equal(events.all(), tt.events) {
+					t.Errorf("events are %v, want %v", events.all(), tt.events)
 				}
 				if err := stop(); err != nil {
 					t.Errorf("Run: %v", err)
@@ -284,7 +284,7 @@ func (s *failSource) Read(context.Context, ktail.Position, func([]ktail.Line) er
 }
 
 // News of a stream, such as a container that was started again, ends the wait.
-func TestNewsEndsBackOff(t *testing.T) {
+func TestStream_RetriesAtOnceWhenSourceIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failing := &failSource{source: ending("a"), err: &ktail.ReadError{Err: errors.New("403"), Permanent: true}}
 		news := running("a", "again")
@@ -318,7 +318,7 @@ func feed(sets <-chan []ktail.Source) ktail.Watcher {
 
 // A stream that leaves the set has its last words, and is cut when it falls
 // silent without an end.
-func TestLeavingStreamDrains(t *testing.T) {
+func TestPool_DrainsDepartedStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		words := make(chan string)
 		stream := newStream("a")
@@ -335,8 +335,8 @@ func TestLeavingStreamDrains(t *testing.T) {
 			}
 		}}
 		sets := make(chan []ktail.Source)
-		out, events := &sink{}, &told{}
-		start(t, &tail.Tailer{Watchers: []ktail.Watcher{feed(sets)}, Sink: out, Tell: events.tell})
+		out, events := &sink{}, &recorder{}
+		start(t, &tail.Tailer{Watchers: []ktail.Watcher{feed(sets)}, Sink: out, OnEvent: events.tell})
 		sets <- []ktail.Source{src}
 		sets <- nil
 		for _, word := range []string{"last", "words"} {
@@ -360,7 +360,7 @@ func TestLeavingStreamDrains(t *testing.T) {
 
 // A pod whose label is changed, and changed back after a while, is not shown again
 // from the beginning, whether its log has ended by then or not.
-func TestReturningStreamGoesOn(t *testing.T) {
+func TestPool_ContinuesReturningStream(t *testing.T) {
 	for _, ended := range []bool{false, true} {
 		t.Run(fmt.Sprintf("ended=%v", ended), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -394,7 +394,7 @@ func TestReturningStreamGoesOn(t *testing.T) {
 }
 
 // A stream that had ended and runs again goes on from its position.
-func TestEndedStreamRunsAgain(t *testing.T) {
+func TestPool_ReadsNextInstanceOfEndedStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := ending("a", "first")
 		again := *first.stream
@@ -422,14 +422,14 @@ func TestEndedStreamRunsAgain(t *testing.T) {
 }
 
 // Above the limit streams wait for their turn, in the order of the set.
-func TestMaxStreams(t *testing.T) {
+func TestMaxStreams_LimitsStreamsReadAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		out, events := &sink{}, &told{}
+		out, events := &sink{}, &recorder{}
 		var sources []ktail.Source
 		for _, pod := range []string{"a", "b", "c", "d"} {
 			sources = append(sources, ending(pod, pod))
 		}
-		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(sources...)}, Sink: out, MaxStreams: 1, MergeWindow: -1, Tell: events.tell}
+		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(sources...)}, Sink: out, MaxStreams: 1, MergeWindow: -1, OnEvent: events.tell}
 		if err := tailer.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -437,14 +437,14 @@ func TestMaxStreams(t *testing.T) {
 			t.Errorf("wrote %v, want %v", out.all(), want)
 		}
 		if !slices.Contains(events.all(), "waiting 3") {
-			t.Errorf("told %v, want that 3 wait", events.all())
+			t.Errorf("events are %v, want that 3 wait", events.all())
 		}
 	})
 }
 
 // With Once a failing stream is given up, the others are read to their end, and
 // Run fails.
-func TestOnceGivesUp(t *testing.T) {
+func TestOnce_GivesUpOnFailingStreams(t *testing.T) {
 	tests := []struct {
 		name  string
 		err   error
@@ -457,8 +457,8 @@ func TestOnceGivesUp(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				bad := &failSource{source: ending("bad"), err: tt.err}
-				out, events := &sink{}, &told{}
-				tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(bad, ending("good", "1", "2"))}, Sink: out, Once: true, MergeWindow: -1, Tell: events.tell}
+				out, events := &sink{}, &recorder{}
+				tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(bad, ending("good", "1", "2"))}, Sink: out, Once: true, MergeWindow: -1, OnEvent: events.tell}
 				err := tailer.Run(t.Context())
 				if err == nil || !strings.Contains(err.Error(), "1 of 2 logs") {
 					t.Errorf("Run: %v, want that 1 of 2 logs failed", err)
@@ -470,14 +470,14 @@ func TestOnceGivesUp(t *testing.T) {
 					t.Errorf("tried %d times, want %d", bad.reads(), tt.reads)
 				}
 				if !slices.Contains(events.all(), "failed bad: "+tt.err.Error()) {
-					t.Errorf("told %v, want that bad failed", events.all())
+					t.Errorf("events are %v, want that bad failed", events.all())
 				}
 			})
 		})
 	}
 }
 
-func TestWatcherErrorIsReturned(t *testing.T) {
+func TestRun_ReturnsWatcherError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		boom := errors.New("list pods: forbidden")
 		failing := watcher(func(_ context.Context, set func([]ktail.Source)) error {
@@ -496,7 +496,7 @@ func TestWatcherErrorIsReturned(t *testing.T) {
 }
 
 // A sink that fails ends the run, with its error, though streams would go on.
-func TestSinkErrorEndsRun(t *testing.T) {
+func TestRun_EndsWhenSinkFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full := errors.New("no space left on device")
 		out := &sink{write: func(int) error { return full }}
@@ -511,7 +511,7 @@ func TestSinkErrorEndsRun(t *testing.T) {
 }
 
 // What was taken from the sources when ctx ends is still written.
-func TestCancelWritesWhatIsHeld(t *testing.T) {
+func TestRun_WritesBufferedLinesWhenCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &sink{}
 		// b is silent and has not ended: without a window a's lines are held for it.
@@ -529,7 +529,7 @@ func TestCancelWritesWhatIsHeld(t *testing.T) {
 	})
 }
 
-func TestFilters(t *testing.T) {
+func TestFilters_KeepLinesThatAllKeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream := newStream("a")
 		src := &source{stream: stream, read: func(_ context.Context, _ int, _ ktail.Position, emit func([]ktail.Line) error) error {

@@ -2,24 +2,24 @@ package tail
 
 import "time"
 
-// arrival is of lines that came within a twentieth of the window. They count as
+// arrivalBatch is of lines that came within a twentieth of the window. They count as
 // having come with the first of them, so that they leave together: to wake up
 // for each line costs more than the line.
-type arrival struct {
+type arrivalBatch struct {
 	at    time.Duration
 	lines int // that have not left
 }
 
 // arrive notes that n lines have come. Without a window, or without an end of
 // it, nobody asks when.
-func (m *merger) arrive(n int, now time.Duration) *arrival {
+func (m *merger) arrive(n int, now time.Duration) *arrivalBatch {
 	if m.window <= 0 {
 		return nil
 	}
-	m.forget()
+	m.trimArrivals()
 	last := len(m.arrivals) - 1
 	if last < 0 || now-m.arrivals[last].at >= m.window/20 {
-		m.arrivals = append(m.arrivals, &arrival{at: now})
+		m.arrivals = append(m.arrivals, &arrivalBatch{at: now})
 		last++
 	}
 	m.arrivals[last].lines += n
@@ -27,13 +27,13 @@ func (m *merger) arrive(n int, now time.Duration) *arrival {
 }
 
 // earliest returns when the first of the buffered lines came. There is one.
-func (m *merger) earliest() *arrival {
-	m.forget()
+func (m *merger) earliest() *arrivalBatch {
+	m.trimArrivals()
 	return m.arrivals[0]
 }
 
-// forget lets go of the first arrivals of which all lines have left.
-func (m *merger) forget() {
+// trimArrivals lets go of the first arrivals of which all lines have left.
+func (m *merger) trimArrivals() {
 	for len(m.arrivals) > 0 && m.arrivals[0].lines == 0 {
 		m.arrivals[0] = nil
 		m.arrivals = m.arrivals[1:]

@@ -6,22 +6,22 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// leftMost is how many positions of streams that have left are kept.
-const leftMost = 256
+// maxDeparted is how many positions of streams that have left are kept.
+const maxDeparted = 256
 
-// left keeps where streams were left that are not in the set any more. A pod may
+// positionCache keeps where streams were left that are not in the set any more. A pod may
 // come back, when a label is changed and changed back: what was delivered is not
 // delivered again. Most never do, so the oldest are forgotten.
-type left struct {
+type positionCache struct {
 	positions map[ktail.Key]ktail.Position
 	order     []ktail.Key // oldest first
 }
 
-func (l *left) put(key ktail.Key, pos ktail.Position) {
+func (l *positionCache) put(key ktail.Key, pos ktail.Position) {
 	if pos.IsZero() {
 		return
 	}
-	if len(l.order) == leftMost {
+	if len(l.order) == maxDeparted {
 		l.take(l.order[0])
 	}
 	if l.positions == nil {
@@ -32,7 +32,7 @@ func (l *left) put(key ktail.Key, pos ktail.Position) {
 }
 
 // take returns the position, and forgets it; zero if there is none.
-func (l *left) take(key ktail.Key) ktail.Position {
+func (l *positionCache) take(key ktail.Key) ktail.Position {
 	pos, ok := l.positions[key]
 	if ok {
 		delete(l.positions, key)

@@ -2,14 +2,14 @@ package tail
 
 import "time"
 
-// silence lists inputs that have nothing buffered, those that fell silent last at
+// idleList lists inputs that have nothing buffered, those that fell silent last at
 // the end: when that one has been silent for long enough, all have.
-type silence struct {
+type idleList struct {
 	first, last *input
 }
 
-func (s *silence) add(in *input, now time.Duration) {
-	in.listed, in.since = true, now
+func (s *idleList) add(in *input, now time.Duration) {
+	in.listed, in.idleSince = true, now
 	in.prev, in.next = s.last, nil
 	if s.last != nil {
 		s.last.next = in
@@ -20,7 +20,7 @@ func (s *silence) add(in *input, now time.Duration) {
 }
 
 // remove takes the input out if it is listed.
-func (s *silence) remove(in *input) {
+func (s *idleList) remove(in *input) {
 	if !in.listed {
 		return
 	}
