@@ -18,7 +18,7 @@ import (
 
 func main() {
 	ktail := flag.String("ktail", "./ktail", "path of the ktail binary")
-	color := flag.Bool("color", false, "colour even if stdout is no terminal")
+	color := flag.Bool("color", false, "color even if stdout is no terminal")
 	flag.Usage = func() {
 		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "Runs ktail on a made-up cluster and counts what it shows, until Ctrl-C or for DEMO_FOR, like 20s.")
 		flag.PrintDefaults()

@@ -63,15 +63,15 @@ func (o *lineOptions) addLookFlags(fs *pflag.FlagSet) {
 		"Time zone of --timestamps, like UTC or Asia/Tokyo.")
 
 	fs.Var(&o.color, "color",
-		"When to colour: auto (on a terminal), always, never.")
+		"When to color: auto (on a terminal), always, never.")
 	fs.StringSliceVar(&o.podColors, "pod-colors", nil,
-		"Colours of pod names, like 91,92. They are SGR parameters, separated by commas; 38;2;255;97;136 is one of them.")
+		"Colors of pod names, like 91,92. They are SGR parameters, separated by commas; 38;2;255;97;136 is one of them.")
 	fs.StringSliceVar(&o.containerColors, "container-colors", nil,
-		"Colours of container names. There is one for each of --pod-colors, and without the flag they are these.")
+		"Colors of container names. There is one for each of --pod-colors, and without the flag they are these.")
 	fs.BoolVarP(&o.diffContainer, "diff-container", "d", false,
-		"A colour for each container name.")
+		"A color for each container name.")
 	fs.BoolVar(&o.levelColors, "level-colors", true,
-		"Colour words like ERROR in messages. The level of errors and warnings is coloured, where there is colour at all.")
+		"Color words like ERROR in messages. The level of errors and warnings is colored, where there is color at all.")
 	fs.BoolVar(&o.align, "align", true,
 		"Messages begin in the same column. This is for terminals.")
 }

@@ -15,7 +15,7 @@ import (
 type look struct {
 	style     output.Style
 	text      *output.Text
-	levels    bool // colour levels, where nobody reads the message but people
+	levels    bool // color levels, where nobody reads the message but people
 	align     int
 	namespace bool // all namespaces are searched
 }
@@ -35,7 +35,7 @@ var formats = []struct {
 	{"json", "an object with message, pod, labels", func(l look) ktail.Renderer {
 		return &output.JSON{Timestamps: l.text.Timestamps, Terminal: l.text.Terminal}
 	}},
-	{"extjson", "an object in colour, JSON messages embedded", extJSON(false)},
+	{"extjson", "an object in color, JSON messages embedded", extJSON(false)},
 	{"ppextjson", "the same over several lines", extJSON(true)},
 }
 

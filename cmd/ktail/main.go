@@ -105,19 +105,19 @@ func untilSignal(ctx context.Context, exit func(int)) (context.Context, func() o
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
-		cancel(signalled{<-signals})
+		cancel(signaled{<-signals})
 		exit(exitStatus(nil, <-signals))
 	}()
 	return ctx, func() os.Signal {
-		if cause, ok := errors.AsType[signalled](context.Cause(ctx)); ok {
+		if cause, ok := errors.AsType[signaled](context.Cause(ctx)); ok {
 			return cause.Signal
 		}
 		return nil
 	}
 }
 
-// signalled is the cause of a context that a signal has ended.
-type signalled struct{ os.Signal }
+// signaled is the cause of a context that a signal has ended.
+type signaled struct{ os.Signal }
 
 // Error implements error.
-func (s signalled) Error() string { return s.String() }
+func (s signaled) Error() string { return s.String() }

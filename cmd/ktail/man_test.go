@@ -78,7 +78,7 @@ KUBECONFIG
   The kubeconfig files, as for kubectl.
 
 NO_COLOR, CLICOLOR_FORCE
-  Not empty: no colours; colours even if the output is no terminal. --color goes before them.
+  Not empty: no colors; colors even if the output is no terminal. --color goes before them.
 
 FILES
 

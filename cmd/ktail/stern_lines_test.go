@@ -57,7 +57,7 @@ var sternLineCases = []sternCase{
 		better: "the message of a template stays the message, as in stern from v1.35 on",
 	},
 
-	// colours
+	// colors
 	{args: "web --no-follow --only-log-lines --color always"},
 	{args: "web --no-follow --color always"},
 	{args: "web -A --no-follow --color always"},
@@ -81,7 +81,7 @@ var sternLineCases = []sternCase{
 	{args: "web --no-follow --only-log-lines --color sometimes"},
 	{
 		args: "web --no-follow --only-log-lines --color always -H web", want: "^\x1b\\[93mweb-1",
-		better: "a highlight is in the message only, so that the colour of the pod's name stays whole",
+		better: "a highlight is in the message only, so that the color of the pod's name stays whole",
 	},
 	{
 		args: "web --no-follow --only-log-lines --color always -o json -H line", want: `\{"message":"web-1 line 1"`,
@@ -89,11 +89,11 @@ var sternLineCases = []sternCase{
 	},
 	{
 		args: "colored --no-follow --only-log-lines --color always -H \\d", want: "\x1b\\[32mgreen \x1b\\[31;1m3\x1b\\[0;22m\x1b\\[32m\x1b\\[31;1m1\x1b\\[0;22m\x1b\\[32m more\x1b\\[0m",
-		better: "what a message says about colour is not highlighted, and its colour goes on behind a highlight",
+		better: "what a message says about color is not highlighted, and its color goes on behind a highlight",
 	},
 	{
 		args: "formats --no-follow --only-log-lines --color always", want: "\x1b\\[31merror\x1b\\[0m",
-		better: "levels have a colour",
+		better: "levels have a color",
 	},
 	{args: "formats --no-follow --only-log-lines --color always -o raw"},
 
@@ -144,7 +144,7 @@ var sternLineCases = []sternCase{
 	{args: "--stdin --color never -o raw", stdin: "\n\nx\r\n"},
 	{
 		args: "--stdin --color always", stdin: "x\n", want: "^  x\n$",
-		better: "what has no name is not coloured",
+		better: "what has no name is not colored",
 	},
 	{
 		args: "--stdin --kubeconfig missing -o raw", stdin: "x\n", want: "^x\n$",

@@ -68,7 +68,7 @@ var sternProgramCases = []sternCase{
 	{args: "-p -n empty"},
 	{args: "web --no-follow --color never", env: "NO_COLOR=1"},
 	{args: "web --no-follow --color always --only-log-lines", env: "NO_COLOR=1", want: "^\x1b\\[93mweb-1", better: "NO_COLOR yields to what is asked for on the command line"},
-	{args: "web --no-follow --only-log-lines", env: "CLICOLOR_FORCE=1", want: "^\x1b\\[93mweb-1", better: "CLICOLOR_FORCE has colour go into a pipe"},
+	{args: "web --no-follow --only-log-lines", env: "CLICOLOR_FORCE=1", want: "^\x1b\\[93mweb-1", better: "CLICOLOR_FORCE has color go into a pipe"},
 	{args: "web --no-follow --only-log-lines", env: "TERM=dumb"},
 	{args: "web" + base, fault: "list pods status=403"},
 	{args: "web" + base, fault: "list pods status=500"},

@@ -24,7 +24,7 @@ import (
 // Options of a demo.
 type Options struct {
 	Ktail string        // path of the ktail binary
-	Color bool          // have ktail use colour
+	Color bool          // have ktail use color
 	For   time.Duration // how long the pods write; 0 is until Stop
 
 	// Stop ends the demo in good order: the pods stop, ktail catches up.

@@ -136,7 +136,7 @@ func (n *narrator) step(what byte, how int) {
 		n.api.CutAll(what%8 == 2)
 		pass(time.Duration(how%3) * 100 * time.Millisecond)
 	case 4:
-		// Not twice at the same byte: that is how the end of a log is recognised.
+		// Not twice at the same byte: that is how the end of a log is recognized.
 		for n.broken[how] {
 			how++
 		}

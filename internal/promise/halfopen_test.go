@@ -44,7 +44,7 @@ func TestHalfOpen(t *testing.T) {
 		c.Log("one")
 		r := followAll(t, client)
 		pass(10 * time.Minute) // a quiet connection is not taken for a dead one
-		if n := wire.dialled(); n != 1 {
+		if n := wire.dialed(); n != 1 {
 			t.Errorf("%d connections in ten quiet minutes, want 1", n)
 		}
 
@@ -92,8 +92,8 @@ func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return &end{read: down, write: up}, nil
 }
 
-// dialled returns how many connections there were.
-func (n *network) dialled() int {
+// dialed returns how many connections there were.
+func (n *network) dialed() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return len(n.pipes) / 2

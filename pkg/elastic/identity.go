@@ -103,7 +103,7 @@ func (d *identity) nextSequence(at int64) int64 {
 	return d.sequence
 }
 
-// An id is 27 bytes in URL-safe base64, which Elasticsearch recognises and keeps
+// An id is 27 bytes in URL-safe base64, which Elasticsearch recognizes and keeps
 // as bytes. The time comes first: ids that are searched for are then all in the
 // newest segments.
 const idLen = 36

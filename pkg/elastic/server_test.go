@@ -18,7 +18,7 @@ const (
 	dataStream = "logs-ktail-default"
 )
 
-// version returns a flavour under another name.
+// version returns a flavor under another name.
 func version(f fakesearch.Flavor, number, build string) fakesearch.Flavor {
 	f.Number, f.BuildFlavor = number, build
 	return f

@@ -8,7 +8,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// A position that was kept in a file recognises what the original recognises.
+// A position that was kept in a file recognizes what the original recognizes.
 func TestPositionEncoding(t *testing.T) {
 	lines := []ktail.Line{
 		line(9*time.Second, "old"), line(52*time.Second, "a"), line(52*time.Second, "a"),
@@ -33,7 +33,7 @@ func TestPositionEncoding(t *testing.T) {
 		}
 	}
 	if !r.CaughtUp() {
-		t.Error("the line delivered last is not recognised as that")
+		t.Error("the line delivered last is not recognized as that")
 	}
 	if got := q.Count(lines[1].Mark()); got != 2 {
 		t.Errorf("counted %d of a line delivered twice", got)

@@ -154,7 +154,7 @@ func (p *Position) Clone() Position {
 	return c
 }
 
-// Replay returns what recognises the lines of the window when they come again.
+// Replay returns what recognizes the lines of the window when they come again.
 func (p *Position) Replay() *Replay {
 	r := &Replay{left: map[uint64]int{}, last: p.last, caughtUp: p.IsZero()}
 	for _, d := range p.recent {
@@ -165,7 +165,7 @@ func (p *Position) Replay() *Replay {
 	return r
 }
 
-// Replay recognises lines that were delivered before the read was resumed.
+// Replay recognizes lines that were delivered before the read was resumed.
 type Replay struct {
 	left     map[uint64]int // how often each is yet to be seen again
 	last     uint64

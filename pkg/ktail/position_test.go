@@ -147,7 +147,7 @@ func BenchmarkAdvance(b *testing.B) {
 	}
 }
 
-// What it costs to recognise lines that come again after a resume.
+// What it costs to recognize lines that come again after a resume.
 func BenchmarkSeen(b *testing.B) {
 	lines := make([]ktail.Line, 1000)
 	for i := range lines {
@@ -159,7 +159,7 @@ func BenchmarkSeen(b *testing.B) {
 		r := p.Replay()
 		for i := range lines {
 			if !r.Seen(&lines[i]) {
-				b.Fatal("a line is not recognised")
+				b.Fatal("a line is not recognized")
 			}
 		}
 	}

@@ -138,7 +138,7 @@ func TestScannerChunks(t *testing.T) {
 	}
 }
 
-// A line that is too long is cut, however long it is; its neighbours are whole.
+// A line that is too long is cut, however long it is; its neighbors are whole.
 func TestScannerLongLine(t *testing.T) {
 	const stamp = "2026-01-02T15:04:05.000000001Z "
 	for _, size := range []int{MaxLine - len(stamp), 2 * MaxLine, 9*MaxLine + 17} {

@@ -7,15 +7,15 @@ import (
 	"github.com/fatih/color"
 )
 
-// ColorMode is the user's wish for colour.
+// ColorMode is the user's wish for color.
 type ColorMode uint8
 
 const (
-	// ColorAuto is colour on a terminal, unless the environment speaks against it.
+	// ColorAuto is color on a terminal, unless the environment speaks against it.
 	ColorAuto ColorMode = iota
-	// ColorAlways is colour whatever the output and the environment are.
+	// ColorAlways is color whatever the output and the environment are.
 	ColorAlways
-	// ColorNever is no colour.
+	// ColorNever is no color.
 	ColorNever
 )
 
@@ -41,10 +41,10 @@ func (m ColorMode) String() string {
 	}
 }
 
-// Enabled decides on colour for an output that is a terminal or not, where
+// Enabled decides on color for an output that is a terminal or not, where
 // lookup looks into the environment as os.LookupEnv does. In the mode auto the
 // first of these that is set decides: NO_COLOR (https://no-color.org) turns
-// colour off, CLICOLOR_FORCE on, TERM=dumb and CLICOLOR=0 off
+// color off, CLICOLOR_FORCE on, TERM=dumb and CLICOLOR=0 off
 // (https://bixense.com/clicolors).
 func (m ColorMode) Enabled(isTTY bool, lookup func(string) (string, bool)) bool {
 	switch m {
@@ -68,7 +68,7 @@ func (m ColorMode) Enabled(isTTY bool, lookup func(string) (string, bool)) bool 
 	return isTTY
 }
 
-// sgr is a colour as the control sequences around a text (Select Graphic
+// sgr is a color as the control sequences around a text (Select Graphic
 // Rendition, ECMA-48 8.3.117). The zero sgr leaves the text as it is.
 type sgr struct{ on, off string }
 
@@ -81,8 +81,8 @@ func newSGR(attributes ...color.Attribute) sgr {
 	return sgr{on, off}
 }
 
-// append appends the text in the colour. Where there is no text, there is
-// nothing to colour.
+// append appends the text in the color. Where there is no text, there is
+// nothing to color.
 func (c sgr) append(dst []byte, text string) []byte {
 	if text == "" {
 		return dst

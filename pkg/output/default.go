@@ -9,7 +9,7 @@ import (
 // alignStep is by how much the column of the messages moves at a time.
 const alignStep = 8
 
-// Default renders a line as "pod container message", in colour and with the
+// Default renders a line as "pod container message", in color and with the
 // namespace in front if the style says so. Append is called by one goroutine,
 // Expect by any.
 type Default struct {

@@ -1,7 +1,7 @@
 // Package output turns lines into bytes and writes them where the user reads:
 //
 //	Default, Raw, JSON  render a line, the first with the help of
-//	Style               which says how a stream is named and coloured
+//	Style               which says how a stream is named and colored
 //	Writer              renders batches of lines and writes them to an io.Writer
 //	Describe            puts into words what is no line of a log, for stderr
 //

@@ -4,7 +4,7 @@ import "github.com/ktail/ktail/pkg/ktail"
 
 // ExtJSON renders a line as a JSON object with the keys pod, container and
 // message, and with namespace and timestamp if it is to have them. A message
-// that is JSON becomes part of it; any other one is a string. In colour, which
+// that is JSON becomes part of it; any other one is a string. In color, which
 // JSON has no place for, it is for the eye. It is used by one goroutine.
 type ExtJSON struct {
 	Style  Style // not to be changed once a line was rendered
@@ -83,7 +83,7 @@ func (e *ExtJSON) appendMessage(dst []byte, l *ktail.Line) []byte {
 	return append(appendCut(dst, l), '"')
 }
 
-// appendMarked appends the text, part by part, and the colours between.
+// appendMarked appends the text, part by part, and the colors between.
 func appendMarked(dst, text []byte, marks []mark, appendPart func(dst, part []byte) []byte) []byte {
 	done := 0
 	for i := range marks {

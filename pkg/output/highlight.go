@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// mark is a part of a text that is to be in another colour.
+// mark is a part of a text that is to be in another color.
 type mark struct {
 	start, end int
 	color      *sgr
@@ -48,7 +48,7 @@ func NewHighlighter(res ...*regexp.Regexp) *Highlighter {
 
 // find returns the parts of the text that match, in order, none overlapping
 // another, in a slice made of buf. Matches are looked for in what is seen of the
-// text, so that its own colours neither match nor keep something from matching.
+// text, so that its own colors neither match nor keep something from matching.
 func (h *Highlighter) find(buf []mark, text []byte) []mark {
 	h.marks, h.cuts = buf[:0], h.cuts[:0]
 	if bytes.IndexByte(text, '\x1b') >= 0 {

@@ -5,7 +5,7 @@ import "bytes"
 // findLevel finds the word that tells the level of a line, if it is an error or
 // worse, or a warning: the value of a key that is usual for it in a JSON object
 // or in logfmt, the header of klog, or a word at the beginning, behind times at the most. A text
-// that has colours has its own idea of that.
+// that has colors has its own idea of that.
 func findLevel(text []byte) (mark, bool) {
 	trimmed := bytes.TrimLeft(text, " ")
 	if len(trimmed) == 0 || bytes.IndexByte(text, '\x1b') >= 0 {
@@ -27,7 +27,7 @@ func findLevel(text []byte) (mark, bool) {
 	return mark{start, end, c}, c != nil
 }
 
-// levelColor returns the colour of a level, or nil for one that is none or that
+// levelColor returns the color of a level, or nil for one that is none or that
 // needs no attention. The numbers are those of bunyan and pino.
 func levelColor(word []byte) *sgr {
 	var lower [len("critical")]byte

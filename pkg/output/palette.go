@@ -12,12 +12,12 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Palette is what the names of pods and containers are coloured with.
+// Palette is what the names of pods and containers are colored with.
 type Palette struct {
 	pods, containers []sgr // of the same length, not empty
 }
 
-// DefaultPalette has six bright colours for pods, and the same ones less bright
+// DefaultPalette has six bright colors for pods, and the same ones less bright
 // for their containers.
 var DefaultPalette = &Palette{
 	pods: []sgr{
@@ -27,7 +27,7 @@ var DefaultPalette = &Palette{
 	containers: LightPalette.containers,
 }
 
-// LightPalette is for light backgrounds, on which bright colours cannot be read.
+// LightPalette is for light backgrounds, on which bright colors cannot be read.
 var LightPalette = func() *Palette {
 	colors := []sgr{
 		newSGR(color.FgCyan), newSGR(color.FgGreen), newSGR(color.FgMagenta),
@@ -36,8 +36,8 @@ var LightPalette = func() *Palette {
 	return &Palette{pods: colors, containers: colors}
 }()
 
-// ParsePalette returns the palette of these colours. Each is a list of SGR
-// parameters as in "91" or "38;2;255;97;136". Without colours for containers
+// ParsePalette returns the palette of these colors. Each is a list of SGR
+// parameters as in "91" or "38;2;255;97;136". Without colors for containers
 // they get those of pods.
 func ParsePalette(pods, containers []string) (*Palette, error) {
 	if len(containers) == 0 {
@@ -76,10 +76,10 @@ func parseSGR(s string) (sgr, error) {
 	return newSGR(attributes...), nil
 }
 
-// pair is what the names of one stream are coloured with.
+// pair is what the names of one stream are colored with.
 type pair struct{ pod, container sgr }
 
-// pairOf returns the colours of a stream, the same at each run. They are the
+// pairOf returns the colors of a stream, the same at each run. They are the
 // pod's, unless each container is to have its own.
 func (p *Palette) pairOf(s *ktail.Stream, diffContainer bool) pair {
 	if p == nil {
@@ -101,7 +101,7 @@ func (p *Palette) index(name string) int {
 
 // LightBackground reports whether the environment, which lookup looks into as
 // os.LookupEnv does, says that the terminal has a light background: COLORFGBG
-// ends with the number of its colour. Few terminals say so.
+// ends with the number of its color. Few terminals say so.
 func LightBackground(lookup func(string) (string, bool)) bool {
 	value, _ := lookup("COLORFGBG")
 	n, err := strconv.Atoi(value[strings.LastIndexByte(value, ';')+1:])

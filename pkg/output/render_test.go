@@ -35,7 +35,7 @@ func checkGolden(t *testing.T, name string, got []byte) {
 	}
 }
 
-// shop returns streams of pods in all six colours.
+// shop returns streams of pods in all six colors.
 func shop() []*ktail.Stream {
 	return []*ktail.Stream{
 		{Namespace: "shop", Pod: "cart-0", Container: "app", Node: "node-1", Labels: map[string]string{"app": "cart", "apps.kubernetes.io/pod-index": "0"}, Annotations: map[string]string{}},

@@ -38,7 +38,7 @@ func lengthSGR(text []byte) int {
 	return 0
 }
 
-// rendition is what SGR sequences have set so far. It is needed where a colour
+// rendition is what SGR sequences have set so far. It is needed where a color
 // of ours ends in the midst of a text: the text's own goes on there. The slices
 // are parts of the text.
 type rendition struct {
@@ -138,7 +138,7 @@ func (r *rendition) append(dst []byte) []byte {
 }
 
 // parseParam returns the number of a parameter, and whether it holds all of a
-// colour: 38:5:208. What is no known code becomes one that is none.
+// color: 38:5:208. What is no known code becomes one that is none.
 func parseParam(param []byte) (code int, wide bool) {
 	const none = 1000
 	param, _, wide = bytes.Cut(param, []byte{':'})
@@ -151,7 +151,7 @@ func parseParam(param []byte) (code int, wide bool) {
 }
 
 // cutColor cuts 38;5;n or 38;2;r;g;b off the beginning of the parameters.
-func cutColor(params []byte) (colour, rest []byte, more bool) {
+func cutColor(params []byte) (color, rest []byte, more bool) {
 	fields := 2
 	if _, after, ok := bytes.Cut(params, []byte{';'}); ok {
 		switch kind, _, _ := bytes.Cut(after, []byte{';'}); string(kind) {

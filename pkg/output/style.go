@@ -4,10 +4,10 @@ import "github.com/ktail/ktail/pkg/ktail"
 
 // Style says how a stream is named before its lines and in messages about it.
 type Style struct {
-	Color         bool     // with the colours of the pod
+	Color         bool     // with the colors of the pod
 	Namespace     bool     // with the namespace in front
 	Palette       *Palette // nil is DefaultPalette
-	DiffContainer bool     // with a colour for each name of a container
+	DiffContainer bool     // with a color for each name of a container
 }
 
 // Started returns what is said when a stream has come, without a newline:
@@ -30,7 +30,7 @@ func (s Style) event(sign string, c sgr, stream *ktail.Stream) string {
 	return string(s.appendName(dst, stream, " › "))
 }
 
-// colors returns those of the stream: none, if there is to be no colour.
+// colors returns those of the stream: none, if there is to be no color.
 func (s Style) colors(stream *ktail.Stream) pair {
 	if !s.Color {
 		return pair{}

@@ -10,7 +10,7 @@ import (
 // Template renders a line as a template says, with nothing added to it: not even
 // a newline. It is used by one goroutine.
 type Template struct {
-	// Style has the colours. Text says what to highlight in what the template
+	// Style has the colors. Text says what to highlight in what the template
 	// makes of a line, of which it alone knows what the message is; its
 	// timestamps become the field .Timestamp. Neither is to be changed once a
 	// line was rendered; Text may be nil.

@@ -113,7 +113,7 @@ func prettyJSON(v any) string {
 	return fmt.Sprint(v)
 }
 
-// paints are the functions that colour, or do not.
+// paints are the functions that color, or do not.
 type paints bool
 
 func (p paints) paint(text string, attributes ...color.Attribute) string {
@@ -123,7 +123,7 @@ func (p paints) paint(text string, attributes ...color.Attribute) string {
 	return string(newSGR(attributes...).append(nil, text))
 }
 
-// formatter returns a function that colours its text, which is a format if
+// formatter returns a function that colors its text, which is a format if
 // there are arguments for it.
 func (p paints) formatter(attribute color.Attribute) func(string, ...any) string {
 	return func(text string, args ...any) string {
@@ -134,7 +134,7 @@ func (p paints) formatter(attribute color.Attribute) func(string, ...any) string
 	}
 }
 
-// level colours the name of a level. What is no name has no text.
+// level colors the name of a level. What is no name has no text.
 func (p paints) level(v any) string {
 	name, _ := v.(string)
 	switch strings.ToLower(name) {
@@ -152,7 +152,7 @@ func (p paints) level(v any) string {
 	return name
 }
 
-// bunyanLevel colours the number of a level, as parseJSON or tryParseJSON return
+// bunyanLevel colors the number of a level, as parseJSON or tryParseJSON return
 // it. What is no number has no text.
 func (p paints) bunyanLevel(v any) string {
 	var level int64

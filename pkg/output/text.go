@@ -11,9 +11,9 @@ import (
 // it is. It is used by one goroutine.
 type Text struct {
 	Timestamps *Timestamps  // put before the text; nil: none
-	Highlight  *Highlighter // what to colour in it; nil: nothing
-	Levels     bool         // colour the word for the level of an error or a warning
-	Terminal   bool         // make visible what a terminal would take as a command other than for colour
+	Highlight  *Highlighter // what to color in it; nil: nothing
+	Levels     bool         // color the word for the level of an error or a warning
+	Terminal   bool         // make visible what a terminal would take as a command other than for color
 
 	marks []mark
 }
@@ -33,7 +33,7 @@ func (t *Text) append(dst []byte, l *ktail.Line) []byte {
 	return append(appendCut(t.paint(dst, text), l), '\n')
 }
 
-// paint appends a text in its colours.
+// paint appends a text in its colors.
 func (t *Text) paint(dst, text []byte) []byte {
 	marks := t.find(text)
 	if len(marks) == 0 && (!t.Terminal || allPrintable(text)) {
@@ -52,12 +52,12 @@ func (t *Text) paint(dst, text []byte) []byte {
 	}
 	p.add(text[done:], "")
 	if t.Terminal && p.own.isSet() {
-		p.dst = append(p.dst, "\x1b[0m"...) // or it would colour what comes next
+		p.dst = append(p.dst, "\x1b[0m"...) // or it would color what comes next
 	}
 	return p.dst
 }
 
-// find returns what is to be coloured in the text.
+// find returns what is to be colored in the text.
 func (t *Text) find(text []byte) []mark {
 	t.marks = t.marks[:0]
 	if t.Highlight != nil {
@@ -80,15 +80,15 @@ func (t *Text) find(text []byte) []mark {
 	return t.marks
 }
 
-// painter appends parts of one text. A colour of ours that begins goes on behind
-// the text's own sequences, and where it ends, the text's own colour goes on.
+// painter appends parts of one text. A color of ours that begins goes on behind
+// the text's own sequences, and where it ends, the text's own color goes on.
 type painter struct {
 	dst      []byte
 	own      rendition
 	terminal bool
 }
 
-// add appends a part. Again is what sets our colour, if one is set.
+// add appends a part. Again is what sets our color, if one is set.
 func (p *painter) add(text []byte, again string) {
 	for {
 		start, end := nextSGR(text)

@@ -37,14 +37,14 @@ func TestHighlight(t *testing.T) {
 		{"several that overlap", []string{"bcd", "abc"}, "abcde", on + "abcd" + off + "e"},
 		{"several side by side", []string{"b", "a"}, "ab", on + "a" + off + on + "b" + off},
 		{"one within another", []string{"abc", "b"}, "abc", on + "abc" + off},
-		{"not the parameters of a colour", []string{"1"}, "\x1b[31m1\x1b[0m", "\x1b[31m" + on + "1" + off + "\x1b[31m\x1b[0m"},
-		{"the text's colour goes on", []string{"b"}, "\x1b[1;32mabc", "\x1b[1;32ma" + on + "b" + off + "\x1b[1;32mc"},
-		{"over the beginning of a colour", []string{"ab"}, "a\x1b[32mb\x1b[0mc", on + "a\x1b[32m" + on + "b" + off + "\x1b[32m\x1b[0mc"},
-		{"over the end of a colour", []string{"bc"}, "\x1b[32mab\x1b[0mcd", "\x1b[32ma" + on + "b\x1b[0m" + on + "c" + off + "d"},
-		{"256 colours and attributes", []string{"x"}, "\x1b[4;38;5;208m\x1b[48;2;1;2;3mx.", "\x1b[4;38;5;208m\x1b[48;2;1;2;3m" + on + "x" + off + "\x1b[4;38;5;208;48;2;1;2;3m."},
+		{"not the parameters of a color", []string{"1"}, "\x1b[31m1\x1b[0m", "\x1b[31m" + on + "1" + off + "\x1b[31m\x1b[0m"},
+		{"the text's color goes on", []string{"b"}, "\x1b[1;32mabc", "\x1b[1;32ma" + on + "b" + off + "\x1b[1;32mc"},
+		{"over the beginning of a color", []string{"ab"}, "a\x1b[32mb\x1b[0mc", on + "a\x1b[32m" + on + "b" + off + "\x1b[32m\x1b[0mc"},
+		{"over the end of a color", []string{"bc"}, "\x1b[32mab\x1b[0mcd", "\x1b[32ma" + on + "b\x1b[0m" + on + "c" + off + "d"},
+		{"256 colors and attributes", []string{"x"}, "\x1b[4;38;5;208m\x1b[48;2;1;2;3mx.", "\x1b[4;38;5;208m\x1b[48;2;1;2;3m" + on + "x" + off + "\x1b[4;38;5;208;48;2;1;2;3m."},
 		{"attributes that ended", []string{"x"}, "\x1b[1;4;31m\x1b[22;39mx.", "\x1b[1;4;31m\x1b[22;39m" + on + "x" + off + "\x1b[4m."},
 		{"colons", []string{"x"}, "\x1b[38:5:208mx.", "\x1b[38:5:208m" + on + "x" + off + "\x1b[38:5:208m."},
-		{"colours cut short", []string{"x"}, "\x1b[38;5mx\x1b[38mx\x1b[mx", "\x1b[38;5m" + on + "x" + off + "\x1b[38;5m\x1b[38m" + on + "x" + off + "\x1b[38m\x1b[m" + on + "x" + off},
+		{"colors cut short", []string{"x"}, "\x1b[38;5mx\x1b[38mx\x1b[mx", "\x1b[38;5m" + on + "x" + off + "\x1b[38;5m\x1b[38m" + on + "x" + off + "\x1b[38m\x1b[m" + on + "x" + off},
 		{"other sequences are text", []string{"2"}, "\x1b[2Jx", "\x1b[" + on + "2" + off + "Jx"},
 	}
 	for _, tt := range tests {
@@ -62,8 +62,8 @@ func TestHighlight(t *testing.T) {
 func TestTerminal(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"plain", "abc\tdef", "abc\tdef"},
-		{"colour", "\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"},
-		{"a colour without an end is ended", "\x1b[31mred", "\x1b[31mred\x1b[0m"},
+		{"color", "\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"},
+		{"a color without an end is ended", "\x1b[31mred", "\x1b[31mred\x1b[0m"},
 		{"one that we do not know, too", "\x1b[53mover", "\x1b[53mover\x1b[0m"},
 		{"title of the window", "\x1b]0;owned\x07x", "^[]0;owned^Gx"},
 		{"link", "\x1b]8;;http://x\x1b\\x", "^[]8;;http://x^[\\x"},
@@ -75,8 +75,8 @@ func TestTerminal(t *testing.T) {
 		{"wide, combining, joined, right to left", "日本 e\u0301 👩\u200d👧 שלום \ufffd", "日本 e\u0301 👩\u200d👧 שלום \ufffd"},
 		{"end of a line of Windows", "abc\r", "abc"},
 		{"back to the beginning of the line", "10%\r20%", "10%^M20%"},
-		{"half a colour", "\x1b[3", "^[[3"},
-		{"not a colour", "\x1b[?25l\x1b[3 m", "^[[?25l^[[3 m"},
+		{"half a color", "\x1b[3", "^[[3"},
+		{"not a color", "\x1b[?25l\x1b[3 m", "^[[?25l^[[3 m"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -96,7 +96,7 @@ func withoutSGR(text []byte) []byte {
 	return regexp.MustCompile("\x1b\\[[0-9:;]*m").ReplaceAll(text, nil)
 }
 
-// FuzzHighlight: whatever is coloured, the text stays what it was once colours
+// FuzzHighlight: whatever is colored, the text stays what it was once colors
 // are taken away.
 func FuzzHighlight(f *testing.F) {
 	for _, text := range []string{"abc", "\x1b[31mred\x1b[0m 31", "ERROR: \x1b[1;38;5;208mx", "level=error \x1b[2J", `{"level":"warn"}`, "\xff\x1b[m\x1b[", "日本"} {
@@ -117,7 +117,7 @@ func FuzzHighlight(f *testing.F) {
 	})
 }
 
-// FuzzTerminal: nothing but characters, tabs, newlines and colours reaches a
+// FuzzTerminal: nothing but characters, tabs, newlines and colors reaches a
 // terminal, and doing it twice changes nothing.
 func FuzzTerminal(f *testing.F) {
 	for _, text := range []string{"", "abc", "\x1b]0;x\x07", "\x1b[31mred\x1b[0m", "\x9b2J\u009b\u202e\x7f\r\n", "日本\xe6\x97", "\x1b\x1b[1m", "\x1b[53m"} {

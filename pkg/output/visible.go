@@ -5,7 +5,7 @@ import "unicode/utf8"
 const hexDigits = "0123456789ABCDEF"
 
 // Visible returns the text with what is not to reach a terminal in a form that
-// can be seen. Colours are among that.
+// can be seen. Colors are among that.
 func Visible(text string) string { return string(appendVisible(nil, []byte(text))) }
 
 // appendVisible appends the text with everything that would make a terminal do
@@ -69,7 +69,7 @@ func appendHex(dst []byte, r rune) []byte {
 
 // escapeJSON does for the JSON at dst[from:] what appendVisible does for a
 // text, so that it stays JSON of the same meaning: what is to be seen becomes an
-// escape sequence of a string, which is where it can be. Colours, of which JSON
+// escape sequence of a string, which is where it can be. Colors, of which JSON
 // knows nothing, stay.
 func escapeJSON(dst []byte, from int) []byte {
 	for i := from; i < len(dst); {

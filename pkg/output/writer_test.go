@@ -169,20 +169,20 @@ func TestWriterAndContext(t *testing.T) {
 	}
 }
 
-// cancelling is a writer during which the context ends.
-type cancelling struct {
+// canceling is a writer during which the context ends.
+type canceling struct {
 	writes
 	cancel context.CancelFunc
 }
 
-func (c *cancelling) Write(p []byte) (int, error) {
+func (c *canceling) Write(p []byte) (int, error) {
 	c.cancel()
 	return c.writes.Write(p)
 }
 
 func TestWriterFinishesBatch(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	out := &cancelling{cancel: cancel}
+	out := &canceling{cancel: cancel}
 	w := &output.Writer{Out: out, Renderer: output.Raw{}}
 	if err := w.Write(ctx, logLines(100, 1024)); err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ type input struct {
 	live      bool          // has caught up with the present
 	idleSince time.Duration // when it fell silent
 	listed    bool          // in merger.history
-	prev      *input        // neighbours there
+	prev      *input        // neighbors there
 	next      *input
 
 	blocked bool          // its producer waits for room

@@ -125,11 +125,11 @@ func TestPositions_OfEndedStreamsAreBounded(t *testing.T) {
 			continue
 		}
 		if l := (ktail.Line{Stream: s, Time: at.UnixNano(), Text: fmt.Append(nil, "line ", k)}); !replay.Seen(&l) {
-			t.Fatalf("line %d, which a resumed read brings again, is not recognised", k)
+			t.Fatalf("line %d, which a resumed read brings again, is not recognized", k)
 		}
 	}
 	if !replay.CaughtUp() {
-		t.Error("the last line is not recognised as that")
+		t.Error("the last line is not recognized as that")
 	}
 }
 

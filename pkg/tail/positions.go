@@ -15,7 +15,7 @@ const (
 	maxPositionAge = 30 * 24 * time.Hour
 	// maxIdlePositions is how many of them are kept, the newest ones. Most are of jobs,
 	// whose pods are removed when there are many. What comes again nevertheless is
-	// at its destination already, and recognised there.
+	// at its destination already, and recognized there.
 	maxIdlePositions = 8 << 10
 )
 

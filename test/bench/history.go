@@ -76,7 +76,7 @@ type job struct {
 }
 
 var (
-	coloured = job{"coloured", []string{"--color", "always"}, million}
+	colored = job{"colored", []string{"--color", "always"}, million}
 	forms    = []job{
 		{"raw", []string{"-o", "raw"}, million},
 		{"json", []string{"-o", "json"}, million},
@@ -96,11 +96,11 @@ func (b *bench) history(ctx context.Context, out *strings.Builder) error {
 	if err != nil {
 		return err
 	}
-	mine := b.showing(n, ".", coloured)
+	mine := b.showing(n, ".", colored)
 	if err := b.complete(ctx, mine, million); err != nil {
 		return err
 	}
-	table, err := b.interleaved(ctx, []program{curl, b.kubectl(n), mine, b.sternShowing(n, coloured)}, b.rounds)
+	table, err := b.interleaved(ctx, []program{curl, b.kubectl(n), mine, b.sternShowing(n, colored)}, b.rounds)
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ func (b *bench) streams(ctx context.Context, out *strings.Builder) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d lines of %d bytes, `--no-follow`, coloured, in the order of time. Medians of %d rounds.\n\n", million, textSize, b.few())
+	fmt.Fprintf(out, "%d lines of %d bytes, `--no-follow`, colored, in the order of time. Medians of %d rounds.\n\n", million, textSize, b.few())
 	fmt.Fprintln(out, "| logs | CPU s | ÷ of 10 logs | wall s | peak MB |\n|---|---|---|---|---|")
 	var first time.Duration
 	for _, logs := range []struct {
@@ -220,7 +220,7 @@ func (b *bench) streams(ctx context.Context, out *strings.Builder) error {
 		if err := n.writeHistory(logs.pods, million); err != nil {
 			return err
 		}
-		p := b.showing(n, logs.query, coloured)
+		p := b.showing(n, logs.query, colored)
 		table, err := b.interleaved(ctx, []program{p}, b.few())
 		if err != nil {
 			return err
