@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// completionTakes bounds what a completion may take: somebody waits with a
+	// completionTimeout bounds what a completion may take: somebody waits with a
 	// finger on the key.
-	completionTakes = 900 * time.Millisecond
-	// completionLooksAt bounds how many objects a completion looks at.
-	completionLooksAt = 1000
+	completionTimeout = 900 * time.Millisecond
+	// maxCompletionObjects bounds how many objects a completion looks at.
+	maxCompletionObjects = 1000
 
 	noFiles = cobra.ShellCompDirectiveNoFileComp
 	noSpace = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
@@ -66,7 +66,7 @@ func (c *completer) ask(f fromCluster, directive cobra.ShellCompDirective) cobra
 		if err != nil {
 			return nil, directive
 		}
-		ctx, cancel := context.WithTimeout(cmd.Context(), completionTakes)
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
 		answer := make(chan []cobra.Completion, 1)
 		go func() { // a credential plugin does not stop with ctx

@@ -10,7 +10,7 @@ import (
 
 // arguments completes presets, kind/, kind/name, and names of pods.
 func (c *completer) arguments(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	if strings.HasPrefix(prefix, presetMark) {
+	if strings.HasPrefix(prefix, presetPrefix) {
 		_, _ = c.o.configure(cmd.Flags(), args, c.env) // completion goes without
 		return startingWith(prefix, c.presets()), noFiles
 	}
@@ -32,7 +32,7 @@ func (c *completer) presets() []cobra.Completion {
 		if description == "" {
 			description = strings.Join(p.queries, " ")
 		}
-		found = append(found, cobra.CompletionWithDesc(presetMark+p.name, description))
+		found = append(found, cobra.CompletionWithDesc(presetPrefix+p.name, description))
 	}
 	return found
 }

@@ -84,7 +84,7 @@ func (c *completer) names(ctx context.Context, client *kube.Client, kind kube.Ki
 	}
 	var all []kube.Name
 	for _, namespace := range namespaces {
-		names, _ := client.Names(ctx, kind, namespace, completionLooksAt) // completion goes without
+		names, _ := client.Names(ctx, kind, namespace, maxCompletionObjects) // completion goes without
 		all = append(all, names...)
 	}
 	return all
@@ -140,7 +140,7 @@ func (c *completer) containersOfPods(ctx context.Context, client *kube.Client) m
 	}
 	images := map[string]string{}
 	for _, namespace := range namespaces {
-		pods, _ := client.Containers(ctx, s, namespace, completionLooksAt) // completion goes without
+		pods, _ := client.Containers(ctx, s, namespace, maxCompletionObjects) // completion goes without
 		for _, pod := range pods {
 			for _, container := range pod.Containers {
 				images[container.Name] = cmp.Or(images[container.Name], container.Image)

@@ -9,9 +9,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// deepest is how deep mappings may be nested; presets need three. It also bounds
+// maxDepth is how deep mappings may be nested; presets need three. It also bounds
 // what aliases can grow to.
-const deepest = 4
+const maxDepth = 4
 
 // setting is a key of the config file and what stands behind it: nothing, a
 // text, a list of texts or further settings.
@@ -41,7 +41,7 @@ func readSettings(r io.Reader) ([]setting, error) {
 		var document yaml.Node
 		switch err := d.Decode(&document); {
 		case errors.Is(err, io.EOF):
-			return all, checkTwice(all)
+			return all, checkDuplicateKeys(all)
 		case err != nil:
 			return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
 		}
@@ -84,7 +84,7 @@ func (s *setting) read(n *yaml.Node, depth int) error {
 }
 
 func (s *setting) readMapping(n *yaml.Node, depth int) error {
-	if depth == deepest {
+	if depth == maxDepth {
 		return at(n.Line, errors.New("there are too many levels"))
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -98,7 +98,7 @@ func (s *setting) readMapping(n *yaml.Node, depth int) error {
 		}
 		s.sub = append(s.sub, sub)
 	}
-	return checkTwice(s.sub)
+	return checkDuplicateKeys(s.sub)
 }
 
 // textOf returns the text that a node is, if it is one; that of null is empty.
@@ -115,8 +115,8 @@ func textOf(n *yaml.Node) (string, bool) {
 	return n.Value, true
 }
 
-// checkTwice reports a key that is there more than once.
-func checkTwice(all []setting) error {
+// checkDuplicateKeys reports a key that is there more than once.
+func checkDuplicateKeys(all []setting) error {
 	lines := map[string]int{}
 	for _, s := range all {
 		if before, ok := lines[s.key]; ok {

@@ -67,7 +67,7 @@ func (o *elasticOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.resend, "elasticsearch-resend", "",
 		"Send the dead letters of this file once more. No pods are read.")
 	fs.VisitAll(func(f *pflag.Flag) {
-		notFrom([]string{environment}, fs, f.Name) // nothing is sent anywhere because a variable happens to be set
+		excludeSources([]string{environment}, fs, f.Name) // nothing is sent anywhere because a variable happens to be set
 	})
 	fs.BoolVar(&o.resume, "resume", false,
 		"Go on where the last run to the same place was acknowledged.")
@@ -121,22 +121,22 @@ func (o *elasticOptions) complete() (err error) {
 	if (o.cert == "") != (o.key == "") {
 		return errors.New("--elasticsearch-cert and --elasticsearch-key belong together")
 	}
-	if o.spoolSize < leastSpool {
-		return fmt.Errorf("--elasticsearch-spool-size is %s: give at least %dMi", &o.spoolSize, leastSpool>>20)
+	if o.spoolSize < minSpoolSize {
+		return fmt.Errorf("--elasticsearch-spool-size is %s: give at least %dMi", &o.spoolSize, minSpoolSize>>20)
 	}
 	return nil
 }
 
-// leastSpool holds some segments of the largest bulks.
-const leastSpool = 64 << 20
+// minSpoolSize holds some segments of the largest bulks.
+const minSpoolSize = 64 << 20
 
 // secretVariables hold what nobody else should know.
 var secretVariables = []string{"ELASTICSEARCH_PASSWORD", "ELASTICSEARCH_API_KEY", "ELASTICSEARCH_TOKEN"}
 
-// keepSecrets returns a look-up of variables that goes on to know the secret ones,
+// takeSecretsFromEnv returns a look-up of variables that goes on to know the secret ones,
 // and takes these out of the environment: the credential plugins that a kubeconfig
 // names inherit that.
-func keepSecrets() (lookUp func(string) (string, bool), err error) {
+func takeSecretsFromEnv() (lookUp func(string) (string, bool), err error) {
 	kept := map[string]string{}
 	for _, name := range secretVariables {
 		value, ok := os.LookupEnv(name)

@@ -112,7 +112,7 @@ func (o *lineOptions) style(isTTY bool, env func(string) (string, bool), namespa
 // renderer returns what gives lines their form. Fail is told of those that a
 // template cannot render.
 func (o *lineOptions) renderer(s streams, namespace, allNamespaces bool, fail func(*ktail.Line, error)) (ktail.Renderer, error) {
-	l := look{style: o.style(s.OutTTY, s.Env, namespace), text: &output.Text{Terminal: s.OutTTY}, namespace: allNamespaces}
+	l := renderOptions{style: o.style(s.OutTTY, s.Env, namespace), text: &output.Text{Terminal: s.OutTTY}, namespace: allNamespaces}
 	if l.style.Color {
 		l.levels = o.levelColors
 		if res := slices.Concat([]*regexp.Regexp(o.include), o.highlight); len(res) > 0 {
@@ -153,9 +153,9 @@ func (o *lineOptions) renderer(s streams, namespace, allNamespaces bool, fail fu
 // alignment returns how many columns of a terminal names may take so that all
 // messages begin behind them.
 func alignment(width int) int {
-	const usual = 80
+	const defaultWidth = 80
 	if width <= 0 {
-		width = usual
+		width = defaultWidth
 	}
 	return width / 2
 }

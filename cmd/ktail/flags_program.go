@@ -24,7 +24,7 @@ func (f *programFlags) addFlags(fs *pflag.FlagSet) {
 		"Print completions for a shell: "+strings.Join(shellNames(), ", ")+".")
 	fs.BoolVar(&f.showHiddenOptions, "show-hidden-options", false,
 		"Print kubectl's flags for reaching a cluster.")
-	notFrom([]string{environment, configFile}, fs, "completion", "show-hidden-options")
+	excludeSources([]string{environment, configFile}, fs, "completion", "show-hidden-options")
 	fs.IntVar(&f.verbosity, "verbosity", 0,
 		"What the Kubernetes client says on stderr; 6 is each request.")
 }
@@ -48,9 +48,9 @@ func shellNames() []string {
 	return names
 }
 
-// aside does what takes the place of reading logs, and reports whether something
+// runInfoFlag does what takes the place of reading logs, and reports whether something
 // did.
-func (f *programFlags) aside(cmd *cobra.Command, out io.Writer) (bool, error) {
+func (f *programFlags) runInfoFlag(cmd *cobra.Command, out io.Writer) (bool, error) {
 	switch {
 	case f.completion != "":
 		for _, s := range shells {

@@ -11,8 +11,8 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-// look is what the forms of a line are made of.
-type look struct {
+// renderOptions is what the forms of a line are made of.
+type renderOptions struct {
 	style     output.Style
 	text      *output.Text
 	levels    bool // color levels, where nobody reads the message but people
@@ -23,24 +23,24 @@ type look struct {
 // formats are the forms of a line that --output knows.
 var formats = []struct {
 	name, meaning string
-	renderer      func(look) ktail.Renderer
+	renderer      func(renderOptions) ktail.Renderer
 }{
-	{"default", "pod, container, message", func(l look) ktail.Renderer {
+	{"default", "pod, container, message", func(l renderOptions) ktail.Renderer {
 		l.text.Levels = l.levels
 		return &output.Default{Style: l.style, Text: l.text, Align: l.align}
 	}},
-	{"raw", "the message alone", func(l look) ktail.Renderer {
+	{"raw", "the message alone", func(l renderOptions) ktail.Renderer {
 		return output.Raw{Text: l.text}
 	}},
-	{"json", "an object with message, pod, labels", func(l look) ktail.Renderer {
+	{"json", "an object with message, pod, labels", func(l renderOptions) ktail.Renderer {
 		return &output.JSON{Timestamps: l.text.Timestamps, Terminal: l.text.Terminal}
 	}},
 	{"extjson", "an object in color, JSON messages embedded", extJSON(false)},
 	{"ppextjson", "the same over several lines", extJSON(true)},
 }
 
-func extJSON(pretty bool) func(look) ktail.Renderer {
-	return func(l look) ktail.Renderer {
+func extJSON(pretty bool) func(renderOptions) ktail.Renderer {
+	return func(l renderOptions) ktail.Renderer {
 		l.style.Namespace = l.namespace
 		return &output.ExtJSON{Style: l.style, Text: l.text, Pretty: pretty}
 	}
@@ -78,9 +78,9 @@ func (v *formatValue) Set(s string) error {
 // Type implements pflag.Value.
 func (*formatValue) Type() string { return "format" }
 
-// know takes the templates that can be chosen, and reports an error if what was
+// setTemplates takes the templates that can be chosen, and reports an error if what was
 // chosen before is neither one of them nor a format.
-func (v *formatValue) know(templates map[string]string) error {
+func (v *formatValue) setTemplates(templates map[string]string) error {
 	v.templates = templates
 	if err := v.Set(v.String()); err != nil {
 		return fmt.Errorf("invalid argument %q for \"-o, --output\" flag: %w", v.name, err)
@@ -89,7 +89,7 @@ func (v *formatValue) know(templates map[string]string) error {
 }
 
 // renderer returns what gives lines this form, or nil if that is a template.
-func (v *formatValue) renderer(l look) ktail.Renderer {
+func (v *formatValue) renderer(l renderOptions) ktail.Renderer {
 	for _, f := range formats {
 		if f.name == v.String() {
 			return f.renderer(l)

@@ -130,7 +130,7 @@ func (f *forwarding) start(ctx context.Context) {
 	saving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	f.stop = stop
 	f.running.Go(func() { f.sink.Run(ctx) })
-	f.running.Go(func() { saveMemory(saving) })
+	f.running.Go(func() { tuneGC(saving) })
 	f.running.Go(func() { onSummarySignal(saving, func() { f.say("%s", summary(f.name, f.sink.Status())) }) })
 	if f.positions != nil {
 		f.running.Go(func() { f.save(saving) })
@@ -237,13 +237,13 @@ func formatSize(n int64) string {
 const forwardTimeout = 24 * time.Hour
 
 // runForwarding runs the tailer with a sink more.
-func runForwarding(ctx context.Context, s streams, o *options, talk *talk, t *tail.Tailer) error {
-	f, err := newForwarding(s, &o.elastic, talk.say)
+func runForwarding(ctx context.Context, s streams, o *options, messages *messenger, t *tail.Tailer) error {
+	f, err := newForwarding(s, &o.elastic, messages.printf)
 	if err != nil {
 		return err
 	}
 	if o.elastic.quiet {
-		t.Sink = &notices{tell: talk.notice}
+		t.Sink = &notices{tell: messages.notice}
 	}
 	t.Sink = tail.Fanout{t.Sink, f.sink}
 	t.Positions = f.positions
@@ -279,7 +279,7 @@ func runResend(ctx context.Context, s streams, o *options) error {
 		return fmt.Errorf("resend dead letters: %w", err)
 	}
 	defer letters.Close() //nolint:errcheck // it is only read from
-	f, err := newForwarding(s, &o.elastic, newTalk(s, o).say)
+	f, err := newForwarding(s, &o.elastic, newMessenger(s, o).printf)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func TestGenerated(t *testing.T) {
 func completion(shell string) func(*cobra.Command, []byte) ([]byte, error) {
 	return func(cmd *cobra.Command, _ []byte) ([]byte, error) {
 		var b bytes.Buffer
-		_, err := (&programFlags{completion: shell}).aside(cmd, &b)
+		_, err := (&programFlags{completion: shell}).runInfoFlag(cmd, &b)
 		return b.Bytes(), err
 	}
 }

@@ -10,20 +10,20 @@ import (
 
 // Headings of the help. What has none is about the program itself.
 const (
-	aboutPods       = "Which pods and containers"
-	aboutLines      = "Which lines"
-	aboutLook       = "What they look like"
-	aboutForwarding = "Where they go besides"
-	aboutSpeed      = "How much at a time"
-	aboutCluster    = "Which cluster"
-	aboutProgram    = "About ktail"
+	sectionSelection  = "Which pods and containers"
+	sectionFiltering  = "Which lines"
+	sectionOutput     = "What they look like"
+	sectionForwarding = "Where they go besides"
+	sectionLimits     = "How much at a time"
+	sectionCluster    = "Which cluster"
+	sectionGeneral    = "About ktail"
 )
 
-// headingKey is the annotation that holds the heading of a flag.
-const headingKey = "ktail_heading"
+// sectionKey is the annotation that holds the heading of a flag.
+const sectionKey = "ktail_heading"
 
-// under declares flags under a heading of the help, in their order.
-func under(heading string, fs *pflag.FlagSet, declare func(*pflag.FlagSet)) {
+// inSection declares flags under a heading of the help, in their order.
+func inSection(heading string, fs *pflag.FlagSet, declare func(*pflag.FlagSet)) {
 	declared := pflag.NewFlagSet(heading, pflag.ContinueOnError)
 	declared.SortFlags = false
 	declare(declared)
@@ -31,25 +31,25 @@ func under(heading string, fs *pflag.FlagSet, declare func(*pflag.FlagSet)) {
 		if f.Annotations == nil {
 			f.Annotations = map[string][]string{}
 		}
-		f.Annotations[headingKey] = []string{heading}
+		f.Annotations[sectionKey] = []string{heading}
 	})
 	fs.AddFlagSet(declared)
 }
 
-// flagGroup are the flags under a heading.
-type flagGroup struct {
+// flagSection are the flags under a heading.
+type flagSection struct {
 	heading string
 	flags   []*pflag.Flag
 }
 
-// flagGroups returns the flags that the help shows, the program's own last.
-func flagGroups(fs *pflag.FlagSet) []flagGroup {
-	var groups []flagGroup
-	for _, heading := range []string{aboutPods, aboutLines, aboutLook, aboutForwarding, aboutSpeed, aboutCluster, aboutProgram} {
-		group := flagGroup{heading: heading}
+// flagSections returns the flags that the help shows, the program's own last.
+func flagSections(fs *pflag.FlagSet) []flagSection {
+	var groups []flagSection
+	for _, heading := range []string{sectionSelection, sectionFiltering, sectionOutput, sectionForwarding, sectionLimits, sectionCluster, sectionGeneral} {
+		group := flagSection{heading: heading}
 		fs.VisitAll(func(f *pflag.Flag) {
-			of := aboutProgram
-			if annotation := f.Annotations[headingKey]; len(annotation) > 0 {
+			of := sectionGeneral
+			if annotation := f.Annotations[sectionKey]; len(annotation) > 0 {
 				of = annotation[0]
 			}
 			if of == heading && !f.Hidden {
@@ -65,7 +65,7 @@ func flagGroups(fs *pflag.FlagSet) []flagGroup {
 func help(cmd *cobra.Command, columns int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\nUsage:\n  %s\n\nExamples:\n%s\n", cmd.Long, cmd.UseLine(), cmd.Example)
-	for _, group := range flagGroups(cmd.Flags()) {
+	for _, group := range flagSections(cmd.Flags()) {
 		fs := pflag.NewFlagSet(group.heading, pflag.ContinueOnError)
 		fs.SortFlags = false
 		for _, f := range group.flags {
@@ -90,9 +90,9 @@ func firstSentence(usage string) string {
 
 // helpColumns returns how wide the help is on a terminal, or elsewhere.
 func helpColumns(s streams) int {
-	const usual, most = 80, 120
+	const defaultWidth, most = 80, 120
 	if s.OutTTY && s.Width() > 0 {
 		return min(s.Width(), most)
 	}
-	return usual
+	return defaultWidth
 }

@@ -51,7 +51,7 @@ func TestExamples(t *testing.T) {
 			o, queries := parse(t, strings.Fields(words)...)
 			c := &config{presets: []preset{{name: "payments", queries: []string{"deploy/payments"}}}}
 			o.origins = map[string]string{}
-			queries, err := o.fromPresets(c, pflag.NewFlagSet("", pflag.ContinueOnError), queries)
+			queries, err := o.applyPresets(c, pflag.NewFlagSet("", pflag.ContinueOnError), queries)
 			if err == nil {
 				err = o.complete(queries)
 			}

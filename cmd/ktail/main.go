@@ -52,7 +52,7 @@ func main() {
 		debug.SetGCPercent(60)
 	}
 	klog.SetLogger(logr.Discard()) // client-go's own log; --verbosity turns it on
-	env, err := keepSecrets()
+	env, err := takeSecretsFromEnv()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "error: %v\n", err)
 		os.Exit(exitError)
@@ -74,7 +74,7 @@ func main() {
 func run(name string, args []string, s streams) int {
 	ctx, caught := untilSignal(context.Background(), os.Exit)
 	cmd := newCommand(s)
-	callIt(cmd, name)
+	setDisplayName(cmd, name)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err != nil && !isClosedPipe(err) {

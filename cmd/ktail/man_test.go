@@ -25,7 +25,7 @@ func manPage(cmd *cobra.Command, _ []byte) ([]byte, error) {
 	m.section("Description")
 	m.paragraphs(cmd.Long)
 	m.section("Options")
-	for _, group := range flagGroups(cmd.Flags()) {
+	for _, group := range flagSections(cmd.Flags()) {
 		m.line(".SS " + roff(group.heading))
 		for _, f := range group.flags {
 			m.flag(f)

@@ -39,15 +39,15 @@ const noLimit = -1
 // addFlags declares each flag, next to what it sets, in the order of the help.
 // Names, shorthands and meanings are stern's.
 func (o *options) addFlags(fs *pflag.FlagSet) {
-	under(aboutPods, fs, o.selectFlags.addFlags)
-	under(aboutLines, fs, o.addLogFlags)
-	under(aboutLines, fs, o.addFilterFlags)
-	under(aboutLook, fs, o.addLookFlags)
-	under(aboutForwarding, fs, o.elastic.addFlags)
-	under(aboutSpeed, fs, o.addSpeedFlags)
-	under(aboutCluster, fs, o.addConnectionFlags)
-	under(aboutProgram, fs, o.configFlags.addFlags)
-	under(aboutProgram, fs, o.programFlags.addFlags)
+	inSection(sectionSelection, fs, o.selectFlags.addFlags)
+	inSection(sectionFiltering, fs, o.addLogFlags)
+	inSection(sectionFiltering, fs, o.addFilterFlags)
+	inSection(sectionOutput, fs, o.addLookFlags)
+	inSection(sectionForwarding, fs, o.elastic.addFlags)
+	inSection(sectionLimits, fs, o.addSpeedFlags)
+	inSection(sectionCluster, fs, o.addConnectionFlags)
+	inSection(sectionGeneral, fs, o.configFlags.addFlags)
+	inSection(sectionGeneral, fs, o.programFlags.addFlags)
 }
 
 func (o *options) addLogFlags(fs *pflag.FlagSet) {
@@ -89,7 +89,7 @@ func (o *options) addConnectionFlags(fs *pflag.FlagSet) {
 			return
 		}
 		f.Hidden = true
-		notFrom([]string{environment}, connection, f.Name)
+		excludeSources([]string{environment}, connection, f.Name)
 	})
 	connection.String("cache-dir", "", "Of no effect: nothing is cached. Accepted since kubectl has it.")
 	connection.Lookup("cache-dir").Hidden = true

@@ -28,8 +28,8 @@ func asPlugin(argv []string) (name string, args []string) {
 	}
 }
 
-// callIt has the help of the command speak of it by that name.
-func callIt(cmd *cobra.Command, name string) {
+// setDisplayName has the help of the command speak of it by that name.
+func setDisplayName(cmd *cobra.Command, name string) {
 	cmd.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: name}
 	cmd.Example = strings.ReplaceAll(cmd.Example, "  ktail ", "  "+name+" ")
 }

@@ -19,9 +19,9 @@ import (
 // belongs. Stern's prompt offers its values.
 const instanceLabel = "app.kubernetes.io/instance"
 
-// choose lists what the queries match, and narrows the selection to what somebody
+// promptSelection lists what the queries match, and narrows the selection to what somebody
 // chooses from it: instances, where pods have that label, or workloads.
-func (f *selectFlags) choose(ctx context.Context, client *kube.Client, s streams) error {
+func (f *selectFlags) promptSelection(ctx context.Context, client *kube.Client, s streams) error {
 	instances, workloads, err := f.choices(ctx, client)
 	if err != nil {
 		return err

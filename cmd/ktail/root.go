@@ -43,7 +43,7 @@ pods of a Deployment, Service, CronJob or any other object that has some; or
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if done, err := o.aside(cmd, s.Out); done || err != nil {
+			if done, err := o.runInfoFlag(cmd, s.Out); done || err != nil {
 				return err
 			}
 			queries, err := o.configure(cmd.Flags(), args, s.Env)
@@ -51,9 +51,9 @@ pods of a Deployment, Service, CronJob or any other object that has some; or
 				return err
 			}
 			if o.elastic.resend != "" {
-				return o.blame(runResend(cmd.Context(), s, &o))
+				return o.withFlagOrigin(runResend(cmd.Context(), s, &o))
 			}
-			return o.blame(runTail(cmd.Context(), s, &o, queries))
+			return o.withFlagOrigin(runTail(cmd.Context(), s, &o, queries))
 		},
 	}
 	cmd.SetOut(s.Out)
@@ -77,38 +77,38 @@ func runTail(ctx context.Context, s streams, o *options, queries []string) error
 	if err := o.setVerbosity(s.ErrOut); err != nil {
 		return err
 	}
-	watcher, talk, err := o.origin(ctx, s)
+	watcher, messages, err := o.newWatcher(ctx, s)
 	if err != nil {
 		return err
 	}
-	renderer, err := o.renderer(s, o.showNamespace(), o.allNamespaces, talk.unrendered)
+	renderer, err := o.renderer(s, o.showNamespace(), o.allNamespaces, messages.unrendered)
 	if err != nil {
 		return err
 	}
 	if r, ok := renderer.(interface{ Expect(*ktail.Stream) }); ok {
-		talk.expect = r.Expect
+		messages.expect = r.Expect
 	}
 	t := tail.Tailer{
 		Watchers:    []ktail.Watcher{watcher},
 		Filters:     o.filters(),
-		Sink:        &output.Writer{Out: s.Out, Renderer: renderer, Notice: talk.notice},
+		Sink:        &output.Writer{Out: s.Out, Renderer: renderer, Notice: messages.notice},
 		Once:        o.noFollow,
 		MergeWindow: o.mergeWindow,
 		MaxStreams:  max(o.maxLogRequests, 0),
-		OnEvent:     talk.event,
+		OnEvent:     messages.event,
 	}
 	if o.elastic.enabled() {
-		return runForwarding(ctx, s, o, talk, &t)
+		return runForwarding(ctx, s, o, messages, &t)
 	}
 	return t.Run(ctx)
 }
 
-// origin returns what finds the logs: a cluster, or stdin.
-func (o *options) origin(ctx context.Context, s streams) (ktail.Watcher, *talk, error) {
+// newWatcher returns the watcher that finds the logs: in a cluster, or on stdin.
+func (o *options) newWatcher(ctx context.Context, s streams) (ktail.Watcher, *messenger, error) {
 	if o.stdin {
 		o.noFollow, o.mergeWindow = true, 0 // it has an end, and nothing to merge with
 		o.namespaces("")
-		return &stdin.Watcher{In: s.In}, newTalk(s, o), nil
+		return &stdin.Watcher{In: s.In}, newMessenger(s, o), nil
 	}
 	client, err := o.connect()
 	if err != nil {
@@ -116,13 +116,13 @@ func (o *options) origin(ctx context.Context, s streams) (ktail.Watcher, *talk, 
 	}
 	o.namespaces(client.Namespace)
 	if o.prompt {
-		if err := o.choose(ctx, client, s); err != nil {
+		if err := o.promptSelection(ctx, client, s); err != nil {
 			return nil, nil, err
 		}
 	}
-	talk := newTalk(s, o)
-	return &hinter{
-		Watcher: &kube.Watcher{Client: client, Selection: o.selection, Options: o.log, Warn: talk.warn},
-		client:  client, o: o, say: talk.say,
-	}, talk, nil
+	messages := newMessenger(s, o)
+	return &noMatchReporter{
+		Watcher: &kube.Watcher{Client: client, Selection: o.selection, Options: o.log, Warn: messages.warn},
+		client:  client, o: o, printf: messages.printf,
+	}, messages, nil
 }

@@ -62,9 +62,9 @@ func TestMain(m *testing.M) {
 func TestScript(t *testing.T) { testscript.Run(t, scripts("script")) }
 
 // scripts returns how those of a folder of testdata are run.
-func scripts(folder string) testscript.Params {
+func scripts(dir string) testscript.Params {
 	return testscript.Params{
-		Dir:                 filepath.Join("testdata", folder),
+		Dir:                 filepath.Join("testdata", dir),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {

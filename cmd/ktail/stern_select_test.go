@@ -14,7 +14,7 @@ var sternSelectCases = []sternCase{
 	{args: "" + base},
 	{args: "web api" + base, want: "api-1 app api-1 line 3.*web-1 sidecar web-1 line 3", better: "several queries are one of either"},
 	{args: "nomatch" + base},
-	{args: "nomatch --no-follow --color never", want: "^nothing matches in namespace default of context fake;", better: "nothing matched is said, with what was searched"},
+	{args: "nomatch --no-follow --color never", want: "^no matches in namespace default of context fake;", better: "nothing matched is said, with what was searched"},
 	{args: "wbe --no-follow --color never", want: "did you mean web-1\\?", better: "and what was meant"},
 
 	// kind/name
@@ -59,7 +59,7 @@ var sternSelectCases = []sternCase{
 	{args: "web -n default,other" + base},
 	{args: "web -n default -n other -n default" + base},
 	{args: "web -n missing" + base},
-	{args: "web -n missing --no-follow --color never", want: "there is no namespace missing; there is crowd, default, kube-system, other and shop", better: "an unknown namespace is said"},
+	{args: "web -n missing --no-follow --color never", want: "namespace missing does not exist; available: crowd, default, kube-system, other, shop", better: "an unknown namespace is said"},
 	{args: "web --context elsewhere" + base},
 	{args: "web --context elsewhere -n default" + base},
 	{args: "web --context missing" + base},

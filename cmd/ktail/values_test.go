@@ -87,7 +87,7 @@ func TestZeroValues(t *testing.T) {
 func TestFormats(t *testing.T) {
 	for _, f := range formats {
 		v := formatValue{name: f.name}
-		if v.renderer(look{text: &output.Text{}}) == nil {
+		if v.renderer(renderOptions{text: &output.Text{}}) == nil {
 			t.Errorf("%s has no renderer", f.name)
 		}
 	}

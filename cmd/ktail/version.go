@@ -12,7 +12,7 @@ var version, commit, date string
 
 func init() {
 	if info, ok := debug.ReadBuildInfo(); ok && version == "" {
-		version, commit, date = noted(info)
+		version, commit, date = fromBuildInfo(info)
 	}
 }
 
@@ -28,10 +28,10 @@ func build() string {
 	return strings.Join(append(parts, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH), ", ")
 }
 
-// noted returns what Go writes into a program by itself: the version is that of
+// fromBuildInfo returns what Go writes into a program by itself: the version is that of
 // `go install …@version` or, built in a checkout, made of its tags. The rest is
 // known in a checkout only, but a version without a tag has both in it.
-func noted(info *debug.BuildInfo) (version, commit, date string) {
+func fromBuildInfo(info *debug.BuildInfo) (version, commit, date string) {
 	version = info.Main.Version
 	if version == "" {
 		version = "(devel)"

@@ -6,7 +6,7 @@ import (
 )
 
 // What a program says of itself that was not built by a release.
-func TestNoted(t *testing.T) {
+func TestFromBuildInfo(t *testing.T) {
 	for name, tt := range map[string]struct {
 		info *debug.BuildInfo
 		want [3]string
@@ -24,7 +24,7 @@ func TestNoted(t *testing.T) {
 		},
 		"nothing noted": {&debug.BuildInfo{}, [3]string{"(devel)", "", ""}},
 	} {
-		version, commit, date := noted(tt.info)
+		version, commit, date := fromBuildInfo(tt.info)
 		if got := [3]string{version, commit, date}; got != tt.want {
 			t.Errorf("%s: got %q, want %q", name, got, tt.want)
 		}

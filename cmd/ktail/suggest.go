@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// nearest returns those of the names that somebody may have meant by the word,
-// the most likely first, and at most a few.
-func nearest(word string, names []string) []string {
+// similarNames returns the names that the user may have meant by word: the most
+// likely first, at most three.
+func similarNames(word string, names []string) []string {
 	const most = 3
 	type candidate struct {
 		name string
@@ -16,7 +16,7 @@ func nearest(word string, names []string) []string {
 	}
 	var found []candidate
 	word = strings.ToLower(word)
-	// One slip in three letters, and one in any word.
+	// Allow one typo in three letters, and one in any word.
 	near := max(len(word)/3, 1)
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		if far := distance(word, strings.ToLower(name)); far <= near && far < len(word) {
@@ -33,9 +33,9 @@ func nearest(word string, names []string) []string {
 	return best
 }
 
-// distance returns how many letters of the word have to be changed, left out or
-// put in, or pairs of letters swapped, until it is found in the name: the optimal
-// string alignment, of which beginning and end of the name cost nothing.
+// distance returns the optimal string alignment distance between word and the
+// closest substring of name: the number of letters to change, remove, insert or
+// swap with their neighbor.
 func distance(word, name string) int {
 	before, last := make([]int, len(name)+1), make([]int, len(name)+1)
 	for i := range len(word) {
@@ -56,10 +56,10 @@ func distance(word, name string) int {
 	return slices.Min(last)
 }
 
-// instead suggests, for the end of a message, what may have been meant: one of
-// the names that are like the word, or if none is, any of them.
-func instead(word string, names []string) string {
-	if near := nearest(word, names); len(near) > 0 {
+// didYouMean returns, as the end of a message, the names that are similar to word
+// or, if none is, the first of all names. It is empty if there are no names.
+func didYouMean(word string, names []string) string {
+	if near := similarNames(word, names); len(near) > 0 {
 		return "; did you mean " + join(near, "or") + "?"
 	}
 	const most = 10
@@ -68,13 +68,13 @@ func instead(word string, names []string) string {
 	case len(all) == 0:
 		return ""
 	case len(all) > most:
-		return "; there are " + strings.Join(all[:most], ", ") + ", …"
+		return "; available: " + strings.Join(all[:most], ", ") + ", …"
 	default:
-		return "; there is " + join(all, "and")
+		return "; available: " + strings.Join(all, ", ")
 	}
 }
 
-// join joins the names as in a sentence.
+// join joins names as in a sentence: "a, b or c".
 func join(names []string, and string) string {
 	if len(names) < 2 {
 		return strings.Join(names, "")

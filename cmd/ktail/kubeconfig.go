@@ -11,7 +11,7 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// connect makes a client for the cluster that flags and kubeconfig name.
+// connect returns a client for the cluster that the flags and the kubeconfig select.
 func (o *options) connect() (*kube.Client, error) {
 	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(o.loading, &o.overrides)
 	if err := o.checkNames(config); err != nil {
@@ -20,8 +20,7 @@ func (o *options) connect() (*kube.Client, error) {
 	client, err := kube.Connect(config, o.limit)
 	switch {
 	case clientcmd.IsEmptyConfig(errors.Unwrap(err)):
-		return nil, errors.New("there is no kubeconfig, which says how to reach a cluster: " +
-			"set KUBECONFIG, give --kubeconfig, or put it where kubectl looks, " + clientcmd.RecommendedHomeFile)
+		return nil, errors.New("no kubeconfig found: set KUBECONFIG, pass --kubeconfig, or create " + clientcmd.RecommendedHomeFile)
 	case err != nil:
 		return nil, err
 	case o.overrides.CurrentContext != "":
@@ -30,8 +29,8 @@ func (o *options) connect() (*kube.Client, error) {
 	return client, nil
 }
 
-// checkNames fails if a flag names what is not in the kubeconfig, with what may
-// have been meant.
+// checkNames returns an error, with suggestions, if a flag names an entry that the
+// kubeconfig does not have.
 func (o *options) checkNames(config clientcmd.ClientConfig) error {
 	context, cluster, user := o.overrides.CurrentContext, o.overrides.Context.Cluster, o.overrides.Context.AuthInfo
 	if context == "" && cluster == "" && user == "" {
@@ -50,7 +49,7 @@ func (o *options) checkNames(config clientcmd.ClientConfig) error {
 		{"user", user, slices.Collect(maps.Keys(raw.AuthInfos))},
 	} {
 		if flag.name != "" && !slices.Contains(flag.known, flag.name) {
-			return fmt.Errorf("the kubeconfig has no %s %q%s", flag.what, flag.name, instead(flag.name, flag.known))
+			return fmt.Errorf("the kubeconfig has no %s %q%s", flag.what, flag.name, didYouMean(flag.name, flag.known))
 		}
 	}
 	return nil

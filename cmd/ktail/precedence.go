@@ -24,7 +24,7 @@ type configFlags struct {
 func (f *configFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.configFile, "config", "",
 		"Config file, instead of $KTAILCONFIG or ~/.config/ktail/config.yaml.")
-	notFrom([]string{environment, configFile}, fs, "config")
+	excludeSources([]string{environment, configFile}, fs, "config")
 }
 
 // The layers that a flag can be kept out of.
@@ -33,40 +33,40 @@ const (
 	configFile  = "config file"
 )
 
-// notFromKey is the annotation that lists the layers which cannot set a flag.
-const notFromKey = "ktail_not_from"
+// excludedSourcesKey is the annotation that lists the layers which cannot set a flag.
+const excludedSourcesKey = "ktail_not_from"
 
-// notFrom keeps layers from setting the flags. What sends something somewhere, or
+// excludeSources keeps layers from setting the flags. What sends something somewhere, or
 // is a secret, has to be said where it is seen, and is not from the environment.
-func notFrom(layers []string, flags *pflag.FlagSet, names ...string) {
+func excludeSources(layers []string, flags *pflag.FlagSet, names ...string) {
 	for _, name := range names {
-		if err := flags.SetAnnotation(name, notFromKey, layers); err != nil {
+		if err := flags.SetAnnotation(name, excludedSourcesKey, layers); err != nil {
 			panic(err) // a flag that is not declared
 		}
 	}
 }
 
-func mayComeFrom(layer string, f *pflag.Flag) bool {
+func canComeFrom(layer string, f *pflag.Flag) bool {
 	_, isCobras := f.Annotations[cobra.FlagSetByCobraAnnotation] // --help, --version
-	return !isCobras && !slices.Contains(f.Annotations[notFromKey], layer)
+	return !isCobras && !slices.Contains(f.Annotations[excludedSourcesKey], layer)
 }
 
-// alternatives are flags of which one stands in for the others: where a layer
+// exclusiveFlags are flags of which one stands in for the others: where a layer
 // sets one, the layers below set none.
-var alternatives = [][]string{
+var exclusiveFlags = [][]string{
 	{"all-namespaces", "namespace"},
 	{"output", "template", "template-file"},
 }
 
-// settled returns the flags that the layers below cannot set any more.
-func settled(flags *pflag.FlagSet) map[string]bool {
+// setElsewhere returns the flags that the layers below cannot set any more.
+func setElsewhere(flags *pflag.FlagSet) map[string]bool {
 	names := map[string]bool{}
 	flags.VisitAll(func(f *pflag.Flag) {
 		if !f.Changed {
 			return
 		}
 		names[f.Name] = true
-		for _, group := range alternatives {
+		for _, group := range exclusiveFlags {
 			if slices.Contains(group, f.Name) {
 				for _, name := range group {
 					names[name] = true
@@ -84,18 +84,18 @@ func (o *options) configure(flags *pflag.FlagSet, args []string, env func(string
 	if err != nil {
 		return nil, err
 	}
-	if err := o.output.know(c.templates); err != nil {
+	if err := o.output.setTemplates(c.templates); err != nil {
 		return nil, err
 	}
 	o.config, o.origins = c, map[string]string{}
-	queries, err := o.fromPresets(c, flags, args)
+	queries, err := o.applyPresets(c, flags, args)
 	if err != nil {
 		return nil, err
 	}
-	if err := o.fromEnvironment(flags, env); err != nil {
+	if err := o.applyEnvironment(flags, env); err != nil {
 		return nil, err
 	}
-	return queries, o.fromFile(c, flags)
+	return queries, o.applyFile(c, flags)
 }
 
 // variable is the name of the environment variable that sets a flag.
@@ -103,16 +103,16 @@ func variable(flag string) string {
 	return "KTAIL_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// fromEnvironment sets flags from the environment. Empty variables say nothing,
+// applyEnvironment sets flags from the environment. Empty variables say nothing,
 // nor do those of no flag: Kubernetes itself sets some for a Service that is
 // called ktail.
-func (f *configFlags) fromEnvironment(flags *pflag.FlagSet, env func(string) (string, bool)) error {
+func (f *configFlags) applyEnvironment(flags *pflag.FlagSet, env func(string) (string, bool)) error {
 	var errs []error
-	above := settled(flags)
+	above := setElsewhere(flags)
 	flags.VisitAll(func(flag *pflag.Flag) {
 		name := variable(flag.Name)
 		text, _ := env(name)
-		if text == "" || above[flag.Name] || !mayComeFrom(environment, flag) {
+		if text == "" || above[flag.Name] || !canComeFrom(environment, flag) {
 			return
 		}
 		if err := set(flag, &setting{kind: isText, text: text}); err != nil {
@@ -123,9 +123,9 @@ func (f *configFlags) fromEnvironment(flags *pflag.FlagSet, env func(string) (st
 	return errors.Join(errs...)
 }
 
-// fromFile sets flags from the config file.
-func (f *configFlags) fromFile(c *config, flags *pflag.FlagSet) error {
-	above := settled(flags)
+// applyFile sets flags from the config file.
+func (f *configFlags) applyFile(c *config, flags *pflag.FlagSet) error {
+	above := setElsewhere(flags)
 	for i := range c.flags {
 		s := &c.flags[i]
 		if above[s.key] {
@@ -178,9 +178,9 @@ func setText(flag *pflag.Flag, text string) error {
 
 var flagInText = regexp.MustCompile(`--[a-z][a-z-]*`)
 
-// blame adds to an error where the flags that it names come from, if they were
+// withFlagOrigin adds to an error where the flags that it names come from, if they were
 // not typed.
-func (f *configFlags) blame(err error) error {
+func (f *configFlags) withFlagOrigin(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// presetMark begins an argument that is the name of a preset. Names of pods and
+// presetPrefix begins an argument that is the name of a preset. Names of pods and
 // of kinds do not begin so.
-const presetMark = "@"
+const presetPrefix = "@"
 
 // preset is a command line that the config file has a name for.
 type preset struct {
@@ -20,14 +20,14 @@ type preset struct {
 	flags             []setting
 }
 
-// fromPresets sets the flags of the presets among the arguments, and returns the
+// applyPresets sets the flags of the presets among the arguments, and returns the
 // arguments with their queries in place of their names.
-func (f *configFlags) fromPresets(c *config, flags *pflag.FlagSet, args []string) ([]string, error) {
+func (f *configFlags) applyPresets(c *config, flags *pflag.FlagSet, args []string) ([]string, error) {
 	var queries []string
-	above := settled(flags)
+	above := setElsewhere(flags)
 	setBy := map[string]*preset{}
 	for i, arg := range args {
-		name, isPreset := strings.CutPrefix(arg, presetMark)
+		name, isPreset := strings.CutPrefix(arg, presetPrefix)
 		switch {
 		case !isPreset:
 			queries = append(queries, arg)
@@ -43,11 +43,11 @@ func (f *configFlags) fromPresets(c *config, flags *pflag.FlagSet, args []string
 		for i := range p.flags {
 			s := &p.flags[i]
 			flag := flags.Lookup(s.key)
-			if above[s.key] && !addsUp(flag) {
+			if above[s.key] && !accumulates(flag) {
 				continue
 			}
-			if other := setBy[s.key]; other != nil && !mayAgree(flag, other, s) {
-				return nil, fmt.Errorf("the presets %s%s and %s differ in --%s: say which", presetMark, other.name, arg, s.key)
+			if other := setBy[s.key]; other != nil && !compatible(flag, other, s) {
+				return nil, fmt.Errorf("the presets %s%s and %s differ in --%s: say which", presetPrefix, other.name, arg, s.key)
 			}
 			if err := set(flag, s); err != nil {
 				return nil, fmt.Errorf("%s: line %d: preset %s: %s: %w", c.path, s.line, p.name, s.key, err)
@@ -59,16 +59,16 @@ func (f *configFlags) fromPresets(c *config, flags *pflag.FlagSet, args []string
 	return queries, nil
 }
 
-// addsUp reports whether a flag of a preset goes with what is typed instead of
+// accumulates reports whether a flag of a preset goes with what is typed instead of
 // yielding to it. Conditions on lines and on names do; namespaces do not: who
 // types one wants to see that one.
-func addsUp(flag *pflag.Flag) bool {
+func accumulates(flag *pflag.Flag) bool {
 	_, ok := flag.Value.(*regexpsValue)
 	return ok
 }
 
-// mayAgree reports whether a preset can set a flag that the other has set before.
-func mayAgree(flag *pflag.Flag, other *preset, s *setting) bool {
+// compatible reports whether a preset can set a flag that the other has set before.
+func compatible(flag *pflag.Flag, other *preset, s *setting) bool {
 	if _, several := flag.Value.(pflag.SliceValue); several {
 		return true
 	}
@@ -82,12 +82,12 @@ func (c *config) preset(name string) (*preset, error) {
 		if c.presets[i].name == name {
 			return &c.presets[i], nil
 		}
-		names = append(names, presetMark+c.presets[i].name)
+		names = append(names, presetPrefix+c.presets[i].name)
 	}
 	if c.missing {
-		return nil, fmt.Errorf("there is no preset %s%s, since there is no config file %s", presetMark, name, c.path)
+		return nil, fmt.Errorf("there is no preset %s%s, since there is no config file %s", presetPrefix, name, c.path)
 	}
-	return nil, fmt.Errorf("there is no preset %s%s in %s%s", presetMark, name, c.path, instead(presetMark+name, names))
+	return nil, fmt.Errorf("there is no preset %s%s in %s%s", presetPrefix, name, c.path, didYouMean(presetPrefix+name, names))
 }
 
 // readPreset reads what stands under the name of a preset.
@@ -127,7 +127,7 @@ func readQueries(s *setting) ([]string, error) {
 		return nil, errors.New("queries: they are a list of texts")
 	}
 	for _, query := range queries {
-		if strings.HasPrefix(query, presetMark) {
+		if strings.HasPrefix(query, presetPrefix) {
 			return nil, fmt.Errorf("queries: %s: a preset does not hold presets", query)
 		}
 	}

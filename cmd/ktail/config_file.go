@@ -33,15 +33,15 @@ const (
 )
 
 // configPath returns where the config file is, and whether somebody has said so.
-func configPath(flag string, env func(string) (string, bool)) (path string, said bool) {
+func configPath(flag string, env func(string) (string, bool)) (path string, explicit bool) {
 	if flag != "" {
 		return flag, true
 	}
 	if path, _ := env("KTAILCONFIG"); path != "" {
 		return path, true
 	}
-	folder, _ := env("XDG_CONFIG_HOME")
-	if !filepath.IsAbs(folder) { // others are to be ignored, says the XDG specification
+	dir, _ := env("XDG_CONFIG_HOME")
+	if !filepath.IsAbs(dir) { // others are to be ignored, says the XDG specification
 		home, _ := env("HOME")
 		if home == "" {
 			home, _ = env("USERPROFILE") // of Windows
@@ -49,18 +49,18 @@ func configPath(flag string, env func(string) (string, bool)) (path string, said
 		if home == "" {
 			return "", false
 		}
-		folder = filepath.Join(home, ".config")
+		dir = filepath.Join(home, ".config")
 	}
-	return filepath.Join(folder, "ktail", "config.yaml"), false
+	return filepath.Join(dir, "ktail", "config.yaml"), false
 }
 
 // loadConfig reads the config file. It may be missing if nobody said where it is.
 func loadConfig(flag string, env func(string) (string, bool), flags *pflag.FlagSet) (*config, error) {
-	path, said := configPath(flag, env)
+	path, explicit := configPath(flag, env)
 	c := &config{path: path, templates: map[string]string{}}
 	file, err := os.Open(path) // "" does not exist
 	// The home of a daemon may be /dev/null.
-	if !said && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
+	if !explicit && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
 		c.missing = true
 		return c, nil
 	}
@@ -135,17 +135,17 @@ func checkKey(key string, flags *pflag.FlagSet, others ...string) error {
 	if flag == nil {
 		known := others
 		flags.VisitAll(func(f *pflag.Flag) {
-			if mayComeFrom(configFile, f) {
+			if canComeFrom(configFile, f) {
 				known = append(known, f.Name)
 			}
 		})
 		meant := ""
-		if near := nearest(key, known); len(near) > 0 {
+		if near := similarNames(key, known); len(near) > 0 {
 			meant = "; did you mean " + near[0] + "?"
 		}
 		return fmt.Errorf("unknown key %q%s", key, meant)
 	}
-	if !mayComeFrom(configFile, flag) {
+	if !canComeFrom(configFile, flag) {
 		return fmt.Errorf("%s has a meaning on the command line only", key)
 	}
 	return nil

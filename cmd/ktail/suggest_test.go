@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestNearest(t *testing.T) {
+func TestSimilarNames(t *testing.T) {
 	tests := []struct {
 		word  string
 		names []string
@@ -23,24 +23,24 @@ func TestNearest(t *testing.T) {
 		{"wep", []string{"web-4", "web-3", "web-2", "web-1"}, []string{"web-1", "web-2", "web-3"}},
 	}
 	for _, tt := range tests {
-		if got := nearest(tt.word, tt.names); !slices.Equal(got, tt.want) {
+		if got := similarNames(tt.word, tt.names); !slices.Equal(got, tt.want) {
 			t.Errorf("nearest(%q, %q) is %q, want %q", tt.word, tt.names, got, tt.want)
 		}
 	}
 }
 
-func TestInstead(t *testing.T) {
+func TestDidYouMean(t *testing.T) {
 	for _, tt := range []struct {
 		word  string
 		names []string
 		want  string
 	}{
 		{"wbe", []string{"web", "api"}, "; did you mean web?"},
-		{"qqq", []string{"web", "api"}, "; there is api and web"},
-		{"qqq", []string{"l", "k", "j", "i", "h", "g", "f", "e", "d", "c", "b", "a"}, "; there are a, b, c, d, e, f, g, h, i, j, …"},
+		{"qqq", []string{"web", "api"}, "; available: api, web"},
+		{"qqq", []string{"l", "k", "j", "i", "h", "g", "f", "e", "d", "c", "b", "a"}, "; available: a, b, c, d, e, f, g, h, i, j, …"},
 		{"qqq", nil, ""},
 	} {
-		if got := instead(tt.word, tt.names); got != tt.want {
+		if got := didYouMean(tt.word, tt.names); got != tt.want {
 			t.Errorf("instead(%q, %q) is %q, want %q", tt.word, tt.names, got, tt.want)
 		}
 	}

@@ -16,44 +16,44 @@ import (
 )
 
 const (
-	// hintAfter is how long nothing has to match before that is said.
-	hintAfter = 2 * time.Second
-	// hintTakes bounds what looking for what was meant may take.
-	hintTakes = 3 * time.Second
-	// hintLooksAt bounds how many names are looked at.
-	hintLooksAt = 5000
+	// noMatchDelay is how long ktail waits for a match before it reports that there is none.
+	noMatchDelay = 2 * time.Second
+	// suggestTimeout bounds the search for suggestions.
+	suggestTimeout = 3 * time.Second
+	// maxNamesSearched bounds the number of names that are listed for suggestions.
+	maxNamesSearched = 5000
 )
 
-// hinter is a watcher that says once, if nothing matches, what was searched and
-// what may have been meant.
-type hinter struct {
+// noMatchReporter is a watcher that reports, once, that nothing matches: it names the
+// scope that was searched and suggests what the user may have meant.
+type noMatchReporter struct {
 	ktail.Watcher
 	client *kube.Client
 	o      *options
-	say    func(format string, args ...any)
+	printf func(format string, args ...any)
 
 	mu    sync.Mutex
-	timer *time.Timer // runs since nothing matched
-	done  bool        // something matched, or the hint was given
+	timer *time.Timer // started by the first empty set
+	done  bool        // something matched, or the report was printed
 }
 
 // Watch implements ktail.Watcher.
-func (h *hinter) Watch(ctx context.Context, set func([]ktail.Source)) error {
+func (h *noMatchReporter) Watch(ctx context.Context, set func([]ktail.Source)) error {
 	err := h.Watcher.Watch(ctx, func(sources []ktail.Source) {
-		h.see(ctx, len(sources))
+		h.observe(ctx, len(sources))
 		set(sources)
 	})
 	if err != nil {
 		return h.explain(ctx, err)
 	}
 	if h.o.noFollow {
-		h.hint(ctx)
+		h.report(ctx)
 	}
 	return nil
 }
 
-// see takes note of a set.
-func (h *hinter) see(ctx context.Context, sources int) {
+// observe records the size of a set.
+func (h *noMatchReporter) observe(ctx context.Context, sources int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
@@ -64,12 +64,12 @@ func (h *hinter) see(ctx context.Context, sources int) {
 			h.timer.Stop()
 		}
 	case h.timer == nil && !h.o.noFollow:
-		h.timer = time.AfterFunc(hintAfter, func() { h.hint(ctx) })
+		h.timer = time.AfterFunc(noMatchDelay, func() { h.report(ctx) })
 	}
 }
 
-// hint gives the hint, if nothing has matched.
-func (h *hinter) hint(ctx context.Context) {
+// report prints that nothing matches, unless something did.
+func (h *noMatchReporter) report(ctx context.Context) {
 	h.mu.Lock()
 	done := h.done || h.o.onlyLogLines
 	h.done = true
@@ -77,17 +77,17 @@ func (h *hinter) hint(ctx context.Context) {
 	if done || ctx.Err() != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, hintTakes)
+	ctx, cancel := context.WithTimeout(ctx, suggestTimeout)
 	defer cancel()
 	yet := ""
 	if !h.o.noFollow {
 		yet = " yet"
 	}
-	h.say("nothing matches%s %s%s", yet, h.where(), h.meant(ctx))
+	h.printf("no matches%s %s%s", yet, h.searchedScope(), h.suggestions(ctx))
 }
 
-// where says what was searched.
-func (h *hinter) where() string {
+// searchedScope describes the namespaces and the context that were searched.
+func (h *noMatchReporter) searchedScope() string {
 	s := "in " + inNamespaces(h.o.selection.Namespaces)
 	if h.client.Context != "" {
 		s += " of context " + h.client.Context
@@ -98,16 +98,16 @@ func (h *hinter) where() string {
 func inNamespaces(names []string) string {
 	switch {
 	case len(names) == 0 || len(names) == 1 && names[0] == "":
-		return "any namespace"
+		return "all namespaces"
 	case len(names) == 1:
 		return "namespace " + names[0]
 	}
 	return "namespaces " + join(names, "and")
 }
 
-// meant says, for the end of a sentence, what there is instead. It is empty if
-// nothing was found, or may not be asked.
-func (h *hinter) meant(ctx context.Context) string {
+// suggestions returns, as the end of a message, what the user may have meant. It is
+// empty if nothing similar exists or the cluster does not permit the search.
+func (h *noMatchReporter) suggestions(ctx context.Context) string {
 	if s := h.otherNamespace(ctx); s != "" {
 		return s
 	}
@@ -125,10 +125,10 @@ func (h *hinter) meant(ctx context.Context) string {
 	return found.String() + h.otherPods(ctx)
 }
 
-// otherNamespace tells of namespaces that do not exist.
-func (h *hinter) otherNamespace(ctx context.Context) string {
-	names, err := h.client.Names(ctx, kube.NamespaceKind, "", hintLooksAt)
-	if err != nil || len(names) == hintLooksAt {
+// otherNamespace reports searched namespaces that do not exist.
+func (h *noMatchReporter) otherNamespace(ctx context.Context) string {
+	names, err := h.client.Names(ctx, kube.NamespaceKind, "", maxNamesSearched)
+	if err != nil || len(names) == maxNamesSearched {
 		return ""
 	}
 	var all []string
@@ -138,19 +138,19 @@ func (h *hinter) otherNamespace(ctx context.Context) string {
 	var s strings.Builder
 	for _, asked := range h.o.selection.Namespaces {
 		if !slices.Contains(all, asked) {
-			fmt.Fprintf(&s, "; there is no namespace %s%s", asked, instead(asked, all))
+			fmt.Fprintf(&s, "; namespace %s does not exist%s", asked, didYouMean(asked, all))
 		}
 	}
 	return s.String()
 }
 
-// list lists the names of a kind in all namespaces, or if that is forbidden in
-// those that are searched.
-func (h *hinter) list(ctx context.Context, kind kube.Kind) (here, elsewhere []kube.Name) {
-	all, err := h.client.Names(ctx, kind, "", hintLooksAt)
+// list lists the names of a kind in all namespaces or, if that is forbidden, in
+// the searched ones.
+func (h *noMatchReporter) list(ctx context.Context, kind kube.Kind) (here, elsewhere []kube.Name) {
+	all, err := h.client.Names(ctx, kind, "", maxNamesSearched)
 	if err != nil {
 		for _, namespace := range h.o.selection.Namespaces {
-			names, _ := h.client.Names(ctx, kind, namespace, hintLooksAt) // the hint goes without
+			names, _ := h.client.Names(ctx, kind, namespace, maxNamesSearched) // without the list there is nothing to suggest
 			all = append(all, names...)
 		}
 	}
@@ -164,37 +164,37 @@ func (h *hinter) list(ctx context.Context, kind kube.Kind) (here, elsewhere []ku
 	return here, elsewhere
 }
 
-func (h *hinter) searches(namespace string) bool {
+func (h *noMatchReporter) searches(namespace string) bool {
 	s := &h.o.selection
 	return len(s.Namespaces) == 0 || namespace == "" || slices.Contains(s.Namespaces, namespace)
 }
 
-// otherName says where the owner is instead, or what is called like it.
-func (h *hinter) otherName(ctx context.Context, kind kube.Kind, name string) string {
+// otherName returns where else the owner exists, or similar names.
+func (h *noMatchReporter) otherName(ctx context.Context, kind kube.Kind, name string) string {
 	here, elsewhere := h.list(ctx, kind)
 	is := func(n kube.Name) bool { return n.Name == name }
 	if slices.ContainsFunc(here, is) {
-		return fmt.Sprintf("; %s %s has no pods with a log that the flags select", &kind, name)
+		return fmt.Sprintf("; %s %s has no pods with a log that your flags select", &kind, name)
 	}
 	if in := namespacesOf(elsewhere, is); len(in) > 0 {
-		return fmt.Sprintf("; there is a %s %s in %s", &kind, name, inNamespaces(in))
+		return fmt.Sprintf("; %s %s exists in %s", &kind, name, inNamespaces(in))
 	}
 	var names []string
 	for _, n := range here {
 		names = append(names, n.Name)
 	}
-	return instead(name, names)
+	return didYouMean(name, names)
 }
 
-// otherPods says where the query does match, or which pods are called alike.
-func (h *hinter) otherPods(ctx context.Context) string {
+// otherPods returns where else the query matches, or similar pod names.
+func (h *noMatchReporter) otherPods(ctx context.Context) string {
 	here, elsewhere := h.list(ctx, kube.PodKind)
 	s := &h.o.selection
 	if slices.ContainsFunc(here, s.Matches) {
-		return "; there are pods that match, but no container of theirs with a log that the flags select"
+		return ": pods match, but none of their containers has a log that your flags select"
 	}
 	if in := namespacesOf(elsewhere, s.Matches); len(in) > 0 {
-		return fmt.Sprintf("; it matches in %s", inNamespaces(in))
+		return fmt.Sprintf("; the query matches in %s", inNamespaces(in))
 	}
 	if len(here) == 0 {
 		return "; there are no pods"
@@ -210,15 +210,15 @@ func (h *hinter) otherPods(ctx context.Context) string {
 	names = slices.Compact(names)
 	var near []string
 	for _, re := range s.Pods {
-		near = append(near, nearest(literal(re), names)...)
+		near = append(near, similarNames(literal(re), names)...)
 	}
 	if len(near) > 0 {
 		return "; did you mean " + join(near, "or") + "?"
 	}
-	return instead("", names)
+	return didYouMean("", names)
 }
 
-// namespacesOf returns the namespaces that have one of the kind, a few of them.
+// namespacesOf returns the namespaces of the names that match, at most a few.
 func namespacesOf(names []kube.Name, is func(kube.Name) bool) []string {
 	const most = 5
 	var in []string
@@ -230,7 +230,7 @@ func namespacesOf(names []kube.Name, is func(kube.Name) bool) []string {
 	return in
 }
 
-// literal returns what of a regular expression stands for itself.
+// literal returns the literal text in a regular expression.
 func literal(re *regexp.Regexp) string {
 	parsed, err := syntax.Parse(re.String(), syntax.Perl)
 	if err != nil {
@@ -250,20 +250,20 @@ func literal(re *regexp.Regexp) string {
 	return strings.Trim(b.String(), "-")
 }
 
-// explain adds to an error of the watcher what may have been meant.
-func (h *hinter) explain(ctx context.Context, err error) error {
+// explain adds suggestions to an error of the watcher.
+func (h *noMatchReporter) explain(ctx context.Context, err error) error {
 	if unknown, ok := errors.AsType[*kube.UnknownKindError](err); ok {
 		var words []string
 		for _, k := range slices.Concat(kube.BuiltInKinds(), unknown.Known) {
 			words = append(words, k.String())
 		}
-		if near := nearest(unknown.Word, words); len(near) > 0 {
+		if near := similarNames(unknown.Word, words); len(near) > 0 {
 			return fmt.Errorf("%w; did you mean %s?", err, join(near, "or"))
 		}
 		return err
 	}
 	if missing, ok := errors.AsType[*kube.NotFoundError](err); ok {
-		ctx, cancel := context.WithTimeout(ctx, hintTakes)
+		ctx, cancel := context.WithTimeout(ctx, suggestTimeout)
 		defer cancel()
 		what := h.otherNamespace(ctx)
 		if what == "" {

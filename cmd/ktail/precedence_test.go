@@ -37,7 +37,7 @@ func configured(t *testing.T, file string, env map[string]string, args ...string
 	return fs, queries, err
 }
 
-func TestLayers(t *testing.T) {
+func TestPrecedence_SourcesOverrideEachOther(t *testing.T) {
 	tests := []struct {
 		name string
 		file string
@@ -160,21 +160,21 @@ func TestConfigPath(t *testing.T) {
 		name, flag string
 		env        map[string]string
 		want       string
-		said       bool
+		explicit   bool
 	}{
 		{name: "home", env: map[string]string{"HOME": home}, want: inHome},
 		{name: "home on Windows", env: map[string]string{"USERPROFILE": home}, want: inHome},
 		{name: "XDG", env: map[string]string{"HOME": home, "XDG_CONFIG_HOME": xdg}, want: filepath.Join(xdg, "ktail", "config.yaml")},
 		{name: "XDG is not absolute", env: map[string]string{"HOME": home, "XDG_CONFIG_HOME": "x"}, want: inHome},
-		{name: "environment", env: map[string]string{"HOME": home, "KTAILCONFIG": "x"}, want: "x", said: true},
-		{name: "flag", flag: "y", env: map[string]string{"KTAILCONFIG": "x"}, want: "y", said: true},
+		{name: "environment", env: map[string]string{"HOME": home, "KTAILCONFIG": "x"}, want: "x", explicit: true},
+		{name: "flag", flag: "y", env: map[string]string{"KTAILCONFIG": "x"}, want: "y", explicit: true},
 		{name: "nothing is known"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got, said := configPath(tt.flag, func(name string) (string, bool) { v, ok := tt.env[name]; return v, ok })
-			if got != tt.want || said != tt.said {
-				t.Errorf("it is %q, said %t; want %q, %t", got, said, tt.want, tt.said)
+			got, explicit := configPath(tt.flag, func(name string) (string, bool) { v, ok := tt.env[name]; return v, ok })
+			if got != tt.want || explicit != tt.explicit {
+				t.Errorf("it is %q, said %t; want %q, %t", got, explicit, tt.want, tt.explicit)
 			}
 		})
 	}
@@ -182,9 +182,9 @@ func TestConfigPath(t *testing.T) {
 
 // What the layers know of flags by their names is true of the flags that there
 // are.
-func TestFlagsOfLayers(t *testing.T) {
+func TestPrecedence_NamesOnlyExistingFlags(t *testing.T) {
 	flags := newCommand(streams{Out: io.Discard, ErrOut: io.Discard, Env: os.LookupEnv}).Flags()
-	for _, group := range alternatives {
+	for _, group := range exclusiveFlags {
 		for _, name := range group {
 			if flags.Lookup(name) == nil {
 				t.Errorf("there is no flag --%s", name)
@@ -198,31 +198,31 @@ func TestFlagsOfLayers(t *testing.T) {
 	}
 	// For a Service called ktail, Kubernetes sets KTAIL_PORT and others in pods.
 	for _, name := range []string{"port", "service-host", "service-port"} {
-		if f := flags.Lookup(name); f != nil && mayComeFrom(environment, f) {
+		if f := flags.Lookup(name); f != nil && canComeFrom(environment, f) {
 			t.Errorf("%s may be set by Kubernetes", variable(name))
 		}
 	}
 	// Neither secrets nor places that lines are sent to.
 	never := regexp.MustCompile(`^(elasticsearch.*|.*(token|password|secret|key).*|server|config|completion)$`)
 	flags.VisitAll(func(f *pflag.Flag) {
-		if never.MatchString(f.Name) && mayComeFrom(environment, f) {
+		if never.MatchString(f.Name) && canComeFrom(environment, f) {
 			t.Errorf("--%s comes from the environment: see notFrom", f.Name)
 		}
 	})
 }
 
-func TestBlame(t *testing.T) {
+func TestWithFlagOrigin_AddsWhereTheFlagWasSet(t *testing.T) {
 	f := configFlags{origins: map[string]string{"template": "here", "tail": "there"}}
 	for text, want := range map[string]string{
 		"--template-file: missing": "--template-file: missing",
 		"--template: bad":          "--template: bad (--template is from here)",
 		"--no-follow with --tail":  "--no-follow with --tail (--tail is from there)",
 	} {
-		if got := f.blame(errors.New(text)).Error(); got != want {
+		if got := f.withFlagOrigin(errors.New(text)).Error(); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}
-	if err := f.blame(nil); err != nil {
+	if err := f.withFlagOrigin(nil); err != nil {
 		t.Error(err)
 	}
 }
@@ -246,9 +246,9 @@ func FuzzConfig(f *testing.F) {
 		}
 		var args []string
 		for _, p := range c.presets {
-			args = append(args, presetMark+p.name)
+			args = append(args, presetPrefix+p.name)
 		}
-		_, _ = o.fromPresets(c, fs, args)
-		_ = o.fromFile(c, fs)
+		_, _ = o.applyPresets(c, fs, args)
+		_ = o.applyFile(c, fs)
 	})
 }

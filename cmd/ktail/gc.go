@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"math"
+	"os"
+	"runtime/debug"
+	"runtime/metrics"
+	"time"
+)
+
+const (
+	// forwardGCPercent makes the garbage collector run more often than usual while
+	// lines are forwarded: bulk requests and responses are large and short-lived.
+	forwardGCPercent = 50
+	// forwardMemoryLimit is the soft limit for the heap while lines are forwarded,
+	// without the program's text of some 15 MB.
+	forwardMemoryLimit = 42 << 20
+	// If more memory than that is in use, the collector would run all the time. When
+	// it takes more than maxGCShare of a second, the limit is lifted for
+	// pauseSeconds.
+	maxGCShare   = 0.2
+	pauseSeconds = 30
+)
+
+// tuneGC keeps the heap small until ctx ends, unless the user has set GOGC or
+// GOMEMLIMIT.
+func tuneGC(ctx context.Context) {
+	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
+		if _, ok := os.LookupEnv(name); ok {
+			return
+		}
+	}
+	debug.SetGCPercent(forwardGCPercent)
+	debug.SetMemoryLimit(forwardMemoryLimit)
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	last, pause := gcSeconds(), 0
+	for {
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+		spent := gcSeconds()
+		if pause > 0 {
+			if pause--; pause == 0 {
+				debug.SetMemoryLimit(forwardMemoryLimit)
+			}
+		} else if spent-last > maxGCShare {
+			debug.SetMemoryLimit(math.MaxInt64)
+			pause = pauseSeconds
+		}
+		last = spent
+	}
+}
+
+// gcSeconds returns the CPU time, in seconds, that the garbage collector has taken
+// from the program so far.
+func gcSeconds() float64 {
+	spent := []metrics.Sample{
+		{Name: "/cpu/classes/gc/mark/assist:cpu-seconds"},
+		{Name: "/cpu/classes/gc/mark/dedicated:cpu-seconds"},
+	}
+	metrics.Read(spent)
+	return spent[0].Value.Float64() + spent[1].Value.Float64()
+}
