@@ -51,7 +51,7 @@ func newForwarding(s streams, o *elasticOptions, say func(string, ...any)) (*for
 	eo := elastic.Options{
 		Nodes: o.nodes, Transport: elastic.NewTransport(config), Auth: auth,
 		Index: o.index, Pipeline: o.pipeline, Fields: o.parsedFields, Version: version,
-		Dir: dir, DropOldest: bool(o.whenFull), DeadLetters: o.deadLetters, Tell: f.event,
+		Dir: dir, DropOldest: bool(o.whenFull), DeadLetters: o.deadLetters, OnEvent: f.event,
 	}
 	if o.spool != "" {
 		eo.SpoolSize = int64(o.spoolSize)
@@ -178,13 +178,13 @@ func (f *forwarding) finish() error {
 // event says what the sink tells.
 func (f *forwarding) event(e elastic.Event) {
 	switch e.Kind {
-	case elastic.Away:
+	case elastic.Unreachable:
 		f.say("%s cannot be reached: %v; lines wait, trying again", f.name, e.Err)
 	case elastic.Busy:
 		f.say("%s takes no lines at present: %v; they wait, trying again", f.name, e.Err)
-	case elastic.Denied:
+	case elastic.Blocked:
 		f.say("%s refuses lines: %v; they wait, trying again now and then", f.name, e.Err)
-	case elastic.Back:
+	case elastic.Recovered:
 		f.say("%s takes lines again", f.name)
 	case elastic.NoTemplate:
 		f.say("warning: %v; fields get the types that the server guesses", e.Err)
@@ -194,9 +194,9 @@ func (f *forwarding) event(e elastic.Event) {
 		f.say("there is no room for more lines that wait for %s: the oldest are dropped", f.name)
 	case elastic.SpoolFailing:
 		f.say("%v; lines wait in memory", e.Err)
-	case elastic.Refused:
+	case elastic.Rejected:
 		f.say("%s refuses a line: %v; it is kept as a dead letter, and so are others", f.name, e.Err)
-	case elastic.Torn:
+	case elastic.SpoolDamaged:
 		f.say("part of the spool cannot be read: %v; the lines in it were not delivered", e.Err)
 	}
 }
@@ -210,8 +210,8 @@ func summary(name string, st elastic.Status) string {
 		n    int64
 		what string
 	}{
-		{st.Shortened, "shortened"},
-		{st.Simplified, "with few fields, for their mapping"},
+		{st.Truncated, "shortened"},
+		{st.Minimal, "with few fields, for their mapping"},
 		{st.Diverted, "in the failure store"},
 		{st.Dropped, "dropped"},
 	} {

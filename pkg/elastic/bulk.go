@@ -37,8 +37,8 @@ type bulk struct {
 	day    string   // of all lines, 2006-01-02; empty if they are of several
 	stream string   // the data stream whose fields the documents have; empty: none
 
-	entry *entry   // its place in the order of settling; nil if that is settled
-	frame *frameID // where it is in the spool; nil if it is not there
+	entry *ackEntry // its place in the order of settling; nil if that is settled
+	frame *frameID  // where it is in the spool; nil if it is not there
 }
 
 // raw returns the size of the bulk before it was compressed.

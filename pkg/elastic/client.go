@@ -57,9 +57,9 @@ func (a *Auth) set(r *http.Request) {
 // of any word.
 const leastSecret = 4
 
-// hide returns what a server has said without the secrets, in case that it
+// redact returns what a server has said without the secrets, in case that it
 // repeats what it was sent.
-func (a *Auth) hide(words string) string {
+func (a *Auth) redact(words string) string {
 	if words == "" {
 		return ""
 	}
@@ -125,9 +125,9 @@ type client struct {
 	plain     atomic.Bool   // bodies are not compressed: a server did not like that
 }
 
-// answer is where answers are read to. One that comes compressed does not say how
+// responseBuffer is where answers are read to. One that comes compressed does not say how
 // long it is; it is about as long as the last.
-type answer struct {
+type responseBuffer struct {
 	bytes.Buffer
 	usual int
 }
@@ -145,7 +145,7 @@ type response struct {
 // request sends a request to a node, and to the next ones if it cannot be
 // reached. Credentials go to the nodes alone: redirects are not followed.
 // into is where the answer is read to; its body is good until that is used again.
-func (c *client) request(ctx context.Context, method, path string, header http.Header, body []byte, into *answer) (*response, error) {
+func (c *client) request(ctx context.Context, method, path string, header http.Header, body []byte, into *responseBuffer) (*response, error) {
 	var errs []error
 	for range c.nodes {
 		index := c.next.Load()
@@ -170,7 +170,7 @@ func (c *client) request(ctx context.Context, method, path string, header http.H
 }
 
 // ask sends a request to one node and reads the answer.
-func (c *client) ask(ctx context.Context, node *url.URL, method, path string, header http.Header, body []byte, into *answer) (*response, error) {
+func (c *client) ask(ctx context.Context, node *url.URL, method, path string, header http.Header, body []byte, into *responseBuffer) (*response, error) {
 	u := *node
 	path, query, _ := strings.Cut(path, "?")
 	u.Path, u.RawQuery = u.Path+path, query
@@ -222,12 +222,12 @@ func (c *client) sendJSON(ctx context.Context, method, path, body string) (*resp
 	if body != "" {
 		header.Set("Content-Type", "application/json")
 	}
-	return c.request(ctx, method, path, header, []byte(body), &answer{})
+	return c.request(ctx, method, path, header, []byte(body), &responseBuffer{})
 }
 
 // bulk sends a compressed body of actions and documents. into is as that of
 // request.
-func (c *client) bulk(ctx context.Context, path string, body []byte, into *answer) (*response, error) {
+func (c *client) bulk(ctx context.Context, path string, body []byte, into *responseBuffer) (*response, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-ndjson"}}
@@ -262,15 +262,15 @@ func (e *StatusError) Error() string {
 	return s
 }
 
-// fault returns what the server says is wrong with the request.
-func (r *response) fault() *StatusError {
+// serverError returns what the server says is wrong with the request.
+func (r *response) serverError() *StatusError {
 	e := &StatusError{Host: r.node.Host, Status: r.status}
 	var body struct {
 		Error json.RawMessage `json:"error"`
 	}
 	if json.Unmarshal(r.body, &body) == nil {
 		e.Type, e.Reason = parseError(body.Error)
-		e.Type, e.Reason = r.auth.hide(e.Type), r.auth.hide(e.Reason)
+		e.Type, e.Reason = r.auth.redact(e.Type), r.auth.redact(e.Reason)
 	}
 	if r.status >= 300 && r.status < 400 {
 		e.Reason = "it points elsewhere; give the address that it points to"

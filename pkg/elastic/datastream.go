@@ -42,10 +42,10 @@ func (d *dataStream) appendEnd(dst []byte) []byte {
 	return append(dst, "}\n"...)
 }
 
-// adopt changes the end of a document, with its action in front, to that of a
+// convertTo changes the end of a document, with its action in front, to that of a
 // document of this data stream: it was encoded before it was known where it has
 // to go.
-func (d *dataStream) adopt(pair []byte) []byte {
+func (d *dataStream) convertTo(pair []byte) []byte {
 	end := len(pair) - len("}\n")
 	if i := bytes.LastIndex(pair, []byte(memberStart)); i >= 0 {
 		end = i

@@ -56,7 +56,7 @@ func (c *client) detect(ctx context.Context) (server, error) {
 	case resp.status == http.StatusUnauthorized, resp.status == http.StatusForbidden:
 		return server{}, nil
 	case resp.status != http.StatusOK:
-		return server{}, resp.fault()
+		return server{}, resp.serverError()
 	}
 	return parseServer(resp)
 }

@@ -25,7 +25,7 @@ type Field struct {
 // once. It is used by one goroutine.
 //
 // What of its output depends on the server is the end of a document of a data
-// stream, which can be changed later; see dataStream.adopt. The index is in the
+// stream, which can be changed later; see dataStream.convertTo. The index is in the
 // path of the request. So what was encoded can be sent to whatever server answers.
 type encoder struct {
 	agent      string  // version of ktail
@@ -61,9 +61,9 @@ const (
 	identityAge = 10 * time.Minute
 )
 
-// become has documents encoded for that data stream from now on, or for an index
+// setDataStream has documents encoded for that data stream from now on, or for an index
 // that is none.
-func (e *encoder) become(d *dataStream) {
+func (e *encoder) setDataStream(d *dataStream) {
 	e.dataStream = d
 	e.last, e.lastState = nil, nil
 	clear(e.streams)

@@ -281,7 +281,7 @@ func FuzzDocument(f *testing.F) {
 		if got, want := dayOf(b), time.Unix(0, at).UTC().Format(time.DateOnly); got != want {
 			t.Errorf("the day is %s, want %s", got, want)
 		}
-		for _, other := range [][]byte{safe(b, ""), safe(b, "failed to parse field [message]")} {
+		for _, other := range [][]byte{minimalDocument(b, ""), minimalDocument(b, "failed to parse field [message]")} {
 			if _, doc, _ := bytes.Cut(other, []byte("\n")); !json.Valid(doc) || dayOf(other) != dayOf(b) {
 				t.Errorf("%q becomes %q", b, other)
 			}
@@ -421,7 +421,7 @@ func TestAdopt(t *testing.T) {
 			for _, to := range streams {
 				l := ktail.Line{Stream: testStream(), Time: testTime.UnixNano(), Text: []byte(text)}
 				encoded := func(d *dataStream) []byte { return (&encoder{dataStream: d}).append(nil, &l, readTime) }
-				if got, want := to.adopt(encoded(from)), encoded(to); !bytes.Equal(got, want) {
+				if got, want := to.convertTo(encoded(from)), encoded(to); !bytes.Equal(got, want) {
 					t.Errorf("%q from %q to %q: got %s, want %s", text, from, to, got, want)
 				}
 			}

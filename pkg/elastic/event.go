@@ -9,15 +9,15 @@ import (
 type EventKind uint8
 
 const (
-	// Away: no server can be reached, or what answers is none. Err says why.
-	Away EventKind = iota + 1
+	// Unreachable: no server can be reached, or what answers is none. Err says why.
+	Unreachable EventKind = iota + 1
 	// Busy: the servers have been taking nothing for a while, for Err.
 	Busy
-	// Denied: somebody has to do something before the servers take lines:
+	// Blocked: somebody has to do something before the servers take lines:
 	// credentials, rights, an index or a pipeline that is not there. See Err.
-	Denied
-	// Back: lines are taken again, after one of those above.
-	Back
+	Blocked
+	// Recovered: lines are taken again, after one of those above.
+	Recovered
 	// NoTemplate: ktail's index template could not be made, for Err. Lines are
 	// delivered all the same.
 	NoTemplate
@@ -27,12 +27,12 @@ const (
 	Dropping
 	// SpoolFailing: the spool cannot be written, for Err.
 	SpoolFailing
-	// Refused: the servers do not take a document, for Err; it is told for the
+	// Rejected: the servers do not take a document, for Err; it is told for the
 	// first of them. See Options.DeadLetters.
-	Refused
-	// Torn: part of the spool cannot be read, for Err. The lines in it were not
+	Rejected
+	// SpoolDamaged: part of the spool cannot be read, for Err. The lines in it were not
 	// delivered.
-	Torn
+	SpoolDamaged
 )
 
 // Event is something that a user should know. While the servers take nothing,
@@ -48,8 +48,8 @@ type Status struct {
 	Present     int64 // were there already
 	Retried     int64 // sent again, each time counted
 	DeadLetters int64
-	Shortened   int64 // delivered without the end of the message
-	Simplified  int64 // delivered with few fields, and the rest as text
+	Truncated   int64 // delivered without the end of the message
+	Minimal     int64 // delivered with few fields, and the rest as text
 	Diverted    int64 // delivered into the server's failure store
 	Dropped     int64 // to make room
 

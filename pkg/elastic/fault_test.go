@@ -97,7 +97,7 @@ func TestFaults(t *testing.T) {
 					r.write(t, lines(texts...))
 					r.close(t)
 					same(t, s.messages(), texts)
-					if st := r.Status(); st.Delivered != 40 || st.DeadLetters != 0 || st.Simplified != 0 {
+					if st := r.Status(); st.Delivered != 40 || st.DeadLetters != 0 || st.Minimal != 0 {
 						t.Errorf("status is %+v", st)
 					}
 				})

@@ -153,7 +153,7 @@ func start(t *testing.T, s server, change ...func(*elastic.Options)) *run {
 	o := elastic.Options{
 		Nodes:     []*url.URL{{Scheme: "http", Host: "es1:9200"}},
 		Transport: dialing(func(context.Context, string) server { return s }),
-		Version:   "1.2.3", Tell: r.told.tell, DeadLetters: r.dead,
+		Version:   "1.2.3", OnEvent: r.told.tell, DeadLetters: r.dead,
 	}
 	for _, f := range change {
 		f(&o)

@@ -56,7 +56,7 @@ func TestSpooledOutage(t *testing.T) {
 		if got := spoolFiles(t, dir); len(got) > 0 {
 			t.Errorf("%q are left", got)
 		}
-		if got, want := r.told.kinds(), []elastic.EventKind{elastic.Away, elastic.Back}; !slices.Equal(got, want) {
+		if got, want := r.told.kinds(), []elastic.EventKind{elastic.Unreachable, elastic.Recovered}; !slices.Equal(got, want) {
 			t.Errorf("told %v, want %v", got, want)
 		}
 	})

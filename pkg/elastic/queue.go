@@ -27,7 +27,7 @@ type queue struct {
 	spool   *spool // nil: there is none
 	drop    bool   // when it is full, the oldest makes room
 	settled func(ktail.Key, int)
-	tell    func(Event)
+	notify  func(Event)
 	lost    func(docs int)
 
 	mu      sync.Mutex
@@ -40,7 +40,7 @@ type queue struct {
 	closed  bool          // nothing is taken any more
 	changed chan struct{} // closed, and replaced, at each change
 
-	order settleOrder
+	acks ackQueue
 }
 
 func newQueue(s *spool) *queue {
@@ -60,9 +60,9 @@ var errQueueFull = errors.New("there is no room for more lines that wait")
 
 // push puts a bulk into the queue. If there is no room it waits for some until
 // ctx ends or hopeless says so, or drops the oldest, as was chosen.
-func (q *queue) push(ctx context.Context, b *bulk, counts []count, hopeless func() bool) error {
+func (q *queue) push(ctx context.Context, b *bulk, counts []count, shouldGiveUp func() bool) error {
 	if q.settled != nil {
-		b.entry = q.order.add(counts)
+		b.entry = q.acks.add(counts)
 	}
 	for {
 		changed, ok := q.offer(b)
@@ -78,7 +78,7 @@ func (q *queue) push(ctx context.Context, b *bulk, counts []count, hopeless func
 		case <-ctx.Done():
 			return errQueueFull
 		}
-		if hopeless() {
+		if shouldGiveUp() {
 			return errQueueFull
 		}
 	}
@@ -106,7 +106,7 @@ func (q *queue) offer(b *bulk) (changed <-chan struct{}, ok bool) {
 	if !room {
 		if !q.full {
 			q.full = true
-			q.tell(Event{Kind: Full})
+			q.notify(Event{Kind: Full})
 		}
 		return q.changed, false
 	}
@@ -125,18 +125,18 @@ func (q *queue) store(b *bulk) bool {
 		if n == 0 {
 			break
 		}
-		q.lose(n)
+		q.reportDropped(n)
 		err = q.spool.put(b)
 	}
 	if err != nil {
 		if !errors.Is(err, errSpoolFull) && !q.failing {
 			q.failing = true
-			q.tell(Event{Kind: SpoolFailing, Err: err})
+			q.notify(Event{Kind: SpoolFailing, Err: err})
 		}
 		return false
 	}
 	q.failing = false
-	q.order.settle(b.entry, q.settled)
+	q.acks.settle(b.entry, q.settled)
 	return true
 }
 
@@ -145,21 +145,21 @@ func (q *queue) forget() {
 	b := q.next()
 	q.size -= b.cost()
 	q.docs -= len(b.ends)
-	q.order.settle(b.entry, q.settled)
-	q.lose(len(b.ends))
+	q.acks.settle(b.entry, q.settled)
+	q.reportDropped(len(b.ends))
 }
 
-// lose tells that documents were dropped.
-func (q *queue) lose(n int) {
+// reportDropped reports that documents were dropped.
+func (q *queue) reportDropped(n int) {
 	if !q.full {
 		q.full = true
-		q.tell(Event{Kind: Dropping})
+		q.notify(Event{Kind: Dropping})
 	}
 	q.lost(n)
 }
 
-// abandon counts documents that push could not take.
-func (q *queue) abandon(docs int) {
+// countUndelivered counts documents that push could not take.
+func (q *queue) countUndelivered(docs int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.docs += docs
@@ -196,7 +196,7 @@ func (q *queue) poll() (*bulk, <-chan struct{}) {
 		if err == nil {
 			return b, q.changed
 		}
-		q.tell(Event{Kind: Torn, Err: err})
+		q.notify(Event{Kind: SpoolDamaged, Err: err})
 		q.lost(q.spool.skip())
 	}
 	return nil, q.changed
@@ -207,7 +207,7 @@ func (q *queue) done(b *bulk) {
 	if b.frame != nil {
 		q.spool.ack(b.frame)
 	}
-	q.order.settle(b.entry, q.settled)
+	q.acks.settle(b.entry, q.settled)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if b.frame == nil {
@@ -220,9 +220,9 @@ func (q *queue) done(b *bulk) {
 	q.touch()
 }
 
-// evade puts what is left of a bulk that was taken from memory into the spool,
+// spill puts what is left of a bulk that was taken from memory into the spool,
 // since the server is away. It reports whether it did.
-func (q *queue) evade(rest, taken *bulk) bool {
+func (q *queue) spill(rest, taken *bulk) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.spool == nil || rest.frame != nil || !q.store(rest) {

@@ -60,8 +60,8 @@ func TestMapping(t *testing.T) {
 				if dead := r.letters(t); len(dead) != 1 || dead[0].Type != "strict_dynamic_mapping_exception" || message(dead[0]) != "hopeless" {
 					t.Errorf("%d dead letters, the first of type %s: %s", len(dead), dead[0].Type, message(dead[0]))
 				}
-				r.status(t, elastic.Status{Delivered: 2, Simplified: 1, DeadLetters: 1})
-				if got := r.told.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.Refused}) {
+				r.status(t, elastic.Status{Delivered: 2, Minimal: 1, DeadLetters: 1})
+				if got := r.told.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.Rejected}) {
 					t.Errorf("told %v", got)
 				}
 			})
@@ -145,7 +145,7 @@ func TestTooLarge(t *testing.T) {
 				t.Errorf("a message of %d bytes has flags %s", len(d.message()), flags)
 			}
 		}
-		r.status(t, elastic.Status{Delivered: 3, Shortened: 1})
+		r.status(t, elastic.Status{Delivered: 3, Truncated: 1})
 		if dead := r.letters(t); len(dead) != 1 || message(dead[0]) != long {
 			t.Error("the whole line is not among the dead letters")
 		}

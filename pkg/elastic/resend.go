@@ -42,7 +42,7 @@ func (s *Sink) Resend(ctx context.Context, r io.Reader) error {
 			return fmt.Errorf("resend dead letters: line %d: %w", n, err)
 		}
 		// A kind that is not counted among the lines of a stream.
-		pair = s.enc.dataStream.adopt(pair)
+		pair = s.enc.dataStream.convertTo(pair)
 		s.packer.add(&ktail.Line{Time: at, Kind: ktail.Gap}, time.Now(), func(dst []byte) []byte { return append(dst, pair...) })
 		if s.packer.full(int(s.limit.Load())) {
 			if err := s.flush(ctx); err != nil {

@@ -17,32 +17,32 @@ type delivery struct {
 	bulk *bulk
 	todo [][]int // documents that are not settled, in parts that are sent in one request
 
-	forms    map[int]*form // of documents that are not sent as they are
-	asked    bool          // the servers were asked anew what they are
-	progress bool          // the last attempt has settled something
-	*desk
+	variants map[int]*variant // of documents that are not sent as they are
+	asked    bool             // the servers were asked anew what they are
+	progress bool             // the last attempt has settled something
+	*scratch
 }
 
 // keptAnswer is how much room for answers is kept: those that say that all was
 // created need no more.
 const keptAnswer = 256 << 10
 
-// desk is what a sender uses again and again.
-type desk struct {
+// scratch is what a sender uses again and again.
+type scratch struct {
 	repacker repacker
-	answer   answer
+	response responseBuffer
 	items    []item
 }
 
 // send sends bulks until ctx ends or the queue is closed.
 func (s *Sink) send(ctx context.Context) {
-	desk := &desk{}
-	for s.health.wait(ctx) {
+	scratch := &scratch{}
+	for s.backoff.wait(ctx) {
 		b := s.queue.take(ctx)
 		if b == nil {
 			return
 		}
-		d := &delivery{s: s, bulk: b, todo: [][]int{allOf(len(b.ends))}, forms: map[int]*form{}, desk: desk}
+		d := &delivery{s: s, bulk: b, todo: [][]int{allOf(len(b.ends))}, variants: map[int]*variant{}, scratch: scratch}
 		if d.run(ctx) {
 			s.counters.lag.Store(time.Now().UnixNano() - b.oldest)
 			s.queue.done(b)
@@ -62,16 +62,16 @@ func allOf(n int) []int {
 // what is left is in the spool.
 func (d *delivery) run(ctx context.Context) bool {
 	for len(d.todo) > 0 {
-		if !d.s.health.wait(ctx) {
-			d.evade()
+		if !d.s.backoff.wait(ctx) {
+			d.spill()
 			return false
 		}
 		part := d.todo[len(d.todo)-1]
 		d.todo = d.todo[:len(d.todo)-1]
 		d.progress = false
 		p := d.attempt(ctx, part)
-		if d.answer.Cap() > keptAnswer {
-			d.answer.Buffer = bytes.Buffer{}
+		if d.response.Cap() > keptAnswer {
+			d.response.Buffer = bytes.Buffer{}
 		}
 		if d.progress {
 			d.s.counters.progress.Store(time.Now().UnixNano())
@@ -79,10 +79,10 @@ func (d *delivery) run(ctx context.Context) bool {
 		switch {
 		case ctx.Err() != nil:
 		case p == nil && d.progress:
-			d.s.health.ok()
+			d.s.backoff.ok()
 		case p != nil:
-			d.s.health.fail(p, d.progress)
-			if d.s.health.isAway() && d.evade() {
+			d.s.backoff.fail(p, d.progress)
+			if d.s.backoff.isAway() && d.spill() {
 				return false
 			}
 		}
@@ -90,22 +90,22 @@ func (d *delivery) run(ctx context.Context) bool {
 	return true
 }
 
-// evade puts what is left into the spool, and reports whether it is there then.
+// spill puts what is left into the spool, and reports whether it is there then.
 // Without a spool, or if it came from there, nothing changes.
-func (d *delivery) evade() bool {
+func (d *delivery) spill() bool {
 	if d.s.queue.spool == nil || d.bulk.frame != nil {
 		return false
 	}
 	left := slices.Sorted(slices.Values(slices.Concat(d.todo...)))
 	if len(left) == len(d.bulk.ends) {
-		return d.s.queue.evade(d.bulk, d.bulk)
+		return d.s.queue.spill(d.bulk, d.bulk)
 	}
 	rest, err := d.repacker.rest(d.bulk, left)
-	return err == nil && d.s.queue.evade(rest, d.bulk)
+	return err == nil && d.s.queue.spill(rest, d.bulk)
 }
 
-// again puts a part back to be sent again.
-func (d *delivery) again(part []int) {
+// requeue puts a part back to be sent again.
+func (d *delivery) requeue(part []int) {
 	if len(part) > 0 {
 		d.todo = append(d.todo, part)
 	}
@@ -113,7 +113,7 @@ func (d *delivery) again(part []int) {
 
 // retry is the same for a part that was sent.
 func (d *delivery) retry(part []int) {
-	d.again(part)
+	d.requeue(part)
 	d.s.counters.retried.Add(int64(len(part)))
 }
 
@@ -121,23 +121,23 @@ func (d *delivery) retry(part []int) {
 // says why to wait before that.
 func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 	if p := d.s.connect(ctx); p != nil {
-		d.again(part)
+		d.requeue(part)
 		return p
 	}
-	t, srv := d.s.destination()
+	t, srv := d.s.pinnedTarget()
 	part, day, body, err := d.body(part, t)
 	if err != nil {
 		d.s.unreadable(len(part), err)
 		d.progress = true
 		return nil
 	}
-	resp, err := d.s.client.bulk(ctx, t.bulkPath(srv, day, d.s.o.Pipeline), body, &d.answer)
+	resp, err := d.s.client.bulk(ctx, t.bulkPath(srv, day, d.s.o.Pipeline), body, &d.response)
 	if err == nil && resp.status == http.StatusOK {
 		d.items, err = parseAnswer(d.items, resp.body, len(part))
 		if err == nil {
 			return d.settle(part, func(n int) item {
 				it := d.items[n]
-				it.reason = resp.auth.hide(it.reason)
+				it.reason = resp.auth.redact(it.reason)
 				return it
 			}, t, day)
 		}
@@ -146,9 +146,9 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 	if err != nil {
 		d.retry(part)
 		d.s.disconnect()
-		return &problem{kind: Away, err: err}
+		return &problem{kind: Unreachable, err: err}
 	}
-	return d.refused(part, resp, t, day)
+	return d.requestFailed(part, resp, t, day)
 }
 
 // body returns the body of a request for the part, and the day of its lines. If
@@ -157,7 +157,7 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 func (d *delivery) body(part []int, t target) (sent []int, day string, body []byte, err error) {
 	// A bulk is closed when it has reached the limit, so it is larger than that.
 	limit := int(d.s.limit.Load())
-	whole := len(part) == len(d.bulk.ends) && len(d.forms) == 0
+	whole := len(part) == len(d.bulk.ends) && len(d.variants) == 0
 	if whole && d.bulk.stream == t.stream.String() && d.bulk.raw() <= limit+limit/2 && (d.bulk.day != "" || !t.daily()) {
 		return part, d.bulk.day, d.bulk.body, nil
 	}
@@ -166,7 +166,7 @@ func (d *delivery) body(part []int, t target) (sent []int, day string, body []by
 	sent = make([]int, 0, len(part))
 	var later []int
 	err = d.visit(part, t.stream, func(i int, pair []byte) {
-		pair = d.forms[i].of(pair)
+		pair = d.variants[i].of(pair)
 		if len(sent) == 0 {
 			day = dayOf(pair)
 		}
@@ -180,7 +180,7 @@ func (d *delivery) body(part []int, t target) (sent []int, day string, body []by
 	if err != nil {
 		return part, "", nil, err
 	}
-	d.again(later)
+	d.requeue(later)
 	return sent, day, r.body(), nil
 }
 
@@ -189,19 +189,19 @@ func (d *delivery) body(part []int, t target) (sent []int, day string, body []by
 func (d *delivery) visit(part []int, stream *dataStream, f func(i int, pair []byte)) error {
 	return d.bulk.visit(part, func(i int, pair []byte) {
 		if d.bulk.stream != stream.String() {
-			pair = stream.adopt(pair)
+			pair = stream.convertTo(pair)
 		}
 		f(i, pair)
 	})
 }
 
-// refused does what an answer that is about the request as a whole asks for.
-func (d *delivery) refused(part []int, resp *response, t target, day string) *problem {
-	fault := resp.fault()
+// requestFailed does what an answer that is about the request as a whole asks for.
+func (d *delivery) requestFailed(part []int, resp *response, t target, day string) *problem {
+	fault := resp.serverError()
 	it := item{status: resp.status, kind: fault.Type, reason: fault.Reason}
 	plain := &d.s.client.plain
 	switch {
-	case judge(&it) == again:
+	case judge(&it) == retry:
 		d.retry(part)
 		return &problem{kind: Busy, err: fault, retryAfter: resp.retryAfter}
 	case resp.status == http.StatusRequestEntityTooLarge:
@@ -209,12 +209,12 @@ func (d *delivery) refused(part []int, resp *response, t target, day string) *pr
 	case resp.status == http.StatusUnsupportedMediaType && !plain.Load(),
 		resp.status == http.StatusBadRequest && fault.Type == "" && !plain.Load():
 		plain.Store(true) // perhaps something on the way cannot read gzip
-		d.again(part)
+		d.requeue(part)
 		return nil
 	case resp.status == http.StatusBadRequest && !d.asked:
 		d.asked = true // perhaps it is another server by now
 		d.s.disconnect()
-		d.again(part)
+		d.requeue(part)
 		return nil
 	case resp.status == http.StatusBadRequest && len(part) > 1:
 		d.halve(part)
@@ -222,8 +222,8 @@ func (d *delivery) refused(part []int, resp *response, t target, day string) *pr
 	case resp.status == http.StatusBadRequest:
 		return d.settle(part, func(int) item { return it }, t, day)
 	}
-	d.again(part)
-	return &problem{kind: Denied, err: fault, retryAfter: resp.retryAfter}
+	d.requeue(part)
+	return &problem{kind: Blocked, err: fault, retryAfter: resp.retryAfter}
 }
 
 // leastBulk is as small as bulks become because a server finds them too large.
@@ -252,13 +252,13 @@ func (d *delivery) divide(part []int, it *item, t target, day string) *problem {
 }
 
 func (d *delivery) halve(part []int) {
-	d.again(part[len(part)/2:])
-	d.again(part[:len(part)/2])
+	d.requeue(part[len(part)/2:])
+	d.requeue(part[:len(part)/2])
 }
 
 // unreadable counts documents that cannot be unpacked. They were in memory, or
 // had a good checksum on the disk.
 func (s *Sink) unreadable(docs int, err error) {
 	s.counters.dropped.Add(int64(docs))
-	s.tell(Event{Kind: Torn, Err: err})
+	s.notify(Event{Kind: SpoolDamaged, Err: err})
 }

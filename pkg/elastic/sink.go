@@ -49,18 +49,18 @@ type Options struct {
 	// Settled, if set, is told of lines that cannot be lost any more: delivered,
 	// on the disk, or given up. It is called in the order of the lines.
 	Settled func(key ktail.Key, lines int)
-	// Tell, if set, is told what a user should know. It must not block.
-	Tell func(Event)
+	// OnEvent, if set, is told what a user should know. It must not block.
+	OnEvent func(Event)
 }
 
 // Sink delivers lines. Write puts them into a queue; Run sends them.
 type Sink struct {
-	o      Options
-	client *client
-	queue  *queue
-	health *health
-	dead   deadLetters
-	limit  atomic.Int64 // size of a bulk
+	o       Options
+	client  *client
+	queue   *queue
+	backoff *sharedBackoff
+	dead    deadLetters
+	limit   atomic.Int64 // size of a bulk
 
 	counters counters
 
@@ -68,7 +68,7 @@ type Sink struct {
 	enc     encoder
 	packer  packer
 
-	link link
+	cluster clusterInfo
 
 	stopping  atomic.Int64 // when the context of Run ended; 0 if it has not
 	ending    atomic.Int64 // when Close was called
@@ -84,8 +84,8 @@ func New(o Options) (*Sink, error) {
 	if o.Transport == nil {
 		o.Transport = NewTransport(nil)
 	}
-	if o.Tell == nil {
-		o.Tell = func(Event) {}
+	if o.OnEvent == nil {
+		o.OnEvent = func(Event) {}
 	}
 	var sp *spool
 	if o.Dir != "" && o.SpoolSize > 0 {
@@ -94,7 +94,7 @@ func New(o Options) (*Sink, error) {
 			return nil, err
 		}
 		if sp.torn > 0 {
-			o.Tell(Event{Kind: Torn, Err: fmt.Errorf("%d bytes in %s are not whole", sp.torn, o.Dir)})
+			o.OnEvent(Event{Kind: SpoolDamaged, Err: fmt.Errorf("%d bytes in %s are not whole", sp.torn, o.Dir)})
 		}
 	}
 	s := &Sink{
@@ -105,18 +105,18 @@ func New(o Options) (*Sink, error) {
 		enc:     encoder{agent: o.Version, fields: o.Fields, resumed: o.Resumed},
 		packing: make(chan struct{}, 1),
 		packer:  packer{counting: o.Settled != nil},
-		link:    link{connecting: make(chan struct{}, 1)},
+		cluster: clusterInfo{connecting: make(chan struct{}, 1)},
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
 	s.limit.Store(bulkSize)
-	s.queue.drop, s.queue.settled, s.queue.tell = o.DropOldest, o.Settled, s.tell
+	s.queue.drop, s.queue.settled, s.queue.notify = o.DropOldest, o.Settled, s.notify
 	s.queue.lost = func(docs int) { s.counters.dropped.Add(int64(docs)) }
-	s.health = newHealth(s.tell, s.queue.setAway)
+	s.backoff = newSharedBackoff(s.notify, s.queue.setAway)
 	return s, nil
 }
 
-func (s *Sink) tell(e Event) { s.o.Tell(e) }
+func (s *Sink) notify(e Event) { s.o.OnEvent(e) }
 
 // Run sends what was written, until Close has been called and all is delivered
 // or given up. The end of ctx does not stop it, but makes it less patient with
@@ -134,8 +134,8 @@ func (s *Sink) Run(ctx context.Context) {
 	senders.Go(func() {
 		// What the server is, before there is something to send.
 		for p := s.connect(sending); p != nil && sending.Err() == nil; p = s.connect(sending) {
-			s.health.fail(p, false)
-			s.health.wait(sending)
+			s.backoff.fail(p, false)
+			s.backoff.wait(sending)
 		}
 	})
 	ticker := time.NewTicker(bulkAge / 4)
@@ -193,14 +193,14 @@ func (s *Sink) unlock() { <-s.packing }
 // address has lines encoded for where they are to go, as far as that is known.
 // The lock is held.
 func (s *Sink) address(ctx context.Context) error {
-	t, _ := s.destination()
+	t, _ := s.pinnedTarget()
 	if t.stream.String() == s.enc.dataStream.String() {
 		return nil
 	}
 	if err := s.flush(ctx); err != nil {
 		return err
 	}
-	s.enc.become(t.stream)
+	s.enc.setDataStream(t.stream)
 	return nil
 }
 
@@ -211,8 +211,8 @@ func (s *Sink) flush(ctx context.Context) error {
 		return nil
 	}
 	b.stream = s.enc.dataStream.String()
-	if err := s.queue.push(ctx, b, counts, s.hopeless); err != nil {
-		s.queue.abandon(len(b.ends))
+	if err := s.queue.push(ctx, b, counts, s.shouldGiveUp); err != nil {
+		s.queue.countUndelivered(len(b.ends))
 		return fmt.Errorf("deliver to Elasticsearch: %w", err)
 	}
 	return nil
@@ -231,8 +231,8 @@ func (s *Sink) flushOld(ctx context.Context) {
 	}
 }
 
-// hopeless reports whether the program is to end and nothing moves any more.
-func (s *Sink) hopeless() bool {
+// shouldGiveUp reports whether the program is to end and nothing moves any more.
+func (s *Sink) shouldGiveUp() bool {
 	still := func(since int64, most time.Duration) bool {
 		return since != 0 && time.Now().UnixNano()-max(since, s.counters.progress.Load()) > int64(most)
 	}
@@ -244,7 +244,7 @@ func (s *Sink) Status() Status {
 	c := &s.counters
 	st := Status{
 		Delivered: c.delivered.Load(), Present: c.present.Load(), Retried: c.retried.Load(),
-		DeadLetters: c.dead.Load(), Shortened: c.shortened.Load(), Simplified: c.simplified.Load(),
+		DeadLetters: c.dead.Load(), Truncated: c.shortened.Load(), Minimal: c.simplified.Load(),
 		Diverted: c.diverted.Load(), Dropped: c.dropped.Load(),
 	}
 	st.Waiting, st.Spooled, st.SpoolSize = s.queue.waiting()
@@ -254,7 +254,7 @@ func (s *Sink) Status() Status {
 
 // Server names the server, as far as it is known.
 func (s *Sink) Server() string {
-	_, srv := s.destination()
+	_, srv := s.pinnedTarget()
 	return srv.String()
 }
 
@@ -296,9 +296,9 @@ func (s *Sink) drain(ctx context.Context) {
 		memory, spooled, _ := s.queue.waiting()
 		stopped := s.stopping.Load() != 0
 		switch {
-		case memory == 0 && spooled == 0, s.hopeless():
+		case memory == 0 && spooled == 0, s.shouldGiveUp():
 			return
-		case s.queue.spool != nil && stopped && (s.health.isAway() || time.Since(begun) > lessPatience):
+		case s.queue.spool != nil && stopped && (s.backoff.isAway() || time.Since(begun) > lessPatience):
 			return // the next run sends it
 		}
 		timer := time.NewTimer(bulkAge / 4)

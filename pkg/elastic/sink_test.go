@@ -72,7 +72,7 @@ func TestAway(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.status(t, elastic.Status{Delivered: 1001})
 		r.close(t)
-		if got, want := r.told.kinds(), []elastic.EventKind{elastic.Away, elastic.Busy, elastic.Back}; !slices.Equal(got, want) {
+		if got, want := r.told.kinds(), []elastic.EventKind{elastic.Unreachable, elastic.Busy, elastic.Recovered}; !slices.Equal(got, want) {
 			t.Errorf("told %v, want %v: %s", got, want, r.told.text())
 		}
 		if n := s.Counts().Infos; n < 2 {

@@ -69,7 +69,7 @@ func (c *client) setUp(ctx context.Context, t target, s server) error {
 		return err
 	}
 	if resp.status != http.StatusOK {
-		return fmt.Errorf("create the template %s: %w", path, resp.fault())
+		return fmt.Errorf("create the template %s: %w", path, resp.serverError())
 	}
 	return nil
 }

@@ -11,10 +11,10 @@ type verdict uint8
 const (
 	delivered verdict = iota // it is there
 	present                  // it was there before: as good
-	again                    // send it again, after a while
-	stuck                    // send it again, much later: somebody has to do something first
-	large                    // it is too large for the server
-	refused                  // the server will never take it as it is
+	retry                    // send it again, after a while
+	blocked                  // send it again, much later: somebody has to do something first
+	tooLarge                 // it is too large for the server
+	rejected                 // the server will never take it as it is
 )
 
 // versionConflict is the error of a document that is there already. The others
@@ -29,17 +29,17 @@ func judge(it *item) verdict {
 	case it.status == http.StatusConflict && (it.kind == "" || it.kind == versionConflict):
 		return present
 	case it.status == http.StatusConflict: // with whatever else
-		return again
+		return retry
 	case it.status == http.StatusTooManyRequests, it.status >= http.StatusInternalServerError:
-		return again
+		return retry
 	case it.kind == "cluster_block_exception": // 403 before Elasticsearch 7.9, when the disk is full
-		return again
+		return retry
 	case it.status == http.StatusUnauthorized, it.status == http.StatusForbidden, it.status == http.StatusNotFound:
-		return stuck
+		return blocked
 	case strings.HasPrefix(it.reason, "pipeline with id ["): // … does not exist: 400
-		return stuck
+		return blocked
 	case it.status == http.StatusRequestEntityTooLarge:
-		return large
+		return tooLarge
 	}
-	return refused
+	return rejected
 }

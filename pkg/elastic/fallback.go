@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// safe returns what can be tried in place of a document that the server has
+// minimalDocument returns what can be tried in place of a document that the server has
 // refused for the reason: only fields of which ktail knows the type, and the
 // whole document as text. A message that is the very reason is left to that.
 // It returns nil if the pair is not one of ktail's. The pair stays as it is.
-func safe(pair []byte, reason string) []byte {
+func minimalDocument(pair []byte, reason string) []byte {
 	action, raw, ok := bytes.Cut(pair, []byte("\n"))
 	if !ok {
 		return nil
@@ -40,9 +40,9 @@ func safe(pair []byte, reason string) []byte {
 // that the server does not take at all.
 const leastMessage = 1 << 10
 
-// shorten returns the document with half of its message, and marked so. It
+// truncateMessage returns the document with half of its message, and marked so. It
 // returns nil if the message is short already. The pair stays as it is.
-func shorten(pair []byte) []byte {
+func truncateMessage(pair []byte) []byte {
 	action, raw, ok := bytes.Cut(pair, []byte("\n"))
 	if !ok {
 		return nil

@@ -9,44 +9,44 @@ import (
 	"sync"
 )
 
-// link is what is known of the servers.
-type link struct {
-	connecting chan struct{} // holds something while they are asked; capacity 1
-	templated  bool          // of whoever has filled connecting
+// clusterInfo is what is known of the servers.
+type clusterInfo struct {
+	connecting   chan struct{} // holds something while they are asked; capacity 1
+	templateDone bool          // of whoever has filled connecting
 
 	mu        sync.Mutex
 	server    server
 	target    target
-	chosen    bool // the target, for good
+	pinned    bool // the target, for good
 	connected bool
 }
 
-// destination returns what connect has found.
-func (s *Sink) destination() (target, server) {
-	s.link.mu.Lock()
-	defer s.link.mu.Unlock()
-	if !s.link.chosen {
+// pinnedTarget returns what connect has found.
+func (s *Sink) pinnedTarget() (target, server) {
+	s.cluster.mu.Lock()
+	defer s.cluster.mu.Unlock()
+	if !s.cluster.pinned {
 		return newTarget(s.o.Index, server{}), server{}
 	}
-	return s.link.target, s.link.server
+	return s.cluster.target, s.cluster.server
 }
 
 // disconnect has the servers asked anew what they are before the next bulk.
 func (s *Sink) disconnect() {
-	s.link.mu.Lock()
-	defer s.link.mu.Unlock()
-	s.link.connected = false
+	s.cluster.mu.Lock()
+	defer s.cluster.mu.Unlock()
+	s.cluster.connected = false
 }
 
 // connect finds out, if that is not known, what the servers are, and makes the
 // template that they need.
 func (s *Sink) connect(ctx context.Context) *problem {
-	l := &s.link
+	l := &s.cluster
 	select {
 	case l.connecting <- struct{}{}:
 		defer func() { <-l.connecting }()
 	case <-ctx.Done():
-		return &problem{kind: Away, err: ctx.Err()}
+		return &problem{kind: Unreachable, err: ctx.Err()}
 	}
 	l.mu.Lock()
 	connected := l.connected
@@ -58,16 +58,16 @@ func (s *Sink) connect(ctx context.Context) *problem {
 	if err != nil {
 		return problemOf(err)
 	}
-	l.choose(found, s.chooseTarget)
-	if !l.templated {
+	l.pin(found, s.selectTarget)
+	if !l.templateDone {
 		if err := s.client.setUp(ctx, l.target, l.server); err != nil {
 			p := problemOf(err)
-			if p.kind != Denied {
+			if p.kind != Blocked {
 				return p
 			}
-			s.tell(Event{Kind: NoTemplate, Err: err})
+			s.notify(Event{Kind: NoTemplate, Err: err})
 		}
-		l.templated = true
+		l.templateDone = true
 	}
 	l.mu.Lock()
 	l.connected = true
@@ -75,18 +75,18 @@ func (s *Sink) connect(ctx context.Context) *problem {
 	return nil
 }
 
-// choose takes note of what was found. The target is chosen once, for good: if
+// pin takes note of what was found. The target is chosen once, for good: if
 // the server is replaced by a newer one, a line that is sent again must meet
 // itself.
-func (l *link) choose(found server, target func(server) target) {
+func (l *clusterInfo) pin(found server, target func(server) target) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if found.known || !l.server.known {
-		l.templated = l.templated && found == l.server
+		l.templateDone = l.templateDone && found == l.server
 		l.server = found
 	}
-	if !l.chosen {
-		l.target, l.chosen = target(l.server), true
+	if !l.pinned {
+		l.target, l.pinned = target(l.server), true
 	}
 }
 
@@ -95,16 +95,16 @@ func problemOf(err error) *problem {
 	var status *StatusError
 	switch {
 	case !errors.As(err, &status):
-		return &problem{kind: Away, err: err}
+		return &problem{kind: Unreachable, err: err}
 	case status.Status == http.StatusTooManyRequests || status.Status >= http.StatusInternalServerError:
 		return &problem{kind: Busy, err: err}
 	}
-	return &problem{kind: Denied, err: err}
+	return &problem{kind: Blocked, err: err}
 }
 
-// chooseTarget returns where documents go. What an earlier run has chosen for
+// selectTarget returns where documents go. What an earlier run has chosen for
 // the same folder is chosen again.
-func (s *Sink) chooseTarget(found server) target {
+func (s *Sink) selectTarget(found server) target {
 	t := newTarget(s.o.Index, found)
 	if s.o.Index != "" || s.o.Dir == "" || !found.known {
 		return t

@@ -6,28 +6,28 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// entry is the place of a bulk in the order in which bulks are settled.
-type entry struct {
+// ackEntry is the place of a bulk in the order in which bulks are settled.
+type ackEntry struct {
 	counts []count
 	done   bool
 }
 
-// settleOrder tells what is settled in the order in which it came, whatever the
+// ackQueue tells what is settled in the order in which it came, whatever the
 // order in which it is settled.
-type settleOrder struct {
+type ackQueue struct {
 	mu      sync.Mutex
-	entries []*entry
+	entries []*ackEntry
 }
 
-func (o *settleOrder) add(counts []count) *entry {
+func (o *ackQueue) add(counts []count) *ackEntry {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	e := &entry{counts: counts}
+	e := &ackEntry{counts: counts}
 	o.entries = append(o.entries, e)
 	return e
 }
 
-func (o *settleOrder) settle(e *entry, tell func(ktail.Key, int)) {
+func (o *ackQueue) settle(e *ackEntry, tell func(ktail.Key, int)) {
 	if e == nil {
 		return
 	}

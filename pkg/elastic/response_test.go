@@ -29,7 +29,7 @@ func TestParseAnswer(t *testing.T) {
 	}{
 		{"all created", created(3), 3, []verdict{delivered, delivered, delivered}},
 		{"all there", conflicts(2), 2, []verdict{present, present}},
-		{"another conflict", strings.Replace(conflicts(1), "version_conflict_engine_exception", "odd_exception", 1), 1, []verdict{again}},
+		{"another conflict", strings.Replace(conflicts(1), "version_conflict_engine_exception", "odd_exception", 1), 1, []verdict{retry}},
 		{"with white space", strings.ReplaceAll(created(2), ",", ", ") + "\n", 2, []verdict{delivered, delivered}},
 		{"mixed", `{"errors":true,"items":[
 			{"create":{"status":201}},
@@ -41,7 +41,7 @@ func TestParseAnswer(t *testing.T) {
 			{"create":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"r","caused_by":{"type":"x","reason":"y"}}}},
 			{"create":{"status":503,"error":"a word"}},
 			{"create":{"status":201,"failure_store":"used"}}]}`, 9,
-			[]verdict{delivered, present, again, again, stuck, stuck, refused, again, delivered}},
+			[]verdict{delivered, present, retry, retry, blocked, blocked, rejected, retry, delivered}},
 		{"empty", "", 1, nil},
 		{"empty object", "{}", 1, nil},
 		{"null", "null", 1, nil},

@@ -21,33 +21,33 @@ const (
 
 // problem is why something could not be delivered now.
 type problem struct {
-	kind       EventKind // Away, Busy or Denied
+	kind       EventKind // Unreachable, Busy or Blocked
 	err        error
 	retryAfter time.Duration // the server asked for it
 }
 
-// health is how the senders get on with the servers. They share it, so that all
+// sharedBackoff is how the senders get on with the servers. They share it, so that all
 // wait when one has to, and trouble is told once.
-type health struct {
-	tell func(Event)
-	away func(bool) // told when a problem is, and when it is over
+type sharedBackoff struct {
+	notify func(Event)
+	away   func(bool) // told when a problem is, and when it is over
 
-	mu     sync.Mutex
-	since  time.Time // when the trouble began; zero if there is none
-	tries  int       // since then
-	told   uint      // a bit for each kind of trouble that was told since then
-	until  time.Time // nothing is sent before
-	asked  time.Time // nor before that, for which a server has asked
-	change chan struct{}
+	mu       sync.Mutex
+	since    time.Time // when the trouble began; zero if there is none
+	tries    int       // since then
+	reported uint      // a bit for each kind of trouble that was told since then
+	until    time.Time // nothing is sent before
+	asked    time.Time // nor before that, for which a server has asked
+	change   chan struct{}
 }
 
-func newHealth(tell func(Event), away func(bool)) *health {
-	return &health{tell: tell, away: away, change: make(chan struct{})}
+func newSharedBackoff(notify func(Event), away func(bool)) *sharedBackoff {
+	return &sharedBackoff{notify: notify, away: away, change: make(chan struct{})}
 }
 
 // fail takes note of a problem. progress says that, at the same time, some
 // documents were delivered.
-func (h *health) fail(p *problem, progress bool) {
+func (h *sharedBackoff) fail(p *problem, progress bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
@@ -58,7 +58,7 @@ func (h *health) fail(p *problem, progress bool) {
 		h.since = now
 	}
 	delay, most := firstDelay, mostDelay
-	if p.kind == Denied {
+	if p.kind == Blocked {
 		delay, most = firstDenied, mostDenied
 	}
 	delay = min(delay<<min(h.tries, 16), most)
@@ -67,14 +67,14 @@ func (h *health) fail(p *problem, progress bool) {
 	h.until = later(h.until, now.Add(delay))
 	h.asked = later(h.asked, now.Add(p.retryAfter))
 	lasted := now.Sub(h.since)
-	tell := p.kind == Denied || p.kind == Away && lasted >= awayAfter || p.kind == Busy && lasted >= busyAfter
-	if !tell {
+	report := p.kind == Blocked || p.kind == Unreachable && lasted >= awayAfter || p.kind == Busy && lasted >= busyAfter
+	if !report {
 		return
 	}
-	news, first := h.told&(1<<p.kind) == 0, h.told == 0
-	h.told |= 1 << p.kind
+	news, first := h.reported&(1<<p.kind) == 0, h.reported == 0
+	h.reported |= 1 << p.kind
 	if news {
-		h.tell(Event{Kind: p.kind, Err: p.err})
+		h.notify(Event{Kind: p.kind, Err: p.err})
 	}
 	if first {
 		h.away(true)
@@ -89,19 +89,19 @@ func later(a, b time.Time) time.Time {
 }
 
 // ok takes note that documents were delivered.
-func (h *health) ok() {
+func (h *sharedBackoff) ok() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.recover()
 }
 
-func (h *health) recover() {
+func (h *sharedBackoff) recover() {
 	if h.since.IsZero() {
 		return
 	}
-	if h.told != 0 {
-		h.told = 0
-		h.tell(Event{Kind: Back})
+	if h.reported != 0 {
+		h.reported = 0
+		h.notify(Event{Kind: Recovered})
 		h.away(false)
 	}
 	h.since, h.tries, h.until = time.Time{}, 0, time.Time{}
@@ -110,7 +110,7 @@ func (h *health) recover() {
 }
 
 // wait returns when something may be sent. It reports whether ctx still lives.
-func (h *health) wait(ctx context.Context) bool {
+func (h *sharedBackoff) wait(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		h.mu.Lock()
 		delay, change := time.Until(later(h.until, h.asked)), h.change
@@ -130,8 +130,8 @@ func (h *health) wait(ctx context.Context) bool {
 }
 
 // isAway reports whether a problem was told and is not over.
-func (h *health) isAway() bool {
+func (h *sharedBackoff) isAway() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.told != 0
+	return h.reported != 0
 }
