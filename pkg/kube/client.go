@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -20,6 +19,7 @@ import (
 	"k8s.io/client-go/util/flowcontrol"
 
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
+	"github.com/ktail/ktail/pkg/kube/internal/transport"
 )
 
 const (
@@ -29,12 +29,6 @@ const (
 	openAtOnce = 100
 	// openWait is how long a request without an answer counts as that.
 	openWait = 200 * time.Millisecond
-
-	// A connection on which nothing comes for pingAfter is asked for a sign of
-	// life, and given up if there is none within pingWait: streams of quiet pods
-	// over a dead connection would be silent for ever.
-	pingAfter = 20 * time.Second
-	pingWait  = 15 * time.Second
 )
 
 // Client talks to one API server.
@@ -93,61 +87,18 @@ func NewClient(cfg *rest.Config, context, namespace string) (*Client, error) {
 	cfg.QPS = -1 // the server has its own fairness
 	cfg.WarningHandler = rest.NoWarnings{}
 
-	began := time.Now()
-	wide, err := newTransport(cfg, wideWindow, began)
+	requests, logs, err := transport.New(cfg, transport.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
+		return nil, err
 	}
-	narrow, err := newTransport(cfg, narrowWindow, began)
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
-	}
-	rc, err := rest.RESTClientForConfigAndClient(cfg, &http.Client{Transport: wide})
+	rc, err := rest.RESTClientForConfigAndClient(cfg, &http.Client{Transport: requests})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
 	}
 	return &Client{
 		Context: context, Namespace: namespace,
-		rest: rc, logs: &http.Client{Transport: newLogTransport(wide, narrow)}, limiter: cfg.RateLimiter, opening: make(chan struct{}, openAtOnce),
+		rest: rc, logs: &http.Client{Transport: logs}, limiter: cfg.RateLimiter, opening: make(chan struct{}, openAtOnce),
 	}, nil
-}
-
-// newTransport does what rest.TransportFor does, with connections and HTTP/2
-// settings of our own.
-func newTransport(cfg *rest.Config, window int, epoch time.Time) (http.RoundTripper, error) {
-	tc, err := cfg.TransportConfig() // with the credential plugin, if there is one
-	if err != nil {
-		return nil, err
-	}
-	tlsConfig, err := rest.TLSConfigFor(cfg)
-	if err != nil {
-		return nil, err
-	}
-	dial := (&net.Dialer{
-		Timeout: 10 * time.Second,
-		// What pings do for HTTP/2, for servers that do not speak it.
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: pingAfter, Interval: pingWait / 3, Count: 3},
-	}).DialContext
-	if tc.DialHolder != nil {
-		dial = tc.DialHolder.Dial
-	}
-	proxy := http.ProxyFromEnvironment
-	if cfg.Proxy != nil {
-		proxy = cfg.Proxy
-	}
-	return rest.HTTPWrappersForConfig(cfg, takingTurns(&http.Transport{
-		Proxy:               proxy,
-		DialContext:         gathering(dial, window, epoch),
-		TLSClientConfig:     tlsConfig,
-		TLSHandshakeTimeout: 10 * time.Second,
-		ForceAttemptHTTP2:   true,
-		DisableCompression:  true, // logs are not compressed by the server
-		HTTP2: &http.HTTP2Config{
-			MaxReceiveBufferPerStream: window,
-			SendPingTimeout:           pingAfter,
-			PingTimeout:               pingWait,
-		},
-	}))
 }
 
 // get returns the pod as the server knows it now. It tries once: whoever reads

@@ -1,8 +1,8 @@
 //go:build !linux
 
-package kube
+package transport
 
 import "syscall"
 
-// setLowWater does nothing: see lowwater_linux.go.
+// setLowWater does nothing; see lowwater_linux.go.
 func setLowWater(syscall.RawConn, int) {}

@@ -1,4 +1,4 @@
-package kube
+package transport
 
 import (
 	"bytes"
@@ -54,15 +54,15 @@ func (a *arriving) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flow sends n pieces, one each step, over a gathering connection, all of one log
+// flow sends n pieces, one each step, over a coalescing connection, all of one log
 // or of so many that it does not matter, which are followed or not. It returns how often that was read from,
 // and how long the last byte was under way.
 func flow(t *testing.T, n, size int, step time.Duration, one, follow bool) (reads int, late time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		conn := &arriving{pieces: make(chan []byte, n)}
-		c := newGatheringConn(conn, narrowWindow, time.Now())
-		c.followed.Store(follow)
+		c := newCoalescingConn(conn, narrowWindow, time.Now())
+		c.follows.Store(follow)
 		var sent []byte
 		for i := range n {
 			sent = append(sent, bytes.Repeat([]byte{byte(i)}, size)...)
@@ -76,7 +76,7 @@ func flow(t *testing.T, n, size int, step time.Duration, one, follow bool) (read
 			close(conn.pieces)
 		}()
 		var got []byte
-		share := logShare{conn: c}
+		share := batchShare{conn: c}
 		buf := make([]byte, 4<<10)
 		for {
 			k, err := c.Read(buf)
@@ -103,8 +103,8 @@ func flow(t *testing.T, n, size int, step time.Duration, one, follow bool) (read
 	return reads, late
 }
 
-func TestGathering(t *testing.T) {
-	const before = gatherFrom / 1024 // pieces of 1 KiB that are not gathered
+func TestCoalescing_Delays(t *testing.T) {
+	const before = coalesceFrom / 1024 // pieces of 1 KiB that are not gathered
 	tests := []struct {
 		name   string
 		n      int
@@ -114,10 +114,10 @@ func TestGathering(t *testing.T) {
 		reads  int // at most
 		late   time.Duration
 	}{
-		{"a very busy connection is read from now and then", 10_000, 100 * time.Microsecond, false, true, 250, shortNap + longNap},
-		{"and still less often if no log is followed", 10_000, time.Millisecond, false, false, 300, shortNap + longestNap},
-		{"more often if all of it is of one log, which would fill its window", 10_000, 250 * time.Microsecond, true, false, 1000, 3 * shortNap},
-		{"a busy one, too", 10_000, 3 * time.Millisecond, false, true, 8000, 2 * shortNap},
+		{"a very busy connection is read from now and then", 10_000, 100 * time.Microsecond, false, true, 250, shortDelay + longDelay},
+		{"and still less often if no log is followed", 10_000, time.Millisecond, false, false, 300, shortDelay + longestDelay},
+		{"more often if all of it is of one log, which would fill its window", 10_000, 250 * time.Microsecond, true, false, 1000, 3 * shortDelay},
+		{"a busy one, too", 10_000, 3 * time.Millisecond, false, true, 8000, 2 * shortDelay},
 		{"a quiet one at once", 200, 100 * time.Millisecond, false, true, 201, 0},
 		{"so is the beginning", before, time.Millisecond, false, true, before + 1, 0},
 	}
@@ -135,18 +135,18 @@ func TestGathering(t *testing.T) {
 }
 
 // What fills the buffer is not waited for: 1 MiB is there, and no time passes.
-func TestGatheringIsNoLimit(t *testing.T) {
+func TestCoalescing_FullBufferIsReadAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 1 << 20
 		conn := &arriving{pieces: make(chan []byte), rest: make([]byte, size)}
 		close(conn.pieces)
-		c := newGatheringConn(conn, narrowWindow, time.Now())
+		c := newCoalescingConn(conn, narrowWindow, time.Now())
 		began := time.Now()
 		n, err := io.Copy(io.Discard, c)
 		if n != size || err != nil {
 			t.Errorf("%d bytes, %v", n, err)
 		}
-		if took := time.Since(began); took > 2*longNap {
+		if took := time.Since(began); took > 2*longDelay {
 			t.Errorf("1 MiB that was there took %v", took)
 		}
 	})
@@ -154,10 +154,10 @@ func TestGatheringIsNoLimit(t *testing.T) {
 
 // While a busy connection is not read from, what is written waits; on a quiet one
 // nothing does.
-func TestGatheringWrites(t *testing.T) {
+func TestCoalescing_HoldsWritesDuringPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		conn := &arriving{pieces: make(chan []byte, 1), rest: make([]byte, gatherFrom)}
-		c := newGatheringConn(conn, narrowWindow, time.Now())
+		conn := &arriving{pieces: make(chan []byte, 1), rest: make([]byte, coalesceFrom)}
+		c := newCoalescingConn(conn, narrowWindow, time.Now())
 		write := func(text string, want ...string) {
 			t.Helper()
 			if _, err := io.WriteString(c, text); err != nil {
@@ -167,7 +167,7 @@ func TestGatheringWrites(t *testing.T) {
 				t.Errorf("after %q was written, %q was sent, want %q", text, conn.writes, want)
 			}
 		}
-		buf := make([]byte, gatherSize)
+		buf := make([]byte, readSize)
 		read := func() {
 			t.Helper()
 			if _, err := c.Read(buf); err != nil {
@@ -190,7 +190,7 @@ func TestGatheringWrites(t *testing.T) {
 }
 
 // Over TCP, too, all comes, and in both directions.
-func TestGatheringOverTCP(t *testing.T) {
+func TestCoalescing_OverTCP(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestGatheringOverTCP(t *testing.T) {
 			return errors.Join(err, conn.Close())
 		}()
 	}()
-	dial := gathering((&net.Dialer{}).DialContext, narrowWindow, time.Now())
+	dial := coalescing((&net.Dialer{}).DialContext, narrowWindow, time.Now())
 	conn, err := dial(t.Context(), "tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package kube
+package transport
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 )
 
 // As many logs at once as fill four connections take four.
-func TestTurnsSaveConnections(t *testing.T) {
+func TestDialGate_LogsShareConnections(t *testing.T) {
 	const logs, each = 400, 100
 	connections := openLogs(t, logs, true, each)
 	if connections != logs/each {
@@ -24,7 +24,7 @@ func TestTurnsSaveConnections(t *testing.T) {
 
 // A server that does not speak HTTP/2 gets a connection for each, and they do not
 // wait for one another.
-func TestTurnsHTTP1(t *testing.T) {
+func TestDialGate_HTTP1(t *testing.T) {
 	if connections := openLogs(t, 20, false, 0); connections != 20 {
 		t.Errorf("%d connections for 20 logs", connections)
 	}
@@ -52,7 +52,7 @@ func openLogs(t *testing.T, logs int, http2 bool, each int) int {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	t.Cleanup(cancel)
-	rt, err := newTransport(&rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}, narrowWindow, time.Now())
+	rt, err := newTransport(&rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}, Options{}, narrowWindow, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
