@@ -25,7 +25,7 @@ func (c *Client) Names(ctx context.Context, kind Kind, namespace string, most in
 	o := objects{client: c, kind: kind, namespace: namespace}
 	list, err := o.list(ctx, metav1.ListOptions{Limit: most})
 	if err != nil {
-		return nil, trouble(err, "list", kind.groupResource(), namespace)
+		return nil, wrapListError(err, "list", kind.groupResource(), namespace)
 	}
 	names := make([]Name, len(list.Items))
 	for i := range list.Items {
@@ -51,7 +51,7 @@ func (c *Client) Containers(ctx context.Context, s *Selection, namespace string,
 	options := metav1.ListOptions{Limit: most, LabelSelector: s.LabelSelector, FieldSelector: s.fieldSelector()}
 	err := c.rest.Get().Namespace(namespace).Resource("pods").VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(&list)
 	if err != nil {
-		return nil, trouble(err, "list", "pods", namespace)
+		return nil, wrapListError(err, "list", "pods", namespace)
 	}
 	var pods []PodContainers
 	for i := range list.Items {

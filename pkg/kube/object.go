@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,7 +17,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// object is an object of any kind, as far as it tells which pods belong to it.
+// object is an object of any kind: the fields that decide which pods belong to it.
 type object struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
@@ -52,9 +51,9 @@ func (l *objectList) DeepCopyObject() runtime.Object {
 	return c
 }
 
-// selectorOf returns the selector of a spec: in the form of a Deployment
-// (matchLabels and matchExpressions) or of a Service (a plain map). It is nil if
-// there is none, or nothing in it, or something else.
+// selectorOf returns the selector of a spec, in the form of a Deployment
+// (matchLabels and matchExpressions) or of a Service (a plain map). It returns nil
+// for an absent or empty selector, and for any other form.
 func selectorOf(raw json.RawMessage) labels.Selector {
 	var formed struct {
 		MatchLabels      map[string]string                 `json:"matchLabels"`
@@ -81,21 +80,30 @@ func selectorOf(raw json.RawMessage) labels.Selector {
 	return s
 }
 
-// metadataOnly asks for objects without spec and status.
+// metadataOnly requests objects without spec and status.
 const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1," +
 	"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 
-// objects are the objects of a kind in a namespace, all or one by name.
+// objects lists and watches the objects of a kind in a namespace: all of them, or
+// one by its name.
 type objects struct {
 	client    *Client
-	of        metav1.TypeMeta // to find the kind by, if it is not known yet
+	of        metav1.TypeMeta // identifies the kind until find has found it
 	kind      Kind
 	namespace string
-	name      string // empty: all, of which only the metadata is of interest
+	name      string // empty: all objects, metadata only
 	follow    bool
 }
 
-// find finds out the kind.
+// resource names the objects in messages.
+func (o *objects) resource() string {
+	if o.kind.Resource == "" {
+		return o.of.Kind + " objects"
+	}
+	return o.kind.groupResource()
+}
+
+// find finds the kind, unless it is known.
 func (o *objects) find(ctx context.Context) (err error) {
 	if o.kind.Resource == "" {
 		o.kind, err = o.client.kindOfOwner(ctx, o.of)
@@ -112,7 +120,7 @@ func (o *objects) request(options *metav1.ListOptions) *rest.Request {
 	r := o.client.rest.Get().AbsPath(o.kind.path(o.namespace)).
 		SetHeader("Accept", accept).SpecificallyVersionedParams(options, metav1.ParameterCodec, metav1.SchemeGroupVersion)
 	if o.follow {
-		r.MaxRetries(0) // the reflector tries again, and trouble is told at once
+		r.MaxRetries(0) // the reflector retries, and the failure is reported at once
 	}
 	return r
 }
@@ -132,13 +140,13 @@ func (o *objects) list(ctx context.Context, options metav1.ListOptions) (*object
 	}
 	list := &objectList{}
 	if err := json.Unmarshal(body, list); err != nil {
-		return nil, fmt.Errorf("the server's answer is no list: %w", err)
+		return nil, fmt.Errorf("decode list: %w", err)
 	}
 	return list, nil
 }
 
-// get asks for the one object by its name: there are users who may do that, but
-// not list any.
+// get gets the one object by its name: some users may do that, but not list
+// objects.
 func (o *objects) get(ctx context.Context) (*objectList, error) {
 	body, err := rawBody(o.client.rest.Get().AbsPath(o.kind.path(o.namespace), o.name).SetHeader("Accept", "application/json").Do(ctx))
 	switch {
@@ -149,28 +157,25 @@ func (o *objects) get(ctx context.Context) (*objectList, error) {
 	}
 	list := &objectList{Items: make([]object, 1)}
 	if err := json.Unmarshal(body, &list.Items[0]); err != nil {
-		return nil, fmt.Errorf("the server's answer is no object: %w", err)
+		return nil, fmt.Errorf("decode object: %w", err)
 	}
 	list.ResourceVersion = list.Items[0].ResourceVersion
 	return list, nil
 }
 
-// listWatch lists and watches the objects, and tells the feed of failures.
-func (o *objects) listWatch(f *feed) *cache.ListWatch {
-	trouble := func(err error, verb string) error {
-		where, resource := o.namespace, o.kind.groupResource()
-		switch {
-		case resource == "":
-			resource = o.of.Kind + " objects"
-		case o.kind.Cluster:
+// listWatch lists and watches the objects, and keeps the status up to date.
+func (o *objects) listWatch(status *watchStatus) *cache.ListWatch {
+	wrap := func(err error, verb string) error {
+		where := o.namespace
+		if o.kind.Cluster {
 			where = metav1.NamespaceAll
 		}
-		return trouble(err, verb, resource, where)
+		return wrapListError(err, verb, o.resource(), where)
 	}
 	list := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 		return o.list(ctx, options)
 	}
-	return newListWatch(f, trouble, list, o.watch)
+	return newListWatch(status, wrap, list, o.watch)
 }
 
 func (o *objects) watch(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
@@ -209,7 +214,7 @@ func (e *objectEvents) Decode() (watch.EventType, runtime.Object, error) {
 	}
 	o := &object{}
 	if err := json.Unmarshal(event.Object, o); err != nil {
-		return "", nil, errors.Join(errors.New("the server sent no object"), err)
+		return "", nil, fmt.Errorf("decode watch event: %w", err)
 	}
 	return event.Type, o, nil
 }

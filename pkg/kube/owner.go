@@ -8,13 +8,11 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 )
 
-// Owner names an object whose pods are wanted, as somebody writes it: deploy/web.
-// Those are the pods that its selector selects and those that it owns, itself or
-// through objects that it owns.
+// Owner names an object whose pods are wanted, as the user writes it: deploy/web.
+// Its pods are those that its selector selects and those that it owns, directly or
+// through other objects.
 type Owner struct {
 	Kind string // any name of the kind
 	Name string
@@ -23,26 +21,21 @@ type Owner struct {
 // String returns kind/name.
 func (o Owner) String() string { return o.Kind + "/" + o.Name }
 
-// owner is one of Selection.Owners and what is known of it.
+// owner is one of Selection.Owners, with the stores that hold it.
 type owner struct {
-	kind Kind
-	name string
-	kin  []*kin // it, in each namespace that is searched; none for a pod
+	kind   Kind
+	name   string
+	stores []*ownerStore // one per namespace that is searched; none for a pod
 }
 
 func (o *owner) String() string { return o.kind.String() + "/" + o.name }
 
-// head is an owner as it was seen last. It stays when the object is deleted: its
-// pods have yet to end then.
-type head struct {
-	uid      types.UID
-	selector labels.Selector // nil: only what the owner owns is its own
+func ownerObjectOf(o *object) *ownerObject {
+	return &ownerObject{uid: o.UID, selector: selectorOf(o.Spec.Selector)}
 }
 
-func headOf(o *object) *head { return &head{uid: o.UID, selector: selectorOf(o.Spec.Selector)} }
-
-// findKinds asks which kinds the owners of the selection are. While following, a
-// cluster that does not answer is asked again until ctx ends.
+// findKinds finds the kinds of the selection's owners. While following, it retries
+// until ctx ends if the cluster does not respond.
 func (w *Watcher) findKinds(ctx context.Context) ([]*owner, error) {
 	var owners []*owner
 	for _, o := range w.Selection.Owners {
@@ -57,14 +50,14 @@ func (w *Watcher) findKinds(ctx context.Context) ([]*owner, error) {
 
 func (w *Watcher) findKind(ctx context.Context, word string) (Kind, error) {
 	const between = 2 * time.Second
-	for told := false; ; told = true {
+	for reported := false; ; reported = true {
 		k, err := w.Client.LookUpKind(ctx, word)
 		switch _, unknown := errors.AsType[*UnknownKindError](err); {
 		case err == nil && k.Resource == NodeKind.Resource && k.Group == "":
-			return k, errors.New("a node owns no pods; --node chooses those that run on it")
+			return k, errors.New("a node does not own pods; use --node to select the pods that run on it")
 		case err == nil, unknown, !w.Options.Follow, ctx.Err() != nil:
 			return k, err
-		case !told:
+		case !reported:
 			w.warn(err)
 		}
 		timer := time.NewTimer(between)
@@ -77,7 +70,8 @@ func (w *Watcher) findKind(ctx context.Context, word string) (Kind, error) {
 	}
 }
 
-// onlyPod returns the one pod that the selection names, if it names no other.
+// onlyPod returns the name of the only pod that the selection names, if it names
+// exactly one.
 func (s *Selection) onlyPod() (name string, ok bool) {
 	if len(s.Pods) > 0 || len(s.Owners) != 1 || !PodKind.answersTo(s.Owners[0].Kind) {
 		return "", false
@@ -85,7 +79,7 @@ func (s *Selection) onlyPod() (name string, ok bool) {
 	return s.Owners[0].Name, true
 }
 
-// fieldSelector is what the server can select by fields.
+// fieldSelector returns the part of the selection that the server can apply.
 func (s *Selection) fieldSelector() string {
 	name, ok := s.onlyPod()
 	switch {
@@ -98,11 +92,11 @@ func (s *Selection) fieldSelector() string {
 	}
 }
 
-// NotFoundError says that an owner is in none of the namespaces.
+// NotFoundError reports that an owner exists in none of the namespaces.
 type NotFoundError struct {
 	Kind       Kind
 	Name       string
-	Namespaces []string // empty string: all
+	Namespaces []string // an empty string stands for all
 }
 
 // Error implements error.
@@ -110,68 +104,69 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("%s %q does not exist", &e.Kind, e.Name)
 }
 
-// nobody fails if an owner was looked for, and is nowhere.
-func (a *atlas) nobody() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+// errOwnersNotFound returns a NotFoundError for each owner that was listed and does
+// not exist.
+func (s *sourceSet) errOwnersNotFound() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var errs []error
-	for _, o := range a.family.owners {
-		if len(o.kin) == 0 || slices.ContainsFunc(o.kin, func(k *kin) bool { return k.told || len(k.heads) > 0 }) {
+	for _, o := range s.graph.owners {
+		if len(o.stores) == 0 || slices.ContainsFunc(o.stores, func(s *ownerStore) bool { return s.reported || len(s.owners) > 0 }) {
 			continue
 		}
 		e := &NotFoundError{Kind: o.kind, Name: o.name}
-		for _, k := range o.kin {
-			e.Namespaces = append(e.Namespaces, k.objects.namespace)
+		for _, s := range o.stores {
+			e.Namespaces = append(e.Namespaces, s.objects.namespace)
 		}
 		errs = append(errs, e)
 	}
 	return errors.Join(errs...)
 }
 
-// unselectable fails if an owner has no pods by its nature: a service without a
+// errNoSelector returns an error if an owner cannot have pods: a service without a
 // selector.
-func (a *atlas) unselectable() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, o := range a.family.owners {
+func (s *sourceSet) errNoSelector() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.graph.owners {
 		if o.kind.Resource != "services" || o.kind.Group != "" {
 			continue
 		}
-		var heads []*head
-		for _, k := range o.kin {
-			for _, h := range k.heads {
-				heads = append(heads, h)
+		exists, selects := false, false
+		for _, s := range o.stores {
+			for _, object := range s.owners {
+				exists, selects = true, selects || object.selector != nil
 			}
 		}
-		if len(heads) > 0 && !slices.ContainsFunc(heads, func(h *head) bool { return h.selector != nil }) {
+		if exists && !selects {
 			return fmt.Errorf("%s has no selector, so no pods belong to it", o)
 		}
 	}
 	return nil
 }
 
-// ownKin returns what is to be asked about the owners of the selection.
-func (a *atlas) ownKin() []*kin {
-	var all []*kin
-	for _, o := range a.family.owners {
+// ownerStores adds the stores for the owners of the selection and returns them.
+func (s *sourceSet) ownerStores() []*ownerStore {
+	var all []*ownerStore
+	for _, o := range s.graph.owners {
 		if o.kind.Resource == PodKind.Resource && o.kind.Group == "" {
 			continue
 		}
 		namespaces := []string{metav1.NamespaceAll}
 		if !o.kind.Cluster {
 			namespaces = nil
-			for _, p := range a.parts {
+			for _, p := range s.stores {
 				namespaces = append(namespaces, p.namespace)
 			}
 		}
 		for _, namespace := range namespaces {
-			k := &kin{
-				feed:    feed{atlas: a},
-				objects: objects{client: a.w.Client, kind: o.kind, namespace: namespace, name: o.name, follow: a.w.Options.Follow},
-				heads:   map[string]*head{},
+			store := &ownerStore{
+				watchStatus: watchStatus{set: s},
+				objects:     objects{client: s.w.Client, kind: o.kind, namespace: namespace, name: o.name, follow: s.w.Options.Follow},
+				owners:      map[string]*ownerObject{},
 			}
-			o.kin = append(o.kin, k)
-			all = append(all, k)
+			o.stores = append(o.stores, store)
+			all = append(all, store)
 		}
 	}
 	return all

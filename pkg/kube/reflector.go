@@ -1,0 +1,232 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/pager"
+	realclock "k8s.io/utils/clock"
+)
+
+const (
+	// watchDuration is about how long a watch is asked to last. It is short because
+	// a watch that silently stops delivering is noticed only when it should have
+	// ended.
+	watchDuration = time.Minute
+	// watchGrace is added before ktail itself ends the watch.
+	watchGrace = 10 * time.Second
+	// watchWorksAfter is how long a watch must last to show that it works: one that
+	// opens and breaks at once continues the failure before it.
+	watchWorksAfter = 5 * time.Second
+)
+
+// reflectorStore is the cache.ReflectorStore of one list and watch. It makes each
+// change under the lock of the source set, which publishes its sources then.
+type reflectorStore[T any] struct {
+	status   *watchStatus
+	resource string    // names the objects in errors
+	put      func(T)   // an object was added or changed
+	drop     func(T)   // an object was deleted
+	replace  func([]T) // a list has returned all objects
+}
+
+func (s *reflectorStore[T]) change(obj any, apply func(T)) error {
+	o, ok := obj.(T)
+	if !ok {
+		return fmt.Errorf("watch %s: the server sent a %T", s.resource, obj)
+	}
+	s.status.update(func() { apply(o) })
+	return nil
+}
+
+// Add implements cache.ReflectorStore.
+func (s *reflectorStore[T]) Add(obj any) error { return s.change(obj, s.put) }
+
+// Update implements cache.ReflectorStore.
+func (s *reflectorStore[T]) Update(obj any) error { return s.change(obj, s.put) }
+
+// Delete implements cache.ReflectorStore.
+func (s *reflectorStore[T]) Delete(obj any) error { return s.change(obj, s.drop) }
+
+// Replace implements cache.ReflectorStore: it gets the result of a list.
+func (s *reflectorStore[T]) Replace(objs []any, _ string) error {
+	all := make([]T, 0, len(objs))
+	for _, obj := range objs {
+		if o, ok := obj.(T); ok {
+			all = append(all, o)
+		}
+	}
+	s.status.update(func() { s.replace(all) })
+	return nil
+}
+
+// Resync implements cache.ReflectorStore. There is nothing to do.
+func (s *reflectorStore[T]) Resync() error { return nil }
+
+// watchStatus is the state of one list and watch. The lock of the source set
+// guards it.
+type watchStatus struct {
+	set      *sourceSet
+	failed   func(error) // gets the first failure since the last working watch
+	synced   bool        // a list has succeeded, or has failed: do not wait for it
+	reported bool        // it fails, and that was reported
+}
+
+// update makes the change under the lock, and publishes the set.
+func (s *watchStatus) update(change func()) {
+	s.set.mu.Lock()
+	change()
+	s.synced = true
+	s.set.mu.Unlock()
+	s.set.touch()
+}
+
+// fail records that listing or watching fails. Others continue.
+func (s *watchStatus) fail(err error) {
+	s.set.mu.Lock()
+	reported := s.reported
+	s.synced, s.reported = true, true
+	s.set.mu.Unlock()
+	s.set.touch()
+	if !reported {
+		s.failed(err)
+	}
+}
+
+// works records that the watch works: the next failure is reported.
+func (s *watchStatus) works() {
+	s.set.mu.Lock()
+	defer s.set.mu.Unlock()
+	s.reported = false
+}
+
+// runReflector keeps the store up to date until ctx ends. It replaces the loop of
+// the reflector, which hands errors to a handler of the whole process that sleeps.
+// The listWatch reports errors instead.
+func runReflector(ctx context.Context, lw *cache.ListWatch, of runtime.Object, store cache.ReflectorStore) {
+	backoff := wait.Backoff{
+		Duration: 500 * time.Millisecond, Cap: 10 * time.Second, Steps: 10, Factor: 2, Jitter: 0.5,
+	}
+	delay := backoff.DelayWithReset(realclock.RealClock{}, watchDuration)
+	r := cache.NewReflectorWithOptions(lw, of, store, cache.ReflectorOptions{
+		Name: "ktail", Backoff: &backoff,
+	})
+	_ = delay.Until(ctx, true, true, func(ctx context.Context) (bool, error) { // until ctx ends
+		_ = r.ListAndWatchWithContext(ctx)
+		return false, nil
+	})
+}
+
+// fetch lists once into the store. The listWatch reports failures of the server;
+// failed gets all others.
+func fetch(ctx context.Context, lw *cache.ListWatch, store cache.ReflectorStore, failed func(error)) {
+	list, _, err := pager.New(pager.ListPageFunc(lw.ListWithContext)).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return
+	}
+	objects, err := meta.ExtractList(list)
+	if err != nil {
+		failed(fmt.Errorf("list: %w", err))
+		return
+	}
+	items := make([]any, len(objects))
+	for i := range objects {
+		items[i] = objects[i]
+	}
+	if err := store.Replace(items, ""); err != nil {
+		failed(err)
+	}
+}
+
+// newListWatch makes a ListWatch of two requests. It limits the duration of a
+// watch, and updates the status when a request fails, with the error that wrap
+// returns, and when a watch works.
+func newListWatch(status *watchStatus, wrap func(err error, verb string) error,
+	list func(context.Context, metav1.ListOptions) (runtime.Object, error),
+	open func(context.Context, metav1.ListOptions) (watch.Interface, error),
+) *cache.ListWatch {
+	return &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+			objects, err := list(ctx, options)
+			if err != nil && ctx.Err() == nil {
+				status.fail(wrap(err, "list"))
+				waitRetryAfter(ctx, err)
+			}
+			return objects, err
+		},
+		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+			lasts := watchDuration + rand.N(watchDuration/2)
+			seconds := int64(lasts / time.Second)
+			options.TimeoutSeconds, options.Watch = &seconds, true
+			limited, cancel := context.WithTimeout(ctx, lasts+watchGrace)
+			events, err := open(limited, options)
+			if err != nil {
+				cancel()
+				if ctx.Err() == nil && !relistExpected(&options, err) {
+					status.fail(wrap(err, "watch"))
+				}
+				waitRetryAfter(ctx, err)
+				return nil, err
+			}
+			return &limitedWatch{events, cancel, time.AfterFunc(watchWorksAfter, status.works)}, nil
+		},
+	}
+}
+
+// noWatch is the type of the watch that the client returns, without an error, when
+// the connection broke before the response to a watch.
+var noWatch = reflect.TypeOf(watch.NewEmptyWatch())
+
+var errClosed = errors.New("the server closed the connection, or did not answer in time")
+
+// relistExpected reports whether the reflector lists at once after a watch has
+// failed; that list reports the cause, if it persists. The reflector does so when
+// its resource version is too old, and when a list could not be streamed, which
+// older servers do not support. If the server is down or busy, it asks for the
+// stream again.
+func relistExpected(options *metav1.ListOptions, err error) bool {
+	streaming := options.SendInitialEvents != nil
+	return apierrors.IsResourceExpired(err) ||
+		streaming && !utilnet.IsConnectionRefused(err) && !apierrors.IsTooManyRequests(err)
+}
+
+// waitRetryAfter waits as long as the server asked for. After a resource version
+// that was too old it waits a moment, since the reflector asks again at once.
+func waitRetryAfter(ctx context.Context, err error) {
+	seconds, _ := apierrors.SuggestsClientDelay(err)
+	if apierrors.IsResourceExpired(err) {
+		seconds = max(seconds, 2)
+	}
+	timer := time.NewTimer(time.Duration(seconds) * time.Second)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// limitedWatch ends with its context.
+type limitedWatch struct {
+	watch.Interface
+	cancel context.CancelFunc
+	works  *time.Timer // reports that the watch works
+}
+
+// Stop ends the watch.
+func (w *limitedWatch) Stop() {
+	w.works.Stop()
+	w.cancel()
+	w.Interface.Stop()
+}
