@@ -3,8 +3,8 @@ package kube
 import (
 	"bytes"
 	"io"
-	"time"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -24,7 +24,7 @@ const (
 type scanner struct {
 	r      io.Reader
 	stream *ktail.Stream
-	clock  clock
+	clock  cri.Clock
 
 	chunk      []byte // chunk[start:end] is read and not yet parsed
 	start, end int
@@ -110,7 +110,7 @@ func (s *scanner) add(raw []byte) {
 }
 
 func (s *scanner) parse(raw []byte, cut bool) ktail.Line {
-	at, n := s.clock.parse(raw)
+	at, n := s.clock.Parse(raw)
 	if n == 0 {
 		return ktail.Line{Stream: s.stream, Text: raw, Kind: ktail.Diagnostic}
 	}
@@ -129,79 +129,3 @@ func (s *scanner) rest() []byte {
 // container that did not end its line, or a line that broke off. Only who knows
 // why the log ended can tell them apart.
 func (s *scanner) tail() ktail.Line { return s.parse(s.rest(), s.long != nil) }
-
-// clock parses the timestamps in front of log lines. Most share their minute
-// with the line before.
-type clock struct {
-	text [len("2006-01-02T15:04:")]byte // last minute seen
-	unix int64                          // its time if it were in UTC
-}
-
-// parse returns the time at the beginning of the line in Unix nanoseconds, and
-// how many bytes it takes with the space after it; 0 bytes if there is none.
-// The kubelet writes RFC 3339 with up to nine digits after the second, in UTC
-// or with an offset.
-func (c *clock) parse(line []byte) (nanos int64, n int) {
-	const minute = len(c.text)
-	if len(line) < minute+len("05Z ") {
-		return 0, 0
-	}
-	if string(line[:minute]) != string(c.text[:]) {
-		t, err := time.Parse("2006-01-02T15:04:", string(line[:minute]))
-		if err != nil {
-			return 0, 0
-		}
-		copy(c.text[:], line)
-		c.unix = t.Unix()
-	}
-	tens, ones := line[minute]-'0', line[minute+1]-'0' // what is below '0' becomes large
-	if tens > 5 || ones > 9 {
-		return 0, 0
-	}
-	seconds := c.unix + int64(tens)*10 + int64(ones)
-	i := minute + len("05")
-	var fraction int64
-	if line[i] == '.' {
-		i++
-		first := i
-		for i < len(line) && '0' <= line[i] && line[i] <= '9' {
-			fraction = fraction*10 + int64(line[i]-'0')
-			i++
-		}
-		digits := i - first
-		if digits == 0 || digits > 9 {
-			return 0, 0
-		}
-		for ; digits < 9; digits++ {
-			fraction *= 10
-		}
-	}
-	offset, i := zone(line, i)
-	if i >= len(line) || line[i] != ' ' {
-		return 0, 0
-	}
-	return (seconds-offset)*int64(time.Second) + fraction, i + 1
-}
-
-// zone parses "Z" or "+07:00" at i and returns the offset from UTC in seconds
-// and the index after it; an index after the line's end if there is none.
-func zone(line []byte, i int) (offset int64, next int) {
-	if i < len(line) && line[i] == 'Z' {
-		return 0, i + 1
-	}
-	if len(line)-i < len("+07:00") || line[i+3] != ':' || line[i] != '+' && line[i] != '-' {
-		return 0, len(line)
-	}
-	digits := [4]byte{line[i+1], line[i+2], line[i+4], line[i+5]}
-	for _, d := range digits {
-		if d < '0' || d > '9' {
-			return 0, len(line)
-		}
-	}
-	hours, minutes := int64(digits[0]-'0')*10+int64(digits[1]-'0'), int64(digits[2]-'0')*10+int64(digits[3]-'0')
-	offset = hours*3600 + minutes*60
-	if line[i] == '-' {
-		offset = -offset
-	}
-	return offset, i + 6
-}

@@ -12,6 +12,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
@@ -246,8 +247,8 @@ func (s *source) openError(ctx context.Context, err error, from ktail.Position, 
 // emitKept emits what the last read left behind the last newline: the log is gone
 // before another one could show that those were the last words.
 func (s *source) emitKept(from ktail.Position, emit func([]ktail.Line) error) error {
-	var c clock
-	at, n := c.parse(s.kept.tail)
+	var c cri.Clock
+	at, n := c.Parse(s.kept.tail)
 	if n == 0 {
 		return nil
 	}
