@@ -1,4 +1,4 @@
-// Package filter makes filters of lines: pure functions of a line's text,
+// Package filter makes filters of lines: pure functions of a line's plain text,
 // which cost no allocation.
 package filter
 
@@ -6,39 +6,22 @@ import (
 	"regexp"
 
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // Include returns a filter that keeps a line if any of the expressions matches
-// its text. Without an expression it keeps every line.
+// its plain text. Without an expression it keeps every line.
 func Include(res ...*regexp.Regexp) ktail.Filter {
 	if len(res) == 0 {
 		return func(*ktail.Line) bool { return true }
 	}
-	match := matchAny(res)
-	return func(l *ktail.Line) bool { return match(l.Text) }
+	patterns := text.NewPatterns(res...)
+	return func(l *ktail.Line) bool { return patterns.Match(l.Text) }
 }
 
 // Exclude returns a filter that drops a line if any of the expressions matches
-// its text.
+// its plain text.
 func Exclude(res ...*regexp.Regexp) ktail.Filter {
-	match := matchAny(res)
-	return func(l *ktail.Line) bool { return !match(l.Text) }
-}
-
-func matchAny(res []*regexp.Regexp) func([]byte) bool {
-	if len(res) == 1 {
-		return newPattern(res[0]).match
-	}
-	patterns := make([]*pattern, len(res))
-	for i, re := range res {
-		patterns[i] = newPattern(re)
-	}
-	return func(text []byte) bool {
-		for _, p := range patterns {
-			if p.match(text) {
-				return true
-			}
-		}
-		return false
-	}
+	patterns := text.NewPatterns(res...)
+	return func(l *ktail.Line) bool { return !patterns.Match(l.Text) }
 }

@@ -1,0 +1,156 @@
+package text
+
+import (
+	"bytes"
+	"regexp"
+	"regexp/syntax"
+	"sync"
+)
+
+// A Pattern is a regular expression that is matched against plain text. It runs
+// the expression as seldom as possible: searching for a literal takes tens of
+// nanoseconds a line, running an expression thousands.
+//
+// An expression that names ESC or CR is matched against the text as it is.
+type Pattern struct {
+	re *regexp.Regexp
+	// required is a set of literals one of which is in every match. Nil if no
+	// such set is known.
+	required *literals
+	// whole reports that the expression matches exactly the required literals.
+	whole bool
+	raw   bool
+}
+
+// NewPattern returns the pattern of an expression.
+func NewPattern(re *regexp.Regexp) *Pattern {
+	p := &Pattern{re: re}
+	tree, err := syntax.Parse(re.String(), syntax.Perl)
+	if err != nil {
+		return p // compiled with other flags than regexp.Compile uses
+	}
+	p.raw = namesControl(tree)
+	p.required, p.whole = requiredLiterals(tree.Simplify())
+	return p
+}
+
+// Raw reports whether the pattern is matched against the text as it is.
+func (p *Pattern) Raw() bool { return p.raw }
+
+// Match reports whether the text matches. The text has to be plain, unless the
+// pattern is raw.
+func (p *Pattern) Match(text []byte) bool {
+	if p.required != nil {
+		switch p.required.find(text) {
+		case absent:
+			return false
+		case present:
+			if p.whole {
+				return true
+			}
+		}
+	}
+	return p.re.Match(text)
+}
+
+// EachMatch calls add with the start and the end of each match that is not
+// empty, from left to right. Matches do not overlap. The text has to be plain,
+// unless the pattern is raw.
+func (p *Pattern) EachMatch(text []byte, add func(start, end int)) {
+	if p.required != nil {
+		if literal := p.required.only(); p.whole && literal != nil {
+			eachIndex(text, literal, add)
+			return
+		}
+		if p.required.find(text) == absent {
+			return
+		}
+	}
+	for _, m := range p.re.FindAllIndex(text, -1) {
+		if m[0] < m[1] {
+			add(m[0], m[1])
+		}
+	}
+}
+
+func eachIndex(text, literal []byte, add func(start, end int)) {
+	for from := 0; ; {
+		i := bytes.Index(text[from:], literal)
+		if i < 0 {
+			return
+		}
+		add(from+i, from+i+len(literal))
+		from += i + len(literal)
+	}
+}
+
+// Patterns match a text if one of them does. They are safe for concurrent use.
+type Patterns []*Pattern
+
+// NewPatterns returns the patterns of the expressions.
+func NewPatterns(res ...*regexp.Regexp) Patterns {
+	ps := make(Patterns, len(res))
+	for i, re := range res {
+		ps[i] = NewPattern(re)
+	}
+	return ps
+}
+
+// maxScratch is the largest buffer for plain text that is kept.
+const maxScratch = 64 << 10
+
+var scratch = sync.Pool{New: func() any { return new([]byte) }}
+
+// Match reports whether the text, which need not be plain, matches one of them.
+func (ps Patterns) Match(text []byte) bool {
+	if IsPlain(text) {
+		return ps.match(text, text)
+	}
+	buf := scratch.Get().(*[]byte)
+	plain := AppendPlain((*buf)[:0], text)
+	matches := ps.match(text, plain)
+	if cap(plain) <= maxScratch {
+		*buf = plain
+	}
+	scratch.Put(buf)
+	return matches
+}
+
+func (ps Patterns) match(raw, plain []byte) bool {
+	for _, p := range ps {
+		text := plain
+		if p.raw {
+			text = raw
+		}
+		if p.Match(text) {
+			return true
+		}
+	}
+	return false
+}
+
+// namesControl reports whether the expression names ESC or CR: as a literal, or
+// by itself in a class. A class like \s or [^"] does not name what it contains.
+func namesControl(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpLiteral:
+		for _, r := range re.Rune {
+			if r == '\x1b' || r == '\r' {
+				return true
+			}
+		}
+	case syntax.OpCharClass:
+		for i := 0; i+1 < len(re.Rune); i += 2 {
+			if lo := re.Rune[i]; lo == re.Rune[i+1] && (lo == '\x1b' || lo == '\r') {
+				return true
+			}
+		}
+	default:
+		for _, sub := range re.Sub {
+			if namesControl(sub) {
+				return true
+			}
+		}
+	}
+	return false
+}

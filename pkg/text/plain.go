@@ -1,0 +1,63 @@
+package text
+
+import "bytes"
+
+// Plain text is what filters and highlights match: what a user reads. It lacks
+// the control sequences of the text, such as colors, and a carriage return at
+// its end. Programs that believe to write to a terminal produce both.
+
+// IsPlain reports whether the text is its own plain text.
+func IsPlain(text []byte) bool {
+	return bytes.IndexByte(text, '\x1b') < 0 && !bytes.HasSuffix(text, []byte{'\r'})
+}
+
+// AppendPlain appends the plain text of the text.
+func AppendPlain(dst, text []byte) []byte {
+	from := len(dst)
+	for len(text) > 0 {
+		start, end := NextSequence(text)
+		dst = append(dst, text[:start]...)
+		text = text[end:]
+	}
+	if len(dst) > from && dst[len(dst)-1] == '\r' {
+		dst = dst[:len(dst)-1]
+	}
+	return dst
+}
+
+// NextSequence returns where the first control sequence of the text starts and
+// ends: an SGR sequence, or another one that starts with ESC [, such as the
+// "erase in line" that grep writes next to its colors. Both are len(text) if
+// there is none.
+func NextSequence(text []byte) (start, end int) {
+	for at := 0; ; at++ {
+		i := bytes.IndexByte(text[at:], '\x1b')
+		if i < 0 {
+			return len(text), len(text)
+		}
+		at += i
+		if n := lengthSequence(text[at:]); n > 0 {
+			return at, at + n
+		}
+	}
+}
+
+// lengthSequence returns the length of the control sequence that the text starts
+// with: ESC [, parameter bytes, intermediate bytes, a final byte (ECMA-48 5.4).
+// It is 0 if the text starts with something else.
+func lengthSequence(text []byte) int {
+	if len(text) < 3 || text[1] != '[' {
+		return 0
+	}
+	i := 2
+	for i < len(text) && '0' <= text[i] && text[i] <= '?' {
+		i++
+	}
+	for i < len(text) && ' ' <= text[i] && text[i] <= '/' {
+		i++
+	}
+	if i < len(text) && '@' <= text[i] && text[i] <= '~' {
+		return i + 1
+	}
+	return 0
+}
