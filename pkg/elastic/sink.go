@@ -165,8 +165,8 @@ func (s *Sink) Write(ctx context.Context, lines []ktail.Line) error {
 	at := time.Now()
 	for i := range lines {
 		l := &lines[i]
-		if l.Kind == ktail.Diagnostic {
-			continue
+		if l.Kind != ktail.Log && l.Kind != ktail.Gap {
+			continue // for the user's eyes only: not part of the log
 		}
 		s.packer.add(l, at, func(dst []byte) []byte { return s.enc.append(dst, l, at) })
 		if s.packer.full(int(s.limit.Load())) {

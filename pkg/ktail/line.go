@@ -6,7 +6,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
-// Kind tells what a Line is.
+// Kind is the kind of a Line.
 type Kind uint8
 
 const (
@@ -20,6 +20,16 @@ const (
 	// shown to be complete. Its Text says why; Since and Time bound what is
 	// missing.
 	Gap
+	// Exit marks the end of a container instance: it follows the last line that
+	// the instance wrote. Its Text is the reason, such as "Completed" or "Error
+	// exit 1", or empty if the reason is not known. Its Time is when the instance
+	// ended, or zero if that is not known.
+	Exit
+	// Restart marks the start of the next instance of a container, after an Exit
+	// and before the first line of that instance. It has no Text. Its Time is
+	// when the instance started, or zero if that is not known. The Stream of the
+	// line still describes the instance that the source knew when it was made.
+	Restart
 )
 
 // Line is one line of a stream's log.
@@ -30,6 +40,8 @@ type Line struct {
 	Text   []byte // without its newline; never written to once emitted
 	Kind   Kind
 	Cut    bool // Text is only the beginning of a line too long to hold
+
+	digest uint64 // of Time and Text, once Mark has computed it; 0 before
 }
 
 // Mark stands for a line where its text is not at hand: its time, and a digest
@@ -41,9 +53,14 @@ type Mark struct {
 	Digest uint64
 }
 
-// Mark returns the mark of the line.
+// Mark returns the mark of the line. The line keeps the digest, and so do copies
+// that are made afterwards: a line is hashed once, however many parts of the
+// program ask for its mark. Neither Time nor Text may change after that.
 func (l *Line) Mark() Mark {
-	const odd = 0x9e3779b97f4a7c15
-	hi, lo := bits.Mul64(uint64(l.Time)^odd, odd)
-	return Mark{Time: l.Time, Digest: xxhash.Sum64(l.Text) ^ hi ^ lo}
+	if l.digest == 0 {
+		const odd = 0x9e3779b97f4a7c15
+		hi, lo := bits.Mul64(uint64(l.Time)^odd, odd)
+		l.digest = xxhash.Sum64(l.Text) ^ hi ^ lo
+	}
+	return Mark{Time: l.Time, Digest: l.digest}
 }

@@ -2,11 +2,12 @@ package ktail
 
 import "fmt"
 
-// Key identifies a stream for ever: it stays the same when the container
-// restarts, and differs for a new pod of the same name.
+// Key identifies a stream permanently: it stays the same when the container
+// restarts, differs for a new pod of the same name, and does not depend on how
+// the log is read. In particular it does not contain the name of a kubeconfig
+// context, which users choose and change.
 type Key struct {
-	Cluster   string // name of the kubeconfig context; may be empty
-	PodUID    string
+	PodUID    string // Stream.PodUID
 	Container string
 }
 
@@ -14,10 +15,10 @@ type Key struct {
 // A Stream is immutable; when its container restarts a new Stream with the
 // same Key and another Instance takes its place.
 type Stream struct {
-	Cluster     string
+	Cluster     string // name of the kubeconfig context; may be empty; not part of the key
 	Namespace   string
 	Pod         string
-	PodUID      string
+	PodUID      string // metadata.uid of the pod; of a static pod the UID that the kubelet gave it
 	Container   string
 	Node        string
 	Labels      map[string]string // the pod's
@@ -40,13 +41,13 @@ type Instance struct {
 	Restarts int    // restart count of the container when this instance ran
 }
 
-// Key returns what identifies the stream.
+// Key returns the identity of the stream.
 func (s *Stream) Key() Key {
-	return Key{Cluster: s.Cluster, PodUID: s.PodUID, Container: s.Container}
+	return Key{PodUID: s.PodUID, Container: s.Container}
 }
 
-// IsZero reports whether the key is no container's: such a stream, as stdin is,
-// cannot be read again, and nothing names it in another run.
+// IsZero reports whether the key names no container. Such a stream, for example
+// stdin, cannot be read again, and no other run can refer to it.
 func (k Key) IsZero() bool { return k == Key{} }
 
 // String names the stream in messages: namespace/pod[container].

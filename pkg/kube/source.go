@@ -361,7 +361,7 @@ func (s *source) lookUp(ctx context.Context) (state, error) {
 		return state{known: true, running: !s.finished, finished: s.finished, instance: s.stream.Instance}, nil
 	case err != nil:
 		return state{}, readError(err, s.stream)
-	case string(pod.UID) != s.stream.PodUID:
+	case podUID(pod) != s.stream.PodUID:
 		return state{gone: true, why: deleted}, nil
 	}
 	return stateOf(pod, s.stream.Container), nil

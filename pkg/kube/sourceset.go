@@ -203,7 +203,7 @@ func (p *podStore) source(old *podEntry, pod *corev1.Pod, c container, born, alo
 	return &source{
 		client: w.Client, options: &w.Options, finished: c.finished, before: c.before, kept: k,
 		stream: &ktail.Stream{
-			Cluster: w.Client.Context, Namespace: pod.Namespace, Pod: pod.Name, PodUID: string(pod.UID),
+			Cluster: w.Client.Context, Namespace: pod.Namespace, Pod: pod.Name, PodUID: podUID(pod),
 			Container: c.name, Node: pod.Spec.NodeName,
 			Labels: pod.Labels, Annotations: pod.Annotations, Owner: controllerOf(&pod.ObjectMeta), Image: c.image, Instance: c.instance,
 		},

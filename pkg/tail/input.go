@@ -15,7 +15,7 @@ const (
 	roomShare = 4
 
 	// lineCost is what a buffered line takes besides its text.
-	lineCost = 72
+	lineCost = 80
 )
 
 // item is a buffered line.

@@ -13,7 +13,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-const positionsMagic = "ktail positions 1\n"
+const positionsMagic = "ktail positions 2\n"
 
 var errBadPositions = errors.New("the file is damaged; delete it to begin anew")
 
@@ -65,7 +65,7 @@ func (p *Positions) encode() []byte {
 			continue
 		}
 		pos, _ = s.settled.AppendBinary(pos[:0])
-		for _, field := range []string{key.Cluster, key.PodUID, key.Container} {
+		for _, field := range []string{key.PodUID, key.Container} {
 			b = binary.AppendUvarint(b, uint64(len(field)))
 			b = append(b, field...)
 		}
@@ -89,7 +89,7 @@ func (p *Positions) read(r io.Reader) error {
 	}
 	b = b[len(positionsMagic):n]
 	for len(b) > 0 {
-		var fields [4][]byte
+		var fields [3][]byte
 		for i := range fields {
 			size, width := binary.Uvarint(b)
 			if width <= 0 || size > uint64(len(b)-width) {
@@ -98,11 +98,11 @@ func (p *Positions) read(r io.Reader) error {
 			fields[i], b = b[width:width+int(size)], b[width+int(size):]
 		}
 		s := &streamProgress{idle: true}
-		if err := s.settled.UnmarshalBinary(fields[3]); err != nil {
+		if err := s.settled.UnmarshalBinary(fields[2]); err != nil {
 			return errBadPositions
 		}
 		s.resumed = s.settled.Clone()
-		p.streams[ktail.Key{Cluster: string(fields[0]), PodUID: string(fields[1]), Container: string(fields[2])}] = s
+		p.streams[ktail.Key{PodUID: string(fields[0]), Container: string(fields[1])}] = s
 	}
 	return nil
 }
