@@ -49,14 +49,12 @@ func (m *messenger) event(e tail.Event) {
 	switch e.Kind {
 	case tail.Started, tail.Restarted:
 		m.expect(e.Stream)
-		if !m.onlyLogs {
-			m.printf("%s", m.style.Started(e.Stream))
-		}
+		m.started(e.Stream)
 	case tail.Ended:
 		m.failures.forget(e.Stream)
-		m.stopped(e)
+		m.stopped(e.Stream, e.Why)
 	case tail.Stopped:
-		m.stopped(e)
+		m.stopped(e.Stream, e.Why)
 	case tail.Failing:
 		m.failures.fail(e.Stream, e.Err)
 	case tail.Recovered:
@@ -69,10 +67,24 @@ func (m *messenger) event(e tail.Event) {
 	}
 }
 
-func (m *messenger) stopped(e tail.Event) {
+func (m *messenger) started(s *ktail.Stream) {
 	if !m.onlyLogs {
-		m.printf("%s", m.style.Stopped(e.Stream)+inParens(e.Why))
+		m.printf("%s", m.style.Started(s))
 	}
+}
+
+func (m *messenger) stopped(s *ktail.Stream, reason string) {
+	if !m.onlyLogs {
+		m.printf("%s", m.style.Stopped(s)+inParens(m.visible(reason)))
+	}
+}
+
+// visible returns text from outside as a terminal may show it.
+func (m *messenger) visible(text string) string {
+	if !m.terminal {
+		return text
+	}
+	return output.Visible(text)
 }
 
 // waiting says that logs are not read yet. If all there are end anyway, that is
@@ -97,11 +109,14 @@ func inParens(why string) string {
 
 // notice says what came among the lines.
 func (m *messenger) notice(l *ktail.Line) {
-	text := output.Describe(l)
-	if m.terminal {
-		text = output.Visible(text)
+	switch l.Kind {
+	case ktail.Exit:
+		m.stopped(l.Stream, string(l.Text))
+	case ktail.Restart:
+		m.started(l.Stream)
+	default:
+		m.printf("%s", m.visible(output.Describe(l)))
 	}
-	m.printf("%s", text)
 }
 
 // unrendered says which line its template cannot show.
