@@ -197,7 +197,9 @@ func (f *forwarding) event(e elastic.Event) {
 	case elastic.Rejected:
 		f.say("%s refuses a line: %v; it is kept as a dead letter, and so are others", f.name, e.Err)
 	case elastic.SpoolDamaged:
-		f.say("part of the spool cannot be read: %v; the lines in it were not delivered", e.Err)
+		f.say("the spool is damaged: %v; the lines in the damaged part were not delivered", e.Err)
+	case elastic.SpoolOutdated:
+		f.say("warning: %v; they are left as they are, and their lines are not sent", e.Err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"github.com/ktail/ktail/pkg/elastic/internal/spool"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -37,8 +38,8 @@ type bulk struct {
 	day    string   // of all lines, 2006-01-02; empty if they are of several
 	stream string   // the data stream whose fields the documents have; empty: none
 
-	entry *ackEntry // its place in the order of settling; nil if that is settled
-	frame *frameID  // where it is in the spool; nil if it is not there
+	entry   *ackEntry      // its place in the order of settling; nil if that is settled
+	receipt *spool.Receipt // of the spool; nil if it is not there
 }
 
 // raw returns the size of the bulk before it was compressed.
@@ -237,6 +238,6 @@ func (r *repacker) rest(b *bulk, left []int) (*bulk, error) {
 	}
 	return &bulk{
 		body: bytes.Clone(r.body()), ends: slices.Clone(r.ends), oldest: b.oldest, day: r.day, stream: b.stream,
-		entry: b.entry, frame: b.frame,
+		entry: b.entry, receipt: b.receipt,
 	}, nil
 }

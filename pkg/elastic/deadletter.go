@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/ktail/ktail/pkg/elastic/internal/spool"
 )
 
 // DeadLetter is a document that a server does not take, as it is kept: one
@@ -55,7 +57,7 @@ func (d *deadLetters) add(letters []DeadLetter) error {
 		return fmt.Errorf("keep dead letters: %w", err)
 	}
 	if !d.made {
-		syncDir(filepath.Dir(d.path))
+		_ = spool.OS.SyncDir(filepath.Dir(d.path)) // where the system can do that
 		d.made = true
 	}
 	return nil

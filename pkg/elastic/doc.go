@@ -9,7 +9,7 @@
 //	link.go, health.go      how the senders get on with them
 //	answer.go, verdict.go   what a server says of each document
 //	sender.go, settle.go    a bulk sent until each of its documents is settled
-//	spool.go, frame.go, lock.go
+//	spooled.go, internal/spool
 //	                        bulks on disk while the server is away
 //	queue.go, order.go      bulks on their way from Write to the senders
 //	safe.go, deadletter.go, resend.go

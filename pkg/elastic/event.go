@@ -33,6 +33,9 @@ const (
 	// SpoolDamaged: part of the spool cannot be read, for Err. The lines in it were not
 	// delivered.
 	SpoolDamaged
+	// SpoolOutdated: the spool has files of an earlier format, for Err. They are
+	// left as they are, and not delivered.
+	SpoolOutdated
 )
 
 // Event is something that a user should know. While the servers take nothing,

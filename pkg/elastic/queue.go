@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ktail/ktail/pkg/elastic/internal/spool"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -24,26 +25,27 @@ const (
 // is full or the server is away, in the spool. Once something is in the spool,
 // everything goes through it, so that bulks leave in the order they came in.
 type queue struct {
-	spool   *spool // nil: there is none
-	drop    bool   // when it is full, the oldest makes room
+	spool   *spool.Spool // nil: there is none
+	drop    bool         // when it is full, the oldest makes room
 	settled func(ktail.Key, int)
 	notify  func(Event)
 	lost    func(docs int)
 
-	mu      sync.Mutex
-	memory  []*bulk       // not taken yet
-	size    int           // of all in memory, those taken included, until they are settled
-	docs    int           // of the same
-	away    bool          // the server takes nothing
-	full    bool          // told
-	failing bool          // of the spool: told
-	closed  bool          // nothing is taken any more
-	changed chan struct{} // closed, and replaced, at each change
+	mu         sync.Mutex
+	memory     []*bulk       // not taken yet
+	size       int           // of all in memory, those taken included, until they are settled
+	docs       int           // of the same
+	away       bool          // the server takes nothing
+	full       bool          // told
+	failing    bool          // of the spool: told
+	unreadable bool          // a segment of the spool could not be read: reported
+	closed     bool          // nothing is taken any more
+	changed    chan struct{} // closed, and replaced, at each change
 
 	acks ackQueue
 }
 
-func newQueue(s *spool) *queue {
+func newQueue(s *spool.Spool) *queue {
 	return &queue{spool: s, changed: make(chan struct{})}
 }
 
@@ -90,7 +92,7 @@ func (q *queue) offer(b *bulk) (changed <-chan struct{}, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	room := len(q.memory) == 0 || q.size+b.cost() <= queueSize
-	if q.spool != nil && (q.away || !room || q.spool.untaken()) {
+	if q.spool != nil && (q.away || !room || q.spool.Pending()) {
 		if q.store(b) {
 			q.touch()
 			return nil, true
@@ -119,17 +121,18 @@ func (q *queue) offer(b *bulk) (changed <-chan struct{}, ok bool) {
 
 // store puts the bulk into the spool; it is settled then.
 func (q *queue) store(b *bulk) bool {
-	err := q.spool.put(b)
-	for q.drop && errors.Is(err, errSpoolFull) {
-		n := q.spool.dropOldest()
-		if n == 0 {
+	e := b.toEntry()
+	err := q.spool.Put(e)
+	for q.drop && errors.Is(err, spool.ErrFull) {
+		n, ok := q.spool.DropOldest()
+		if !ok {
 			break
 		}
 		q.reportDropped(n)
-		err = q.spool.put(b)
+		err = q.spool.Put(e)
 	}
 	if err != nil {
-		if !errors.Is(err, errSpoolFull) && !q.failing {
+		if !errors.Is(err, spool.ErrFull) && !q.failing {
 			q.failing = true
 			q.notify(Event{Kind: SpoolFailing, Err: err})
 		}
@@ -173,8 +176,13 @@ func (q *queue) take(ctx context.Context) *bulk {
 		if b != nil || changed == nil {
 			return b
 		}
+		var retry <-chan time.Time
+		if q.spool != nil && q.spool.Pending() {
+			retry = time.After(time.Second) // a segment that could not be read
+		}
 		select {
 		case <-changed:
+		case <-retry:
 		case <-ctx.Done():
 			return nil
 		}
@@ -191,30 +199,54 @@ func (q *queue) poll() (*bulk, <-chan struct{}) {
 	if len(q.memory) > 0 {
 		return q.next(), q.changed
 	}
+	return q.unspool(), q.changed
+}
+
+// unspool returns the next bulk of the spool, or nil if there is none that can be
+// read now.
+func (q *queue) unspool() *bulk {
 	for q.spool != nil {
-		b, err := q.spool.take()
-		if err == nil {
-			return b, q.changed
+		e, receipt, err := q.spool.Take()
+		var damage *spool.DamageError
+		switch {
+		case errors.As(err, &damage):
+			q.notify(Event{Kind: SpoolDamaged, Err: err})
+			q.lost(damage.Docs)
+		case err != nil:
+			if !q.unreadable {
+				q.unreadable = true
+				q.notify(Event{Kind: SpoolFailing, Err: err})
+			}
+		case e == nil:
+			return nil
+		default:
+			q.unreadable = false
+			b, err := fromEntry(e)
+			if err == nil {
+				b.receipt = receipt
+				return b
+			}
+			// It is not acknowledged, so it stays on disk.
+			q.notify(Event{Kind: SpoolDamaged, Err: err})
+			q.lost(e.Docs)
 		}
-		q.notify(Event{Kind: SpoolDamaged, Err: err})
-		q.lost(q.spool.skip())
 	}
-	return nil, q.changed
+	return nil
 }
 
 // done says that all documents of a bulk that was taken are settled.
 func (q *queue) done(b *bulk) {
-	if b.frame != nil {
-		q.spool.ack(b.frame)
+	if b.receipt != nil {
+		q.spool.Ack(b.receipt)
 	}
 	q.acks.settle(b.entry, q.settled)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if b.frame == nil {
+	if b.receipt == nil {
 		q.size -= b.cost()
 		q.docs -= len(b.ends)
 	}
-	if q.docs == 0 && (q.spool == nil || !q.spool.untaken()) {
+	if q.docs == 0 && (q.spool == nil || !q.spool.Pending()) {
 		q.full = false
 	}
 	q.touch()
@@ -225,7 +257,7 @@ func (q *queue) done(b *bulk) {
 func (q *queue) spill(rest, taken *bulk) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.spool == nil || rest.frame != nil || !q.store(rest) {
+	if q.spool == nil || rest.receipt != nil || !q.store(rest) {
 		return false
 	}
 	q.size -= taken.cost()
@@ -270,7 +302,7 @@ func (q *queue) waiting() (memory, spooled int, spoolSize int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.spool != nil {
-		spooled, spoolSize = q.spool.usage()
+		spooled, spoolSize = q.spool.Usage()
 	}
 	return q.docs, spooled, spoolSize
 }

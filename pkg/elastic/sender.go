@@ -93,7 +93,7 @@ func (d *delivery) run(ctx context.Context) bool {
 // spill puts what is left into the spool, and reports whether it is there then.
 // Without a spool, or if it came from there, nothing changes.
 func (d *delivery) spill() bool {
-	if d.s.queue.spool == nil || d.bulk.frame != nil {
+	if d.s.queue.spool == nil || d.bulk.receipt != nil {
 		return false
 	}
 	left := slices.Sorted(slices.Values(slices.Concat(d.todo...)))

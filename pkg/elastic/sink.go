@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ktail/ktail/pkg/elastic/internal/spool"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -87,14 +89,14 @@ func New(o Options) (*Sink, error) {
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
 	}
-	var sp *spool
+	var sp *spool.Spool
 	if o.Dir != "" && o.SpoolSize > 0 {
 		var err error
-		if sp, err = openSpool(o.Dir, o.SpoolSize); err != nil {
+		if sp, err = spool.Open(o.Dir, o.SpoolSize, nil); err != nil {
 			return nil, err
 		}
-		if sp.torn > 0 {
-			o.OnEvent(Event{Kind: SpoolDamaged, Err: fmt.Errorf("%d bytes in %s are not whole", sp.torn, o.Dir)})
+		if old := sp.Previous(); len(old) > 0 {
+			o.OnEvent(Event{Kind: SpoolOutdated, Err: fmt.Errorf("%d files in %s are of an earlier version of ktail, whose document IDs differ", len(old), o.Dir)})
 		}
 	}
 	s := &Sink{
@@ -278,7 +280,7 @@ func (s *Sink) Close(ctx context.Context) error {
 	}
 	st := s.Status()
 	if s.queue.spool != nil {
-		err = errors.Join(err, s.queue.spool.close())
+		err = errors.Join(err, s.queue.spool.Close())
 	}
 	if st.Waiting+st.Spooled > 0 || st.DeadLetters+st.Dropped > 0 {
 		err = errors.Join(err, &UndeliveredError{Status: st, Dir: s.o.Dir, DeadLetters: s.o.DeadLetters})
@@ -341,3 +343,10 @@ func (e *UndeliveredError) Error() string {
 	}
 	return "Elasticsearch: " + strings.Join(parts, "; ")
 }
+
+// ErrLocked is the error of LockDir for a directory that another process uses.
+var ErrLocked = spool.ErrLocked
+
+// LockDir reserves the directory of Options.Dir, which must exist, for this process
+// until the closer is closed or the process ends in any way.
+func LockDir(dir string) (io.Closer, error) { return spool.Lock(dir) }

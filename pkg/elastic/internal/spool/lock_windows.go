@@ -1,4 +1,4 @@
-package elastic
+package spool
 
 import (
 	"errors"
@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// lockFile takes a lock that ends with the process at the latest: nobody else
-// can open the file meanwhile.
+// lockFile locks the file until it is closed, at the latest at the end of the
+// process: no other process can open it until then.
 func lockFile(path string) (io.Closer, error) {
 	name, err := syscall.UTF16PtrFromString(path)
 	if err != nil {
@@ -18,7 +18,7 @@ func lockFile(path string) (io.Closer, error) {
 		syscall.OPEN_ALWAYS, syscall.FILE_ATTRIBUTE_NORMAL, 0)
 	const sharingViolation = syscall.Errno(32)
 	if errors.Is(err, sharingViolation) {
-		return nil, errLocked
+		return nil, ErrLocked
 	}
 	if err != nil {
 		return nil, err

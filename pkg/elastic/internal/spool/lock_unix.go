@@ -1,6 +1,6 @@
 //go:build unix
 
-package elastic
+package spool
 
 import (
 	"errors"
@@ -9,7 +9,8 @@ import (
 	"syscall"
 )
 
-// lockFile takes a lock that ends with the process at the latest.
+// lockFile locks the file until it is closed, at the latest at the end of the
+// process.
 func lockFile(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -17,7 +18,7 @@ func lockFile(path string) (io.Closer, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = errLocked
+			err = ErrLocked
 		}
 		return nil, errors.Join(err, f.Close())
 	}

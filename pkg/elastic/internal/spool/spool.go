@@ -1,0 +1,375 @@
+// Package spool is a queue on disk that survives crashes. It knows nothing of
+// what it holds.
+//
+// An Entry is appended to a segment, a file, and is stored once Put has returned.
+// Take returns the oldest entry that was not taken yet together with a Receipt;
+// the entry stays on disk until the receipt is acknowledged. A segment is deleted
+// when all its entries are acknowledged: entries that were acknowledged before a
+// crash, in a segment that also holds others, are taken again by the next run.
+//
+// Nothing that the spool does not understand is deleted. A damaged entry costs
+// only itself, and the segment is kept beside the others; a segment of an unknown
+// version is refused; after a read error the segment is read again later. An entry
+// at the end of a segment whose Put did not return may be there or not.
+//
+// At most two files are open at a time, whatever the size of the spool.
+package spool
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Entry is what is stored as a whole.
+type Entry struct {
+	Docs int    // documents in Body, for the counts
+	Meta []byte // what the caller needs to read Body
+	Body []byte
+}
+
+// Receipt stands for an entry that was taken.
+type Receipt struct {
+	segment *segment
+	docs    int
+}
+
+var (
+	// ErrFull is the error of Put when the entry does not fit within the limit.
+	ErrFull = errors.New("the spool is full")
+	// ErrVersion is the error of Open for files of a version that it does not know.
+	ErrVersion = errors.New("unknown version of the spool; use the ktail that wrote it, or move its files to another directory")
+)
+
+// DamageError is the error of Take for a segment of which a part is damaged. The
+// other entries of the segment were taken, and the file is kept.
+type DamageError struct {
+	Path  string // where the file is kept
+	Bytes int64  // damaged
+	Docs  int    // documents in damaged entries, as far as known
+}
+
+// Error implements error.
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("%d bytes are damaged; the file is kept as %s", e.Bytes, e.Path)
+}
+
+// Spool is a directory of segments. Its methods may be called at the same time.
+// Only one process at a time may use the directory; see Lock.
+type Spool struct {
+	fs    FS
+	dir   string
+	limit int64
+
+	mu       sync.Mutex
+	segments []*segment // oldest first; only the last may not be sealed
+	writer   File       // of the segment that is not sealed; nil if all are
+	reader   File       // of the segment reading
+	reading  *segment
+	size     int64 // of all segments
+	next     int   // number of the next segment
+	buf      []byte
+
+	previous []string
+}
+
+// Open opens the spool in the directory, which it creates if necessary. limit
+// bounds the size of its files in bytes. A nil fs is OS.
+func Open(dir string, limit int64, fs FS) (*Spool, error) {
+	if fs == nil {
+		fs = OS
+	}
+	s := &Spool{fs: fs, dir: dir, limit: limit, next: 1}
+	if err := s.load(); err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
+	}
+	return s, nil
+}
+
+func (s *Spool) load() error {
+	if err := s.fs.MkdirAll(s.dir); err != nil {
+		return err
+	}
+	names, err := s.fs.ReadDir(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names { // the order of the names is that of the numbers
+		digits, suffix, _ := strings.Cut(name, ".")
+		number, err := strconv.Atoi(digits)
+		if err != nil || number < 0 || number == math.MaxInt || "."+suffix != segmentSuffix && "."+suffix != segmentSuffix+damagedSuffix {
+			continue
+		}
+		s.next = max(s.next, number+1)
+		if "."+suffix == segmentSuffix {
+			if err := s.loadSegment(filepath.Join(s.dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Spool) loadSegment(path string) error {
+	g, found, err := loadSegment(s.fs, path)
+	if err != nil {
+		return err
+	}
+	switch found {
+	case loadedPrevious:
+		s.previous = append(s.previous, path)
+	case loadedNothing:
+		return s.fs.Remove(path)
+	case loadedSegment:
+		s.size += g.size
+		s.segments = append(s.segments, g)
+	}
+	return nil
+}
+
+// Previous returns the paths of segments in the format before this one. They are
+// left as they are.
+func (s *Spool) Previous() []string { return s.previous }
+
+// Put stores the entry. When it returns nil the entry survives a power failure.
+// When it fails, Put may be called again with the same entry.
+func (s *Spool) Put(e *Entry) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(e.Meta)+len(e.Body) > maxPayload {
+		return fmt.Errorf("write to spool: an entry of %d bytes is too large", len(e.Meta)+len(e.Body))
+	}
+	need := frameHeader + int64(len(e.Meta)+len(e.Body)) + footerSize
+	if s.writer == nil {
+		need += int64(fileHeader)
+	}
+	if s.size+need > s.limit {
+		return ErrFull
+	}
+	if err := s.write(e); err != nil {
+		return fmt.Errorf("write to spool: %w", err)
+	}
+	return nil
+}
+
+func (s *Spool) write(e *Entry) error {
+	if s.writer == nil {
+		if err := s.begin(); err != nil {
+			return err
+		}
+	}
+	g := s.segments[len(s.segments)-1]
+	s.buf = appendFrame(s.buf[:0], e, g.end)
+	_, err := s.writer.WriteAt(s.buf, g.end)
+	if err == nil {
+		err = s.writer.Sync()
+	}
+	if err != nil {
+		// What a failed sync leaves on the disk is unknown, so the segment ends
+		// before this frame.
+		return errors.Join(err, s.writer.Truncate(g.end), s.finish(g))
+	}
+	n := int64(len(s.buf))
+	g.end += n
+	g.size += n
+	g.docs += e.Docs
+	g.written += e.Docs
+	s.size += n
+	if cap(s.buf) > 1<<20 {
+		s.buf = nil
+	}
+	if g.size >= min(segmentSize, s.limit/8) {
+		s.seal(g)
+	}
+	return nil
+}
+
+// begin creates the segment to append to.
+func (s *Spool) begin() error {
+	path := segmentPath(s.dir, s.next)
+	f, err := s.fs.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return err
+	}
+	s.next++
+	_, err = f.WriteAt(appendFileHeader(nil), 0)
+	if err == nil {
+		err = s.fs.SyncDir(s.dir) // the content is synced with the first frame
+	}
+	if err != nil {
+		return errors.Join(err, f.Close(), s.fs.Remove(path))
+	}
+	g := &segment{path: path, size: int64(fileHeader), end: int64(fileHeader), read: int64(fileHeader)}
+	s.writer = f
+	s.segments = append(s.segments, g)
+	s.size += g.size
+	return nil
+}
+
+// seal ends the segment with a footer, which spares the next run a scan. A
+// footer that is not written, or torn, does no harm.
+func (s *Spool) seal(g *segment) {
+	if _, err := s.writer.WriteAt(appendFooter(nil, g.written, g.end), g.end); err == nil {
+		g.size += footerSize
+		s.size += footerSize
+	}
+	_ = s.finish(g) // the frames are synced
+}
+
+// finish ends appending to the segment.
+func (s *Spool) finish(g *segment) error {
+	g.sealed = true
+	err := s.writer.Close()
+	s.writer = nil
+	s.reap(g)
+	return err
+}
+
+// Take returns the oldest entry that was not taken yet, and its receipt; both are
+// nil if there is none. The error is a *DamageError, or that of a segment that
+// cannot be read now: Take skips that segment for a while. In both cases the
+// caller may call Take again at once.
+func (s *Spool) Take() (*Entry, *Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	for {
+		i := slices.IndexFunc(s.segments, func(g *segment) bool { return g.readable() && !now.Before(g.retryAt) })
+		if i < 0 {
+			return nil, nil, nil
+		}
+		g := s.segments[i]
+		e, err := s.readNext(g)
+		switch {
+		case err != nil:
+			g.failed(now)
+			s.closeReader()
+			return nil, nil, fmt.Errorf("read spool: %w", err)
+		case e != nil:
+			g.retry = 0
+			g.taken++
+			g.takenDocs += e.Docs
+			return e, &Receipt{g, e.Docs}, nil
+		}
+		unreported := g.lostBytes > 0 && !g.reported
+		g.reported = true
+		s.reap(g)
+		if unreported {
+			return nil, nil, &DamageError{Path: g.path + damagedSuffix, Bytes: g.lostBytes, Docs: g.lostDocs}
+		}
+	}
+}
+
+// readNext returns the next entry of the segment, or nil at its end.
+func (s *Spool) readNext(g *segment) (*Entry, error) {
+	if s.reading != g {
+		s.closeReader()
+		f, err := s.fs.OpenFile(g.path, os.O_RDONLY)
+		if err != nil {
+			return nil, err
+		}
+		s.reader, s.reading = f, g
+	}
+	e, err := g.next(s.reader)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", g.path, err)
+	}
+	return e, nil
+}
+
+func (s *Spool) closeReader() {
+	if s.reader != nil {
+		_ = s.reader.Close() // it was only read from
+		s.reader, s.reading = nil, nil
+	}
+}
+
+// Ack reports that the entry of the receipt was delivered.
+func (s *Spool) Ack(r *Receipt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.segment.taken--
+	r.segment.takenDocs -= r.docs
+	s.reap(r.segment)
+}
+
+// DropOldest deletes the oldest segment of which nothing is taken. It returns the
+// number of documents that were in it, and whether there was such a segment.
+func (s *Spool) DropOldest() (docs int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range s.segments {
+		if g.taken > 0 || g.read >= g.end {
+			continue
+		}
+		docs = g.docs
+		g.docs, g.read = 0, g.end
+		if g.sealed {
+			s.reap(g)
+		} else {
+			_ = s.finish(g) // it is deleted
+		}
+		return docs, true
+	}
+	return 0, false
+}
+
+// reap removes the segment once nothing of it is left to be delivered. One that is
+// damaged is kept under another name.
+func (s *Spool) reap(g *segment) {
+	if !g.done() {
+		return
+	}
+	i := slices.Index(s.segments, g)
+	if i < 0 {
+		return
+	}
+	s.segments = slices.Delete(s.segments, i, i+1)
+	s.size -= g.size
+	if s.reading == g {
+		s.closeReader()
+	}
+	// If that fails, the next run delivers the entries once more.
+	if g.lostBytes > 0 {
+		_ = s.fs.Rename(g.path, g.path+damagedSuffix)
+		return
+	}
+	_ = s.fs.Remove(g.path)
+}
+
+// Usage returns the number of documents that are not acknowledged yet, as far as
+// known, and the size of the files in bytes.
+func (s *Spool) Usage() (docs int, size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range s.segments {
+		docs += g.docs + g.takenDocs
+	}
+	return docs, s.size
+}
+
+// Pending reports whether there are entries that were not taken yet. Take returns
+// none of them while their segments cannot be read.
+func (s *Spool) Pending() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.segments, func(g *segment) bool { return g.read < g.end })
+}
+
+// Close closes the files. What is not acknowledged stays on disk, and in Usage.
+func (s *Spool) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closeReader()
+	if s.writer != nil {
+		s.seal(s.segments[len(s.segments)-1])
+	}
+	return nil
+}

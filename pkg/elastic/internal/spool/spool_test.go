@@ -1,0 +1,405 @@
+package spool_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ktail/ktail/pkg/elastic/internal/crashfs"
+	"github.com/ktail/ktail/pkg/elastic/internal/spool"
+)
+
+func mustOpen(t testing.TB, dir string, limit int64, fs spool.FS) *spool.Spool {
+	t.Helper()
+	s, err := spool.Open(dir, limit, fs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// entry returns one whose body says what it is.
+func entry(text string) *spool.Entry {
+	return &spool.Entry{Docs: 2, Meta: []byte("meta of " + text), Body: []byte(text)}
+}
+
+func mustPut(t testing.TB, s *spool.Spool, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if err := s.Put(entry(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// drain takes all entries and acknowledges them. It returns their bodies, and the
+// errors of Take.
+func drain(t testing.TB, s *spool.Spool) (bodies []string, errs []error) {
+	t.Helper()
+	for len(errs) < 100 {
+		e, receipt, err := s.Take()
+		switch {
+		case err != nil:
+			errs = append(errs, err)
+			continue
+		case e == nil:
+			return bodies, errs
+		}
+		if got := string(e.Meta); got != "meta of "+string(e.Body) || e.Docs != 2 {
+			t.Errorf("%q came with %q and %d documents", e.Body, got, e.Docs)
+		}
+		bodies = append(bodies, string(e.Body))
+		s.Ack(receipt)
+	}
+	t.Fatal("Take does not stop failing:", errs)
+	return nil, nil
+}
+
+func files(t testing.TB, dir, pattern string) []string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+func TestSpool_KeepsOrderAcrossRuns(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, 64<<20, nil)
+	mustPut(t, s, "a", "b", "c")
+	_, receipt, err := s.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Ack(receipt)
+	if docs, _ := s.Usage(); docs != 4 {
+		t.Errorf("%d documents are left, want 4", docs)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, dir, 64<<20, nil)
+	mustPut(t, s, "d")
+	if docs, _ := s.Usage(); docs != 8 {
+		t.Errorf("%d documents are left after a restart, want 8", docs)
+	}
+	if got, errs := drain(t, s); !slices.Equal(got, []string{"a", "b", "c", "d"}) || errs != nil {
+		t.Errorf("got %q, %v", got, errs)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if left := files(t, dir, "*"); len(left) > 0 {
+		t.Errorf("all was acknowledged, and %q are left", left)
+	}
+}
+
+func TestSpool_LimitBoundsFiles(t *testing.T) {
+	dir := t.TempDir()
+	const limit = 64 << 10
+	s := mustOpen(t, dir, limit, nil)
+	n := 0
+	var err error
+	for ; err == nil && n < 1000; n++ {
+		err = s.Put(entry(strings.Repeat(fmt.Sprintf("%08x", n), 200)))
+	}
+	if !errors.Is(err, spool.ErrFull) {
+		t.Fatalf("after %d entries: %v", n, err)
+	}
+	_, receipt, err := s.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost, ok := s.DropOldest()
+	if !ok || lost == 0 {
+		t.Fatal("nothing could be dropped")
+	}
+	mustPut(t, s, "more")
+	size := int64(0)
+	for _, f := range files(t, dir, "*") {
+		info, err := os.Stat(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+	}
+	if _, used := s.Usage(); size > limit || used != size {
+		t.Errorf("the files hold %d bytes, Usage says %d, the limit is %d", size, used, limit)
+	}
+	s.Ack(receipt)
+	if got, errs := drain(t, s); len(got) != (n-1)-1-lost/2+1 || errs != nil {
+		t.Errorf("%d entries are left, of %d, one delivered, %d dropped, one more; %v", len(got), n-1, lost/2, errs)
+	}
+}
+
+// segmentOf returns the bytes of a segment with the entries that was not sealed, as
+// after a crash, or that was.
+func segmentOf(t testing.TB, sealed bool, texts ...string) []byte {
+	t.Helper()
+	dir := t.TempDir()
+	s := mustOpen(t, dir, 64<<20, nil)
+	mustPut(t, s, texts...)
+	name := files(t, dir, "*.spool")[0]
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sealed {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if b, err = os.ReadFile(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b
+}
+
+// withSegment returns a directory with the segment.
+func withSegment(t testing.TB, b []byte) (dir, path string) {
+	t.Helper()
+	dir = t.TempDir()
+	path = filepath.Join(dir, "000000000007.spool")
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir, path
+}
+
+func TestSpool_TornWriteLosesOnlyItself(t *testing.T) {
+	one := len(segmentOf(t, false, "one"))
+	whole := segmentOf(t, false, "one", "two")
+	for cut := range whole {
+		for _, tail := range [][]byte{nil, make([]byte, len(whole)-cut)} { // the size may be written before the content
+			dir, _ := withSegment(t, slices.Concat(whole[:cut], tail))
+			s := mustOpen(t, dir, 64<<20, nil)
+			mustPut(t, s, "three")
+			want := []string{"three"}
+			if cut >= one {
+				want = []string{"one", "three"}
+			}
+			got, _ := drain(t, s)
+			if bytes.Equal(slices.Concat(whole[:cut], tail), whole) {
+				continue
+			}
+			if !slices.Equal(got, want) {
+				t.Fatalf("cut at %d, %d zeros: got %q, want %q", cut, len(tail), got, want)
+			}
+		}
+	}
+}
+
+func TestSpool_FlippedByteLosesOneEntry(t *testing.T) {
+	texts := []string{"one", "two", "three", "four", "five"}
+	for _, sealed := range []bool{false, true} {
+		whole := segmentOf(t, sealed, texts...)
+		for at := range whole {
+			b := bytes.Clone(whole)
+			b[at] ^= 0x10
+			dir, path := withSegment(t, b)
+			s := mustOpen(t, dir, 64<<20, nil)
+			got, errs := drain(t, s)
+			if len(got) < len(texts)-1 || !isSubsequence(got, texts) {
+				t.Fatalf("sealed %v, byte %d: got %q", sealed, at, got)
+			}
+			if len(got) == len(texts) {
+				continue
+			}
+			var damage *spool.DamageError
+			if len(errs) != 1 || !errors.As(errs[0], &damage) || damage.Bytes == 0 || sealed && damage.Docs != 2 {
+				t.Fatalf("sealed %v, byte %d: reported as %v", sealed, at, errs)
+			}
+			kept, err := os.ReadFile(damage.Path)
+			if err != nil || !bytes.Equal(kept, b) || damage.Path != path+".damaged" {
+				t.Fatalf("sealed %v, byte %d: the damaged file is not kept: %v", sealed, at, err)
+			}
+			if docs, size := s.Usage(); docs != 0 || size != 0 {
+				t.Fatalf("sealed %v, byte %d: %d documents and %d bytes are left", sealed, at, docs, size)
+			}
+		}
+	}
+}
+
+func isSubsequence(some, all []string) bool {
+	for _, s := range all {
+		if len(some) > 0 && some[0] == s {
+			some = some[1:]
+		}
+	}
+	return len(some) == 0
+}
+
+func TestSpool_RefusesUnknownVersions(t *testing.T) {
+	newer := segmentOf(t, true, "one")
+	copy(newer, "ktailspm")
+	copy(newer[16:], "\x89KF\x03")
+	for name, b := range map[string][]byte{
+		"frames of another kind":        newer,
+		"version 1 with another number": append([]byte("KTL2"), make([]byte, 200)...),
+		"text":                          []byte("some notes that happen to be here"),
+		"short text":                    []byte("x"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir, path := withSegment(t, b)
+			if s, err := spool.Open(dir, 64<<20, nil); !errors.Is(err, spool.ErrVersion) || !strings.Contains(err.Error(), path) {
+				t.Errorf("got %v, %v; want an error that names the file", s, err)
+			}
+			if kept, err := os.ReadFile(path); err != nil || !bytes.Equal(kept, b) {
+				t.Errorf("the file has changed: %v", err)
+			}
+		})
+	}
+}
+
+func TestSpool_LeavesPreviousVersionAlone(t *testing.T) {
+	b := append([]byte("KTL1"), make([]byte, 200)...)
+	dir, path := withSegment(t, b)
+	s := mustOpen(t, dir, 64<<20, nil)
+	if got := s.Previous(); !slices.Equal(got, []string{path}) {
+		t.Errorf("reported are %q", got)
+	}
+	mustPut(t, s, "new")
+	if got, errs := drain(t, s); !slices.Equal(got, []string{"new"}) || errs != nil {
+		t.Errorf("got %q, %v", got, errs)
+	}
+	if kept, err := os.ReadFile(path); err != nil || !bytes.Equal(kept, b) {
+		t.Errorf("the file has changed: %v", err)
+	}
+}
+
+func TestSpool_ReadErrorKeepsEntries(t *testing.T) {
+	fs := crashfs.New(0)
+	s := mustOpen(t, "spool", 1<<20, fs)
+	mustPut(t, s, strings.Repeat("1", 200<<10), "two", strings.Repeat("3", 200<<10), "four") // several segments
+	broken := errors.New("input/output error")
+	bad := true
+	fs.Fail = func(op, path string) error {
+		if bad && op == "read" && strings.Contains(path, "000001") {
+			return broken
+		}
+		return nil
+	}
+	got, errs := drain(t, s)
+	if len(errs) != 1 || !errors.Is(errs[0], broken) || len(got) == 0 || len(got) == 4 || !s.Pending() {
+		t.Fatalf("while a segment cannot be read: %d entries, %v", len(got), errs)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	bad = false
+	more, errs := drain(t, mustOpen(t, "spool", 1<<20, fs))
+	if len(got)+len(more) != 4 || errs != nil {
+		t.Errorf("afterwards: %d and %d entries, %v", len(got), len(more), errs)
+	}
+}
+
+func TestSpool_OpensFewFiles(t *testing.T) {
+	fs := crashfs.New(0)
+	s := mustOpen(t, "spool", 4<<20, fs)
+	for range 4000 {
+		mustPut(t, s, strings.Repeat("x", 400))
+	}
+	if names, err := fs.ReadDir("spool"); err != nil || len(names) < 5 {
+		t.Fatalf("there are %d segments, %v", len(names), err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, "spool", 4<<20, fs)
+	mustPut(t, s, "more")
+	if got, errs := drain(t, s); len(got) != 4001 || errs != nil {
+		t.Errorf("got %d, %v", len(got), errs)
+	}
+	if n := fs.MostOpen(); n > 2 {
+		t.Errorf("%d files were open at a time, want at most 2", n)
+	}
+}
+
+func TestSpool_FailedWriteKeepsOthers(t *testing.T) {
+	for _, op := range []string{"write", "sync", "syncdir", "open"} {
+		t.Run(op, func(t *testing.T) {
+			fs := crashfs.New(0)
+			s := mustOpen(t, "spool", 1<<20, fs)
+			if op == "write" || op == "sync" {
+				mustPut(t, s, "one")
+			}
+			full := errors.New("no space left on device")
+			fs.Fail = func(o, _ string) error {
+				if o == op {
+					return full
+				}
+				return nil
+			}
+			if err := s.Put(entry("two")); !errors.Is(err, full) {
+				t.Errorf("error is %v", err)
+			}
+			fs.Fail = nil
+			mustPut(t, s, "two")
+			got, errs := drain(t, s)
+			if errs != nil || got[len(got)-1] != "two" || len(got) > 2 {
+				t.Errorf("got %q, %v", got, errs)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if names, err := fs.ReadDir("spool"); err != nil || len(names) > 0 {
+				t.Errorf("%q are left, %v", names, err)
+			}
+		})
+	}
+}
+
+func TestLock_IsExclusive(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := spool.Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := spool.Lock(dir); !errors.Is(err, spool.ErrLocked) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("error is %v, want one that names %s", err, dir)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := spool.Lock(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpen_NamesWhatIsNotADirectory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "deeper")} {
+		if s, err := spool.Open(dir, 64<<20, nil); err == nil || !strings.Contains(err.Error(), "open spool: ") || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: %v, %v", dir, s, err)
+		}
+	}
+}
+
+func BenchmarkSpool(b *testing.B) {
+	s := mustOpen(b, b.TempDir(), 1<<30, nil)
+	e := &spool.Entry{Docs: 10_000, Meta: make([]byte, 20_000), Body: make([]byte, 300_000)}
+	for b.Loop() {
+		if err := s.Put(e); err != nil {
+			b.Fatal(err)
+		}
+		_, receipt, err := s.Take()
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.Ack(receipt)
+	}
+}
