@@ -8,6 +8,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/output"
 	"github.com/ktail/ktail/pkg/tail"
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // messenger prints to stderr everything that is not a log line.
@@ -75,16 +76,16 @@ func (m *messenger) started(s *ktail.Stream) {
 
 func (m *messenger) stopped(s *ktail.Stream, reason string) {
 	if !m.onlyLogs {
-		m.printf("%s", m.style.Stopped(s)+inParens(m.visible(reason)))
+		m.printf("%s", m.style.Stopped(s)+inParens(m.sanitize(reason)))
 	}
 }
 
-// visible returns text from outside as a terminal may show it.
-func (m *messenger) visible(text string) string {
+// sanitize returns text from outside as the terminal may show it.
+func (m *messenger) sanitize(s string) string {
 	if !m.terminal {
-		return text
+		return s
 	}
-	return output.Visible(text)
+	return text.Sanitize(s)
 }
 
 // waiting says that logs are not read yet. If all there are end anyway, that is
@@ -115,7 +116,7 @@ func (m *messenger) notice(l *ktail.Line) {
 	case ktail.Restart:
 		m.started(l.Stream)
 	default:
-		m.printf("%s", m.visible(output.Describe(l)))
+		m.printf("%s", m.sanitize(output.Describe(l)))
 	}
 }
 

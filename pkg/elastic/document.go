@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // ecsVersion is the version of the Elastic Common Schema that the fields follow.
@@ -142,7 +143,7 @@ func (e *encoder) append(dst []byte, l *ktail.Line, now time.Time) []byte {
 		dst = e.appendGap(dst, l)
 	} else {
 		dst = append(dst, `},"message":"`...)
-		dst = appendEscaped(dst, l.Text)
+		dst = text.AppendEscaped(dst, l.Text)
 		dst = append(dst, '"')
 	}
 	if l.Cut {

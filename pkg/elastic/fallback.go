@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // minimalDocument returns what can be tried in place of a document that the server has
@@ -27,7 +29,7 @@ func minimalDocument(pair []byte, reason string) []byte {
 		return nil
 	}
 	out := append(bytes.Clone(action), "\n"+documentStart...)
-	out = append(appendEscaped(out, []byte(doc.Time)), `","event":{"sequence":`...)
+	out = append(text.AppendEscaped(out, []byte(doc.Time)), `","event":{"sequence":`...)
 	out = append(append(out, doc.Event.Sequence...), '}')
 	if !strings.Contains(reason, "[message]") {
 		out = appendQuoted(append(out, `,"message":`...), doc.Message)
@@ -61,7 +63,7 @@ func truncateMessage(pair []byte) []byte {
 	if json.Unmarshal(doc["@timestamp"], &at) != nil {
 		return nil
 	}
-	out = append(appendEscaped(out, []byte(at)), `","message":`...)
+	out = append(text.AppendEscaped(out, []byte(at)), `","message":`...)
 	out = append(appendQuoted(out, message[:cut]), flagTruncated...)
 	for name, value := range doc {
 		switch name {

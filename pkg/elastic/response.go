@@ -2,12 +2,12 @@ package elastic
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/bits"
 	"net/http"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // item is what the server says of one document.
@@ -84,26 +84,14 @@ func (s *usual) item() (item, bool) {
 	return item{}, false
 }
 
-// skipText takes off the rest of a string, if there are no escapes in it.
+// skipText skips the rest of a string, unless it has escape sequences.
 func (s *usual) skipText() bool {
-	for i := 0; i < len(s.rest); i++ {
-		if len(s.rest)-i >= 8 {
-			m := special(binary.LittleEndian.Uint64(s.rest[i:]))
-			if m == 0 {
-				i += 7
-				continue
-			}
-			i += bits.TrailingZeros64(m) / 8
-		}
-		switch b := s.rest[i]; {
-		case b == '"':
-			s.rest = s.rest[i+1:]
-			return true
-		case b == '\\', b < ' ':
-			return false
-		}
+	end := text.IndexSpecial(s.rest)
+	if end < 0 || s.rest[end] != '"' {
+		return false
 	}
-	return false
+	s.rest = s.rest[end+1:]
+	return true
 }
 
 // parseItems reads any answer, one item at a time.

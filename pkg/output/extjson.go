@@ -1,6 +1,9 @@
 package output
 
-import "github.com/ktail/ktail/pkg/ktail"
+import (
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
+)
 
 // ExtJSON renders a line as a JSON object with the keys pod, container and
 // message, and with namespace and timestamp if it is to have them. A message
@@ -29,7 +32,7 @@ func (e *ExtJSON) Append(dst []byte, l *ktail.Line) []byte {
 	}
 	dst = e.appendMessage(e.key(dst, "message"), l)
 	if e.Text != nil && e.Text.Terminal {
-		dst = escapeJSON(dst, start)
+		dst = text.SanitizeJSON(dst, start)
 	}
 	if e.Pretty {
 		dst = append(dst, '\n')
@@ -76,21 +79,21 @@ func (e *ExtJSON) appendMessage(dst []byte, l *ktail.Line) []byte {
 	if e.Text != nil {
 		marks = e.Text.find(l.Text)
 	}
-	if !l.Cut && validJSON(l.Text) {
+	if !l.Cut && text.ValidJSON(l.Text) {
 		return appendMarked(dst, l.Text, marks, func(dst, part []byte) []byte { return append(dst, part...) })
 	}
-	dst = appendMarked(append(dst, '"'), l.Text, marks, appendEscaped)
+	dst = appendMarked(append(dst, '"'), l.Text, marks, text.AppendEscapedHTML)
 	return append(appendCut(dst, l), '"')
 }
 
-// appendMarked appends the text, part by part, and the colors between.
-func appendMarked(dst, text []byte, marks []mark, appendPart func(dst, part []byte) []byte) []byte {
+// appendMarked appends the message, part by part, and the colors between.
+func appendMarked(dst, message []byte, marks []mark, appendPart func(dst, part []byte) []byte) []byte {
 	done := 0
 	for i := range marks {
 		m := &marks[i]
-		dst = append(appendPart(dst, text[done:m.start]), m.color.on...)
-		dst = append(appendPart(dst, text[m.start:m.end]), m.color.off...)
+		dst = append(appendPart(dst, message[done:m.start]), m.color.on...)
+		dst = append(appendPart(dst, message[m.start:m.end]), m.color.off...)
 		done = m.end
 	}
-	return appendPart(dst, text[done:])
+	return appendPart(dst, message[done:])
 }

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // mark is a part of a text that is to be in another color.
@@ -107,18 +109,18 @@ func (h *Highlighter) join() {
 	h.marks = joined
 }
 
-// strip returns the text without its SGR sequences.
-func (h *Highlighter) strip(text []byte) []byte {
+// strip returns the line without its SGR sequences.
+func (h *Highlighter) strip(line []byte) []byte {
 	h.plain = h.plain[:0]
 	for sum := 0; ; {
-		start, end := nextSGR(text)
-		h.plain = append(h.plain, text[:start]...)
-		if start == len(text) {
+		start, end := text.NextSGR(line)
+		h.plain = append(h.plain, line[:start]...)
+		if start == len(line) {
 			return h.plain
 		}
 		sum += end - start
 		h.cuts = append(h.cuts, cut{len(h.plain), sum})
-		text = text[end:]
+		line = line[end:]
 	}
 }
 

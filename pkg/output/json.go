@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // JSON renders a line as a JSON object with the keys message, nodeName,
@@ -25,14 +26,14 @@ func (j *JSON) Append(dst []byte, l *ktail.Line) []byte {
 		tail = j.tails.put(l.Stream, appendTail(nil, l.Stream))
 	}
 	dst = append(dst, `{"message":"`...)
-	dst = appendCut(appendEscaped(dst, l.Text), l)
+	dst = appendCut(text.AppendEscapedHTML(dst, l.Text), l)
 	dst = append(dst, tail...)
 	if j.Timestamps != nil {
 		dst = j.Timestamps.append(append(dst, `,"timestamp":"`...), l.Time)
 		dst = append(dst, '"')
 	}
 	if j.Terminal {
-		dst = escapeJSON(dst, start)
+		dst = text.SanitizeJSON(dst, start)
 	}
 	return append(dst, "}\n"...)
 }
@@ -66,6 +67,6 @@ func appendObject(dst []byte, m map[string]string) []byte {
 
 func appendQuoted(dst []byte, s string) []byte {
 	dst = append(dst, '"')
-	dst = appendEscaped(dst, []byte(s))
+	dst = text.AppendEscapedHTML(dst, []byte(s))
 	return append(dst, '"')
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/fatih/color"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // templateFuncs returns the functions of templates: stern's, of the same names
@@ -87,11 +89,11 @@ func tryExtractParts(text string, keys ...string) string {
 }
 
 // embedJSON returns the text if it is JSON, and otherwise the JSON string of it.
-func embedJSON(text string) (string, error) {
-	if validJSON([]byte(text)) {
-		return strings.TrimSuffix(text, "\n"), nil
+func embedJSON(s string) (string, error) {
+	if text.ValidJSON([]byte(s)) {
+		return strings.TrimSuffix(s, "\n"), nil
 	}
-	return marshal(text)
+	return marshal(s)
 }
 
 // prettyJSON returns a JSON object, or the text of one, over several lines.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // Text says how the text of a line is shown. The zero Text, and nil, show it as
@@ -18,7 +19,7 @@ type Text struct {
 	marks []mark
 }
 
-// append appends the text of the line, what stands before it, and the newline.
+// append appends the text of the line, its timestamp, and the newline.
 func (t *Text) append(dst []byte, l *ktail.Line) []byte {
 	if t == nil {
 		return append(appendCut(append(dst, l.Text...), l), '\n')
@@ -26,33 +27,33 @@ func (t *Text) append(dst []byte, l *ktail.Line) []byte {
 	if t.Timestamps != nil {
 		dst = append(t.Timestamps.append(dst, l.Time), ' ')
 	}
-	text := l.Text
+	message := l.Text
 	if t.Terminal && !l.Cut {
-		text = bytes.TrimSuffix(text, []byte{'\r'})
+		message = bytes.TrimSuffix(message, []byte{'\r'})
 	}
-	return append(appendCut(t.paint(dst, text), l), '\n')
+	return append(appendCut(t.paint(dst, message), l), '\n')
 }
 
-// paint appends a text in its colors.
-func (t *Text) paint(dst, text []byte) []byte {
-	marks := t.find(text)
-	if len(marks) == 0 && (!t.Terminal || allPrintable(text)) {
-		return append(dst, text...)
+// paint appends a message in its colors.
+func (t *Text) paint(dst, message []byte) []byte {
+	marks := t.find(message)
+	if len(marks) == 0 && (!t.Terminal || text.IsPrintable(message)) {
+		return append(dst, message...)
 	}
 	p := painter{dst: dst, terminal: t.Terminal}
 	done := 0
 	for i := range marks {
 		m := &marks[i]
-		p.add(text[done:m.start], "")
+		p.add(message[done:m.start], "")
 		p.dst = append(p.dst, m.color.on...)
-		p.add(text[m.start:m.end], m.color.on)
+		p.add(message[m.start:m.end], m.color.on)
 		p.dst = append(p.dst, m.color.off...)
 		p.dst = p.own.append(p.dst)
 		done = m.end
 	}
-	p.add(text[done:], "")
+	p.add(message[done:], "")
 	if t.Terminal && p.own.isSet() {
-		p.dst = append(p.dst, "\x1b[0m"...) // or it would color what comes next
+		p.dst = append(p.dst, "\x1b[0m"...) // keeps the next line free of this color
 	}
 	return p.dst
 }
@@ -89,30 +90,19 @@ type painter struct {
 }
 
 // add appends a part. Again is what sets our color, if one is set.
-func (p *painter) add(text []byte, again string) {
+func (p *painter) add(part []byte, again string) {
 	for {
-		start, end := nextSGR(text)
+		start, end := text.NextSGR(part)
 		if p.terminal {
-			p.dst = appendVisible(p.dst, text[:start])
+			p.dst = text.AppendSanitized(p.dst, part[:start])
 		} else {
-			p.dst = append(p.dst, text[:start]...)
+			p.dst = append(p.dst, part[:start]...)
 		}
-		if start == len(text) {
+		if start == len(part) {
 			return
 		}
-		p.own.apply(text[start:end])
-		p.dst = append(append(p.dst, text[start:end]...), again...)
-		text = text[end:]
+		p.own.apply(part[start:end])
+		p.dst = append(append(p.dst, part[start:end]...), again...)
+		part = part[end:]
 	}
-}
-
-// allPrintable reports whether the text is of ASCII characters that are shown
-// as they are.
-func allPrintable(text []byte) bool {
-	for _, b := range text {
-		if (b < ' ' || b > '~') && b != '\t' {
-			return false
-		}
-	}
-	return true
 }

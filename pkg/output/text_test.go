@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
 )
 
 func compile(exprs ...string) []*regexp.Regexp {
@@ -117,21 +118,21 @@ func FuzzHighlight(f *testing.F) {
 	})
 }
 
-// FuzzTerminal: nothing but characters, tabs, newlines and colors reaches a
-// terminal, and doing it twice changes nothing.
+// FuzzTerminal checks that only characters, tabs, newlines and colors reach a
+// terminal, and that painting twice changes nothing.
 func FuzzTerminal(f *testing.F) {
-	for _, text := range []string{"", "abc", "\x1b]0;x\x07", "\x1b[31mred\x1b[0m", "\x9b2J\u009b\u202e\x7f\r\n", "日本\xe6\x97", "\x1b\x1b[1m", "\x1b[53m"} {
-		f.Add([]byte(text))
+	for _, s := range []string{"", "abc", "\x1b]0;x\x07", "\x1b[31mred\x1b[0m", "\x9b2J\u009b\u202e\x7f\r\n", "日本\xe6\x97", "\x1b\x1b[1m", "\x1b[53m"} {
+		f.Add([]byte(s))
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		shown := (&Text{Terminal: true}).paint(nil, text)
+	f.Fuzz(func(t *testing.T, line []byte) {
+		shown := (&Text{Terminal: true}).paint(nil, line)
 		for _, r := range string(bytes.ToValidUTF8(withoutSGR(shown), []byte{0x9b})) {
-			if commands(r) || r == '\x1b' {
-				t.Fatalf("%q became %q, which has %q", text, shown, r)
+			if text.IsControl(r) || r == '\x1b' {
+				t.Fatalf("%q became %q, which has %q", line, shown, r)
 			}
 		}
 		if again := (&Text{Terminal: true}).paint(nil, shown); !bytes.Equal(again, shown) {
-			t.Errorf("%q became %q and then %q", text, shown, again)
+			t.Errorf("%q became %q and then %q", line, shown, again)
 		}
 	})
 }

@@ -18,19 +18,6 @@ func NextSGR(text []byte) (start, end int) {
 	}
 }
 
-// AppendWithoutSGR appends the text without its SGR sequences: the text as the
-// user sees it, and as filters match it.
-func AppendWithoutSGR(dst, text []byte) []byte {
-	for {
-		start, end := NextSGR(text)
-		dst = append(dst, text[:start]...)
-		if start == len(text) {
-			return dst
-		}
-		text = text[end:]
-	}
-}
-
 // lengthSGR returns the length of the SGR sequence that the text starts with, or
 // 0 if it starts with something else.
 func lengthSGR(text []byte) int {

@@ -77,7 +77,7 @@ type job struct {
 
 var (
 	colored = job{"colored", []string{"--color", "always"}, million}
-	forms    = []job{
+	forms   = []job{
 		{"raw", []string{"-o", "raw"}, million},
 		{"json", []string{"-o", "json"}, million},
 		{"include", []string{"--color", "always", "-i", include}, ofInclude},

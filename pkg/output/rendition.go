@@ -5,39 +5,6 @@ import (
 	"strconv"
 )
 
-// nextSGR returns where the first SGR sequence of the text begins and ends. Both
-// are the length of the text if there is none.
-func nextSGR(text []byte) (start, end int) {
-	for at := 0; ; at++ {
-		i := bytes.IndexByte(text[at:], '\x1b')
-		if i < 0 {
-			return len(text), len(text)
-		}
-		at += i
-		if end := at + lengthSGR(text[at:]); end > at {
-			return at, end
-		}
-	}
-}
-
-// lengthSGR returns the length of the SGR sequence that the text begins with:
-// ESC [ parameters m. It is 0 if it begins with something else.
-func lengthSGR(text []byte) int {
-	if len(text) < 3 || text[0] != '\x1b' || text[1] != '[' {
-		return 0
-	}
-	for i, b := range text[2:] {
-		switch {
-		case b == 'm':
-			return i + 3
-		case '0' <= b && b <= ';': // digits, colon, semicolon
-		default:
-			return 0
-		}
-	}
-	return 0
-}
-
 // rendition is what SGR sequences have set so far. It is needed where a color
 // of ours ends in the midst of a text: the text's own goes on there. The slices
 // are parts of the text.

@@ -1,19 +1,19 @@
-package output
+package text
 
 import "bytes"
 
-// maxDepth is how deep encoding/json lets arrays and objects be nested.
+// maxDepth is how deep encoding/json lets arrays and objects nest.
 const maxDepth = 10000
 
-// validJSON reports whether the text is one JSON value, as json.Valid does but
-// without the allocation of an error.
-func validJSON(text []byte) bool {
+// ValidJSON reports whether the text is one JSON value, as json.Valid does but
+// without allocating an error.
+func ValidJSON(text []byte) bool {
 	end := skipValue(text, skipSpace(text, 0), 0)
 	return end >= 0 && skipSpace(text, end) == len(text)
 }
 
-// The functions below are given where something begins and return where it
-// ends, or -1 if it is not there.
+// The functions below take the place where a token starts and return the place
+// where it ends, or -1 if the text does not have that token there.
 
 func skipSpace(text []byte, i int) int {
 	for i < len(text) && (text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r') {
@@ -113,8 +113,8 @@ func skipString(text []byte, i int) int {
 	return -1
 }
 
-// skipEscape returns where the last byte of an escape sequence is, of which the
-// backslash is left behind.
+// skipEscape returns the place of the last byte of an escape sequence; i is the
+// place after its backslash.
 func skipEscape(text []byte, i int) int {
 	if i == len(text) {
 		return -1
@@ -161,7 +161,7 @@ func skipNumber(text []byte, i int) int {
 	return i
 }
 
-// skipDigits skips at least one.
+// skipDigits skips one digit or more.
 func skipDigits(text []byte, i int) int {
 	start := i
 	for i < len(text) && '0' <= text[i] && text[i] <= '9' {

@@ -1,0 +1,248 @@
+package text
+
+import "bytes"
+
+// Level is the severity of a line.
+type Level uint8
+
+// The levels, in order. The zero Level is that of a line that does not name one.
+const (
+	NoLevel Level = iota
+	Trace
+	Debug
+	Info
+	Warn
+	Error
+	Fatal
+)
+
+// String returns the name of the level in lower case, as in the field log.level
+// of the Elastic Common Schema. It is empty for NoLevel.
+func (l Level) String() string {
+	return [...]string{"", "trace", "debug", "info", "warn", "error", "fatal"}[l]
+}
+
+// FindLevel returns the level that the text names, and where: text[start:end].
+// It looks at the usual keys of a JSON object or of logfmt, at the header of
+// klog, and otherwise at the first word after timestamps. Level and places are 0
+// if it finds none.
+func FindLevel(text []byte) (level Level, start, end int) {
+	i := skipBlanks(text, 0)
+	switch {
+	case i == len(text):
+		return NoLevel, 0, 0
+	case text[i] == '{':
+		start, end = jsonLevel(text, i)
+	case isKlog(text[i:]):
+		return klogLevel(text[i]), i, i + len(klogDate)
+	case isLogfmt(text[i:]):
+		start, end = logfmtLevel(text)
+	default:
+		start, end = firstWord(text, i)
+	}
+	if level = ParseLevel(text[start:end]); level == NoLevel {
+		return NoLevel, 0, 0
+	}
+	return level, start, end
+}
+
+// ParseLevel returns the level with this name, in any case, or NoLevel. Names
+// are those of common loggers and of syslog; numbers are those of bunyan and
+// pino.
+func ParseLevel(name []byte) Level {
+	var lower [len("informational")]byte
+	if len(name) > len(lower) {
+		return NoLevel
+	}
+	for i, b := range name {
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		lower[i] = b
+	}
+	switch string(lower[:len(name)]) {
+	case "fatal", "panic", "dpanic", "critical", "crit", "alert", "emerg", "emergency", "60":
+		return Fatal
+	case "error", "err", "eror", "severe", "50":
+		return Error
+	case "warn", "warning", "40":
+		return Warn
+	case "info", "information", "informational", "notice", "30":
+		return Info
+	case "debug", "dbg", "verbose", "20":
+		return Debug
+	case "trace", "10":
+		return Trace
+	}
+	return NoLevel
+}
+
+// skipBlanks returns where the text continues after spaces and SGR sequences.
+func skipBlanks(text []byte, i int) int {
+	for i < len(text) {
+		switch text[i] {
+		case ' ':
+			i++
+		case '\x1b':
+			n := lengthSGR(text[i:])
+			if n == 0 {
+				return i
+			}
+			i += n
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// isLevelKey reports whether loggers use the key for the level.
+func isLevelKey(key []byte) bool {
+	switch string(key) {
+	case "level", "lvl", "severity", "log.level", "loglevel", "logLevel", "levelname", "Level", "LEVEL", "@l":
+		return true
+	}
+	return false
+}
+
+// jsonLevel returns the place of the level in the JSON object that starts at i.
+// Both ends are 0 if it has none.
+func jsonLevel(text []byte, i int) (start, end int) {
+	i = skipSpace(text, i+1)
+	for i < len(text) && text[i] == '"' {
+		keyEnd := skipString(text, i)
+		if keyEnd < 0 {
+			break
+		}
+		key := text[i+1 : keyEnd-1]
+		i = skipSpace(text, keyEnd)
+		if i == len(text) || text[i] != ':' {
+			break
+		}
+		i = skipSpace(text, i+1)
+		valueEnd := skipValue(text, i, 0)
+		if valueEnd < 0 {
+			break
+		}
+		if isLevelKey(key) {
+			if text[i] == '"' {
+				return i + 1, valueEnd - 1
+			}
+			return i, valueEnd
+		}
+		i = skipSpace(text, valueEnd)
+		if i == len(text) || text[i] != ',' {
+			break
+		}
+		i = skipSpace(text, i+1)
+	}
+	return 0, 0
+}
+
+// klogDate is the start of a klog header, the format of the Kubernetes
+// components: a letter for the level, month and day; the time follows.
+// https://github.com/kubernetes/klog/blob/v2.130.1/klog.go#L630-L652
+const klogDate = "E0102"
+
+func isKlog(text []byte) bool {
+	if len(text) <= len(klogDate) || text[len(klogDate)] != ' ' {
+		return false
+	}
+	for _, b := range text[1:len(klogDate)] {
+		if b < '0' || b > '9' {
+			return false
+		}
+	}
+	return klogLevel(text[0]) != NoLevel
+}
+
+func klogLevel(letter byte) Level {
+	switch letter {
+	case 'I':
+		return Info
+	case 'W':
+		return Warn
+	case 'E':
+		return Error
+	case 'F':
+		return Fatal
+	}
+	return NoLevel
+}
+
+// isLogfmt reports whether the text starts with key=.
+func isLogfmt(text []byte) bool {
+	for i, b := range text {
+		switch {
+		case b == '=':
+			return i > 0
+		case isLetter(b), '0' <= b && b <= '9', b == '_', b == '.', b == '-', b == '@':
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// logfmtLevel returns the place of the level in key=value pairs. Both ends are 0
+// if there is none.
+func logfmtLevel(text []byte) (start, end int) {
+	for i := 0; ; i++ {
+		n := bytes.IndexByte(text[i:], '=')
+		if n < 0 {
+			return 0, 0
+		}
+		i += n
+		key := text[bytes.LastIndexByte(text[:i], ' ')+1 : i]
+		if !isLevelKey(key) {
+			continue
+		}
+		start = i + 1
+		if start < len(text) && text[start] == '"' {
+			start++
+		}
+		end = start
+		for end < len(text) && text[end] != ' ' && text[end] != '"' {
+			end++
+		}
+		return start, end
+	}
+}
+
+// firstWord returns the place of the first word from i on that does not belong
+// to a timestamp, without brackets and SGR sequences around it.
+func firstWord(text []byte, i int) (start, end int) {
+	const maxTimes = 4 // date, time, zone, and the number of a process
+	for range maxTimes + 1 {
+		for i = skipBlanks(text, i); i < len(text) && opensWord(text[i]); i = skipBlanks(text, i+1) {
+		}
+		start, end = i, i
+		for end < len(text) && isLetter(text[end]) {
+			end++
+		}
+		if end > start && (end == len(text) || endsWord(text[end])) {
+			return start, end
+		}
+		for i < len(text) && text[i] != ' ' && text[i] != '\t' && text[i] != '\x1b' {
+			if !inTime(text[i]) {
+				return 0, 0
+			}
+			i++
+		}
+	}
+	return 0, 0
+}
+
+func isLetter(b byte) bool { return 'a' <= b|0x20 && b|0x20 <= 'z' }
+
+// opensWord reports whether b may precede the name of a level.
+func opensWord(b byte) bool { return b == '\t' || b == '[' || b == '<' || b == '(' || b == '|' }
+
+// endsWord reports whether b may follow the name of a level.
+func endsWord(b byte) bool { return bytes.IndexByte([]byte(" \t:]>)|,;!\x1b"), b) >= 0 }
+
+// inTime reports whether b occurs in timestamps: 2026-01-02T15:04:05.000+01:00,
+// [02/Jan/2026:15:04:05], 15:04:05,123Z.
+func inTime(b byte) bool {
+	return '0' <= b && b <= '9' || isLetter(b) || bytes.IndexByte([]byte(":-+.,/[]()|"), b) >= 0
+}
