@@ -69,9 +69,10 @@ func newEscaper(html bool) *escaper {
 // the next one eight bytes at a time.
 func (e *escaper) append(dst, s []byte) []byte {
 	start, i := 0, 0 // s[start:i] is yet to be copied
+	html := e.html
 	for {
 		for len(s)-i >= 8 {
-			if m := special(binary.LittleEndian.Uint64(s[i:]), e.html); m != 0 {
+			if m := special(binary.LittleEndian.Uint64(s[i:]), html); m != 0 {
 				i += bits.TrailingZeros64(m) / 8
 				break
 			}
