@@ -100,8 +100,8 @@ func (o *lineOptions) filters() []ktail.Filter {
 // style returns how streams are named on an output.
 func (o *lineOptions) style(isTTY bool, env func(string) (string, bool), namespace bool) output.Style {
 	palette := o.palette
-	if palette == nil && isTTY && output.LightBackground(env) {
-		palette = output.LightPalette
+	if palette == nil {
+		palette = output.TerminalPalette(env)
 	}
 	return output.Style{
 		Color:     o.color.Enabled(isTTY, env),

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,13 +13,13 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Palette is what the names of pods and containers are colored with.
+// Palette holds the colors of the names of pods and containers.
 type Palette struct {
 	pods, containers []sgr // of the same length, not empty
 }
 
-// DefaultPalette has six bright colors for pods, and the same ones less bright
-// for their containers.
+// DefaultPalette has the six bright colors of a 16-color terminal for pods, and
+// the normal ones for their containers.
 var DefaultPalette = &Palette{
 	pods: []sgr{
 		newSGR(color.FgHiCyan), newSGR(color.FgHiGreen), newSGR(color.FgHiMagenta),
@@ -27,7 +28,8 @@ var DefaultPalette = &Palette{
 	containers: LightPalette.containers,
 }
 
-// LightPalette is for light backgrounds, on which bright colors cannot be read.
+// LightPalette is for 16-color terminals with a light background, on which
+// bright colors are unreadable.
 var LightPalette = func() *Palette {
 	colors := []sgr{
 		newSGR(color.FgCyan), newSGR(color.FgGreen), newSGR(color.FgMagenta),
@@ -36,18 +38,78 @@ var LightPalette = func() *Palette {
 	return &Palette{pods: colors, containers: colors}
 }()
 
-// ParsePalette returns the palette of these colors. Each is a list of SGR
-// parameters as in "91" or "38;2;255;97;136". Without colors for containers
-// they get those of pods.
+// indexed are colors of the xterm palette, https://en.wikipedia.org/wiki/ANSI_escape_code#8-bit.
+// They have a contrast of 3:1 or more on black, on white, and on the backgrounds
+// of common themes, and none is a red that looks like an error. The last digit of
+// a pod's name, as in web-0 and web-1, selects within a group of eight: their
+// colors differ most.
+var indexed = [...]uint8{
+	135, 66, 166, 29, 163, 64, 32, 132,
+	65, 63, 28, 165, 199, 133, 31, 33,
+	164, 98, 169, 101, 103, 100, 130, 30,
+}
+
+// Palette256 has 24 colors that are readable on dark and on light backgrounds.
+// Names of pods are bold.
+var Palette256 = func() *Palette {
+	p := &Palette{}
+	for _, n := range indexed {
+		p.pods = append(p.pods, sgr{fmt.Sprintf("\x1b[1;38;5;%dm", n), "\x1b[0m"})
+		p.containers = append(p.containers, sgr{fmt.Sprintf("\x1b[38;5;%dm", n), "\x1b[0m"})
+	}
+	return p
+}()
+
+// TerminalPalette returns the palette for the terminal that the environment
+// describes; lookup looks it up as os.LookupEnv does.
+func TerminalPalette(lookup func(string) (string, bool)) *Palette {
+	switch {
+	case has256Colors(lookup):
+		return Palette256
+	case hasLightBackground(lookup):
+		return LightPalette
+	default:
+		return DefaultPalette
+	}
+}
+
+// has256Colors reports whether the environment says so: TERM, COLORTERM, which
+// most terminals with 24-bit color set, or WT_SESSION, which Windows Terminal
+// sets.
+func has256Colors(lookup func(string) (string, bool)) bool {
+	get := func(key string) string {
+		value, _ := lookup(key)
+		return value
+	}
+	term := get("TERM")
+	if term == "linux" { // the console accepts 256 colors and shows sixteen
+		return false
+	}
+	return strings.Contains(term, "256color") || strings.HasSuffix(term, "-direct") ||
+		slices.Contains([]string{"alacritty", "foot", "wezterm", "xterm-ghostty", "xterm-kitty"}, term) ||
+		slices.Contains([]string{"truecolor", "24bit"}, get("COLORTERM")) || get("WT_SESSION") != ""
+}
+
+// hasLightBackground reports whether COLORFGBG ends with the number of a light
+// color. Few terminals set it.
+func hasLightBackground(lookup func(string) (string, bool)) bool {
+	value, _ := lookup("COLORFGBG")
+	n, err := strconv.Atoi(value[strings.LastIndexByte(value, ';')+1:])
+	return err == nil && (n == 7 || 9 <= n && n <= 15)
+}
+
+// ParsePalette returns the palette with these colors. Each is a list of SGR
+// parameters such as "91" or "38;2;255;97;136". Without colors for containers,
+// containers get those of pods.
 func ParsePalette(pods, containers []string) (*Palette, error) {
 	if len(containers) == 0 {
 		containers = pods
 	}
 	switch {
 	case len(pods) == 0:
-		return nil, errors.New("there are no colors of pods")
+		return nil, errors.New("no colors for pods")
 	case len(pods) != len(containers):
-		return nil, fmt.Errorf("there are %d colors of pods and %d of containers: give as many", len(pods), len(containers))
+		return nil, fmt.Errorf("%d colors for pods but %d for containers: give as many of each", len(pods), len(containers))
 	}
 	p := &Palette{}
 	for i := range pods {
@@ -69,18 +131,19 @@ func parseSGR(s string) (sgr, error) {
 	for part := range strings.SplitSeq(s, ";") {
 		n, err := strconv.ParseUint(strings.TrimSpace(part), 10, 16)
 		if err != nil {
-			return sgr{}, fmt.Errorf("color %q: it is a list of SGR parameters like 91 or 38;5;208", s)
+			return sgr{}, fmt.Errorf("invalid color %q: must be SGR parameters such as 91 or 38;5;208", s)
 		}
 		attributes = append(attributes, color.Attribute(n))
 	}
 	return newSGR(attributes...), nil
 }
 
-// pair is what the names of one stream are colored with.
+// pair holds the colors of the names of one stream.
 type pair struct{ pod, container sgr }
 
-// pairOf returns the colors of a stream, the same at each run. They are the
-// pod's, unless each container is to have its own.
+// pairOf returns the colors of a stream, which are the same in each run. They
+// depend on the name of the pod; with diffContainer, the color of the container
+// depends on its own name.
 func (p *Palette) pairOf(s *ktail.Stream, diffContainer bool) pair {
 	if p == nil {
 		p = DefaultPalette
@@ -97,13 +160,4 @@ func (p *Palette) index(name string) int {
 	h := fnv.New32()
 	_, _ = h.Write([]byte(name)) // never fails
 	return int(h.Sum32() % uint32(len(p.pods)))
-}
-
-// LightBackground reports whether the environment, which lookup looks into as
-// os.LookupEnv does, says that the terminal has a light background: COLORFGBG
-// ends with the number of its color. Few terminals say so.
-func LightBackground(lookup func(string) (string, bool)) bool {
-	value, _ := lookup("COLORFGBG")
-	n, err := strconv.Atoi(value[strings.LastIndexByte(value, ';')+1:])
-	return err == nil && (n == 7 || 9 <= n && n <= 15)
 }

@@ -59,15 +59,6 @@ func TestDiffContainer(t *testing.T) {
 	}
 }
 
-func TestLightBackground(t *testing.T) {
-	for value, want := range map[string]bool{"": false, "15;0": false, "0;15": true, "0;default;15": true, "0;7": true, "7;8": false, "x": false} {
-		got := output.LightBackground(func(key string) (string, bool) { return value, key == "COLORFGBG" })
-		if got != want {
-			t.Errorf("COLORFGBG=%s: %v, want %v", value, got, want)
-		}
-	}
-}
-
 // A stream that is expected has its room before it comes, however many
 // goroutines expect some.
 func TestExpect(t *testing.T) {
