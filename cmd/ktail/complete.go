@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -11,27 +12,58 @@ import (
 )
 
 const (
-	// completionTimeout bounds what a completion may take: somebody waits with a
-	// finger on the key.
+	// completionTimeout bounds a completion: the user is waiting at the prompt.
 	completionTimeout = 900 * time.Millisecond
-	// maxCompletionObjects bounds how many objects a completion looks at.
+	// maxCompletionObjects bounds the number of objects that a completion lists.
 	maxCompletionObjects = 1000
 
 	noFiles = cobra.ShellCompDirectiveNoFileComp
 	noSpace = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 )
 
-// completer completes what is typed. What the cluster does not answer in time, or
-// does not want to, is left out without a word.
+// completer completes arguments and flags. It silently omits what the cluster does not
+// answer in time, or refuses.
 type completer struct {
 	o   *options
 	env func(string) (string, bool)
 }
 
-// fromCluster is a completion that asks the cluster. prefix is what is typed so far.
-type fromCluster func(ctx context.Context, client *kube.Client, args []string, prefix string) []cobra.Completion
+// scope is what a completion searches: the cluster, and the selection that the command
+// line describes so far.
+type scope struct {
+	*kube.Client
+	selection     kube.Selection
+	showNamespace bool
+}
 
-// register has the command complete its arguments and flags.
+// newScope connects to the cluster.
+func newScope(o options, queries []string) (scope, error) {
+	client, err := o.connect()
+	if err != nil {
+		return scope{}, err
+	}
+	s := scope{Client: client, selection: o.base}
+	s.selection.Namespaces = o.inContext(client.Namespace)
+	s.showNamespace = len(s.selection.Namespaces) != 1
+	for _, query := range queries {
+		_ = addQuery(&s.selection, query) // an incomplete query selects nothing
+	}
+	return s, nil
+}
+
+// namespaces returns the namespaces to list, one after the other.
+func (s *scope) namespaces() []string {
+	if len(s.selection.Namespaces) == 0 {
+		return []string{""}
+	}
+	return s.selection.Namespaces
+}
+
+// fromCluster is a completion that asks the cluster. The prefix is what the user has
+// typed so far.
+type fromCluster func(ctx context.Context, in scope, prefix string) []cobra.Completion
+
+// register sets the completions of the command.
 func (c *completer) register(cmd *cobra.Command) error {
 	cmd.ValidArgsFunction = c.arguments
 	fixed := cobra.FixedCompletions
@@ -48,7 +80,7 @@ func (c *completer) register(cmd *cobra.Command) error {
 		"condition":               fixed(kube.ConditionNames(), noFiles),
 		"output":                  c.outputs,
 		"timestamps":              fixed([]string{"default\tdate, nanoseconds, time zone", "short\tmonth, day, seconds"}, noFiles),
-		"color":                   fixed([]string{"auto\ton a terminal", "always\tinto files and pipes, too", "never\tnowhere"}, noFiles),
+		"color":                   fixed([]string{"auto\ton a terminal", "always\tin files and pipes, too", "never\tnot even on a terminal"}, noFiles),
 		"completion":              fixed(shellNames(), noFiles),
 		"elasticsearch-when-full": fixed([]string{"block", "drop-oldest"}, noFiles),
 	} {
@@ -59,7 +91,7 @@ func (c *completer) register(cmd *cobra.Command) error {
 	return nil
 }
 
-// ask makes a completion of one that asks the cluster.
+// ask returns a completion that asks the cluster.
 func (c *completer) ask(f fromCluster, directive cobra.ShellCompDirective) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		queries, err := c.o.configure(cmd.Flags(), args, c.env)
@@ -70,13 +102,12 @@ func (c *completer) ask(f fromCluster, directive cobra.ShellCompDirective) cobra
 		defer cancel()
 		answer := make(chan []cobra.Completion, 1)
 		go func() { // a credential plugin does not stop with ctx
-			client, err := c.o.connect()
+			in, err := newScope(*c.o, queries)
 			if err != nil {
 				answer <- nil
 				return
 			}
-			c.o.namespaces(client.Namespace)
-			answer <- f(ctx, client, queries, prefix)
+			answer <- f(ctx, in, prefix)
 		}()
 		select {
 		case found := <-answer:
@@ -87,25 +118,26 @@ func (c *completer) ask(f fromCluster, directive cobra.ShellCompDirective) cobra
 	}
 }
 
-// startingWith keeps what begins as it was typed.
+// startingWith returns the completions with the prefix, except for those with control
+// characters, which the shell would print.
 func startingWith(prefix string, all []cobra.Completion) []cobra.Completion {
 	var kept []cobra.Completion
 	for _, c := range all {
-		if strings.HasPrefix(c, prefix) {
+		if strings.HasPrefix(c, prefix) && !strings.ContainsFunc(strings.ReplaceAll(c, "\t", ""), unicode.IsControl) {
 			kept = append(kept, c)
 		}
 	}
 	return kept
 }
 
-// inList completes the last element of a list with commas.
+// inList completes the last value of a list with commas.
 func inList(f fromCluster) fromCluster {
-	return func(ctx context.Context, client *kube.Client, args []string, prefix string) []cobra.Completion {
+	return func(ctx context.Context, in scope, prefix string) []cobra.Completion {
 		before, last := "", prefix
 		if i := strings.LastIndexByte(prefix, ','); i >= 0 {
 			before, last = prefix[:i+1], prefix[i+1:]
 		}
-		found := f(ctx, client, args, last)
+		found := f(ctx, in, last)
 		for i := range found {
 			found[i] = before + found[i]
 		}

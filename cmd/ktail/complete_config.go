@@ -11,7 +11,7 @@ import (
 // arguments completes presets, kind/, kind/name, and names of pods.
 func (c *completer) arguments(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if strings.HasPrefix(prefix, presetPrefix) {
-		_, _ = c.o.configure(cmd.Flags(), args, c.env) // completion goes without
+		_, _ = c.o.configure(cmd.Flags(), args, c.env) // completion works without it
 		return startingWith(prefix, c.presets()), noFiles
 	}
 	found, directive := c.ask(c.queries, noSpace)(cmd, args, prefix)
@@ -21,7 +21,7 @@ func (c *completer) arguments(cmd *cobra.Command, args []string, prefix string) 
 	return found, directive
 }
 
-// presets returns the names of the presets, with what they stand for.
+// presets returns the names of the presets, with their descriptions or queries.
 func (c *completer) presets() []cobra.Completion {
 	if c.o.config == nil {
 		return nil
@@ -37,13 +37,13 @@ func (c *completer) presets() []cobra.Completion {
 	return found
 }
 
-// outputs completes the forms of a line, and the templates of the config file.
+// outputs completes the built-in formats and the templates of the config file.
 func (c *completer) outputs(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	var found []cobra.Completion
 	for _, f := range formats {
 		found = append(found, cobra.CompletionWithDesc(f.name, f.meaning))
 	}
-	_, _ = c.o.configure(cmd.Flags(), args, c.env) // completion goes without
+	_, _ = c.o.configure(cmd.Flags(), args, c.env) // completion works without it
 	if c.o.config != nil {
 		for _, name := range slices.Sorted(maps.Keys(c.o.config.templates)) {
 			found = append(found, cobra.CompletionWithDesc(name, "template of "+c.o.config.path))

@@ -17,19 +17,19 @@ import (
 )
 
 // queries completes kind/, kind/name, and names of pods.
-func (c *completer) queries(ctx context.Context, client *kube.Client, _ []string, prefix string) []cobra.Completion {
+func (c *completer) queries(ctx context.Context, in scope, prefix string) []cobra.Completion {
 	if word, _, ok := strings.Cut(prefix, "/"); ok {
-		kind, err := client.LookUpKind(ctx, word)
+		kind, err := in.LookUpKind(ctx, word)
 		if err != nil {
 			return nil
 		}
-		return c.named(ctx, client, kind, word+"/")
+		return c.named(ctx, in, kind, word+"/")
 	}
 	var found []cobra.Completion
 	var pods []cobra.Completion
 	var asking sync.WaitGroup
-	asking.Go(func() { pods = c.pods(ctx, client, nil, prefix) })
-	for _, k := range c.kinds(ctx, client) {
+	asking.Go(func() { pods = c.pods(ctx, in, prefix) })
+	for _, k := range c.kinds(ctx, in) {
 		description := k.Kind
 		if k.Group != "" {
 			description += " of " + k.Group
@@ -40,11 +40,11 @@ func (c *completer) queries(ctx context.Context, client *kube.Client, _ []string
 	return append(found, pods...)
 }
 
-// kinds returns the kinds that have pods: those of any cluster, and those of this
-// one that can be scaled.
-func (c *completer) kinds(ctx context.Context, client *kube.Client) []kube.Kind {
+// kinds returns the kinds that have pods: the built-in ones, and those of this cluster
+// that can be scaled.
+func (c *completer) kinds(ctx context.Context, in scope) []kube.Kind {
 	kinds := kube.BuiltInKinds()
-	known, _ := client.Kinds(ctx) // completion goes without
+	known, _ := in.Kinds(ctx) // completion works without it
 	for _, k := range known {
 		isBuiltIn := func(b kube.Kind) bool { return b.Group == k.Group && b.Resource == k.Resource }
 		if k.Scale && !slices.ContainsFunc(kinds, isBuiltIn) {
@@ -55,50 +55,50 @@ func (c *completer) kinds(ctx context.Context, client *kube.Client) []kube.Kind 
 }
 
 // pods completes names of pods.
-func (c *completer) pods(ctx context.Context, client *kube.Client, _ []string, _ string) []cobra.Completion {
-	return c.named(ctx, client, kube.PodKind, "")
+func (c *completer) pods(ctx context.Context, in scope, _ string) []cobra.Completion {
+	return c.named(ctx, in, kube.PodKind, "")
 }
 
-// named completes names of one kind in the namespaces that are searched.
-func (c *completer) named(ctx context.Context, client *kube.Client, kind kube.Kind, before string) []cobra.Completion {
-	in := map[string][]string{}
-	for _, n := range c.names(ctx, client, kind) {
-		in[n.Name] = append(in[n.Name], n.Namespace)
+// named completes names of one kind in the searched namespaces.
+func (c *completer) named(ctx context.Context, in scope, kind kube.Kind, before string) []cobra.Completion {
+	namespaces := map[string][]string{}
+	for _, n := range c.names(ctx, in, kind) {
+		namespaces[n.Name] = append(namespaces[n.Name], n.Namespace)
 	}
 	var found []cobra.Completion
-	for _, name := range slices.Sorted(maps.Keys(in)) {
+	for _, name := range slices.Sorted(maps.Keys(namespaces)) {
 		description := kind.String()
-		if c.o.showNamespace() && !kind.Cluster {
-			description += " in " + strings.Join(in[name], ", ")
+		if in.showNamespace && !kind.Cluster {
+			description += " in " + strings.Join(namespaces[name], ", ")
 		}
 		found = append(found, cobra.CompletionWithDesc(before+name, description))
 	}
 	return found
 }
 
-// names lists the objects of a kind in the namespaces that are searched.
-func (c *completer) names(ctx context.Context, client *kube.Client, kind kube.Kind) []kube.Name {
-	namespaces := c.o.selection.Namespaces
-	if len(namespaces) == 0 || kind.Cluster {
+// names lists the objects of a kind in the searched namespaces.
+func (c *completer) names(ctx context.Context, in scope, kind kube.Kind) []kube.Name {
+	namespaces := in.namespaces()
+	if kind.Cluster {
 		namespaces = []string{""}
 	}
 	var all []kube.Name
 	for _, namespace := range namespaces {
-		names, _ := client.Names(ctx, kind, namespace, maxCompletionObjects) // completion goes without
+		names, _ := in.Names(ctx, kind, namespace, maxCompletionObjects) // completion works without it
 		all = append(all, names...)
 	}
 	return all
 }
 
-func (c *completer) namespaces(ctx context.Context, client *kube.Client, _ []string, _ string) []cobra.Completion {
-	return c.named(ctx, client, kube.NamespaceKind, "")
+func (c *completer) namespaces(ctx context.Context, in scope, _ string) []cobra.Completion {
+	return c.named(ctx, in, kube.NamespaceKind, "")
 }
 
-func (c *completer) nodes(ctx context.Context, client *kube.Client, _ []string, _ string) []cobra.Completion {
-	return c.named(ctx, client, kube.NodeKind, "")
+func (c *completer) nodes(ctx context.Context, in scope, _ string) []cobra.Completion {
+	return c.named(ctx, in, kube.NodeKind, "")
 }
 
-// contexts completes the contexts of the kubeconfig; the cluster is not asked.
+// contexts completes the contexts of the kubeconfig without asking the cluster.
 func (c *completer) contexts(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if _, err := c.o.configure(cmd.Flags(), args, c.env); err != nil {
 		return nil, noFiles
@@ -114,16 +114,13 @@ func (c *completer) contexts(cmd *cobra.Command, args []string, prefix string) (
 	return startingWith(prefix, found), noFiles
 }
 
-// containers completes names of containers of the pods that the queries name.
-func (c *completer) containers(ctx context.Context, client *kube.Client, args []string, _ string) []cobra.Completion {
-	for _, query := range args {
-		_ = c.o.addQuery(query) // what is no query chooses nothing
-	}
+// containers completes container names of the pods that the queries select.
+func (c *completer) containers(ctx context.Context, in scope, _ string) []cobra.Completion {
 	names := c.containersOfPods
-	if len(c.o.selection.Owners) > 0 {
+	if len(in.selection.Owners) > 0 {
 		names = c.containersOfOwners
 	}
-	described := names(ctx, client)
+	described := names(ctx, in)
 	var found []cobra.Completion
 	for _, name := range slices.Sorted(maps.Keys(described)) {
 		found = append(found, cobra.CompletionWithDesc(name, described[name]))
@@ -131,16 +128,11 @@ func (c *completer) containers(ctx context.Context, client *kube.Client, args []
 	return found
 }
 
-// containersOfPods returns containers of pods by their names, with their images.
-func (c *completer) containersOfPods(ctx context.Context, client *kube.Client) map[string]string {
-	s := &c.o.selection
-	namespaces := s.Namespaces
-	if len(namespaces) == 0 {
-		namespaces = []string{""}
-	}
+// containersOfPods returns the images of containers by container name.
+func (c *completer) containersOfPods(ctx context.Context, in scope) map[string]string {
 	images := map[string]string{}
-	for _, namespace := range namespaces {
-		pods, _ := client.Containers(ctx, s, namespace, maxCompletionObjects) // completion goes without
+	for _, namespace := range in.namespaces() {
+		pods, _ := in.Containers(ctx, &in.selection, namespace, maxCompletionObjects) // completion works without it
 		for _, pod := range pods {
 			for _, container := range pod.Containers {
 				images[container.Name] = cmp.Or(images[container.Name], container.Image)
@@ -150,14 +142,14 @@ func (c *completer) containersOfPods(ctx context.Context, client *kube.Client) m
 	return images
 }
 
-// containersOfOwners returns containers of the pods that belong to the owners of
-// the selection, with one of the pods each.
-func (c *completer) containersOfOwners(ctx context.Context, client *kube.Client) map[string]string {
-	s := c.o.selection
-	s.Containers = nil // what is being typed
+// containersOfOwners returns the containers of pods that belong to the selected owners,
+// by name, with one of the pods each.
+func (c *completer) containersOfOwners(ctx context.Context, in scope) map[string]string {
+	s := in.selection
+	s.Containers = nil // the user is typing it
 	pods := map[string]string{}
-	w := kube.Watcher{Client: client, Selection: s}
-	_ = w.Watch(ctx, func(sources []ktail.Source) { // completion goes without
+	w := kube.Watcher{Client: in.Client, Selection: s}
+	_ = w.Watch(ctx, func(sources []ktail.Source) { // completion works without it
 		for _, source := range sources {
 			stream := source.Stream()
 			pods[stream.Container] = max(pods[stream.Container], stream.Pod)
@@ -170,7 +162,7 @@ func (c *completer) containersOfOwners(ctx context.Context, client *kube.Client)
 }
 
 // labels completes one requirement of a label selector: KEY=, then KEY=VALUE.
-func (c *completer) labels(ctx context.Context, client *kube.Client, _ []string, prefix string) []cobra.Completion {
+func (c *completer) labels(ctx context.Context, in scope, prefix string) []cobra.Completion {
 	key, _, hasKey := strings.Cut(prefix, "=")
 	operator := "="
 	if hasKey && strings.HasPrefix(prefix, key+"==") {
@@ -180,7 +172,7 @@ func (c *completer) labels(ctx context.Context, client *kube.Client, _ []string,
 		key, operator = negated, "!="
 	}
 	pods := map[string]int{}
-	for _, pod := range c.names(ctx, client, kube.PodKind) {
+	for _, pod := range c.names(ctx, in, kube.PodKind) {
 		for k, v := range pod.Labels {
 			switch {
 			case !hasKey:

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// config is what a config file says.
+// config is the content of a config file.
 type config struct {
 	path      string
 	missing   bool
@@ -22,17 +22,17 @@ type config struct {
 	presets   []preset
 }
 
-// The keys of a config file that are no flags.
+// Keys of a config file that are not flags.
 const (
 	keyTemplates = "templates"
 	keyPresets   = "presets"
 
-	// Those of a preset.
+	// Keys of a preset.
 	keyDescription = "description"
 	keyQueries     = "queries"
 )
 
-// configPath returns where the config file is, and whether somebody has said so.
+// configPath returns the path of the config file, and whether the user has set it.
 func configPath(flag string, env func(string) (string, bool)) (path string, explicit bool) {
 	if flag != "" {
 		return flag, true
@@ -41,7 +41,7 @@ func configPath(flag string, env func(string) (string, bool)) (path string, expl
 		return path, true
 	}
 	dir, _ := env("XDG_CONFIG_HOME")
-	if !filepath.IsAbs(dir) { // others are to be ignored, says the XDG specification
+	if !filepath.IsAbs(dir) { // the XDG specification ignores relative paths
 		home, _ := env("HOME")
 		if home == "" {
 			home, _ = env("USERPROFILE") // of Windows
@@ -54,12 +54,12 @@ func configPath(flag string, env func(string) (string, bool)) (path string, expl
 	return filepath.Join(dir, "ktail", "config.yaml"), false
 }
 
-// loadConfig reads the config file. It may be missing if nobody said where it is.
+// loadConfig reads the config file. It may be missing unless the user has set its path.
 func loadConfig(flag string, env func(string) (string, bool), flags *pflag.FlagSet) (*config, error) {
 	path, explicit := configPath(flag, env)
 	c := &config{path: path, templates: map[string]string{}}
 	file, err := os.Open(path) // "" does not exist
-	// The home of a daemon may be /dev/null.
+	// The home directory of a daemon may be /dev/null.
 	if !explicit && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)) {
 		c.missing = true
 		return c, nil
@@ -67,15 +67,14 @@ func loadConfig(flag string, env func(string) (string, bool), flags *pflag.FlagS
 	if err != nil {
 		return nil, fmt.Errorf("read config file: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close() //nolint:errcheck // it is only read
 	if err := c.read(file, flags); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return c, nil
 }
 
-// read reads the file and checks its keys. What they say of flags is checked when
-// it is used.
+// read reads the file and checks its keys. Values are checked when flags are set.
 func (c *config) read(r io.Reader, flags *pflag.FlagSet) error {
 	all, err := readSettings(r)
 	if err != nil {
@@ -100,14 +99,14 @@ func (c *config) read(r io.Reader, flags *pflag.FlagSet) error {
 
 func (c *config) readTemplates(s *setting) error {
 	if s.kind != isMapping && s.kind != isNothing {
-		return at(s.line, errors.New("templates: there is a key for each, with its text"))
+		return at(s.line, errors.New("templates: must be a mapping of names to templates"))
 	}
 	for _, t := range s.sub {
 		switch {
 		case t.kind != isText:
-			return at(t.line, fmt.Errorf("template %s: it is a text", t.key))
+			return at(t.line, fmt.Errorf("template %s: must be a string", t.key))
 		case slices.Contains(formatNames(), t.key):
-			return at(t.line, fmt.Errorf("template %s: --output has a form of that name", t.key))
+			return at(t.line, fmt.Errorf("template %s: is the name of a built-in format of --output", t.key))
 		}
 		c.templates[t.key] = t.text
 	}
@@ -116,7 +115,7 @@ func (c *config) readTemplates(s *setting) error {
 
 func (c *config) readPresets(s *setting, flags *pflag.FlagSet) error {
 	if s.kind != isMapping && s.kind != isNothing {
-		return at(s.line, errors.New("presets: there is a key for each, with its queries and flags"))
+		return at(s.line, errors.New("presets: must be a mapping of names to presets"))
 	}
 	for i := range s.sub {
 		p, err := readPreset(&s.sub[i], flags)
@@ -128,8 +127,8 @@ func (c *config) readPresets(s *setting, flags *pflag.FlagSet) error {
 	return nil
 }
 
-// checkKey wants a key to be that of a flag. Others are the keys that may stand
-// beside flags.
+// checkKey returns an error unless the key is the name of a flag that the config file
+// can set. Others are keys allowed beside flags, for suggestions.
 func checkKey(key string, flags *pflag.FlagSet, others ...string) error {
 	flag := flags.Lookup(key)
 	if flag == nil {
@@ -139,14 +138,14 @@ func checkKey(key string, flags *pflag.FlagSet, others ...string) error {
 				known = append(known, f.Name)
 			}
 		})
-		meant := ""
-		if near := similarNames(key, known); len(near) > 0 {
-			meant = "; did you mean " + near[0] + "?"
+		suggestion := ""
+		if similar := similarNames(key, known); len(similar) > 0 {
+			suggestion = "; did you mean " + similar[0] + "?"
 		}
-		return fmt.Errorf("unknown key %q%s", key, meant)
+		return fmt.Errorf("unknown key %q%s", key, suggestion)
 	}
 	if !canComeFrom(configFile, flag) {
-		return fmt.Errorf("%s has a meaning on the command line only", key)
+		return fmt.Errorf("%s: can only be set on the command line", key)
 	}
 	return nil
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// presetPrefix begins an argument that is the name of a preset. Names of pods and
-// of kinds do not begin so.
+// presetPrefix marks an argument as the name of a preset. Names of pods and kinds
+// cannot contain it.
 const presetPrefix = "@"
 
-// preset is a command line that the config file has a name for.
+// preset is a command line that the config file gives a name.
 type preset struct {
 	name, description string
 	queries           []string
 	flags             []setting
 }
 
-// applyPresets sets the flags of the presets among the arguments, and returns the
-// arguments with their queries in place of their names.
+// applyPresets sets the flags of the presets among the arguments. It returns the
+// arguments with presets replaced by their queries.
 func (f *configFlags) applyPresets(c *config, flags *pflag.FlagSet, args []string) ([]string, error) {
 	var queries []string
 	above := setElsewhere(flags)
@@ -37,7 +37,7 @@ func (f *configFlags) applyPresets(c *config, flags *pflag.FlagSet, args []strin
 		}
 		p, err := c.preset(name)
 		if err != nil {
-			return nil, err
+			return nil, usageError{err}
 		}
 		queries = append(queries, p.queries...)
 		for i := range p.flags {
@@ -47,27 +47,27 @@ func (f *configFlags) applyPresets(c *config, flags *pflag.FlagSet, args []strin
 				continue
 			}
 			if other := setBy[s.key]; other != nil && !compatible(flag, other, s) {
-				return nil, fmt.Errorf("the presets %s%s and %s differ in --%s: say which", presetPrefix, other.name, arg, s.key)
+				return nil, usageError{fmt.Errorf("presets %s%s and %s set --%s to different values: set it on the command line", presetPrefix, other.name, arg, s.key)}
 			}
 			if err := set(flag, s); err != nil {
 				return nil, fmt.Errorf("%s: line %d: preset %s: %s: %w", c.path, s.line, p.name, s.key, err)
 			}
 			setBy[s.key] = p
-			f.origins[s.key] = fmt.Sprintf("the preset %s in %s, line %d", arg, c.path, s.line)
+			f.origins[s.key] = fmt.Sprintf("preset %s in %s, line %d", arg, c.path, s.line)
 		}
 	}
 	return queries, nil
 }
 
-// accumulates reports whether a flag of a preset goes with what is typed instead of
-// yielding to it. Conditions on lines and on names do; namespaces do not: who
-// types one wants to see that one.
+// accumulates reports whether a preset adds to the values on the command line instead
+// of being overridden by them. Expressions add up; namespaces do not: the user who
+// names one wants only that one.
 func accumulates(flag *pflag.Flag) bool {
 	_, ok := flag.Value.(*regexpsValue)
 	return ok
 }
 
-// compatible reports whether a preset can set a flag that the other has set before.
+// compatible reports whether a preset can set a flag that another one has set.
 func compatible(flag *pflag.Flag, other *preset, s *setting) bool {
 	if _, several := flag.Value.(pflag.SliceValue); several {
 		return true
@@ -75,7 +75,7 @@ func compatible(flag *pflag.Flag, other *preset, s *setting) bool {
 	return slices.ContainsFunc(other.flags, func(o setting) bool { return o.key == s.key && o.text == s.text })
 }
 
-// preset returns the preset of a name.
+// preset returns the preset with the name.
 func (c *config) preset(name string) (*preset, error) {
 	var names []string
 	for i := range c.presets {
@@ -85,16 +85,16 @@ func (c *config) preset(name string) (*preset, error) {
 		names = append(names, presetPrefix+c.presets[i].name)
 	}
 	if c.missing {
-		return nil, fmt.Errorf("there is no preset %s%s, since there is no config file %s", presetPrefix, name, c.path)
+		return nil, fmt.Errorf("unknown preset %s%s: config file %s does not exist", presetPrefix, name, c.path)
 	}
-	return nil, fmt.Errorf("there is no preset %s%s in %s%s", presetPrefix, name, c.path, didYouMean(presetPrefix+name, names))
+	return nil, fmt.Errorf("unknown preset %s%s in %s%s", presetPrefix, name, c.path, didYouMean(presetPrefix+name, names))
 }
 
-// readPreset reads what stands under the name of a preset.
+// readPreset reads a preset.
 func readPreset(s *setting, flags *pflag.FlagSet) (preset, error) {
 	p := preset{name: s.key}
 	if s.kind != isMapping {
-		return p, at(s.line, fmt.Errorf("preset %s: it has queries and flags, each with its key", p.name))
+		return p, at(s.line, fmt.Errorf("preset %s: must be a mapping with queries and flags", p.name))
 	}
 	for i := range s.sub {
 		var err error
@@ -102,7 +102,7 @@ func readPreset(s *setting, flags *pflag.FlagSet) (preset, error) {
 		case keyDescription:
 			p.description = sub.text
 			if sub.kind != isText {
-				err = errors.New("description: it is a text")
+				err = errors.New("description: must be a string")
 			}
 		case keyQueries:
 			p.queries, err = readQueries(sub)
@@ -124,11 +124,11 @@ func readQueries(s *setting) ([]string, error) {
 		queries = []string{s.text}
 	case isList:
 	default:
-		return nil, errors.New("queries: they are a list of texts")
+		return nil, errors.New("queries: must be a string or a list of strings")
 	}
 	for _, query := range queries {
 		if strings.HasPrefix(query, presetPrefix) {
-			return nil, fmt.Errorf("queries: %s: a preset does not hold presets", query)
+			return nil, fmt.Errorf("queries: %s: a preset cannot contain presets", query)
 		}
 	}
 	return queries, nil

@@ -64,18 +64,32 @@ func TestReadSettings(t *testing.T) {
 				{key: "b", line: 3, kind: isText, text: "2"},
 			},
 		},
+		{
+			name: "merge keys: the mapping itself wins, then the first of a list",
+			yaml: "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 3}\n",
+			want: []setting{
+				{key: "a", line: 1, kind: isMapping, sub: []setting{{key: "x", line: 1, kind: isText, text: "1"}, {key: "y", line: 1, kind: isText, text: "1"}}},
+				{key: "b", line: 2, kind: isMapping, sub: []setting{{key: "y", line: 2, kind: isText, text: "2"}, {key: "z", line: 2, kind: isText, text: "2"}}},
+				{key: "c", line: 3, kind: isMapping, sub: []setting{
+					{key: "x", line: 3, kind: isText, text: "3"}, {key: "y", line: 1, kind: isText, text: "1"}, {key: "z", line: 2, kind: isText, text: "2"},
+				}},
+			},
+		},
+		{name: "a merge of itself", yaml: "a: &a\n  <<: *a\n", wantErr: "nested too deeply"},
+		{name: "a merge of a list of texts", yaml: "a: {<<: [x]}\n", wantErr: "line 1: <<: must be a mapping or a list of mappings"},
+		{name: "a quoted merge key is a key", yaml: "'<<': 1", want: []setting{{key: "<<", line: 1, kind: isText, text: "1"}}},
 		{name: "a null key", yaml: "~: 1", want: []setting{{line: 1, kind: isText, text: "1"}}},
 
-		{name: "a text", yaml: "tail", wantErr: "it holds no `flag: value`"},
-		{name: "a list", yaml: "- tail", wantErr: "it holds no `flag: value`"},
+		{name: "a text", yaml: "tail", wantErr: "line 1: must be a mapping of flags to values"},
+		{name: "a list", yaml: "- tail", wantErr: "line 1: must be a mapping of flags to values"},
 		{name: "bad syntax", yaml: "a: 1\nb: [\n", wantErr: "line 2: "},
-		{name: "a key twice", yaml: "a: 1\nb: 1\na: 2\n", wantErr: "line 3: a is set in line 1 already"},
-		{name: "a key twice below", yaml: "a:\n  b: 1\n  b: 2\n", wantErr: "line 3: b is set in line 2 already"},
-		{name: "a key twice, in two documents", yaml: "a: 1\n---\na: 2\n", wantErr: "line 3: a is set in line 1 already"},
-		{name: "a list as key", yaml: "a: 1\n[b]: 1\n", wantErr: "line 2: a key can be a text only"},
-		{name: "mappings in a list", yaml: "a:\n- b: 1\n", wantErr: "line 2: a list can hold texts only"},
-		{name: "an alias of itself", yaml: "a: &a\n  b: *a\n", wantErr: "line 1: there are too many levels"},
-		{name: "aliases without end", yaml: bomb, wantErr: "too many levels"},
+		{name: "a key twice", yaml: "a: 1\nb: 1\na: 2\n", wantErr: "line 3: a: already set in line 1"},
+		{name: "a key twice below", yaml: "a:\n  b: 1\n  b: 2\n", wantErr: "line 3: b: already set in line 2"},
+		{name: "a key twice, in two documents", yaml: "a: 1\n---\na: 2\n", wantErr: "line 3: a: already set in line 1"},
+		{name: "a list as key", yaml: "a: 1\n[b]: 1\n", wantErr: "line 2: keys must be strings"},
+		{name: "mappings in a list", yaml: "a:\n- b: 1\n", wantErr: "line 2: lists can contain only strings"},
+		{name: "an alias of itself", yaml: "a: &a\n  b: *a\n", wantErr: "line 1: mappings are nested too deeply"},
+		{name: "aliases without end", yaml: bomb, wantErr: "nested too deeply"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

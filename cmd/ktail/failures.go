@@ -7,86 +7,86 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// failureDelay is how long trouble is collected before it is reported.
+// failureDelay is how long failures are collected before they are reported.
 const failureDelay = time.Second
 
-// failures says which logs cannot be read at present. When a node or the control
-// plane is away, hundreds fail in one moment: that is one message, not hundreds,
-// and none at all if they recover before it is reported.
+// failureReporter reports which logs cannot be read at the moment. When a node or
+// the control plane is down, hundreds of logs fail at once: that is one message, or
+// none if they recover within failureDelay.
 type failureReporter struct {
 	printf func(format string, args ...any)
 
-	mu        sync.Mutex
-	timer     *time.Timer
-	failing   map[ktail.Key]error // not reported yet
-	reported  map[ktail.Key]bool
-	recovered []*ktail.Stream // not reported yet
+	mu       sync.Mutex
+	timer    *time.Timer
+	pending  map[ktail.Key]error // failing, not reported yet
+	reported map[ktail.Key]bool  // failing, and reported
+	resumed  []*ktail.Stream     // reported before, and now read again
 }
 
 func newFailureReporter(printf func(format string, args ...any)) *failureReporter {
-	return &failureReporter{printf: printf, failing: map[ktail.Key]error{}, reported: map[ktail.Key]bool{}}
+	return &failureReporter{printf: printf, pending: map[ktail.Key]error{}, reported: map[ktail.Key]bool{}}
 }
 
-// fail takes note that the stream cannot be read.
-func (r *failureReporter) fail(s *ktail.Stream, err error) {
+// failing records that the stream cannot be read.
+func (r *failureReporter) failing(s *ktail.Stream, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.failing[s.Key()] = err
-	r.arm()
+	r.pending[s.Key()] = err
+	r.scheduleLocked()
 }
 
-// forget takes note that the stream has ended.
-func (r *failureReporter) forget(s *ktail.Stream) {
+// streamEnded drops what is known about the stream.
+func (r *failureReporter) streamEnded(s *ktail.Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.failing, s.Key())
+	delete(r.pending, s.Key())
 	delete(r.reported, s.Key())
 }
 
-// recover takes note that the stream is read again.
-func (r *failureReporter) recover(s *ktail.Stream) {
+// recovered records that the stream is read again.
+func (r *failureReporter) recovered(s *ktail.Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.failing, s.Key())
+	delete(r.pending, s.Key())
 	if r.reported[s.Key()] {
 		delete(r.reported, s.Key())
-		r.recovered = append(r.recovered, s)
-		r.arm()
+		r.resumed = append(r.resumed, s)
+		r.scheduleLocked()
 	}
 }
 
-func (r *failureReporter) arm() {
+func (r *failureReporter) scheduleLocked() {
 	if r.timer == nil {
 		r.timer = time.AfterFunc(failureDelay, r.flush)
 	}
 }
 
-// flush says what has been collected.
+// flush prints what has been collected.
 func (r *failureReporter) flush() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.timer = nil
-	switch n := len(r.recovered); n {
+	switch n := len(r.resumed); n {
 	case 0:
 	case 1:
-		r.printf("%s is read again", r.recovered[0])
+		r.printf("%s: reading again", r.resumed[0])
 	default:
-		r.printf("%d logs are read again", n)
+		r.printf("reading %d logs again", n)
 	}
-	r.recovered = nil
+	r.resumed = nil
 	var example error
-	for key, err := range r.failing {
+	for key, err := range r.pending {
 		r.reported[key] = true
 		if example == nil || err.Error() < example.Error() {
 			example = err
 		}
 	}
-	switch n := len(r.failing); n {
+	switch n := len(r.pending); n {
 	case 0:
 	case 1:
-		r.printf("%v; trying again", example)
+		r.printf("warning: %v; retrying", example)
 	default:
-		r.printf("%d logs cannot be read: %v, and others; trying again", n, example)
+		r.printf("warning: cannot read %d logs, retrying; for example: %v", n, example)
 	}
-	clear(r.failing)
+	clear(r.pending)
 }

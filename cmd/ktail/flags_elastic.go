@@ -16,9 +16,10 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-// elasticOptions are the flags about forwarding to Elasticsearch.
+// elasticOptions are the flags for forwarding to Elasticsearch, and what parsed
+// derives from them.
 type elasticOptions struct {
-	addresses    addressesValue
+	addresses    listValue
 	index        string
 	user         string
 	passwordFile string
@@ -37,105 +38,110 @@ type elasticOptions struct {
 	resume       bool
 	quiet        bool
 
+	// Set by parsed.
 	parsedFields []elastic.Field
 	nodes        []*url.URL
-	auth         elastic.Auth // what the addresses say
+	auth         elastic.Auth // from the URLs
 }
 
 // enabled reports whether lines are forwarded.
-func (o *elasticOptions) enabled() bool { return len(o.addresses) > 0 }
+func (o *elasticOptions) enabled() bool { return len(o.addresses.values) > 0 }
 
 func (o *elasticOptions) addFlags(fs *pflag.FlagSet) {
+	o.addresses.valueName = "URL"
 	fs.Var(&o.addresses, "elasticsearch",
-		"Forward the lines to Elasticsearch or OpenSearch at this address. It is like http://host:9200; several are the nodes of one cluster.")
+		"Forward lines to Elasticsearch or OpenSearch. The URL is like http://host:9200; separate the nodes of one cluster with commas")
 	fs.StringVar(&o.index, "elasticsearch-index", "",
-		"Index, alias or data stream to forward to. Default: the data stream logs-ktail-default, or ktail-YYYY.MM.DD where the server has none.")
+		"Index, alias, or data stream to write to (default: the data stream logs-ktail-default, or ktail-YYYY.MM.DD if the server does not have data streams) `INDEX`")
 	o.addSecurityFlags(fs)
 	fs.StringVar(&o.pipeline, "elasticsearch-pipeline", "",
-		"Ingest pipeline that the documents go through.")
+		"Ingest pipeline that processes the documents `PIPELINE`")
 	fs.StringArrayVar(&o.fields, "elasticsearch-field", nil,
-		"Constant field of every document, like labels.env=prod. May be repeated.")
+		"Add a constant field to every document, such as labels.env=prod (can be repeated) `FIELD=VALUE`")
 	fs.StringVar(&o.spool, "elasticsearch-spool", "",
-		"Folder where lines wait while Elasticsearch is away. What is left there is sent by the next run.")
+		"Directory that buffers lines while Elasticsearch is unreachable. The next run sends what is left `DIRECTORY`")
 	o.spoolSize = 1 << 30
 	fs.Var(&o.spoolSize, "elasticsearch-spool-size",
-		"How much the spool may hold, compressed.")
+		"Maximum size of the spool, compressed")
 	fs.Var(&o.whenFull, "elasticsearch-when-full",
-		"What to do when no more lines can wait: block or drop-oldest. To block is to read no more until they can.")
+		"When the buffer is full: block (stop reading) or drop-oldest")
 	fs.StringVar(&o.deadLetters, "elasticsearch-dead-letters", "",
-		"File for documents that Elasticsearch does not take. Default: dead-letters.ndjson in the spool, or else in ktail's state folder.")
+		"File for documents that Elasticsearch rejects. The default is dead-letters.ndjson in the spool or, without a spool, in the state directory of ktail `FILE`")
 	fs.StringVar(&o.resend, "elasticsearch-resend", "",
-		"Send the dead letters of this file once more. No pods are read.")
+		"Send the dead letters in this file again, then exit `FILE`")
 	fs.VisitAll(func(f *pflag.Flag) {
-		excludeSources([]string{environment}, fs, f.Name) // nothing is sent anywhere because a variable happens to be set
+		excludeSources([]string{environment}, fs, f.Name) // a variable that happens to be set must not send logs anywhere
 	})
 	fs.BoolVar(&o.resume, "resume", false,
-		"Go on where the last run to the same place was acknowledged.")
+		"Continue where the previous run to this destination stopped")
 	fs.BoolVar(&o.quiet, "quiet", false,
-		"Forward only. Nothing is written to the standard output.")
+		"Forward only; print no log lines")
 }
 
-// addSecurityFlags declares those about who we are and whom to trust.
+// addSecurityFlags declares the flags for authentication and TLS.
 func (o *elasticOptions) addSecurityFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&o.user, "elasticsearch-user", "",
-		"User name for Elasticsearch. The password comes from --elasticsearch-password-file or $ELASTICSEARCH_PASSWORD.")
+		"User name for Elasticsearch. The password comes from --elasticsearch-password-file or $ELASTICSEARCH_PASSWORD `USER`")
 	fs.StringVar(&o.passwordFile, "elasticsearch-password-file", "",
-		"File with the password for Elasticsearch.")
+		"File with the password for Elasticsearch `FILE`")
 	fs.StringVar(&o.apiKeyFile, "elasticsearch-api-key-file", "",
-		"File with an API key for Elasticsearch. It can also be in $ELASTICSEARCH_API_KEY.")
+		"File with an API key for Elasticsearch. Alternatively, set $ELASTICSEARCH_API_KEY `FILE`")
 	fs.StringVar(&o.tokenFile, "elasticsearch-token-file", "",
-		"File with a bearer token for Elasticsearch. It can also be in $ELASTICSEARCH_TOKEN.")
+		"File with a bearer token for Elasticsearch. Alternatively, set $ELASTICSEARCH_TOKEN `FILE`")
 	fs.StringVar(&o.ca, "elasticsearch-ca", "",
-		"File with the certificates of the authorities to trust.")
+		"File with the CA certificates to trust `FILE`")
 	fs.StringVar(&o.cert, "elasticsearch-cert", "",
-		"File with the client certificate.")
+		"File with the client certificate. Requires --elasticsearch-key `FILE`")
 	fs.StringVar(&o.key, "elasticsearch-key", "",
-		"File with the key of the client certificate.")
+		"File with the key of the client certificate `FILE`")
 	fs.BoolVar(&o.insecure, "elasticsearch-insecure-skip-tls-verify", false,
-		"Do not check the certificate of Elasticsearch. Anybody in between can read and change what is sent.")
+		"Do not verify the certificate of Elasticsearch. Anyone on the network path can then read and change the data")
 }
 
-// complete checks what the flags say together.
-func (o *elasticOptions) complete() (err error) {
+// parsed checks the flags and returns them with the values that are derived from
+// them.
+func (o elasticOptions) parsed() (elasticOptions, error) {
 	if !o.enabled() {
 		switch {
 		case o.resume:
-			return errors.New("--resume goes on where Elasticsearch was left: give --elasticsearch, too")
+			return o, errors.New("--resume requires --elasticsearch")
 		case o.quiet:
-			return errors.New("--quiet without --elasticsearch would do nothing")
+			return o, errors.New("--quiet requires --elasticsearch: otherwise ktail would print nothing")
 		case o.resend != "":
-			return errors.New("--elasticsearch-resend needs --elasticsearch")
+			return o, errors.New("--elasticsearch-resend requires --elasticsearch")
 		}
-		return nil
+		return o, nil
 	}
-	if o.nodes, o.auth, err = elastic.ParseNodes(o.addresses); err != nil {
-		return fmt.Errorf("--elasticsearch: %w", err)
+	var err error
+	if o.nodes, o.auth, err = elastic.ParseNodes(o.addresses.values); err != nil {
+		return o, fmt.Errorf("invalid --elasticsearch: %w", err)
 	}
-	o.parsedFields, err = elastic.ParseFields(o.fields)
-	if err != nil {
-		return fmt.Errorf("--elasticsearch-field: %w", err)
+	if o.parsedFields, err = elastic.ParseFields(o.fields); err != nil {
+		return o, fmt.Errorf("invalid --elasticsearch-field: %w", err)
 	}
 	if strings.ContainsAny(o.index, `/\*?"<>| ,#`) || strings.ToLower(o.index) != o.index {
-		return fmt.Errorf("--elasticsearch-index: %q is not the name of an index", o.index)
+		return o, fmt.Errorf("invalid --elasticsearch-index %q: must be lower case, without spaces and without any of / \\ * ? \" < > | , #", o.index)
 	}
-	if (o.cert == "") != (o.key == "") {
-		return errors.New("--elasticsearch-cert and --elasticsearch-key belong together")
+	switch {
+	case o.cert != "" && o.key == "":
+		return o, errors.New("--elasticsearch-cert requires --elasticsearch-key")
+	case o.cert == "" && o.key != "":
+		return o, errors.New("--elasticsearch-key requires --elasticsearch-cert")
+	case o.spoolSize < minSpoolSize:
+		return o, fmt.Errorf("invalid --elasticsearch-spool-size %s: must be at least %dMi", &o.spoolSize, minSpoolSize>>20)
 	}
-	if o.spoolSize < minSpoolSize {
-		return fmt.Errorf("--elasticsearch-spool-size is %s: give at least %dMi", &o.spoolSize, minSpoolSize>>20)
-	}
-	return nil
+	return o, nil
 }
 
-// minSpoolSize holds some segments of the largest bulks.
+// minSpoolSize has room for some segments with the largest bulk requests.
 const minSpoolSize = 64 << 20
 
-// secretVariables hold what nobody else should know.
+// secretVariables are environment variables with secrets.
 var secretVariables = []string{"ELASTICSEARCH_PASSWORD", "ELASTICSEARCH_API_KEY", "ELASTICSEARCH_TOKEN"}
 
-// takeSecretsFromEnv returns a look-up of variables that goes on to know the secret ones,
-// and takes these out of the environment: the credential plugins that a kubeconfig
-// names inherit that.
+// takeSecretsFromEnv removes the secrets from the environment, which the credential
+// plugins of a kubeconfig inherit, and returns a lookup function that still knows
+// them.
 func takeSecretsFromEnv() (lookUp func(string) (string, bool), err error) {
 	kept := map[string]string{}
 	for _, name := range secretVariables {
@@ -145,7 +151,7 @@ func takeSecretsFromEnv() (lookUp func(string) (string, bool), err error) {
 		}
 		kept[name] = value
 		if err := os.Unsetenv(name); err != nil {
-			return nil, fmt.Errorf("take $%s out of the environment: %w", name, err)
+			return nil, fmt.Errorf("remove $%s from the environment: %w", name, err)
 		}
 	}
 	return func(name string) (string, bool) {
@@ -156,8 +162,9 @@ func takeSecretsFromEnv() (lookUp func(string) (string, bool), err error) {
 	}, nil
 }
 
-// credentials returns who we are. Secrets come from files and the environment
-// alone, since everybody on the machine sees the arguments of a process.
+// credentials returns the credentials for Elasticsearch. Secrets come only from files
+// and the environment, because every user of the machine can see the arguments of a
+// process.
 func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.Auth, error) {
 	auth := o.auth
 	if o.user != "" {
@@ -173,13 +180,13 @@ func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.A
 	if auth.APIKey, _, err = secret(env, "ELASTICSEARCH_API_KEY", o.apiKeyFile); err != nil {
 		return auth, err
 	}
-	if strings.Contains(auth.APIKey, ":") { // id and key, not yet encoded
+	if strings.Contains(auth.APIKey, ":") { // ID and key, not encoded yet
 		auth.APIKey = base64.StdEncoding.EncodeToString([]byte(auth.APIKey))
 	}
 	if auth.Bearer, _, err = secret(env, "ELASTICSEARCH_TOKEN", o.tokenFile); err != nil {
 		return auth, err
 	}
-	// What was asked for by a flag goes before what only lies around.
+	// A credential selected by a flag takes precedence over one in the environment.
 	switch {
 	case o.apiKeyFile != "":
 	case o.tokenFile != "":
@@ -190,7 +197,7 @@ func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.A
 	return auth, nil
 }
 
-// secret returns what the file holds, or else the variable.
+// secret returns the content of the file or, without a path, the value of the variable.
 func secret(env func(string) (string, bool), name, path string) (string, bool, error) {
 	if path == "" {
 		value, ok := env(name)
@@ -203,58 +210,31 @@ func secret(env func(string) (string, bool), name, path string) (string, bool, e
 	return strings.TrimSpace(string(b)), true, nil
 }
 
-// tlsConfig returns what the flags say about TLS.
+// tlsConfig returns the TLS configuration that the flags describe.
 func (o *elasticOptions) tlsConfig() (*tls.Config, error) {
 	config := &tls.Config{InsecureSkipVerify: o.insecure}
 	if o.ca != "" {
 		pem, err := os.ReadFile(o.ca)
 		if err != nil {
-			return nil, fmt.Errorf("--elasticsearch-ca: %w", err)
+			return nil, fmt.Errorf("invalid --elasticsearch-ca: %w", err)
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("--elasticsearch-ca: there is no certificate in %s", o.ca)
+			return nil, fmt.Errorf("invalid --elasticsearch-ca: %s contains no certificate in PEM format", o.ca)
 		}
 	}
 	if o.cert != "" {
 		pair, err := tls.LoadX509KeyPair(o.cert, o.key)
 		if err != nil {
-			return nil, fmt.Errorf("--elasticsearch-cert: %w", err)
+			return nil, fmt.Errorf("invalid --elasticsearch-cert: %w", err)
 		}
 		config.Certificates = []tls.Certificate{pair}
 	}
 	return config, nil
 }
 
-// addressesValue is a flag for addresses, which may hold passwords: so Set takes
-// everything, since pflag would quote what it does not.
-type addressesValue []string
-
-// String implements pflag.Value.
-func (v *addressesValue) String() string { return strings.Join(*v, ",") }
-
-// Set implements pflag.Value.
-func (v *addressesValue) Set(s string) error {
-	*v = append(*v, strings.Split(s, ",")...)
-	return nil
-}
-
-// Type implements pflag.Value.
-func (*addressesValue) Type() string { return "strings" }
-
-// Append implements pflag.SliceValue.
-func (v *addressesValue) Append(s string) error { return v.Set(s) }
-
-// Replace implements pflag.SliceValue.
-func (v *addressesValue) Replace(addresses []string) error {
-	*v = addresses
-	return nil
-}
-
-// GetSlice implements pflag.SliceValue.
-func (v *addressesValue) GetSlice() []string { return *v }
-
-// sizeValue is a flag for a number of bytes, as Kubernetes writes them: 512Mi.
+// sizeValue is a flag with a number of bytes in the notation of Kubernetes, such as
+// 512Mi.
 type sizeValue int64
 
 // String implements pflag.Value.
@@ -266,16 +246,17 @@ func (v *sizeValue) String() string {
 func (v *sizeValue) Set(s string) error {
 	q, err := resource.ParseQuantity(s)
 	if err != nil || q.Sign() < 0 {
-		return errors.New("a size is like 512Mi or 2Gi")
+		return errors.New("must be a size such as 512Mi or 2Gi")
 	}
 	*v = sizeValue(q.Value())
 	return nil
 }
 
 // Type implements pflag.Value.
-func (*sizeValue) Type() string { return "size" }
+func (*sizeValue) Type() string { return "SIZE" }
 
-// whenFullValue is a flag that says whether the oldest lines make room.
+// whenFullValue is the flag for what happens when the buffer is full; true drops the
+// oldest lines.
 type whenFullValue bool
 
 // String implements pflag.Value.
@@ -294,10 +275,10 @@ func (v *whenFullValue) Set(s string) error {
 	case "drop-oldest":
 		*v = true
 	default:
-		return errors.New("it is block or drop-oldest")
+		return errors.New("must be one of block, drop-oldest")
 	}
 	return nil
 }
 
 // Type implements pflag.Value.
-func (*whenFullValue) Type() string { return "policy" }
+func (*whenFullValue) Type() string { return "POLICY" }

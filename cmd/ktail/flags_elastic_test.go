@@ -9,7 +9,7 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-func TestElasticComplete(t *testing.T) {
+func TestElasticOptions_AreChecked(t *testing.T) {
 	tests := []struct {
 		name    string
 		args    []string
@@ -17,7 +17,7 @@ func TestElasticComplete(t *testing.T) {
 	}{
 		{"off", nil, ""},
 		{"several nodes", []string{"--elasticsearch=http://a:9200,https://b:9200"}, ""},
-		{"no scheme", []string{"--elasticsearch=a:9200"}, "--elasticsearch: "},
+		{"no scheme", []string{"--elasticsearch=a:9200"}, "invalid --elasticsearch: "},
 		{"resume alone", []string{"--resume"}, "--resume"},
 		{"quiet alone", []string{"--quiet"}, "--quiet"},
 		{"resume from stdin", []string{"--elasticsearch=http://a", "--stdin", "--resume"}, "--stdin"},
@@ -32,7 +32,7 @@ func TestElasticComplete(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			o, _ := parse(t, tt.args...)
-			err := o.complete([]string{"web"})
+			_, err := offlinePlan(o, []string{"web"})
 			if tt.wantErr == "" && err != nil || tt.wantErr != "" && (err == nil || !strings.Contains(err.Error(), tt.wantErr)) {
 				t.Errorf("error is %v, want one with %q", err, tt.wantErr)
 			}
@@ -65,10 +65,11 @@ func TestElasticCredentials(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			o, _ := parse(t, append(tt.args, "--elasticsearch=http://a:9200")...)
-			if err := o.elastic.complete(); err != nil {
+			parsed, err := o.elastic.parsed()
+			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := o.elastic.credentials(func(name string) (string, bool) { v, ok := tt.env[name]; return v, ok })
+			got, err := parsed.credentials(func(name string) (string, bool) { v, ok := tt.env[name]; return v, ok })
 			if err != nil {
 				t.Fatal(err)
 			}

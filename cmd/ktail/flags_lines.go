@@ -15,9 +15,8 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-// lineOptions are the flags about lines: which of them are kept, and how they
-// look.
-type lineOptions struct {
+// lineFlags select lines and set their format.
+type lineFlags struct {
 	include, exclude, highlight regexpsValue
 
 	output       formatValue
@@ -27,78 +26,87 @@ type lineOptions struct {
 	timezone     locationValue
 
 	color           colorValue
-	podColors       []string
-	containerColors []string
+	podColors       listValue
+	containerColors listValue
 	diffContainer   bool
 	levelColors     bool
 	align           bool
 
 	stdin bool
 
-	palette *output.Palette // nil: the usual one
+	palette *output.Palette // set by parsed; nil: the default one
 }
 
-func (o *lineOptions) addFilterFlags(fs *pflag.FlagSet) {
+func (o *lineFlags) addFilterFlags(fs *pflag.FlagSet) {
 	fs.VarP(&o.include, "include", "i",
-		"Only lines that match this, or any of several. The flag may be repeated. Matches are highlighted.")
+		"Only show lines that match. Can be repeated: lines that match any of the expressions. Matches are highlighted")
 	fs.VarP(&o.exclude, "exclude", "e",
-		"No lines that match this, or any of several. The flag may be repeated, and goes before --include.")
+		"Hide lines that match (can be repeated). Takes precedence over --include")
 	fs.VarP(&o.highlight, "highlight", "H",
-		"Highlight what matches this. May be repeated.")
+		"Highlight matches (can be repeated)")
 	fs.BoolVar(&o.stdin, "stdin", false,
-		"Lines from stdin instead of a cluster. What is about Kubernetes is ignored.")
+		"Read lines from standard input. Flags about Kubernetes are ignored")
 }
 
-func (o *lineOptions) addLookFlags(fs *pflag.FlagSet) {
+func (o *lineFlags) addOutputFlags(fs *pflag.FlagSet) {
 	fs.VarP(&o.output, "output", "o",
-		"Form of a line: "+strings.Join(formatNames(), ", ")+", or a template of the config file.")
+		"Line format: "+strings.Join(formatNames(), ", ")+". Can also be the name of a template in the config file")
 	fs.StringVar(&o.template, "template", "",
-		"Go template of a line, for --output. No newline is added.")
+		"Go template that renders a line; no newline is added. Overrides --output `TEMPLATE`")
 	fs.StringVarP(&o.templateFile, "template-file", "T", "",
-		"File with such a template.")
+		"File with a Go template that renders a line. Overrides --template `FILE`")
 	fs.VarP(&o.timestamps, "timestamps", "t",
-		"Times before lines: default, or short as in -t=short. The default has the date, nanoseconds and the time zone.")
+		"Prefix lines with a timestamp: default, or short (-t=short). The default format has the date, nanoseconds, and the time zone")
 	fs.Lookup("timestamps").NoOptDefVal = "default"
 	fs.Var(&o.timezone, "timezone",
-		"Time zone of --timestamps, like UTC or Asia/Tokyo.")
+		"Time zone of timestamps, such as UTC or Asia/Tokyo")
 
 	fs.Var(&o.color, "color",
-		"When to color: auto (on a terminal), always, never.")
-	fs.StringSliceVar(&o.podColors, "pod-colors", nil,
-		"Colors of pod names, like 91,92. They are SGR parameters, separated by commas; 38;2;255;97;136 is one of them.")
-	fs.StringSliceVar(&o.containerColors, "container-colors", nil,
-		"Colors of container names. There is one for each of --pod-colors, and without the flag they are these.")
+		"Use color: auto (on a terminal), always, or never")
+	o.podColors.valueName, o.containerColors.valueName = "COLORS", "COLORS"
+	fs.Var(&o.podColors, "pod-colors",
+		"Colors for pod names, separated by commas, such as 91,92. A color is a list of SGR parameters, for example 38;2;255;97;136")
+	fs.Var(&o.containerColors, "container-colors",
+		"Colors for container names, one per entry of --pod-colors (default: the same colors)")
 	fs.BoolVarP(&o.diffContainer, "diff-container", "d", false,
-		"A color for each container name.")
+		"Use a different color for each container")
 	fs.BoolVar(&o.levelColors, "level-colors", true,
-		"Color words like ERROR in messages. The level of errors and warnings is colored, where there is color at all.")
+		"Highlight the level of error and warning messages")
 	fs.BoolVar(&o.align, "align", true,
-		"Messages begin in the same column. This is for terminals.")
+		"Align messages in a column (terminals only)")
 }
 
-// complete checks what the flags say together.
-func (o *lineOptions) complete() (err error) {
-	if len(o.podColors)+len(o.containerColors) > 0 {
-		if o.palette, err = output.ParsePalette(o.podColors, o.containerColors); err != nil {
-			return fmt.Errorf("--pod-colors, --container-colors: %w", err)
+// parsed checks the flags and returns them with the values that are derived from
+// them.
+func (o lineFlags) parsed() (lineFlags, error) {
+	var err error
+	if len(o.podColors.values)+len(o.containerColors.values) > 0 {
+		if o.palette, err = output.ParsePalette(o.podColors.values, o.containerColors.values); err != nil {
+			return o, fmt.Errorf("invalid --pod-colors or --container-colors: %w", err)
 		}
 	}
-	return nil
+	return o, nil
 }
 
-func (o *lineOptions) filters() []ktail.Filter {
+func (o lineFlags) filters() []ktail.Filter {
 	var filters []ktail.Filter
 	if len(o.exclude) > 0 {
 		filters = append(filters, filter.Exclude(o.exclude...))
 	}
-	if len(o.include) > 0 {
-		filters = append(filters, filter.Include(o.include...))
+	if include := nonEmpty(o.include); len(include) > 0 {
+		filters = append(filters, filter.Include(include...))
 	}
 	return filters
 }
 
-// style returns how streams are named on an output.
-func (o *lineOptions) style(isTTY bool, env func(string) (string, bool), namespace bool) output.Style {
+// nonEmpty returns the expressions that are not empty. An empty one matches every
+// line, and `-i error -i "$UNSET"` must not select more than `-i error`.
+func nonEmpty(expressions []*regexp.Regexp) []*regexp.Regexp {
+	return slices.DeleteFunc(slices.Clone(expressions), func(re *regexp.Regexp) bool { return re.String() == "" })
+}
+
+// style returns the style of stream names on stdout or stderr.
+func (o lineFlags) style(isTTY bool, env func(string) (string, bool), namespace bool) output.Style {
 	palette := o.palette
 	if palette == nil {
 		palette = output.TerminalPalette(env)
@@ -109,9 +117,9 @@ func (o *lineOptions) style(isTTY bool, env func(string) (string, bool), namespa
 	}
 }
 
-// renderer returns what gives lines their form. Fail is told of those that a
-// template cannot render.
-func (o *lineOptions) renderer(s streams, namespace, allNamespaces bool, fail func(*ktail.Line, error)) (ktail.Renderer, error) {
+// renderer returns the renderer that the flags select. It calls fail for each line
+// that a template cannot render.
+func (o lineFlags) renderer(s streams, namespace, allNamespaces bool, fail func(*ktail.Line, error)) (ktail.Renderer, error) {
 	l := renderOptions{style: o.style(s.OutTTY, s.Env, namespace), text: &output.Text{Terminal: s.OutTTY}, namespace: allNamespaces}
 	if l.style.Color {
 		l.levels = o.levelColors
@@ -119,7 +127,7 @@ func (o *lineOptions) renderer(s streams, namespace, allNamespaces bool, fail fu
 			l.text.Highlight = output.NewHighlighter(res...)
 		}
 	}
-	if !o.stdin { // whose lines have no time of their own
+	if !o.stdin { // its lines have no timestamps
 		if o.timestamps.on {
 			l.text.Timestamps = output.NewTimestamps(o.timestamps.format, o.timezone.location())
 		}
@@ -135,7 +143,7 @@ func (o *lineOptions) renderer(s streams, namespace, allNamespaces bool, fail fu
 		flag = "--template-file"
 		data, err := os.ReadFile(o.templateFile)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", flag, err)
+			return nil, fmt.Errorf("invalid %s: %w", flag, err)
 		}
 		text = string(data)
 	}
@@ -144,16 +152,16 @@ func (o *lineOptions) renderer(s streams, namespace, allNamespaces bool, fail fu
 	}
 	t, err := output.NewTemplate(text, l.style)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", flag, err)
+		return nil, fmt.Errorf("invalid %s: %w", flag, err)
 	}
 	t.Text, t.Fail = l.text, fail
 	return t, nil
 }
 
-// alignment returns how many columns of a terminal names may take so that all
-// messages begin behind them.
+// alignment returns the number of columns reserved for names on a terminal, so that
+// messages start in the same column.
 func alignment(width int) int {
-	const defaultWidth = 80
+
 	if width <= 0 {
 		width = defaultWidth
 	}

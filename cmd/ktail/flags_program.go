@@ -12,7 +12,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// programFlags say what is done besides reading logs.
+// programFlags are about ktail itself.
 type programFlags struct {
 	completion        string
 	showHiddenOptions bool
@@ -21,15 +21,15 @@ type programFlags struct {
 
 func (f *programFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.completion, "completion", "",
-		"Print completions for a shell: "+strings.Join(shellNames(), ", ")+".")
+		"Print the completion script for a shell: "+strings.Join(shellNames(), ", ")+" `SHELL`")
 	fs.BoolVar(&f.showHiddenOptions, "show-hidden-options", false,
-		"Print kubectl's flags for reaching a cluster.")
+		"Print the connection flags that ktail shares with kubectl")
 	excludeSources([]string{environment, configFile}, fs, "completion", "show-hidden-options")
 	fs.IntVar(&f.verbosity, "verbosity", 0,
-		"What the Kubernetes client says on stderr; 6 is each request.")
+		"Log the Kubernetes client to stderr, at this level (6: each request) `LEVEL`")
 }
 
-// shells are those that a completion script can be made for.
+// shells are the shells with completion scripts.
 var shells = []struct {
 	name     string
 	generate func(*cobra.Command, io.Writer) error
@@ -48,8 +48,8 @@ func shellNames() []string {
 	return names
 }
 
-// runInfoFlag does what takes the place of reading logs, and reports whether something
-// did.
+// runInfoFlag prints what the user has asked for instead of logs, and reports whether
+// it did.
 func (f *programFlags) runInfoFlag(cmd *cobra.Command, out io.Writer) (bool, error) {
 	switch {
 	case f.completion != "":
@@ -58,7 +58,7 @@ func (f *programFlags) runInfoFlag(cmd *cobra.Command, out io.Writer) (bool, err
 				return true, s.generate(cmd, out)
 			}
 		}
-		return true, fmt.Errorf("--completion is %q: it is one of %s", f.completion, strings.Join(shellNames(), ", "))
+		return true, usageError{fmt.Errorf("invalid --completion %s: must be one of %s", quoted(f.completion), strings.Join(shellNames(), ", "))}
 	case f.showHiddenOptions:
 		_, err := io.WriteString(out, hiddenFlags(cmd))
 		return true, err
@@ -66,20 +66,14 @@ func (f *programFlags) runInfoFlag(cmd *cobra.Command, out io.Writer) (bool, err
 	return false, nil
 }
 
-// hiddenFlags returns the usage of the flags that the help leaves out.
+// hiddenFlags describes kubectl's connection flags, which the help leaves out.
 func hiddenFlags(cmd *cobra.Command) string {
-	hidden := pflag.NewFlagSet("hidden", pflag.ContinueOnError)
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			shown := *f
-			shown.Hidden = false
-			hidden.AddFlag(&shown)
-		}
-	})
-	return hidden.FlagUsages()
+	var b strings.Builder
+	writeFlags(&b, sectionFlags(cmd.Flags(), sectionCluster, true), defaultWidth)
+	return b.String()
 }
 
-// setVerbosity lets through of the Kubernetes client's log what --verbosity says.
+// setVerbosity turns on the log of the Kubernetes client.
 func (f *programFlags) setVerbosity(out io.Writer) error {
 	if f.verbosity <= 0 {
 		return nil
@@ -88,10 +82,10 @@ func (f *programFlags) setVerbosity(out io.Writer) error {
 	klog.InitFlags(fs)
 	for name, value := range map[string]string{"v": strconv.Itoa(f.verbosity), "logtostderr": "false"} {
 		if err := fs.Set(name, value); err != nil {
-			return fmt.Errorf("--verbosity: %w", err)
+			return fmt.Errorf("invalid --verbosity: %w", err)
 		}
 	}
 	klog.ClearLogger()
-	klog.SetOutput(out)
+	klog.SetOutput(sanitizingWriter{out})
 	return nil
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// selectFlags say which logs are read. Names, shorthands, defaults and meanings
-// are stern's.
+// selectFlags select the logs to read. Names, shorthands, defaults and meanings
+// are those of stern.
 type selectFlags struct {
-	selection           kube.Selection
+	base                kube.Selection // set by flags alone; see selectionOf
+	namespaces          listValue
 	allNamespaces       bool
 	node                string
 	initContainers      bool
@@ -24,100 +25,113 @@ type selectFlags struct {
 }
 
 func (f *selectFlags) addFlags(fs *pflag.FlagSet) {
-	s := &f.selection
+	s := &f.base
 	fs.BoolVarP(&f.allNamespaces, "all-namespaces", "A", false,
-		"Pods of all namespaces; --namespace is ignored.")
-	fs.StringSliceVarP(&s.Namespaces, "namespace", "n", nil,
-		"Namespaces to search, separated by commas. The flag may be repeated. Default: the context's.")
+		"Search all namespaces. Overrides --namespace")
+	f.namespaces.valueName = "NAMESPACE"
+	fs.VarP(&f.namespaces, "namespace", "n",
+		"Search these namespaces, separated by commas. Can be repeated (default: the namespace of the context)")
 	fs.StringVarP(&s.LabelSelector, "selector", "l", "",
-		"Label selector, as kubectl's. With it the query may be left out.")
+		"Only tail pods with these labels, such as app=web. The syntax is that of kubectl. Makes the query optional `SELECTOR`")
 	fs.StringVar(&s.FieldSelector, "field-selector", "",
-		"Field selector, as kubectl's. With it the query may be left out.")
+		"Only tail pods with these fields, such as status.phase=Running. The syntax is that of kubectl. Makes the query optional `SELECTOR`")
 	fs.StringVar(&f.node, "node", "",
-		"Only pods of this node. With it the query may be left out.")
+		"Only tail pods on this node. Makes the query optional `NODE`")
 	fs.Var((*regexpsValue)(&s.ExcludePods), "exclude-pod",
-		"No pods whose name matches this. May be repeated.")
+		"Exclude pods whose name matches (can be repeated)")
 	fs.VarP(&regexpValue{&s.Containers}, "container", "c",
-		"Only containers whose name matches this.")
+		"Only tail containers whose name matches")
 	fs.VarP((*regexpsValue)(&s.ExcludeContainers), "exclude-container", "E",
-		"No containers whose name matches this. May be repeated.")
+		"Exclude containers whose name matches (can be repeated)")
 	fs.Var(&statesValue{set: &s.States}, "container-state",
-		"Only containers in this state at the start: "+strings.Join(kube.StateNames(), ", ")+
-			". Several are separated by commas, or the flag is repeated.")
+		"Only tail containers that are in this state at the start. One of "+strings.Join(kube.StateNames(), ", ")+
+			"; separate several with commas or repeat the flag")
 	fs.BoolVar(&f.initContainers, "init-containers", true,
-		"Init containers, too.")
+		"Include init containers")
 	fs.BoolVar(&f.ephemeralContainers, "ephemeral-containers", true,
-		"Ephemeral containers, too.")
+		"Include ephemeral containers")
 	fs.Var(&conditionValue{&s.Condition}, "condition",
-		"Only pods in this condition, like ready or ready=false. It is NAME or NAME=true|false|unknown, in any case. Needs --no-follow or --tail=0.")
+		"Only tail pods with this condition, such as ready or ready=false. "+
+			"The form is NAME or NAME=true|false|unknown, in upper or lower case. Requires --no-follow or --tail=0")
 	fs.BoolVarP(&f.prompt, "prompt", "p", false,
-		"Ask which of the matches are wanted.")
+		"Choose interactively which matches to tail")
 }
 
-// complete checks what these flags and the queries say together.
-func (f *selectFlags) complete(queries []string) error {
-	s := &f.selection
-	for _, query := range queries {
-		if err := f.addQuery(query); err != nil {
-			return err
+// selectionOf returns the selection that the flags and the queries make. Its
+// namespaces are those of the flags.
+func (f selectFlags) selectionOf(queries []string) (kube.Selection, error) {
+	s := f.base
+	s.Namespaces = f.namespaces.values
+	s.NoInitContainers, s.NoEphemeralContainers = !f.initContainers, !f.ephemeralContainers
+	s.LabelSelector = strings.TrimSpace(s.LabelSelector)
+	fields := []string{}
+	if node := strings.TrimSpace(f.node); node != "" {
+		fields = append(fields, "spec.nodeName="+node)
+	}
+	if selector := strings.TrimSpace(s.FieldSelector); selector != "" {
+		fields = append(fields, selector)
+	}
+	s.FieldSelector = strings.Join(fields, ",")
+	for _, query := range withoutBlanks(queries) {
+		if err := addQuery(&s, query); err != nil {
+			return s, err
 		}
 	}
 	switch {
 	case len(s.Owners) > 0 && s.LabelSelector != "":
-		return fmt.Errorf("--selector and the query %s cannot be used together: what belongs to it is selected by its own labels", s.Owners[0])
+		return s, fmt.Errorf("--selector cannot be combined with the query %s, which selects pods by its own labels", s.Owners[0])
 	case len(s.Owners) > 0 && f.prompt:
-		return fmt.Errorf("--prompt does not go with the query %s, which is a choice already", s.Owners[0])
-	case len(queries) == 0 && s.LabelSelector == "" && s.FieldSelector == "" && f.node == "" && !f.prompt:
-		return errors.New("say which pods: give a regular expression on their names, kind/name as in deploy/web, or --selector; . is all pods")
+		return s, fmt.Errorf("--prompt cannot be combined with the query %s", s.Owners[0])
+	case len(queries) == 0 && s.LabelSelector == "" && s.FieldSelector == "" && !f.prompt:
+		return s, errors.New("no pods selected: give a regular expression, KIND/NAME (such as deploy/web), or --selector; use . for all pods")
 	}
-	if f.node != "" {
-		fields := []string{"spec.nodeName=" + f.node}
-		if s.FieldSelector != "" {
-			fields = append(fields, s.FieldSelector)
-		}
-		s.FieldSelector = strings.Join(fields, ",")
-	}
-	s.NoInitContainers, s.NoEphemeralContainers = !f.initContainers, !f.ephemeralContainers
-	return nil
+	return s, nil
 }
 
-// addQuery reads one argument: a regular expression, or kind/name.
-func (f *selectFlags) addQuery(query string) error {
+// withoutBlanks drops blank queries beside others: a blank one matches every pod,
+// and `ktail web "$UNSET"` must not select more than web. A blank query alone
+// selects all pods, as in stern.
+func withoutBlanks(queries []string) []string {
+	isBlank := func(query string) bool { return strings.TrimSpace(query) == "" }
+	kept := slices.DeleteFunc(slices.Clone(queries), isBlank)
+	if len(kept) == 0 && len(queries) > 0 {
+		return []string{""}
+	}
+	return kept
+}
+
+// addQuery adds an argument to the selection: a regular expression or KIND/NAME.
+func addQuery(s *kube.Selection, query string) error {
 	kind, name, isOwner := strings.Cut(query, "/")
 	if !isOwner {
 		re, err := regexp.Compile(query)
 		if err != nil {
-			return fmt.Errorf("query %q: %w", query, err)
+			return fmt.Errorf("invalid query %q: %w", query, err)
 		}
-		f.selection.Pods = append(f.selection.Pods, re)
+		s.Pods = append(s.Pods, re)
 		return nil
 	}
 	if kind == "" || name == "" || strings.Contains(name, "/") {
-		return fmt.Errorf("query %q: it is kind/name, as in deploy/web, or a regular expression on the names of pods, which have no slash", query)
+		return fmt.Errorf("invalid query %q: must be KIND/NAME, such as deploy/web, or a regular expression without a slash", query)
 	}
-	f.selection.Owners = append(f.selection.Owners, kube.Owner{Kind: kind, Name: name})
+	s.Owners = append(s.Owners, kube.Owner{Kind: kind, Name: name})
 	return nil
 }
 
-// namespaces settles which namespaces are searched, once the context's is known.
-func (f *selectFlags) namespaces(ofContext string) {
-	s := &f.selection
+// inContext returns the namespaces to search, in order and without duplicates,
+// given the namespace of the context; nil means all namespaces.
+func (f selectFlags) inContext(namespace string) []string {
 	switch {
 	case f.allNamespaces:
-		s.Namespaces = nil
-	case len(s.Namespaces) == 0:
-		s.Namespaces = []string{ofContext}
+		return nil
+	case len(f.namespaces.values) == 0:
+		return []string{namespace}
 	default:
-		slices.Sort(s.Namespaces)
-		s.Namespaces = slices.Compact(s.Namespaces)
+		return slices.Compact(slices.Sorted(slices.Values(f.namespaces.values)))
 	}
 }
 
-// showNamespace reports whether lines come from more than one namespace.
-func (f *selectFlags) showNamespace() bool { return len(f.selection.Namespaces) != 1 }
-
-// statesValue is the flag of kube.States; the first value takes the place of the
-// default.
+// statesValue is the flag of kube.States. The first value replaces the default.
 type statesValue struct {
 	set   *kube.States
 	names []string
@@ -131,22 +145,27 @@ func (v *statesValue) String() string {
 	return strings.Join(v.names, ",")
 }
 
-// Set implements pflag.Value.
+// Set implements pflag.Value: it adds states.
 func (v *statesValue) Set(s string) error {
-	return v.Replace(append(v.names, strings.Split(s, ",")...))
+	names, err := splitList(s)
+	if err != nil {
+		return err
+	}
+	return v.Replace(slices.Concat(v.names, names))
 }
 
 // Type implements pflag.Value.
-func (*statesValue) Type() string { return "states" }
+func (*statesValue) Type() string { return "STATE" }
 
 // Append implements pflag.SliceValue.
 func (v *statesValue) Append(s string) error { return v.Set(s) }
 
 // Replace implements pflag.SliceValue.
 func (v *statesValue) Replace(names []string) error {
+	names = trimmed(names)
 	set, err := kube.ParseStates(names)
 	if err == nil {
-		*v.set, v.names = set, slices.Clone(names)
+		*v.set, v.names = set, names
 	}
 	return err
 }
@@ -173,4 +192,4 @@ func (v *conditionValue) Set(s string) (err error) {
 }
 
 // Type implements pflag.Value.
-func (*conditionValue) Type() string { return "condition" }
+func (*conditionValue) Type() string { return "CONDITION" }

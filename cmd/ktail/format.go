@@ -11,16 +11,16 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-// renderOptions is what the forms of a line are made of.
+// renderOptions is what a renderer is made of.
 type renderOptions struct {
 	style     output.Style
 	text      *output.Text
-	levels    bool // color levels, where nobody reads the message but people
+	levels    bool // highlight levels, in formats for people
 	align     int
-	namespace bool // all namespaces are searched
+	namespace bool // include the namespace: all of them are searched
 }
 
-// formats are the forms of a line that --output knows.
+// formats are the built-in formats of --output.
 var formats = []struct {
 	name, meaning string
 	renderer      func(renderOptions) ktail.Renderer
@@ -54,11 +54,11 @@ func formatNames() []string {
 	return names
 }
 
-// formatValue is the flag that chooses one of formats, or a template of the
-// config file.
+// formatValue is the flag that selects one of formats, or a template of the config
+// file.
 type formatValue struct {
 	name      string            // empty: the first format
-	templates map[string]string // nil: not known yet, and any name is taken
+	templates map[string]string // nil: not known yet, and any name is accepted
 }
 
 // String implements pflag.Value.
@@ -69,26 +69,26 @@ func (v *formatValue) Set(s string) error {
 	known := formatNames()
 	if _, ok := v.templates[s]; !ok && !slices.Contains(known, s) && v.templates != nil {
 		known = append(known, slices.Sorted(maps.Keys(v.templates))...)
-		return fmt.Errorf("it is one of %s", strings.Join(known, ", "))
+		return fmt.Errorf("must be one of %s", strings.Join(known, ", "))
 	}
 	v.name = s
 	return nil
 }
 
 // Type implements pflag.Value.
-func (*formatValue) Type() string { return "format" }
+func (*formatValue) Type() string { return "FORMAT" }
 
-// setTemplates takes the templates that can be chosen, and reports an error if what was
-// chosen before is neither one of them nor a format.
+// setTemplates sets the templates that can be selected. It returns an error if the
+// selected format is neither one of them nor built in.
 func (v *formatValue) setTemplates(templates map[string]string) error {
 	v.templates = templates
 	if err := v.Set(v.String()); err != nil {
-		return fmt.Errorf("invalid argument %q for \"-o, --output\" flag: %w", v.name, err)
+		return fmt.Errorf("invalid --output %s: %w", quoted(v.name), err)
 	}
 	return nil
 }
 
-// renderer returns what gives lines this form, or nil if that is a template.
+// renderer returns the renderer of a built-in format, or nil for a template.
 func (v *formatValue) renderer(l renderOptions) ktail.Renderer {
 	for _, f := range formats {
 		if f.name == v.String() {

@@ -239,12 +239,12 @@ func formatSize(n int64) string {
 const forwardTimeout = 24 * time.Hour
 
 // runForwarding runs the tailer with a sink more.
-func runForwarding(ctx context.Context, s streams, o *options, messages *messenger, t *tail.Tailer) error {
-	f, err := newForwarding(s, &o.elastic, messages.printf)
+func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, t *tail.Tailer) error {
+	f, err := newForwarding(s, &p.elastic, messages.printf)
 	if err != nil {
 		return err
 	}
-	if o.elastic.quiet {
+	if p.elastic.quiet {
 		t.Sink = &notices{tell: messages.notice}
 	}
 	t.Sink = tail.Fanout{t.Sink, f.sink}
@@ -272,16 +272,18 @@ func (n *notices) Write(_ context.Context, lines []ktail.Line) error {
 func (*notices) Close(context.Context) error { return nil }
 
 // runResend sends dead letters once more.
-func runResend(ctx context.Context, s streams, o *options) error {
-	if err := o.elastic.complete(); err != nil {
-		return err
+func runResend(ctx context.Context, s streams, o options) error {
+	p := plan{options: o}
+	var err error
+	if p.elastic, err = o.elastic.parsed(); err != nil {
+		return usageError{err}
 	}
 	letters, err := os.Open(o.elastic.resend)
 	if err != nil {
 		return fmt.Errorf("resend dead letters: %w", err)
 	}
 	defer letters.Close() //nolint:errcheck // it is only read from
-	f, err := newForwarding(s, &o.elastic, newMessenger(s, o).printf)
+	f, err := newForwarding(s, &p.elastic, newMessenger(s, p).printf)
 	if err != nil {
 		return err
 	}

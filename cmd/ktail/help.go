@@ -2,97 +2,239 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// Headings of the help. What has none is about the program itself.
+// Sections of the help, in their order. Flags without a section, such as --help, are
+// in the last one.
 const (
-	sectionSelection  = "Which pods and containers"
-	sectionFiltering  = "Which lines"
-	sectionOutput     = "What they look like"
-	sectionForwarding = "Where they go besides"
-	sectionLimits     = "How much at a time"
-	sectionCluster    = "Which cluster"
-	sectionGeneral    = "About ktail"
+	sectionSelection  = "Selection"
+	sectionFiltering  = "Filtering"
+	sectionOutput     = "Output"
+	sectionForwarding = "Forwarding"
+	sectionLimits     = "Limits and ordering"
+	sectionCluster    = "Cluster"
+	sectionGeneral    = "General"
+	sectionKubectl    = "kubectl" // all hidden
 )
 
-// sectionKey is the annotation that holds the heading of a flag.
-const sectionKey = "ktail_heading"
+var sections = []string{
+	sectionSelection, sectionFiltering, sectionOutput, sectionForwarding, sectionLimits, sectionCluster, sectionGeneral,
+}
 
-// inSection declares flags under a heading of the help, in their order.
-func inSection(heading string, fs *pflag.FlagSet, declare func(*pflag.FlagSet)) {
-	declared := pflag.NewFlagSet(heading, pflag.ContinueOnError)
+// summaryFlags are the most used flags, which -h describes.
+var summaryFlags = []string{
+	"all-namespaces", "namespace", "selector", "node", "container", "exclude-pod", "prompt",
+	"tail", "since", "no-follow", "include", "exclude", "highlight", "stdin",
+	"output", "timestamps", "color", "elasticsearch", "context", "help",
+}
+
+// summaryExamples is the number of examples in the output of -h.
+const summaryExamples = 5
+
+// Annotations of flags.
+const (
+	sectionKey   = "ktail_section"
+	valueNameKey = "ktail_value"
+)
+
+// inSection declares flags in a section of the help, in their order. The name of a
+// value is its type, unless the description ends with another one in back quotes.
+func inSection(section string, fs *pflag.FlagSet, declare func(*pflag.FlagSet)) {
+	declared := pflag.NewFlagSet(section, pflag.ContinueOnError)
 	declared.SortFlags = false
 	declare(declared)
 	declared.VisitAll(func(f *pflag.Flag) {
 		if f.Annotations == nil {
 			f.Annotations = map[string][]string{}
 		}
-		f.Annotations[sectionKey] = []string{heading}
+		f.Annotations[sectionKey] = []string{section}
+		if usage, name, ok := strings.Cut(f.Usage, " `"); ok {
+			f.Usage, f.Annotations[valueNameKey] = usage, []string{strings.TrimSuffix(name, "`")}
+		}
 	})
 	fs.AddFlagSet(declared)
 }
 
-// flagSection are the flags under a heading.
-type flagSection struct {
-	heading string
-	flags   []*pflag.Flag
-}
-
-// flagSections returns the flags that the help shows, the program's own last.
-func flagSections(fs *pflag.FlagSet) []flagSection {
-	var groups []flagSection
-	for _, heading := range []string{sectionSelection, sectionFiltering, sectionOutput, sectionForwarding, sectionLimits, sectionCluster, sectionGeneral} {
-		group := flagSection{heading: heading}
-		fs.VisitAll(func(f *pflag.Flag) {
-			of := sectionGeneral
-			if annotation := f.Annotations[sectionKey]; len(annotation) > 0 {
-				of = annotation[0]
-			}
-			if of == heading && !f.Hidden {
-				group.flags = append(group.flags, f)
-			}
-		})
-		groups = append(groups, group)
+// valueName returns the name of the flag's value in the help, or an empty text for a
+// switch.
+func valueName(f *pflag.Flag) string {
+	if name := f.Annotations[valueNameKey]; len(name) > 0 {
+		return name[0]
 	}
-	return groups
+	switch kind := f.Value.Type(); kind {
+	case "bool":
+		return ""
+	case "string", "stringArray", "stringSlice":
+		return "VALUE"
+	case "int":
+		return "NUMBER"
+	case "duration":
+		return "DURATION"
+	default:
+		return strings.ToUpper(kind)
+	}
 }
 
-// help is what --help prints, for so many columns.
-func help(cmd *cobra.Command, columns int) string {
+// sectionFlags returns the flags of a section, either the hidden ones or the others.
+func sectionFlags(fs *pflag.FlagSet, section string, hidden bool) []*pflag.Flag {
+	var flags []*pflag.Flag
+	fs.VisitAll(func(f *pflag.Flag) {
+		of := sectionGeneral
+		if annotation := f.Annotations[sectionKey]; len(annotation) > 0 {
+			of = annotation[0]
+		}
+		if of == section && f.Hidden == hidden {
+			flags = append(flags, f)
+		}
+	})
+	return flags
+}
+
+// helpFor returns the help for the arguments: a summary, or with --help everything.
+func helpFor(cmd *cobra.Command, args []string, columns int) string {
+	if slices.Contains(args, "--help") {
+		return fullHelp(cmd, columns)
+	}
+	return shortHelp(cmd)
+}
+
+// shortHelp returns the help that -h prints, for 80 columns and 45 lines.
+func shortHelp(cmd *cobra.Command) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s.\n\nUsage:\n  %s\n\nExamples:\n", cmd.Short, cmd.UseLine())
+	b.WriteString(strings.Join(strings.Split(cmd.Example, "\n")[:2*summaryExamples], "\n"))
+	b.WriteString("\n\nFlags:\n")
+	var flags []*pflag.Flag
+	for _, name := range summaryFlags {
+		short := *cmd.Flags().Lookup(name)
+		short.Usage = firstSentence(short.Usage)
+		flags = append(flags, &short)
+	}
+	writeFlags(&b, flags, defaultWidth)
+	fmt.Fprintf(&b, "\nFor the description of all flags, run %s --help.\n", cmd.DisplayName())
+	return b.String()
+}
+
+// fullHelp returns the help that --help prints.
+func fullHelp(cmd *cobra.Command, columns int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\nUsage:\n  %s\n\nExamples:\n%s\n", cmd.Long, cmd.UseLine(), cmd.Example)
-	for _, group := range flagSections(cmd.Flags()) {
-		fs := pflag.NewFlagSet(group.heading, pflag.ContinueOnError)
-		fs.SortFlags = false
-		for _, f := range group.flags {
-			short := *f
-			short.Usage = firstSentence(f.Usage)
-			fs.AddFlag(&short)
-		}
-		fmt.Fprintf(&b, "\n%s:\n%s", group.heading, fs.FlagUsagesWrapped(columns))
+	for _, section := range sections {
+		fmt.Fprintf(&b, "\n%s:\n", section)
+		writeFlags(&b, sectionFlags(cmd.Flags(), section, false), columns)
 	}
 	b.WriteString(`
-A flag can have another default in the config file, as in tail: 10, or in the
-environment, as in KTAIL_TAIL=10. The manual page, man ktail, says more of each.
+Set the default of a flag in the config file (tail: 10) or in the environment
+(KTAIL_TAIL=10).
 `)
 	return b.String()
 }
 
-// firstSentence leaves to the manual what a usage says besides.
+// firstSentence returns the description of a flag up to the first period.
 func firstSentence(usage string) string {
 	first, _, _ := strings.Cut(usage, ". ")
-	return strings.TrimSuffix(first, ".")
+	return first
 }
 
-// helpColumns returns how wide the help is on a terminal, or elsewhere.
+// maxNameWidth is the width of the column with the names of flags. The description of
+// a flag with a longer name starts on the next line.
+const maxNameWidth = 30
+
+// writeFlags writes the names and descriptions of flags, wrapped at columns.
+func writeFlags(b *strings.Builder, flags []*pflag.Flag, columns int) {
+	names := make([]string, len(flags))
+	width := 0
+	for i, f := range flags {
+		names[i] = synopsis(f)
+		if len(names[i]) <= maxNameWidth {
+			width = max(width, len(names[i]))
+		}
+	}
+	for i, f := range flags {
+		text := f.Usage
+		if value := defaultOf(f); value != "" && !strings.Contains(text, "(default") {
+			text += " (default " + value + ")"
+		}
+		name := names[i]
+		if len(name) > width {
+			fmt.Fprintf(b, "%s\n", name)
+			name = ""
+		}
+		for _, line := range wrap(text, columns-width-2) {
+			fmt.Fprintf(b, "%-*s  %s\n", width, name, line)
+			name = ""
+		}
+	}
+}
+
+// synopsis returns how a flag is written: `  -n, --namespace NAMESPACE`.
+func synopsis(f *pflag.Flag) string {
+	s := "      --" + f.Name
+	if f.Shorthand != "" {
+		s = "  -" + f.Shorthand + ", --" + f.Name
+	}
+	switch name := valueName(f); {
+	case name == "":
+		return s
+	case f.NoOptDefVal != "":
+		return s + "[=" + name + "]"
+	default:
+		return s + " " + name
+	}
+}
+
+// wrap splits text into lines of at most columns, at spaces.
+func wrap(text string, columns int) []string {
+	var lines []string
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		switch {
+		case line == "":
+			line = word
+		case len(line)+1+len(word) > columns:
+			lines = append(lines, line)
+			line = word
+		default:
+			line += " " + word
+		}
+	}
+	return append(lines, line)
+}
+
+// defaultOf returns the default of a flag as the user would type it, or an empty text
+// if the flag is off or not set by default.
+func defaultOf(f *pflag.Flag) string {
+	text := f.DefValue
+	if d, err := time.ParseDuration(text); err == nil && f.Value.Type() == (*durationValue)(nil).Type() {
+		text = d.String()
+		for _, zero := range []string{"m0s", "h0m"} {
+			if strings.HasSuffix(text, zero) {
+				text = text[:len(text)-2]
+			}
+		}
+	}
+	switch text {
+	case "", "false", "[]", "0", "0s", "default":
+		return ""
+	}
+	return text
+}
+
+const (
+	defaultWidth = 80
+	maxWidth     = 120
+)
+
+// helpColumns returns the width of the help: that of the terminal, or 80.
 func helpColumns(s streams) int {
-	const defaultWidth, most = 80, 120
 	if s.OutTTY && s.Width() > 0 {
-		return min(s.Width(), most)
+		return min(s.Width(), maxWidth)
 	}
 	return defaultWidth
 }

@@ -1,10 +1,9 @@
-// Command ktail follows the logs of many pods at once.
+// Command ktail tails the logs of many Kubernetes pods at once.
 package main
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -18,43 +17,45 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// streams are where the program reads and writes, and what it knows of them.
+// streams are the program's inputs and outputs, and what it knows about them.
 type streams struct {
-	In     io.Reader // log lines, with --stdin; otherwise who answers a prompt
+	In     io.Reader // log lines, with --stdin; otherwise answers to a prompt
 	Out    io.Writer // log lines
 	ErrOut io.Writer // everything else
 	OutTTY bool
 	ErrTTY bool
-	Width  func() int // columns of the terminal that Out is; 0 is unknown
+	Width  func() int // columns of the terminal that Out is; 0: unknown
 	Env    func(string) (string, bool)
 }
 
-// Exit statuses as the shell gives them to a program that died of the signal.
+// Exit statuses; for a signal, the status that a shell reports.
 const (
 	exitError     = 1
+	exitHangup    = 128 + int(syscall.SIGHUP)
 	exitInterrupt = 128 + int(syscall.SIGINT)
 	exitPipe      = 128 + int(syscall.SIGPIPE)
 	exitTerminate = 128 + int(syscall.SIGTERM)
 )
 
 func main() {
-	// A closed pipe is an error of the write, so that everything else still
-	// comes to its end.
+	// A write to a closed pipe returns an error instead of ending the program, so
+	// that other outputs are still flushed.
 	signal.Ignore(syscall.SIGPIPE)
-	// Lines come in small pieces, and to wake another processor for each costs
-	// more than the work. One takes half a million lines a second.
+	// Lines come in small pieces, and waking another processor for each costs more
+	// than the work itself. One processor handles half a million lines per second.
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(1)
 	}
-	// A thousand quiet logs are 17 MB of live memory, which the collector would let
-	// double. It has little to do, so that this costs next to nothing.
+	// A thousand quiet logs use 17 MB of memory, which the garbage collector would
+	// let grow to twice that. It has little to do, so a lower limit costs almost
+	// nothing.
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(60)
 	}
 	klog.SetLogger(logr.Discard()) // client-go's own log; --verbosity turns it on
 	env, err := takeSecretsFromEnv()
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "error: %v\n", err)
+		printError(os.Stderr, "ktail", err)
 		os.Exit(exitError)
 	}
 	name, args := asPlugin(os.Args)
@@ -70,7 +71,7 @@ func main() {
 	}))
 }
 
-// run is main without the process: it returns the exit status.
+// run is main without access to the process. It returns the exit status.
 func run(name string, args []string, s streams) int {
 	ctx, caught := untilSignal(context.Background(), os.Exit)
 	cmd := newCommand(s)
@@ -78,7 +79,7 @@ func run(name string, args []string, s streams) int {
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
 	if err != nil && !isClosedPipe(err) {
-		fmt.Fprintf(s.ErrOut, "error: %v\n", err) //nolint:errcheck // there is nowhere else to tell it
+		printError(s.ErrOut, name, err)
 	}
 	return exitStatus(err, caught())
 }
@@ -86,11 +87,13 @@ func run(name string, args []string, s streams) int {
 func exitStatus(err error, caught os.Signal) int {
 	switch {
 	case isClosedPipe(err):
-		return exitPipe // as usual: `ktail … | head` has what it wanted
+		return exitPipe // not an error: `ktail … | head` has read enough
 	case err != nil:
 		return exitError
 	case caught == syscall.SIGTERM:
 		return exitTerminate
+	case caught == syscall.SIGHUP:
+		return exitHangup
 	case caught != nil:
 		return exitInterrupt
 	default:
@@ -98,12 +101,16 @@ func exitStatus(err error, caught os.Signal) int {
 	}
 }
 
-// untilSignal returns a context that ends with the first SIGINT or SIGTERM, and
-// what returns that signal. The second one exits at once.
+// untilSignal returns a context that ends with the first SIGINT, SIGTERM or SIGHUP,
+// and a function that returns this signal. The second signal exits at once. A SIGHUP
+// that was ignored at the start, as under nohup, stays ignored.
 func untilSignal(ctx context.Context, exit func(int)) (context.Context, func() os.Signal) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		cancel(signaled{<-signals})
 		exit(exitStatus(nil, <-signals))

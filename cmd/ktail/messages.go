@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/output"
@@ -11,57 +13,72 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// messenger prints to stderr everything that is not a log line.
+// messenger prints to stderr everything that is not a log line. It escapes control
+// characters in whatever comes from outside, such as messages of the server, reasons,
+// and names, so that they neither reach the terminal nor look like another message.
 type messenger struct {
 	style    output.Style
 	onlyLogs bool
 	once     bool
-	terminal bool
 	limit    int
 	failures *failureReporter
-	expect   func(*ktail.Stream) // told which streams there are, before their lines come
+	expect   func(*ktail.Stream) // is called with each stream before its lines come
 
 	mu  sync.Mutex
 	out io.Writer
 }
 
-func newMessenger(s streams, o *options) *messenger {
+func newMessenger(s streams, p plan) *messenger {
 	m := &messenger{
-		style:    o.style(s.ErrTTY, s.Env, o.showNamespace()),
-		onlyLogs: o.onlyLogLines || o.stdin,
-		once:     o.noFollow,
-		terminal: s.ErrTTY,
-		limit:    o.maxLogRequests,
+		style:    p.style(s.ErrTTY, s.Env, p.showNamespace),
+		onlyLogs: p.onlyLogLines || p.stdin,
+		once:     p.noFollow,
+		limit:    p.maxLogRequests,
+		expect:   func(*ktail.Stream) {},
 		out:      s.ErrOut,
 	}
 	m.failures = newFailureReporter(m.printf)
-	m.expect = func(*ktail.Stream) {}
 	return m
 }
 
+// printf prints a message. Arguments other than numbers and durations are escaped.
 func (m *messenger) printf(format string, args ...any) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	fmt.Fprintf(m.out, format+"\n", args...) //nolint:errcheck // there is nowhere else to tell it
+	escaped := make([]any, len(args))
+	for i, arg := range args {
+		switch arg := arg.(type) {
+		case int, int32, int64, uint64, float64, bool, time.Duration:
+			escaped[i] = arg
+		default:
+			escaped[i] = sanitize(fmt.Sprint(arg))
+		}
+	}
+	m.println("ktail: " + fmt.Sprintf(format, escaped...))
 }
 
-// event says what the engine tells.
+// println prints a line that is safe for a terminal.
+func (m *messenger) println(line string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	fmt.Fprintln(m.out, line) //nolint:errcheck // stderr is the last resort
+}
+
+// event prints what the engine reports.
 func (m *messenger) event(e tail.Event) {
 	switch e.Kind {
 	case tail.Started, tail.Restarted:
 		m.expect(e.Stream)
 		m.started(e.Stream)
 	case tail.Ended:
-		m.failures.forget(e.Stream)
+		m.failures.streamEnded(e.Stream)
 		m.stopped(e.Stream, e.Why)
 	case tail.Stopped:
 		m.stopped(e.Stream, e.Why)
 	case tail.Failing:
-		m.failures.fail(e.Stream, e.Err)
+		m.failures.failing(e.Stream, e.Err)
 	case tail.Recovered:
-		m.failures.recover(e.Stream)
+		m.failures.recovered(e.Stream)
 	case tail.Failed:
-		m.failures.forget(e.Stream)
+		m.failures.streamEnded(e.Stream)
 		m.printf("error: %v", e.Err)
 	case tail.Waiting:
 		m.waiting(e.Count)
@@ -70,45 +87,29 @@ func (m *messenger) event(e tail.Event) {
 
 func (m *messenger) started(s *ktail.Stream) {
 	if !m.onlyLogs {
-		m.printf("%s", m.style.Started(s))
+		m.println(m.style.Started(sanitizeStream(s)))
 	}
 }
 
 func (m *messenger) stopped(s *ktail.Stream, reason string) {
 	if !m.onlyLogs {
-		m.printf("%s", m.style.Stopped(s)+inParens(m.sanitize(reason)))
+		m.println(m.style.Stopped(sanitizeStream(s)) + inParens(sanitize(reason)))
 	}
 }
 
-// sanitize returns text from outside as the terminal may show it.
-func (m *messenger) sanitize(s string) string {
-	if !m.terminal {
-		return s
-	}
-	return text.Sanitize(s)
-}
-
-// waiting says that logs are not read yet. If all there are end anyway, that is
-// no more of interest than what comes and goes.
+// waiting reports that logs wait for a free slot. With --no-follow, all of them get
+// one, so that --only-log-lines suppresses the message.
 func (m *messenger) waiting(logs int) {
 	switch {
 	case m.onlyLogs && m.once:
 	case logs == 1:
-		m.printf("1 log waits until another one ends: --max-log-requests is %d", m.limit)
+		m.printf("1 log is waiting for a free slot (--max-log-requests %d)", m.limit)
 	default:
-		m.printf("%d logs wait until others end: --max-log-requests is %d", logs, m.limit)
+		m.printf("%d logs are waiting for a free slot (--max-log-requests %d)", logs, m.limit)
 	}
 }
 
-// inParens tells in brackets why, if that is known.
-func inParens(why string) string {
-	if why == "" {
-		return ""
-	}
-	return " (" + why + ")"
-}
-
-// notice says what came among the lines.
+// notice prints what comes among the lines but is not a log line.
 func (m *messenger) notice(l *ktail.Line) {
 	switch l.Kind {
 	case ktail.Exit:
@@ -116,18 +117,58 @@ func (m *messenger) notice(l *ktail.Line) {
 	case ktail.Restart:
 		m.started(l.Stream)
 	default:
-		m.printf("%s", m.sanitize(output.Describe(l)))
+		m.printf("%s", output.Describe(l))
 	}
 }
 
-// unrendered says which line its template cannot show.
+// unrendered reports that a template cannot render a line.
 func (m *messenger) unrendered(l *ktail.Line, err error) {
 	if l.Stream.Pod == "" { // from stdin
-		m.printf("%v", err)
+		m.printf("error: %v", err)
 	} else {
-		m.printf("%s: %v", l.Stream, err)
+		m.printf("error: %s: %v", l.Stream, err)
 	}
 }
 
-// warn says what keeps ktail from seeing pods.
-func (m *messenger) warn(err error) { m.printf("%v; trying again", err) }
+// warn reports that ktail cannot find pods at the moment.
+func (m *messenger) warn(err error) { m.printf("warning: %v; retrying", err) }
+
+// inParens returns s, unless it is empty, in parentheses and after a space.
+func inParens(s string) string {
+	if s == "" {
+		return ""
+	}
+	return " (" + s + ")"
+}
+
+var lineBreaks = strings.NewReplacer("\n", "^J", "\t", "^I")
+
+// sanitize returns text from outside in a form that is safe as part of a line on a
+// terminal: control characters are escaped, newlines among them.
+func sanitize(s string) string {
+	return lineBreaks.Replace(text.Sanitize(strings.TrimRight(s, " \t\r\n")))
+}
+
+// sanitizeStream returns the stream with safe names. The API server validates names,
+// so that almost always it is the stream itself.
+func sanitizeStream(s *ktail.Stream) *ktail.Stream {
+	namespace, pod, container := sanitize(s.Namespace), sanitize(s.Pod), sanitize(s.Container)
+	if namespace == s.Namespace && pod == s.Pod && container == s.Container {
+		return s
+	}
+	safe := *s
+	safe.Namespace, safe.Pod, safe.Container = namespace, pod, container
+	return &safe
+}
+
+// sanitizingWriter escapes control characters, except for newlines, in what a
+// library logs.
+type sanitizingWriter struct{ io.Writer }
+
+// Write implements io.Writer.
+func (w sanitizingWriter) Write(p []byte) (int, error) {
+	if _, err := io.WriteString(w.Writer, text.Sanitize(string(p))); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

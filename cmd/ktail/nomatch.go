@@ -29,7 +29,7 @@ const (
 type noMatchReporter struct {
 	ktail.Watcher
 	client *kube.Client
-	o      *options
+	o      plan
 	printf func(format string, args ...any)
 
 	mu    sync.Mutex

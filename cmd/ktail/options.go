@@ -11,129 +11,145 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// options are the flags, in the types that the rest of the program takes.
+// options are the values of all flags. The command line, presets, the environment
+// and the config file set them; after that they do not change. A plan holds what
+// follows from them.
 type options struct {
 	selectFlags
-	programFlags
-	configFlags
-
-	log      kube.LogOptions
-	noFollow bool
-
-	lineOptions
-	onlyLogLines bool
-
-	maxLogRequests int
-	mergeWindow    time.Duration
-	limit          kube.RateLimit
-
+	logFlags
+	lineFlags
 	elastic elasticOptions
+	limitFlags
+	connectionFlags
+	configFlags
+	programFlags
+	kubectlFlags
+}
 
+// addFlags declares all flags, in the order of the help. Names, shorthands and
+// meanings are those of stern.
+func (o *options) addFlags(fs *pflag.FlagSet) {
+	inSection(sectionSelection, fs, o.selectFlags.addFlags)
+	inSection(sectionFiltering, fs, o.logFlags.addFlags)
+	inSection(sectionFiltering, fs, o.addFilterFlags)
+	inSection(sectionOutput, fs, o.addOutputFlags)
+	inSection(sectionForwarding, fs, o.elastic.addFlags)
+	inSection(sectionLimits, fs, o.limitFlags.addFlags)
+	inSection(sectionCluster, fs, o.connectionFlags.addFlags)
+	inSection(sectionGeneral, fs, o.configFlags.addFlags)
+	inSection(sectionGeneral, fs, o.programFlags.addFlags)
+	inSection(sectionKubectl, fs, o.kubectlFlags.addFlags)
+}
+
+// validate checks the flags that depend on each other, without the cluster.
+func (o options) validate() error {
+	switch {
+	case o.stdin && o.elastic.resume:
+		return errors.New("--resume cannot be combined with --stdin, which cannot be read again")
+	case o.stdin: // flags about Kubernetes are ignored
+		return nil
+	case o.base.Condition != nil && o.tail != 0 && !o.noFollow:
+		return errors.New("--condition requires --no-follow or --tail=0, because a pod that meets the condition again would be shown twice")
+	}
+	return errors.Join(o.logFlags.validate(), o.limitFlags.validate())
+}
+
+// logFlags select the part of each log to read.
+type logFlags struct {
+	tail         int64
+	since        durationValue
+	sinceTime    timeValue
+	noFollow     bool
+	onlyLogLines bool
+}
+
+func (f *logFlags) addFlags(fs *pflag.FlagSet) {
+	fs.Int64Var(&f.tail, "tail", -1,
+		"Number of recent lines to show from each log, or -1 for all. Containers that start later are shown from the beginning `NUMBER`")
+	f.since = durationValue(48 * time.Hour)
+	fs.VarP(&f.since, "since", "s",
+		"Only show lines newer than this, such as 5s, 2m, 3h, or 1d (0: no limit). Containers that start later are shown from the beginning")
+	fs.Var(&f.sinceTime, "since-time",
+		"Only show lines newer than this time, such as 2026-01-31T10:00:00Z. Overrides --since")
+	fs.BoolVar(&f.noFollow, "no-follow", false,
+		"Print the lines that exist, then exit")
+	fs.BoolVar(&f.onlyLogLines, "only-log-lines", false,
+		"Do not report containers that start or stop")
+}
+
+func (f logFlags) validate() error {
+	switch {
+	case f.noFollow && f.tail == 0:
+		return errors.New("--no-follow cannot be combined with --tail=0: there would be nothing to show")
+	case f.tail < -1:
+		return fmt.Errorf("invalid --tail %d: must be a number of lines, or -1 for all", f.tail)
+	case f.since < 0:
+		return fmt.Errorf("invalid --since %s: must not be negative", &f.since)
+	case f.sinceTime.After(time.Now()):
+		return fmt.Errorf("invalid --since-time %s: must not be in the future", &f.sinceTime)
+	}
+	return nil
+}
+
+// limitFlags bound what ktail reads at once and how long it waits to sort lines.
+type limitFlags struct {
+	maxLogRequests int
+	mergeWindow    durationValue
+	rate           kube.RateLimit
+}
+
+// noLimit is the default of --max-log-requests.
+const noLimit = -1
+
+func (f *limitFlags) addFlags(fs *pflag.FlagSet) {
+	fs.IntVar(&f.maxLogRequests, "max-log-requests", noLimit,
+		"Maximum number of logs to read at once; the others wait (-1: no limit) `NUMBER`")
+	f.mergeWindow = durationValue(50 * time.Millisecond)
+	fs.Var(&f.mergeWindow, "merge-window",
+		"Time to wait for earlier lines of other containers. 0 prints lines as they arrive; with --no-follow, the order is exact")
+	fs.Float32Var(&f.rate.QPS, "qps", 0,
+		"Maximum number of API requests per second (0 or -1: no limit; the server applies its own) `NUMBER`")
+	fs.IntVar(&f.rate.Burst, "burst", 0,
+		"Number of API requests allowed at once above --qps (0: 10) `NUMBER`")
+}
+
+func (f limitFlags) validate() error {
+	switch {
+	case f.maxLogRequests == 0 || f.maxLogRequests < noLimit:
+		return fmt.Errorf("invalid --max-log-requests %d: must be at least 1, or -1 for no limit", f.maxLogRequests)
+	case f.mergeWindow < 0:
+		return fmt.Errorf("invalid --merge-window %s: must not be negative", &f.mergeWindow)
+	}
+	return nil
+}
+
+// connectionFlags select the cluster, as in kubectl.
+type connectionFlags struct {
 	loading   *clientcmd.ClientConfigLoadingRules
 	overrides clientcmd.ConfigOverrides
 }
 
-// noLimit is the --max-log-requests of who does not give it.
-const noLimit = -1
-
-// addFlags declares each flag, next to what it sets, in the order of the help.
-// Names, shorthands and meanings are stern's.
-func (o *options) addFlags(fs *pflag.FlagSet) {
-	inSection(sectionSelection, fs, o.selectFlags.addFlags)
-	inSection(sectionFiltering, fs, o.addLogFlags)
-	inSection(sectionFiltering, fs, o.addFilterFlags)
-	inSection(sectionOutput, fs, o.addLookFlags)
-	inSection(sectionForwarding, fs, o.elastic.addFlags)
-	inSection(sectionLimits, fs, o.addSpeedFlags)
-	inSection(sectionCluster, fs, o.addConnectionFlags)
-	inSection(sectionGeneral, fs, o.configFlags.addFlags)
-	inSection(sectionGeneral, fs, o.programFlags.addFlags)
-}
-
-func (o *options) addLogFlags(fs *pflag.FlagSet) {
-	fs.Int64Var(&o.log.Tail, "tail", -1,
-		"Last lines to show of each log; -1 is all. A container born later is shown from its first line.")
-	fs.DurationVarP(&o.log.Since, "since", "s", 48*time.Hour,
-		"Age of the oldest lines to show, like 5s, 2m or 3h; 0 is any. A container born later is shown from its first line.")
-	fs.BoolVar(&o.noFollow, "no-follow", false,
-		"Exit when all logs have been shown.")
-	fs.BoolVar(&o.onlyLogLines, "only-log-lines", false,
-		"Say nothing of containers that come and go.")
-}
-
-func (o *options) addSpeedFlags(fs *pflag.FlagSet) {
-	fs.IntVar(&o.maxLogRequests, "max-log-requests", noLimit,
-		"Logs to read at a time; others wait until one ends. -1 is no limit.")
-	fs.DurationVar(&o.mergeWindow, "merge-window", 50*time.Millisecond,
-		"Time that a line may wait for an earlier one of another container. 0 shows lines as they arrive. With --no-follow the order is exact.")
-	fs.Float32Var(&o.limit.QPS, "qps", 0,
-		"Requests to the API server a second. 0 and -1 are as many as it takes: it protects itself.")
-	fs.IntVar(&o.limit.Burst, "burst", 0,
-		"Requests at once in spite of --qps; 0 is 10.")
-}
-
-// addConnectionFlags declares kubectl's flags that say how to reach a cluster.
-func (o *options) addConnectionFlags(fs *pflag.FlagSet) {
-	o.loading = clientcmd.NewDefaultClientConfigLoadingRules()
-	fs.StringVar(&o.loading.ExplicitPath, "kubeconfig", "", "Kubeconfig file to use. Default: $KUBECONFIG, or ~/.kube/config.")
+// addFlags declares kubectl's flags for the connection. Most are hidden.
+func (f *connectionFlags) addFlags(fs *pflag.FlagSet) {
+	f.loading = clientcmd.NewDefaultClientConfigLoadingRules()
+	fs.StringVar(&f.loading.ExplicitPath, "kubeconfig", "",
+		"Kubeconfig file to use (default: $KUBECONFIG or ~/.kube/config) `FILE`")
 	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
 	names := clientcmd.RecommendedConfigOverrideFlags("")
-	names.ContextOverrideFlags.Namespace = clientcmd.FlagInfo{} // ours takes several
-	clientcmd.BindOverrideFlags(&o.overrides, connection, names)
-	connection.Var(&userExtraValue{&o.overrides.AuthInfo}, "as-user-extra",
-		"What else is to be known of the user of --as, key=value; may be repeated.")
+	names.ContextOverrideFlags.Namespace = clientcmd.FlagInfo{} // ktail's own takes several
+	clientcmd.BindOverrideFlags(&f.overrides, connection, names)
+	connection.Var(&userExtraValue{&f.overrides.AuthInfo}, "as-user-extra",
+		"Extra attribute of the user to impersonate (can be repeated)")
 	connection.VisitAll(func(f *pflag.Flag) {
 		f.Shorthand = "" // -s is --since
 		if f.Name == "context" {
-			f.Usage = "Context of the kubeconfig to use."
+			f.Usage = "Context of the kubeconfig to use `CONTEXT`"
 			return
 		}
 		f.Hidden = true
 		excludeSources([]string{environment}, connection, f.Name)
 	})
-	connection.String("cache-dir", "", "Of no effect: nothing is cached. Accepted since kubectl has it.")
+	connection.String("cache-dir", "", "Has no effect, since ktail caches nothing")
 	connection.Lookup("cache-dir").Hidden = true
 	fs.AddFlagSet(connection)
-}
-
-// complete checks what flags and arguments say together.
-func (o *options) complete(queries []string) error {
-	if err := o.lineOptions.complete(); err != nil {
-		return err
-	}
-	if err := o.elastic.complete(); err != nil {
-		return err
-	}
-	if o.stdin && o.elastic.resume {
-		return errors.New("--resume and --stdin do not go together: stdin cannot be read again")
-	}
-	if o.stdin { // the rest is about clusters
-		return nil
-	}
-	if err := o.selectFlags.complete(queries); err != nil {
-		return err
-	}
-	if o.selection.Condition != nil && o.log.Tail != 0 && !o.noFollow {
-		return errors.New("--condition needs --no-follow, or --tail=0: a pod that gets into the condition again would be shown again")
-	}
-	if o.noFollow && o.log.Tail == 0 {
-		return errors.New("--no-follow with --tail=0 would show nothing")
-	}
-	if o.maxLogRequests == 0 || o.maxLogRequests < noLimit {
-		return fmt.Errorf("--max-log-requests is %d: give a number of logs, or -1 for no limit", o.maxLogRequests)
-	}
-	if o.log.Tail < -1 {
-		return fmt.Errorf("--tail is %d: give a number of lines, or -1 for all", o.log.Tail)
-	}
-	if o.log.Since < 0 {
-		return fmt.Errorf("--since is %s: give an age, like 5m", o.log.Since)
-	}
-	if o.mergeWindow < 0 {
-		return fmt.Errorf("--merge-window is %s: give a time to wait, like 50ms, or 0", o.mergeWindow)
-	}
-	if o.noFollow {
-		o.mergeWindow = -1 // as long as it takes
-	}
-	o.log.Follow = !o.noFollow
-	return nil
 }

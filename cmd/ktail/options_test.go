@@ -1,16 +1,19 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/ktail/ktail/pkg/ktail"
 )
 
 // parse reads a command line as the command does.
-func parse(t *testing.T, args ...string) (*options, []string) {
+func parse(t *testing.T, args ...string) (options, []string) {
 	t.Helper()
 	var o options
 	fs := pflag.NewFlagSet("ktail", pflag.ContinueOnError)
@@ -18,10 +21,10 @@ func parse(t *testing.T, args ...string) (*options, []string) {
 	if err := fs.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	return &o, fs.Args()
+	return o, fs.Args()
 }
 
-func TestComplete(t *testing.T) {
+func TestOfflinePlan_ChecksFlagsAndQueries(t *testing.T) {
 	tests := []struct {
 		name    string
 		args    []string
@@ -35,12 +38,12 @@ func TestComplete(t *testing.T) {
 		{name: "neither", wantErr: "--selector"},
 		{name: "neither, but a field of it", args: []string{"-n", "shop"}, wantErr: "--selector"},
 		{name: "an empty query is any pod", args: []string{""}, queries: []string{""}},
-		{name: "bad query", args: []string{"good", "b(d"}, wantErr: `query "b(d": `},
+		{name: "bad query", args: []string{"good", "b(d"}, wantErr: `invalid query "b(d": `},
 		{name: "kind and name", args: []string{"deploy/web"}},
 		{name: "kind and name and a selector", args: []string{"deploy/web", "-l", "app=web"}, wantErr: "--selector"},
-		{name: "kind without a name", args: []string{"deploy/"}, wantErr: `query "deploy/": `},
-		{name: "name without a kind", args: []string{"/web"}, wantErr: `query "/web": `},
-		{name: "too many slashes", args: []string{"a/b/c"}, wantErr: `query "a/b/c": `},
+		{name: "kind without a name", args: []string{"deploy/"}, wantErr: `invalid query "deploy/": `},
+		{name: "name without a kind", args: []string{"/web"}, wantErr: `invalid query "/web": `},
+		{name: "too many slashes", args: []string{"a/b/c"}, wantErr: `invalid query "a/b/c": `},
 		{name: "fields alone", args: []string{"--field-selector", "spec.nodeName=x"}},
 		{name: "a node alone", args: []string{"--node", "x"}},
 		{name: "a condition while following", args: []string{"web", "--condition", "ready"}, wantErr: "--condition"},
@@ -50,17 +53,17 @@ func TestComplete(t *testing.T) {
 		{name: "only what is to come", args: []string{"web", "--tail=0"}, queries: []string{"web"}},
 		{name: "limit", args: []string{"web", "--max-log-requests=1"}, queries: []string{"web"}},
 		{name: "no limit", args: []string{"web", "--max-log-requests=-1"}, queries: []string{"web"}},
-		{name: "limit of none", args: []string{"web", "--max-log-requests=0"}, wantErr: "--max-log-requests is 0"},
-		{name: "limit below none", args: []string{"web", "--max-log-requests=-2"}, wantErr: "--max-log-requests is -2"},
+		{name: "limit of none", args: []string{"web", "--max-log-requests=0"}, wantErr: "invalid --max-log-requests 0"},
+		{name: "limit below none", args: []string{"web", "--max-log-requests=-2"}, wantErr: "invalid --max-log-requests -2"},
 		{name: "any age", args: []string{"web", "--since=0"}, queries: []string{"web"}},
 		{name: "no merging", args: []string{"web", "--merge-window=0"}, queries: []string{"web"}},
-		{name: "an impossible window", args: []string{"web", "--merge-window=-1s"}, wantErr: "--merge-window is -1s"},
-		{name: "in the future", args: []string{"web", "--since=-1s"}, wantErr: "--since is -1s"},
+		{name: "an impossible window", args: []string{"web", "--merge-window=-1s"}, wantErr: "invalid --merge-window -1s"},
+		{name: "in the future", args: []string{"web", "--since=-1s"}, wantErr: "invalid --since -1s"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			o, queries := parse(t, tt.args...)
-			err := o.complete(queries)
+			p, err := offlinePlan(o, queries)
 			if tt.wantErr != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.wantErr) {
 					t.Errorf("error is %v, want one with %q", err, tt.wantErr)
@@ -71,7 +74,7 @@ func TestComplete(t *testing.T) {
 				t.Fatal(err)
 			}
 			var got []string
-			for _, re := range o.selection.Pods {
+			for _, re := range p.selection.Pods {
 				got = append(got, re.String())
 			}
 			if !slices.Equal(got, tt.queries) {
@@ -81,35 +84,56 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-func TestDefaults(t *testing.T) {
+func TestOfflinePlan_Defaults(t *testing.T) {
 	o, queries := parse(t, "web")
-	if err := o.complete(queries); err != nil {
+	p, err := offlinePlan(o, queries)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if !o.log.Follow || o.log.Tail != -1 || o.log.Since != 48*time.Hour {
-		t.Errorf("log options are %+v, want all lines of two days, followed", o.log)
+	if !p.log.Follow || p.log.Tail != -1 || p.log.Since != 48*time.Hour {
+		t.Errorf("log options are %+v, want to follow all lines of two days", p.log)
 	}
-	if o.selection.Containers != nil || o.selection.LabelSelector != "" {
-		t.Errorf("selection is %+v, want all containers of all pods", o.selection)
+	if p.selection.Containers != nil || p.selection.LabelSelector != "" {
+		t.Errorf("selection is %+v, want all containers of all pods", p.selection)
 	}
-	if o.mergeWindow <= 0 {
-		t.Errorf("merge window is %s, want a short one", o.mergeWindow)
+	if p.mergeWindow <= 0 {
+		t.Errorf("merge window is %s, want a short one", p.mergeWindow)
 	}
-	if o.maxLogRequests != noLimit {
-		t.Errorf("limit is %d, want none", o.maxLogRequests)
+	if p.maxLogRequests != noLimit {
+		t.Errorf("limit is %d, want none", p.maxLogRequests)
 	}
 }
 
-func TestNoFollow(t *testing.T) {
+func TestOfflinePlan_NoFollowWaitsForAllStreams(t *testing.T) {
 	o, queries := parse(t, "web", "--no-follow")
-	if err := o.complete(queries); err != nil {
+	p, err := offlinePlan(o, queries)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if o.log.Follow {
+	if p.log.Follow {
 		t.Error("logs are followed")
 	}
-	if o.mergeWindow >= 0 {
-		t.Errorf("merge window is %s, want as long as it takes", o.mergeWindow)
+	if p.mergeWindow >= 0 {
+		t.Errorf("merge window is %s, want no limit", p.mergeWindow)
+	}
+}
+
+// A plan is made of the options and leaves them as they were parsed.
+func TestOfflinePlan_LeavesOptionsUnchanged(t *testing.T) {
+	o, queries := parse(t, "web", "api", "deploy/x", "--no-follow", "--node", "n", "--field-selector", "a=b", "-i", "x", "-i", "", "-n", "b,a", "--pod-colors", "91")
+	before := fmt.Sprintf("%+v", o)
+	for range 2 {
+		p, err := offlinePlan(o, queries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.selection.Pods) != 2 || len(p.selection.Owners) != 1 || p.selection.FieldSelector != "spec.nodeName=n,a=b" {
+			t.Errorf("selection is %+v", p.selection)
+		}
+		o.inContext("here")
+	}
+	if after := fmt.Sprintf("%+v", o); after != before {
+		t.Errorf("options were\n%s\nand are\n%s", before, after)
 	}
 }
 
@@ -118,28 +142,97 @@ func TestNamespaces(t *testing.T) {
 		name string
 		args []string
 		want []string // nil: all
-		show bool
 	}{
-		{"the context's", nil, []string{"here"}, false},
-		{"another", []string{"-n", "there"}, []string{"there"}, false},
-		{"the context's by name", []string{"-n", "here"}, []string{"here"}, false},
-		{"by commas", []string{"-n", "b,a"}, []string{"a", "b"}, true},
-		{"by repeating", []string{"-n", "a", "--namespace", "b"}, []string{"a", "b"}, true},
-		{"one twice", []string{"-n", "a,a"}, []string{"a"}, false},
-		{"all", []string{"-A"}, nil, true},
-		{"all beats some", []string{"-A", "-n", "a"}, nil, true},
+		{"the context's", nil, []string{"here"}},
+		{"another", []string{"-n", "there"}, []string{"there"}},
+		{"the context's by name", []string{"-n", "here"}, []string{"here"}},
+		{"by commas", []string{"-n", "b,a"}, []string{"a", "b"}},
+		{"by repeating", []string{"-n", "a", "--namespace", "b"}, []string{"a", "b"}},
+		{"one twice", []string{"-n", "a,a"}, []string{"a"}},
+		{"all", []string{"-A"}, nil},
+		{"all beats some", []string{"-A", "-n", "a"}, nil},
+		{"comma at the end", []string{"-n", "a,"}, []string{"a"}},
+		{"comma at the beginning", []string{"-n", ",a"}, []string{"a"}},
+		{"empty value in the middle", []string{"-n", "a,,b"}, []string{"a", "b"}},
+		{"blank value", []string{"-n", "a, "}, []string{"a"}},
+		{"blanks around values", []string{"-n", " a, b "}, []string{"a", "b"}},
+		{"empty", []string{"-n", ""}, []string{"here"}},
+		{"blank", []string{"-n", " "}, []string{"here"}},
+		{"empty and another", []string{"-n", "", "-n", "a"}, []string{"a"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			o, _ := parse(t, tt.args...)
-			o.namespaces("here")
-			if !slices.Equal(o.selection.Namespaces, tt.want) {
-				t.Errorf("namespaces are %q, want %q", o.selection.Namespaces, tt.want)
-			}
-			if got := o.showNamespace(); got != tt.show {
-				t.Errorf("showNamespace is %t, want %t", got, tt.show)
+			if got := o.inContext("here"); !slices.Equal(got, tt.want) {
+				t.Errorf("namespaces are %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// Blank values come from variables that are not set: they never select more.
+func TestLists_BlankValuesNeverSelectMore(t *testing.T) {
+	pods := func(p *plan) string {
+		var all []string
+		for _, re := range p.selection.Pods {
+			all = append(all, re.String())
+		}
+		return strings.Join(all, " ")
+	}
+	show := func(p *plan) string {
+		return fmt.Sprintf("namespaces %q pods %q states %v labels %q fields %q colors %q nodes %v", p.inContext("here"), pods(p), p.selection.States,
+			p.selection.LabelSelector, p.selection.FieldSelector, p.podColors.values, p.elastic.nodes)
+	}
+	for _, tt := range []struct{ with, without string }{
+		{"web -n a,", "web -n a"},
+		{"web -n a -n ␠", "web -n a"},
+		{"web ␀", "web"},
+		{"web ␠ api", "web api"},
+		{"web --container-state running,", "web --container-state running"},
+		{"web --container-state ␠running,␠waiting", "web --container-state running,waiting"},
+		{"-l app=web␠", "-l app=web"},
+		{"web --node ␠", "web"},
+		{"--node ␠n --field-selector ␠", "--node n"},
+		{"web --pod-colors 91,,92,", "web --pod-colors 91,92"},
+		{"web --elasticsearch http://a:1,␠http://b:1,", "web --elasticsearch http://a:1,http://b:1"},
+	} {
+		var got [2]string
+		for i, line := range []string{tt.with, tt.without} {
+			args := strings.Fields(line)
+			for i := range args {
+				args[i] = strings.NewReplacer("␠", " ", "␀", "").Replace(args[i])
+			}
+			o, queries := parse(t, args...)
+			p, err := offlinePlan(o, queries)
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			got[i] = show(&p)
+		}
+		if got[0] != got[1] {
+			t.Errorf("%s selects\n%s\nand %s\n%s", tt.with, got[0], tt.without, got[1])
+		}
+	}
+	for _, args := range [][]string{{"-l", " "}, {"--node", " "}, {"--field-selector", " "}, {}} {
+		o, queries := parse(t, args...)
+		if _, err := offlinePlan(o, queries); err == nil {
+			t.Errorf("%q selects pods, want an error", args)
+		}
+	}
+	for _, flag := range []string{"namespace", "container-state", "pod-colors", "container-colors", "elasticsearch"} {
+		for _, list := range []string{",", " , ", ",,,"} {
+			if err := documented().Flags().Set(flag, list); err == nil {
+				t.Errorf("--%s %q is accepted, want an error", flag, list)
+			}
+		}
+	}
+}
+
+func TestInclude_EmptyExpressionNeverSelectsMore(t *testing.T) {
+	o, _ := parse(t, "web", "-i", "error", "-i", "")
+	filters := o.lineFlags.filters()
+	if len(filters) != 1 || filters[0](&ktail.Line{Text: []byte("fine")}) || !filters[0](&ktail.Line{Text: []byte("an error")}) {
+		t.Error("-i error with an empty -i does not select the same lines as -i error")
 	}
 }
 
@@ -160,12 +253,12 @@ func TestConnectionFlags(t *testing.T) {
 		t.Errorf("user overrides are %+v", got)
 	}
 	if got := o.overrides.AuthInfo.ImpersonateUserExtra["a"]; !slices.Equal(got, []string{"1", "2=3"}) {
-		t.Errorf("what else is known of the user is %q", got)
+		t.Errorf("the extra attributes of the user are %q", got)
 	}
 	if got := o.overrides.ClusterInfo; !got.InsecureSkipTLSVerify || got.Server != "https://example" {
 		t.Errorf("cluster overrides are %+v", got)
 	}
-	if o.log.Since != 5*time.Minute {
+	if time.Duration(o.since) != 5*time.Minute {
 		t.Errorf("-s is not --since")
 	}
 }

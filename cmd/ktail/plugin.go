@@ -7,15 +7,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Names under which the program is a plugin of kubectl: the one that `kubectl
-// ktail` looks for, and the one that kubectl asks for completions of it.
+// Names of the program as a plugin of kubectl: the one that `kubectl ktail` runs, and
+// the one that kubectl runs to complete its arguments.
 const (
 	pluginName    = "kubectl-ktail"
 	completerName = "kubectl_complete-ktail"
 )
 
-// asPlugin returns the arguments of a program that was started by one of these
-// names, and the name that its user knows it by.
+// asPlugin returns the name that the user has typed, and the arguments, depending on
+// the name that the program was started with.
 func asPlugin(argv []string) (name string, args []string) {
 	args = argv[1:]
 	switch strings.TrimSuffix(filepath.Base(argv[0]), ".exe") {
@@ -28,7 +28,7 @@ func asPlugin(argv []string) (name string, args []string) {
 	}
 }
 
-// setDisplayName has the help of the command speak of it by that name.
+// setDisplayName makes the help of the command use the name.
 func setDisplayName(cmd *cobra.Command, name string) {
 	cmd.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: name}
 	cmd.Example = strings.ReplaceAll(cmd.Example, "  ktail ", "  "+name+" ")

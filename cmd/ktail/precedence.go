@@ -11,54 +11,55 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// configFlags give the flags that are not on the command line their values. The
-// uppermost layer that has one for a flag sets it: the command line, the presets
-// that it names, the environment, the config file.
+// configFlags set the flags that are not on the command line. In order of precedence,
+// a flag comes from the command line, a preset, the environment, or the config file.
 type configFlags struct {
 	configFile string
 
 	config  *config           // nil: not read yet
-	origins map[string]string // where flags come from that are not typed
+	origins map[string]string // where each flag was set, unless on the command line
 }
 
 func (f *configFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.configFile, "config", "",
-		"Config file, instead of $KTAILCONFIG or ~/.config/ktail/config.yaml.")
+		"Config file to use (default: $KTAILCONFIG or ~/.config/ktail/config.yaml) `FILE`")
 	excludeSources([]string{environment, configFile}, fs, "config")
 }
 
-// The layers that a flag can be kept out of.
+// The sources that a flag can exclude.
 const (
 	environment = "environment"
 	configFile  = "config file"
 )
 
-// excludedSourcesKey is the annotation that lists the layers which cannot set a flag.
+// excludedSourcesKey is the annotation with the sources that cannot set a flag.
 const excludedSourcesKey = "ktail_not_from"
 
-// excludeSources keeps layers from setting the flags. What sends something somewhere, or
-// is a secret, has to be said where it is seen, and is not from the environment.
-func excludeSources(layers []string, flags *pflag.FlagSet, names ...string) {
+// excludeSources prevents sources from setting the flags. A destination or a secret
+// cannot come from the environment, where the user does not see it.
+func excludeSources(sources []string, flags *pflag.FlagSet, names ...string) {
 	for _, name := range names {
-		if err := flags.SetAnnotation(name, excludedSourcesKey, layers); err != nil {
+		if err := flags.SetAnnotation(name, excludedSourcesKey, sources); err != nil {
 			panic(err) // a flag that is not declared
 		}
 	}
 }
 
-func canComeFrom(layer string, f *pflag.Flag) bool {
+func canComeFrom(source string, f *pflag.Flag) bool {
 	_, isCobras := f.Annotations[cobra.FlagSetByCobraAnnotation] // --help, --version
-	return !isCobras && !slices.Contains(f.Annotations[excludedSourcesKey], layer)
+	return !isCobras && !slices.Contains(f.Annotations[excludedSourcesKey], source)
 }
 
-// exclusiveFlags are flags of which one stands in for the others: where a layer
-// sets one, the layers below set none.
+// exclusiveFlags are groups of flags that override each other: when a source sets
+// one, sources of lower precedence set none of the group.
 var exclusiveFlags = [][]string{
 	{"all-namespaces", "namespace"},
 	{"output", "template", "template-file"},
+	{"since", "since-time"},
+	{"follow", "no-follow"},
 }
 
-// setElsewhere returns the flags that the layers below cannot set any more.
+// setElsewhere returns the flags that sources of lower precedence cannot set.
 func setElsewhere(flags *pflag.FlagSet) map[string]bool {
 	names := map[string]bool{}
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -77,15 +78,15 @@ func setElsewhere(flags *pflag.FlagSet) map[string]bool {
 	return names
 }
 
-// configure sets what the command line does not, and returns the arguments with
-// the queries of presets in place of their names.
+// configure sets the flags that are not on the command line. It returns the arguments
+// with presets replaced by their queries.
 func (o *options) configure(flags *pflag.FlagSet, args []string, env func(string) (string, bool)) ([]string, error) {
 	c, err := loadConfig(o.configFile, env, flags)
 	if err != nil {
 		return nil, err
 	}
 	if err := o.output.setTemplates(c.templates); err != nil {
-		return nil, err
+		return nil, usageError{err}
 	}
 	o.config, o.origins = c, map[string]string{}
 	queries, err := o.applyPresets(c, flags, args)
@@ -103,9 +104,9 @@ func variable(flag string) string {
 	return "KTAIL_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// applyEnvironment sets flags from the environment. Empty variables say nothing,
-// nor do those of no flag: Kubernetes itself sets some for a Service that is
-// called ktail.
+// applyEnvironment sets flags from the environment. Empty variables are ignored, and
+// so are variables without a flag: Kubernetes sets some of them if a Service is named
+// ktail.
 func (f *configFlags) applyEnvironment(flags *pflag.FlagSet, env func(string) (string, bool)) error {
 	var errs []error
 	above := setElsewhere(flags)
@@ -139,17 +140,16 @@ func (f *configFlags) applyFile(c *config, flags *pflag.FlagSet) error {
 	return nil
 }
 
-// set gives a flag its value. What can be repeated keeps the values that it was
-// given before.
+// set sets a flag. A flag that can be repeated keeps its earlier values.
 func set(flag *pflag.Flag, s *setting) error {
 	slice, several := flag.Value.(pflag.SliceValue)
 	switch {
 	case s.kind == isNothing:
-		return errors.New("there is no value")
+		return errors.New("must have a value")
 	case s.kind == isMapping:
-		return errors.New("it has a value, and no keys")
+		return errors.New("must be a single value, not a mapping")
 	case s.kind == isList && !several:
-		return errors.New("it has one value, and no list of them")
+		return errors.New("must be a single value, not a list")
 	case !several:
 		return setText(flag, s.text)
 	}
@@ -169,24 +169,39 @@ func set(flag *pflag.Flag, s *setting) error {
 }
 
 func setText(flag *pflag.Flag, text string) error {
+	if flag.NoOptDefVal == "true" || flag.Name == "timestamps" {
+		text = booleanOf(text)
+	}
 	if err := flag.Value.Set(text); err != nil {
-		return fmt.Errorf("invalid value %q: %w", text, err)
+		return fmt.Errorf("invalid value %q: %w", text, allowed(flag, err))
 	}
 	flag.Changed = true
 	return nil
 }
 
+// booleanOf returns true or false for the other names that YAML has for them.
+// https://yaml.org/type/bool.html
+func booleanOf(text string) string {
+	switch strings.ToLower(text) {
+	case "yes", "on":
+		return "true"
+	case "no", "off":
+		return "false"
+	}
+	return text
+}
+
 var flagInText = regexp.MustCompile(`--[a-z][a-z-]*`)
 
-// withFlagOrigin adds to an error where the flags that it names come from, if they were
-// not typed.
+// withFlagOrigin adds to an error where the flag that it names was set, unless on the
+// command line.
 func (f *configFlags) withFlagOrigin(err error) error {
 	if err == nil {
 		return nil
 	}
 	for _, name := range flagInText.FindAllString(err.Error(), -1) {
 		if origin := f.origins[name[2:]]; origin != "" {
-			return fmt.Errorf("%w (%s is from %s)", err, name, origin)
+			return fmt.Errorf("%w (%s is set by %s)", err, name, origin)
 		}
 	}
 	return err

@@ -15,58 +15,58 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// instanceLabel is the label that says to which installation of a program a pod
-// belongs. Stern's prompt offers its values.
+// instanceLabel names the installation of a program that a pod belongs to. Stern's
+// prompt offers its values.
 const instanceLabel = "app.kubernetes.io/instance"
 
-// promptSelection lists what the queries match, and narrows the selection to what somebody
-// chooses from it: instances, where pods have that label, or workloads.
-func (f *selectFlags) promptSelection(ctx context.Context, client *kube.Client, s streams) error {
-	instances, workloads, err := f.choices(ctx, client)
+// promptSelection lists the matches of the selection and returns the selection that
+// the user narrows it to: by instance if pods have that label, or else by workload.
+func promptSelection(ctx context.Context, client *kube.Client, all kube.Selection, s streams) (kube.Selection, error) {
+	instances, workloads, err := choices(ctx, client, &all)
 	if err != nil {
-		return err
+		return all, err
 	}
 	offered := instances
 	if len(offered) == 0 {
 		offered = workloads
 	}
 	if len(offered) == 0 {
-		return errors.New("--prompt: nothing matches, so there is nothing to choose from")
+		return all, errors.New("--prompt: no matches to choose from")
 	}
 	for i, name := range offered {
-		fmt.Fprintf(s.ErrOut, "%3d  %s\n", i+1, name) //nolint:errcheck // who cannot read it cannot choose
+		fmt.Fprintf(s.ErrOut, "%3d  %s\n", i+1, sanitize(name)) //nolint:errcheck // the answer shows whether it was read
 	}
-	fmt.Fprint(s.ErrOut, "Which ones? Numbers, or nothing for all: ") //nolint:errcheck // as above
+	fmt.Fprint(s.ErrOut, "ktail: numbers to tail, separated by commas (empty: all): ") //nolint:errcheck // as above
 	chosen, err := readChoice(s.In, offered)
 	if err != nil {
-		return fmt.Errorf("--prompt: %w", err)
+		return all, fmt.Errorf("--prompt: %w", err)
 	}
 	switch {
 	case len(chosen) == len(offered):
 	case len(instances) > 0:
 		requirement := instanceLabel + " in (" + strings.Join(chosen, ",") + ")"
-		if l := f.selection.LabelSelector; l != "" {
+		if l := all.LabelSelector; l != "" {
 			requirement = l + "," + requirement
 		}
-		f.selection.LabelSelector = requirement
+		all.LabelSelector = requirement
 	default:
-		f.selection.Pods = nil
+		all.Pods = nil
 		for _, name := range chosen {
-			f.selection.Pods = append(f.selection.Pods, regexp.MustCompile("^"+regexp.QuoteMeta(name)+"(-|$)"))
+			all.Pods = append(all.Pods, regexp.MustCompile("^"+regexp.QuoteMeta(name)+"(-|$)"))
 		}
 	}
-	return nil
+	return all, nil
 }
 
-// choices returns the instances and the workloads of the pods that match.
-func (f *selectFlags) choices(ctx context.Context, client *kube.Client) (instances, workloads []string, err error) {
-	namespaces := f.selection.Namespaces
+// choices returns the instances and the workloads of the selected pods.
+func choices(ctx context.Context, client *kube.Client, selection *kube.Selection) (instances, workloads []string, err error) {
+	namespaces := selection.Namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{""}
 	}
 	instance, workload := map[string]bool{}, map[string]bool{}
 	for _, namespace := range namespaces {
-		pods, err := client.Containers(ctx, &f.selection, namespace, 0)
+		pods, err := client.Containers(ctx, selection, namespace, 0)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -84,7 +84,7 @@ func (f *selectFlags) choices(ctx context.Context, client *kube.Client) (instanc
 func readChoice(in io.Reader, offered []string) ([]string, error) {
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && (!errors.Is(err, io.EOF) || line == "") {
-		return nil, errors.New("nobody answers on stdin")
+		return nil, errors.New("no answer on standard input")
 	}
 	numbers := strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" ,\t\r\n", r) })
 	if len(numbers) == 0 {
@@ -94,7 +94,7 @@ func readChoice(in io.Reader, offered []string) ([]string, error) {
 	for _, text := range numbers {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > len(offered) {
-			return nil, fmt.Errorf("%q is none of the numbers 1 to %d", text, len(offered))
+			return nil, fmt.Errorf("invalid answer %q: must be numbers from 1 to %d", text, len(offered))
 		}
 		if name := offered[n-1]; !slices.Contains(chosen, name) {
 			chosen = append(chosen, name)

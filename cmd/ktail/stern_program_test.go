@@ -23,7 +23,7 @@ var sternProgramCases = []sternCase{
 		better: "there is no limit that nobody has asked for",
 	},
 	{args: "web --max-log-requests many" + base},
-	{args: "web --max-log-requests -2" + base, want: "^error: --max-log-requests is -2: ", better: "a number of logs is not negative"},
+	{args: "web --max-log-requests -2" + base, want: "^ktail: error: invalid --max-log-requests -2: ", better: "a number of logs is not negative"},
 	{args: "web --qps 100 --burst 2" + base},
 	{args: "web --qps=-1" + base},
 	{args: "web --qps many" + base},

@@ -14,7 +14,7 @@ var sternSelectCases = []sternCase{
 	{args: "" + base},
 	{args: "web api" + base, want: "api-1 app api-1 line 3.*web-1 sidecar web-1 line 3", better: "several queries are one of either"},
 	{args: "nomatch" + base},
-	{args: "nomatch --no-follow --color never", want: "^no matches in namespace default of context fake;", better: "nothing matched is said, with what was searched"},
+	{args: "nomatch --no-follow --color never", want: "^ktail: no matches in namespace default of context fake;", better: "nothing matched is said, with what was searched"},
 	{args: "wbe --no-follow --color never", want: "did you mean web-1\\?", better: "and what was meant"},
 
 	// kind/name
@@ -43,7 +43,7 @@ var sternSelectCases = []sternCase{
 	{args: "pod/missing" + base},
 	{args: "kind/web" + base},
 	{args: "deploy/" + base},
-	{args: "/web" + base, want: "^error: query \"/web\": it is kind/name", better: "a kind was forgotten, and all pods are not what was wanted"},
+	{args: "/web" + base, want: "^ktail: error: invalid query \"/web\": must be KIND/NAME", better: "a kind was forgotten, and all pods are not what was wanted"},
 	{args: "deploy/web/x" + base},
 	{args: "deploy/web -l app=web" + base},
 	{args: "deploy/web -n other" + base},

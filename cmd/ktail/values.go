@@ -24,7 +24,7 @@ func (v *regexpValue) Set(s string) (err error) {
 }
 
 // Type implements pflag.Value.
-func (*regexpValue) Type() string { return "regexp" }
+func (*regexpValue) Type() string { return "REGEX" }
 
 // colorValue is the flag of an output.ColorMode.
 type colorValue struct{ output.ColorMode }
@@ -36,4 +36,4 @@ func (v *colorValue) Set(s string) (err error) {
 }
 
 // Type implements pflag.Value.
-func (*colorValue) Type() string { return "when" }
+func (*colorValue) Type() string { return "WHEN" }

@@ -9,8 +9,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd/api"
 )
 
-// userExtraValue is kubectl's flag --as-user-extra: what else is to be known of
-// the user who is impersonated, key=value, as often as wanted.
+// userExtraValue is kubectl's flag --as-user-extra: extra attributes of the
+// impersonated user, KEY=VALUE, one each time the flag is given.
 type userExtraValue struct{ user *api.AuthInfo }
 
 // String implements pflag.Value.
@@ -32,7 +32,7 @@ func (v *userExtraValue) String() string {
 func (v *userExtraValue) Set(s string) error {
 	key, value, ok := strings.Cut(s, "=")
 	if !ok || key == "" {
-		return errors.New("it is key=value")
+		return errors.New("must be KEY=VALUE")
 	}
 	if v.user.ImpersonateUserExtra == nil {
 		v.user.ImpersonateUserExtra = map[string][]string{}
@@ -42,4 +42,4 @@ func (v *userExtraValue) Set(s string) error {
 }
 
 // Type implements pflag.Value.
-func (*userExtraValue) Type() string { return "stringArray" }
+func (*userExtraValue) Type() string { return "KEY=VALUE" }

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/tools/clientcmd/api"
@@ -11,13 +12,15 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-func TestValues(t *testing.T) {
+func TestValues_SetAndString(t *testing.T) {
 	values := map[string]func() pflag.Value{
 		"regexp": func() pflag.Value { return &regexpValue{new(*regexp.Regexp)} },
 		"color":  func() pflag.Value { return &colorValue{} },
 		"format": func() pflag.Value { return &formatValue{templates: map[string]string{"mine": "x"}} },
 		"times":  func() pflag.Value { return &timestampsValue{} },
 		"zone":   func() pflag.Value { return &locationValue{} },
+		"age":    func() pflag.Value { return new(durationValue) },
+		"time":   func() pflag.Value { return &timeValue{} },
 		"extra":  func() pflag.Value { return &userExtraValue{&api.AuthInfo{}} },
 	}
 	tests := []struct {
@@ -47,8 +50,19 @@ func TestValues(t *testing.T) {
 		{"zone", "Asia/Tokyo", ""},
 		{"zone", "Mars/Olympus", "UTC"},
 		{"format", "", "default, raw, json"},
-		{"extra", "no", "key=value"},
-		{"extra", "=no", "key=value"},
+		{"age", "5s", ""},
+		{"age", "36h0m0s", ""},
+		{"age", "0s", ""},
+		{"age", "yesterday", "must be a duration such as 5s, 2m, 3h, or 1d"},
+		{"age", "", "must be a duration"},
+		{"age", "5", "must be a duration"},
+		{"age", "1h2d", "must be a duration"},
+		{"age", "999999d", "must be a duration"},
+		{"time", "2026-01-31T10:00:00Z", ""},
+		{"time", "2026-01-31T10:00:00.5+02:00", ""},
+		{"time", "2026-01-31", "must be an RFC 3339 time"},
+		{"extra", "no", "KEY=VALUE"},
+		{"extra", "=no", "KEY=VALUE"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.value+"="+tt.set, func(t *testing.T) {
@@ -71,7 +85,7 @@ func TestValues(t *testing.T) {
 }
 
 // The zero values are what the help shows as the defaults.
-func TestZeroValues(t *testing.T) {
+func TestZeroValues_AreTheDefaults(t *testing.T) {
 	for want, v := range map[string]pflag.Value{
 		"":        &regexpValue{},
 		"auto":    &colorValue{},
@@ -84,11 +98,22 @@ func TestZeroValues(t *testing.T) {
 	}
 }
 
-func TestFormats(t *testing.T) {
+func TestFormats_HaveRenderers(t *testing.T) {
 	for _, f := range formats {
 		v := formatValue{name: f.name}
 		if v.renderer(renderOptions{text: &output.Text{}}) == nil {
 			t.Errorf("%s has no renderer", f.name)
+		}
+	}
+}
+
+func TestDuration_TakesDays(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"1d": 24 * time.Hour, "2d3h": 51 * time.Hour, "-1d": -24 * time.Hour, "0d": 0, "7d0.5h": 168*time.Hour + 30*time.Minute, "0": 0,
+	} {
+		var v durationValue
+		if err := v.Set(text); err != nil || time.Duration(v) != want {
+			t.Errorf("%s is %s, %v; want %s", text, time.Duration(v), err, want)
 		}
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Which ktail this is, and of when its commit is. make and a release tell it the
-// linker; otherwise it is what Go has noted.
+// The version of ktail, its commit and the date of the commit. The Makefile and
+// releases set them with -ldflags; otherwise they come from Go's build information.
 var version, commit, date string
 
 func init() {
@@ -16,21 +16,21 @@ func init() {
 	}
 }
 
-// build says which ktail this is.
-func build() string {
+// versionString returns what --version prints.
+func versionString() string {
 	parts := []string{version}
 	if commit != "" {
 		parts = append(parts, "commit "+commit)
 	}
 	if date != "" {
-		parts = append(parts, "of "+date)
+		parts = append(parts, "committed "+date)
 	}
 	return strings.Join(append(parts, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH), ", ")
 }
 
-// fromBuildInfo returns what Go writes into a program by itself: the version is that of
-// `go install …@version` or, built in a checkout, made of its tags. The rest is
-// known in a checkout only, but a version without a tag has both in it.
+// fromBuildInfo returns the version, commit and date that Go records in a program.
+// `go install …@version` records only the version; a build in a checkout derives the
+// version from the tags and records the rest, too.
 func fromBuildInfo(info *debug.BuildInfo) (version, commit, date string) {
 	version = info.Main.Version
 	if version == "" {

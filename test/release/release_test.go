@@ -247,7 +247,7 @@ func TestSBOM(t *testing.T) {
 func wantVersion(t *testing.T, program, got string) {
 	t.Helper()
 	m := released(t)
-	want := fmt.Sprintf("%s version v%s, commit %s, of ", program, m.Version, m.Commit)
+	want := fmt.Sprintf("%s version v%s, commit %s, committed ", program, m.Version, m.Commit)
 	if !strings.HasPrefix(got, want) {
 		t.Errorf("--version says %q, which does not begin with %q", got, want)
 	}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube"
+	"github.com/ktail/ktail/pkg/stdin"
+)
+
+// plan is what a run does: the options and everything that follows from them, from
+// the queries and from the cluster. It is computed once, by newPlan.
+type plan struct {
+	options
+	selection     kube.Selection
+	log           kube.LogOptions
+	filters       []ktail.Filter
+	mergeWindow   time.Duration // negative: wait for all streams
+	showNamespace bool          // lines can come from more than one namespace
+	client        *kube.Client  // nil with --stdin
+}
+
+// newPlan checks the options and connects to the cluster, unless lines come from
+// stdin.
+func newPlan(ctx context.Context, s streams, o options, queries []string) (plan, error) {
+	p, err := offlinePlan(o, queries)
+	if err != nil {
+		return p, usageError{err}
+	}
+	if p.stdin {
+		return p, nil
+	}
+	if p.client, err = o.connect(); err != nil {
+		return p, err
+	}
+	p.selection.Namespaces = o.inContext(p.client.Namespace)
+	p.showNamespace = len(p.selection.Namespaces) != 1
+	if o.prompt {
+		p.selection, err = promptSelection(ctx, p.client, p.selection, s)
+	}
+	return p, err
+}
+
+// offlinePlan returns the part of the plan that does not depend on the cluster.
+func offlinePlan(o options, queries []string) (plan, error) {
+	p := plan{options: o}
+	var err error
+	if p.lineFlags, err = o.lineFlags.parsed(); err != nil {
+		return p, err
+	}
+	if p.elastic, err = o.elastic.parsed(); err != nil {
+		return p, err
+	}
+	if err := o.validate(); err != nil {
+		return p, err
+	}
+	p.filters = p.lineFlags.filters()
+	if o.stdin { // it ends by itself, and there is nothing to merge it with
+		p.noFollow = true
+		return p, nil
+	}
+	if p.selection, err = o.selectionOf(queries); err != nil {
+		return p, err
+	}
+	p.log = kube.LogOptions{Follow: !o.noFollow, Tail: o.tail, Since: time.Duration(o.since)}
+	if t := o.sinceTime; !t.IsZero() {
+		p.log.Since = time.Since(t.Time) + clockSkew
+		p.filters = append(p.filters, func(l *ktail.Line) bool { return l.Time >= t.UnixNano() })
+	}
+	p.mergeWindow = time.Duration(o.mergeWindow)
+	if o.noFollow {
+		p.mergeWindow = -1
+	}
+	return p, nil
+}
+
+// clockSkew is how far the clock of a node may be ahead of this machine's without
+// --since-time missing lines: the API takes an age, and a filter drops what is
+// older.
+const clockSkew = time.Minute
+
+// newWatcher returns the watcher that finds the logs: in a cluster, or on stdin.
+func (p plan) newWatcher(s streams, m *messenger) ktail.Watcher {
+	if p.stdin {
+		return &stdin.Watcher{In: s.In}
+	}
+	return &noMatchReporter{
+		Watcher: &kube.Watcher{Client: p.client, Selection: p.selection, Options: p.log, Warn: m.warn},
+		client:  p.client, o: p, printf: m.printf,
+	}
+}
