@@ -106,7 +106,7 @@ type packer struct {
 }
 
 // timeAt is where the time of a line is, in an action with its document.
-const timeAt = len(`{"create":{"_id":"`) + idLen + len("\"}}\n") + len(documentStart)
+const timeAt = len(createAction) + idLen + len(actionEnd) + len(documentStart)
 
 // dayOf returns the day of the line of which pair is the document.
 func dayOf(pair []byte) string { return string(pair[timeAt : timeAt+len("2006-01-02")]) }

@@ -42,10 +42,10 @@ func (d *dataStream) appendEnd(dst []byte) []byte {
 	return append(dst, "}\n"...)
 }
 
-// convertTo changes the end of a document, with its action in front, to that of a
-// document of this data stream: it was encoded before it was known where it has
-// to go.
+// convertTo changes the end of a document, and its action, to those of a document of
+// this data stream: it was encoded before it was known where it has to go.
 func (d *dataStream) convertTo(pair []byte) []byte {
+	convertAction(pair, d != nil)
 	end := len(pair) - len("}\n")
 	if i := bytes.LastIndex(pair, []byte(memberStart)); i >= 0 {
 		end = i

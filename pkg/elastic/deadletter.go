@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,27 +15,37 @@ import (
 	"github.com/ktail/ktail/pkg/elastic/internal/spool"
 )
 
-// DeadLetter is a document that a server does not take, as it is kept: one
-// JSON object a line.
+// DeadLetter is a document that a server rejected, as it is stored: one JSON object
+// per line.
 type DeadLetter struct {
-	Time     time.Time       `json:"time"`  // when it was refused
-	Index    string          `json:"index"` // where it was to go
+	Time     time.Time       `json:"time"`  // of the rejection
+	Index    string          `json:"index"` // that rejected it
 	ID       string          `json:"id"`
-	Status   int             `json:"status"` // HTTP status of the refusal
+	Status   int             `json:"status"` // HTTP status of the rejection
 	Type     string          `json:"type,omitempty"`
 	Reason   string          `json:"reason"`
 	Document json.RawMessage `json:"document"`
 }
 
-// deadLetters is the file that they are appended to.
-type deadLetters struct {
-	path string
+// olderSuffix is what the name of the file ends with that was full before the
+// current one.
+const olderSuffix = ".1"
 
-	mu   sync.Mutex
-	made bool // the file was there before, or its name is on the disk
+// deadLetters is a file of dead letters and, once that has grown to half of the
+// limit, the file before it.
+type deadLetters struct {
+	path  string // empty: dead letters are not stored
+	limit int64  // bytes of both files; 0: no limit
+	fs    spool.FS
+	// dropped is called when an older file was deleted to make room.
+	dropped func(letters int, path string)
+
+	mu     sync.Mutex
+	synced bool // the name of the file survives a power failure
 }
 
-// add appends letters to the file. When it returns nil they are on the disk.
+// add appends letters to the file. When it returns nil they survive a power failure.
+// When it fails, none of them is in the file.
 func (d *deadLetters) add(letters []DeadLetter) error {
 	if len(letters) == 0 || d.path == "" {
 		return nil
@@ -46,48 +57,129 @@ func (d *deadLetters) add(letters []DeadLetter) error {
 	enc.SetEscapeHTML(false)
 	for i := range letters {
 		if err := enc.Encode(&letters[i]); err != nil {
-			return fmt.Errorf("keep dead letters: %w", err)
+			return fmt.Errorf("save dead letters: %w", err)
 		}
 	}
-	f, err := os.OpenFile(d.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("keep dead letters: %w", err)
-	}
-	if err = errors.Join(appendAll(f, b.Bytes()), f.Close()); err != nil {
-		return fmt.Errorf("keep dead letters: %w", err)
-	}
-	if !d.made {
-		_ = spool.OS.SyncDir(filepath.Dir(d.path)) // where the system can do that
-		d.made = true
+	if err := d.append(b.Bytes()); err != nil {
+		return fmt.Errorf("save dead letters: %w", err)
 	}
 	return nil
 }
 
-// appendAll appends b to the file, or nothing of it: what is on a full disk in part
-// would be there twice when it is tried again.
-func appendAll(f *os.File, b []byte) error {
-	size, err := f.Seek(0, io.SeekEnd)
+func (d *deadLetters) append(b []byte) error {
+	f, size, err := d.open()
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(b)
+	if d.limit > 0 && size > 0 && size+int64(len(b)) > d.limit/2 {
+		if err := errors.Join(f.Close(), d.rotate()); err != nil {
+			return err
+		}
+		if f, size, err = d.open(); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(appendRows(f, size, b), f.Close()); err != nil {
+		return err
+	}
+	if d.synced {
+		return nil
+	}
+	if err := d.fs.SyncDir(filepath.Dir(d.path)); err != nil {
+		return err
+	}
+	d.synced = true
+	return nil
+}
+
+// open opens the file, and creates the directory if it is missing.
+func (d *deadLetters) open() (f spool.File, size int64, err error) {
+	const flags = os.O_RDWR | os.O_CREATE | os.O_APPEND
+	f, err = d.fs.OpenFile(d.path, flags)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = d.fs.MkdirAll(filepath.Dir(d.path)); err == nil {
+			f, err = d.fs.OpenFile(d.path, flags)
+		}
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	if size, err = f.Size(); err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, size, nil
+}
+
+// appendRows appends rows to the file, or nothing: rows that a full disk holds in
+// part would be there twice after the next try. A row that a crash has cut short is
+// ended first, so that it does not damage the next one.
+func appendRows(f spool.File, size int64, b []byte) error {
+	if size > 0 {
+		var last [1]byte
+		if n, err := f.ReadAt(last[:], size-1); n < 1 {
+			return err
+		}
+		if last[0] != '\n' {
+			b = append([]byte("\n"), b...)
+		}
+	}
+	_, err := f.Write(b)
 	if err = errors.Join(err, f.Sync()); err != nil {
 		return errors.Join(err, f.Truncate(size))
 	}
 	return nil
 }
 
+// rotate makes the file the older one, which is deleted.
+func (d *deadLetters) rotate() error {
+	older := d.path + olderSuffix
+	n, err := d.count(older)
+	if err != nil {
+		return err
+	}
+	if err := d.fs.Rename(d.path, older); err != nil {
+		return err
+	}
+	d.synced = false
+	if n > 0 && d.dropped != nil {
+		d.dropped(n, older)
+	}
+	return nil
+}
+
+// count returns the number of letters in the file.
+func (d *deadLetters) count(path string) (n int, err error) {
+	f, err := d.fs.OpenFile(path, os.O_RDONLY)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close() //nolint:errcheck // it is only read from
+	b := make([]byte, 64<<10)
+	for at := int64(0); ; {
+		read, err := f.ReadAt(b, at)
+		n += bytes.Count(b[:read], []byte("\n"))
+		at += int64(read)
+		if read < len(b) {
+			return n, ignoreEOF(err)
+		}
+	}
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
 // letter returns the dead letter of a document, which has its action in front.
 func letter(index string, pair []byte, it *item) DeadLetter {
 	action, doc, _ := bytes.Cut(pair, []byte("\n"))
-	var a struct {
-		Create struct {
-			ID string `json:"_id"`
-		} `json:"create"`
-	}
-	_ = json.Unmarshal(action, &a) // it was written here
 	return DeadLetter{
-		Time: time.Now().UTC(), Index: index, ID: a.Create.ID,
+		Time: time.Now().UTC(), Index: index, ID: documentID(action),
 		Status: it.status, Type: it.kind, Reason: it.reason, Document: json.RawMessage(bytes.Clone(bytes.TrimSpace(doc))),
 	}
 }

@@ -132,9 +132,9 @@ func (e *encoder) append(dst []byte, l *ktail.Line, now time.Time) []byte {
 		n = st.identity.next(m)
 		sequence = st.identity.nextSequence(l.Time)
 	}
-	dst = append(dst, `{"create":{"_id":"`...)
+	dst = append(dst, createAction...)
 	dst = appendID(dst, m, stream, n)
-	dst = append(dst, "\"}}\n"+documentStart...)
+	dst = append(dst, actionEnd+documentStart...)
 	dst = e.clock.append(dst, l.Time)
 	dst = append(dst, `","event":{"sequence":`...)
 	dst = strconv.AppendInt(dst, sequence, 10)

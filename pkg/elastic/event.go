@@ -36,6 +36,9 @@ const (
 	// SpoolOutdated: the spool has files of an earlier format, for Err. They are
 	// left as they are, and not delivered.
 	SpoolOutdated
+	// LettersDropped: the oldest dead letters were deleted, for Err. See
+	// Options.DeadLettersSize.
+	LettersDropped
 )
 
 // Event is something that a user should know. While the servers take nothing,

@@ -9,17 +9,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// maxLetter bounds the length of a dead letter: a line of 1 MiB is at most six
-// times as long when it is escaped.
+// maxLetter bounds the length of a dead letter in bytes: escaped, a line of 1 MiB has
+// at most six times its length.
 const maxLetter = 16 << 20
 
-// Resend writes the documents of dead letters, one DeadLetter a line, as they
-// were. Where they go is decided anew. It stops at what is no dead letter.
+// Resend sends the documents of dead letters, one DeadLetter per line, to the current
+// index. A document that was rejected because of its size replaces the truncated one.
+//
+// Lines that are not dead letters are skipped. Resend then returns an error that says
+// how many there are, after the others have been handed over for delivery.
 func (s *Sink) Resend(ctx context.Context, r io.Reader) error {
 	if err := s.lock(ctx); err != nil {
 		return err
@@ -28,38 +32,52 @@ func (s *Sink) Resend(ctx context.Context, r io.Reader) error {
 	if err := s.address(ctx); err != nil {
 		return err
 	}
-	in := bufio.NewScanner(r)
-	in.Buffer(nil, maxLetter)
-	for n := 1; in.Scan(); n++ {
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("resend dead letters from line %d on: %w", n, context.Cause(ctx))
-		}
-		if len(bytes.TrimSpace(in.Bytes())) == 0 {
+	rows := rowReader{r: bufio.NewReaderSize(r, 64<<10)}
+	var skipped skippedRows
+	for {
+		row, err := rows.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return skipped.err()
+		case errors.Is(err, errLetter):
+			skipped.add(rows.line, err)
 			continue
+		case err != nil:
+			return fmt.Errorf("resend dead letters: line %d: %w", rows.line, err)
+		case ctx.Err() != nil:
+			return fmt.Errorf("resend dead letters: stopped at line %d: %w", rows.line, context.Cause(ctx))
 		}
-		pair, at, err := resent(in.Bytes())
-		if err != nil {
-			return fmt.Errorf("resend dead letters: line %d: %w", n, err)
-		}
-		// A kind that is not counted among the lines of a stream.
-		pair = s.enc.dataStream.convertTo(pair)
-		s.packer.add(&ktail.Line{Time: at, Kind: ktail.Gap}, time.Now(), func(dst []byte) []byte { return append(dst, pair...) })
-		if s.packer.full(int(s.limit.Load())) {
-			if err := s.flush(ctx); err != nil {
-				return err
-			}
+		if err := s.resend(ctx, row); errors.Is(err, errLetter) {
+			skipped.add(rows.line, err)
+		} else if err != nil {
+			return err
 		}
 	}
-	if err := in.Err(); err != nil {
-		return fmt.Errorf("resend dead letters: %w", err)
+}
+
+// resend packs the document of one dead letter. The lock is held.
+func (s *Sink) resend(ctx context.Context, row []byte) error {
+	if len(bytes.TrimSpace(row)) == 0 {
+		return nil
+	}
+	pair, at, err := parseLetter(row)
+	if err != nil {
+		return err
+	}
+	pair = s.enc.dataStream.convertTo(pair)
+	// The kind is one that is not counted among the lines of a stream.
+	s.packer.add(&ktail.Line{Time: at, Kind: ktail.Gap}, time.Now(), func(dst []byte) []byte { return append(dst, pair...) })
+	if s.packer.full(int(s.limit.Load())) {
+		return s.flush(ctx)
 	}
 	return nil
 }
 
-var errLetter = errors.New("it is no dead letter of ktail")
+var errLetter = errors.New("not a dead letter of ktail")
 
-// resent returns action and document of a dead letter, and the time of the line.
-func resent(row []byte) (pair []byte, at int64, err error) {
+// parseLetter returns the action and document of a dead letter, and the time of its
+// line in Unix nanoseconds.
+func parseLetter(row []byte) (pair []byte, at int64, err error) {
 	var l DeadLetter
 	if err := json.Unmarshal(row, &l); err != nil {
 		return nil, 0, fmt.Errorf("%w: %w", errLetter, err)
@@ -68,11 +86,68 @@ func resent(row []byte) (pair []byte, at int64, err error) {
 		Time time.Time `json:"@timestamp"`
 	}
 	id, err := base64.RawURLEncoding.DecodeString(l.ID)
-	if err != nil || base64.RawURLEncoding.EncodedLen(len(id)) != idLen ||
+	if err != nil || base64.RawURLEncoding.EncodedLen(len(id)) != idLen || isFull(l.ID) ||
 		!bytes.HasPrefix(l.Document, []byte(documentStart)) || json.Unmarshal(l.Document, &doc) != nil {
 		return nil, 0, errLetter
 	}
-	pair = append([]byte(`{"create":{"_id":"`), l.ID...)
-	pair = append(append(pair, "\"}}\n"...), l.Document...)
-	return append(pair, '\n'), doc.Time.UnixNano(), nil
+	action := createAction
+	if l.Status == http.StatusRequestEntityTooLarge {
+		action = replaceAction
+	}
+	pair = appendAction(make([]byte, 0, timeAt+len(l.Document)+1), action, []byte(l.ID))
+	return append(append(pair, l.Document...), '\n'), doc.Time.UnixNano(), nil
+}
+
+// rowReader reads lines of any length, of which it returns those up to maxLetter.
+type rowReader struct {
+	r    *bufio.Reader
+	line int // number of the last line
+	buf  []byte
+}
+
+// next returns the next line until the next call. Its error is errLetter for a line
+// that is too long, which is skipped.
+func (r *rowReader) next() ([]byte, error) {
+	r.line++
+	r.buf = r.buf[:0]
+	tooLong := false
+	for {
+		part, err := r.r.ReadSlice('\n')
+		if tooLong = tooLong || len(r.buf)+len(part) > maxLetter; !tooLong {
+			r.buf = append(r.buf, part...)
+		}
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
+		case errors.Is(err, io.EOF) && (tooLong || len(r.buf) > 0), err == nil:
+			if tooLong {
+				return nil, fmt.Errorf("%w: longer than %d MiB", errLetter, maxLetter>>20)
+			}
+			return r.buf, nil
+		default:
+			return nil, err
+		}
+	}
+}
+
+// skippedRows counts lines that are not dead letters.
+type skippedRows struct {
+	n     int
+	line  int // of the first
+	first error
+}
+
+func (s *skippedRows) add(line int, err error) {
+	if s.n++; s.n == 1 {
+		s.line, s.first = line, err
+	}
+}
+
+func (s *skippedRows) err() error {
+	switch s.n {
+	case 0:
+		return nil
+	case 1:
+		return fmt.Errorf("resend dead letters: skipped line %d: %w", s.line, s.first)
+	}
+	return fmt.Errorf("resend dead letters: skipped %d lines, the first is line %d: %w", s.n, s.line, s.first)
 }

@@ -116,8 +116,11 @@ func parseItems(items []item, body []byte) ([]item, error) {
 			return nil, fmt.Errorf("%w: %w", errAnswer, err)
 		}
 		create, ok := one["create"]
+		if !ok {
+			create, ok = one["index"] // the answer to replaceAction
+		}
 		if !ok || len(one) != 1 {
-			return nil, fmt.Errorf("%w: it has an item that does not answer to a create", errAnswer)
+			return nil, fmt.Errorf("%w: it has an item for an action that was not sent", errAnswer)
 		}
 		if create.Status < 200 || create.Status > 599 {
 			return nil, fmt.Errorf("%w: it has an item of status %d", errAnswer, create.Status)

@@ -51,7 +51,7 @@ func TestParseAnswer(t *testing.T) {
 		{"cut", created(3)[:40], 3, nil},
 		{"twice", created(1) + created(1), 1, nil},
 		{"HTML", "<html></html>", 1, nil},
-		{"another action", `{"errors":false,"items":[{"index":{"status":201}}]}`, 1, nil},
+		{"another action", `{"errors":false,"items":[{"update":{"status":201}}]}`, 1, nil},
 		{"two actions", `{"errors":false,"items":[{"create":{"status":201},"index":{"status":201}}]}`, 1, nil},
 		{"no status", `{"errors":false,"items":[{"create":{}}]}`, 1, nil},
 		{"null item", `{"errors":false,"items":[null]}`, 1, nil},

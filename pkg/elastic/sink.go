@@ -45,6 +45,10 @@ type Options struct {
 	// DeadLetters is the path of the file for documents that the server will
 	// never take, one DeadLetter a line. If it is empty they are lost.
 	DeadLetters string
+	// DeadLettersSize bounds the size of that file, and of the one before it with
+	// the suffix .1, in bytes; 0 is no limit. When both are full, the older one is
+	// deleted and LettersDropped reported.
+	DeadLettersSize int64
 
 	// Resumed, if set, returns the position from which the stream was resumed.
 	Resumed func(ktail.Key) ktail.Position
@@ -103,7 +107,7 @@ func New(o Options) (*Sink, error) {
 		o:       o,
 		client:  &client{nodes: o.Nodes, auth: o.Auth, agent: o.Version, transport: o.Transport},
 		queue:   newQueue(sp),
-		dead:    deadLetters{path: o.DeadLetters},
+		dead:    deadLetters{path: o.DeadLetters, limit: o.DeadLettersSize, fs: spool.OS},
 		enc:     encoder{agent: o.Version, fields: o.Fields, resumed: o.Resumed},
 		packing: make(chan struct{}, 1),
 		packer:  packer{counting: o.Settled != nil},
@@ -112,6 +116,9 @@ func New(o Options) (*Sink, error) {
 		stopped: make(chan struct{}),
 	}
 	s.limit.Store(bulkSize)
+	s.dead.dropped = func(n int, path string) {
+		s.notify(Event{Kind: LettersDropped, Err: fmt.Errorf("%d dead letters in %s were deleted to make room", n, path)})
+	}
 	s.queue.drop, s.queue.settled, s.queue.notify = o.DropOldest, o.Settled, s.notify
 	s.queue.lost = func(docs int) { s.counters.dropped.Add(int64(docs)) }
 	s.backoff = newSharedBackoff(s.notify, s.queue.setAway)

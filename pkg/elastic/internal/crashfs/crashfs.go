@@ -332,6 +332,14 @@ func (h *file) WriteAt(b []byte, off int64) (int, error) {
 	return len(b), nil
 }
 
+// Write implements io.Writer. It appends.
+func (h *file) Write(b []byte) (int, error) {
+	h.fs.mu.Lock()
+	size := int64(len(h.inode.now))
+	h.fs.mu.Unlock()
+	return h.WriteAt(b, size)
+}
+
 // Truncate implements spool.File.
 func (h *file) Truncate(size int64) error { return h.write("truncate", write{off: size}) }
 

@@ -28,6 +28,7 @@ type FS interface {
 type File interface {
 	io.ReaderAt
 	io.WriterAt
+	io.Writer // appends to a file that was opened with os.O_APPEND
 	io.Closer
 	Size() (int64, error)
 	Truncate(size int64) error

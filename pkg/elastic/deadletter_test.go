@@ -1,0 +1,159 @@
+package elastic
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ktail/ktail/pkg/elastic/internal/crashfs"
+	"github.com/ktail/ktail/pkg/elastic/internal/spool"
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// someLetters returns dead letters of documents with these messages.
+func someLetters(texts ...string) []DeadLetter {
+	all := make([]DeadLetter, len(texts))
+	for i, text := range texts {
+		l := ktail.Line{Stream: testStream(), Time: testTime.UnixNano() + int64(i), Text: []byte(text)}
+		all[i] = letter("index", (&encoder{}).append(nil, &l, readTime), &item{status: 400, reason: "no"})
+	}
+	return all
+}
+
+func mustAdd(t *testing.T, d *deadLetters, texts ...string) {
+	t.Helper()
+	if err := d.add(someLetters(texts...)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rows returns how many rows of the file are dead letters, and how many are not.
+func rows(t *testing.T, path string) (good, bad int) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row := range strings.Lines(string(b)) {
+		if _, _, err := parseLetter([]byte(row)); err != nil {
+			bad++
+		} else {
+			good++
+		}
+	}
+	return good, bad
+}
+
+func TestDeadLetters_TornRowDamagesOnlyItself(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dead.ndjson")
+	d := deadLetters{path: path, fs: spool.OS}
+	mustAdd(t, &d, "one", "two")
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, info.Size()-20); err != nil {
+		t.Fatal(err)
+	}
+	mustAdd(t, &d, "three", "four")
+	mustAdd(t, &d, "five")
+	if good, bad := rows(t, path); good != 4 || bad != 1 {
+		t.Errorf("%d dead letters can be read and %d cannot, want 4 and 1", good, bad)
+	}
+}
+
+func TestDeadLetters_LimitBoundsBothFiles(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dead.ndjson")
+	const limit, n = 20_000, 200
+	dropped := 0
+	d := deadLetters{path: path, limit: limit, fs: spool.OS, dropped: func(n int, where string) {
+		if dropped += n; where != path+".1" {
+			t.Errorf("dropped are those of %s", where)
+		}
+	}}
+	for i := range n {
+		mustAdd(t, &d, fmt.Sprint("letter ", i))
+	}
+	left, size := 0, int64(0)
+	for _, p := range []string{path, path + ".1"} {
+		info, err := os.Stat(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += info.Size()
+		good, bad := rows(t, p)
+		left += good
+		if bad > 0 {
+			t.Errorf("%d rows of %s cannot be read", bad, p)
+		}
+	}
+	if size > limit || dropped == 0 || left+dropped != n {
+		t.Errorf("the files have %d bytes; %d letters are left and %d dropped, of %d", size, left, dropped, n)
+	}
+}
+
+func TestDeadLetters_FullDiskHoldsAllOrNothing(t *testing.T) {
+	for _, op := range []string{"write", "sync", "syncdir"} {
+		t.Run(op, func(t *testing.T) {
+			fs := crashfs.New(0)
+			if err := fs.MkdirAll("state"); err != nil {
+				t.Fatal(err)
+			}
+			d := deadLetters{path: "state/dead.ndjson", fs: fs}
+			full := errors.New("no space left on device")
+			fs.Fail = func(o, _ string) error {
+				if o == op {
+					return full
+				}
+				return nil
+			}
+			if err := d.add(someLetters("one")); !errors.Is(err, full) {
+				t.Errorf("error is %v", err)
+			}
+			fs.Fail = nil
+			mustAdd(t, &d, "one")
+			n, err := d.count(d.path)
+			if want := map[bool]int{true: 2, false: 1}[op == "syncdir"]; err != nil || n != want {
+				t.Errorf("there are %d letters, want %d; %v", n, want, err)
+			}
+		})
+	}
+}
+
+// FuzzParseLetter reads dead letters that ktail did not write.
+func FuzzParseLetter(f *testing.F) {
+	row, err := json.Marshal(someLetters("text")[0])
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(row)
+	f.Add([]byte(`{"id":"","document":{"@timestamp":"2026"}}`))
+	f.Add(bytes.Replace(row, []byte(`10:00:00`), []byte(`10:00:00\n`), 1))
+	f.Add(bytes.Replace(row, []byte(`400`), []byte(`413`), 1))
+	f.Fuzz(func(t *testing.T, row []byte) {
+		if bytes.ContainsAny(row, "\n") {
+			return // it is one line
+		}
+		pair, at, err := parseLetter(row)
+		if err != nil {
+			return
+		}
+		if bytes.Count(pair, []byte("\n")) != 2 || !json.Valid(pair[bytes.IndexByte(pair, '\n'):]) {
+			t.Errorf("%q", pair)
+		}
+		if _, err := time.Parse(time.DateOnly, dayOf(pair)); err != nil {
+			t.Errorf("%v of %d", err, at)
+		}
+		want := bytes.Clone(pair)
+		stream := &dataStream{"logs", "ktail", "default"}
+		if got := (*dataStream)(nil).convertTo(stream.convertTo(bytes.Clone(pair))); !bytes.Equal(got, (*dataStream)(nil).convertTo(want)) {
+			t.Errorf("there and back: %q, want %q", got, want)
+		}
+	})
+}
