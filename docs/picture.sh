@@ -1,15 +1,31 @@
 #!/bin/bash
-# Makes docs/ktail.svg, the picture of the README, of a real run: `make picture`.
+# Makes docs/ktail.svg, the screenshot in README.md, from a run of the demo in
+# which ktail writes to a terminal: `make picture`. Requires script(1) of
+# util-linux.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 freeze=github.com/charmbracelet/freeze@v0.2.2
 columns=118
+image=${IMAGE:-docs/ktail.svg}   # its suffix selects the format: .svg or .png
+theme=${THEME:-dark}
 
 run=$(mktemp -d)
 trap 'rm -rf "$run"' EXIT
-DEMO_FOR=${DEMO_FOR:-12s} .bin/ktail-demo -ktail ./ktail -color >"$run/all" 2>&1
+
+# The demo reads what ktail prints through a pipe. This program is its ktail: it
+# runs the real one on a terminal of its own and passes the interrupt on.
+cat >"$run/ktail" <<EOF
+#!/bin/bash
+trap 'kill -INT "\$(cat $run/pid)"' INT
+export COLUMNS=$columns SHELL=/bin/bash TERM=xterm-256color
+script -qefc "stty -onlcr cols $columns; echo \\\$\\\$ >$run/pid; exec $PWD/ktail \$*" /dev/null </dev/null &
+wait -f \$! || wait -f \$!
+EOF
+chmod +x "$run/ktail"
+
+DEMO_FOR=${DEMO_FOR:-12s} .bin/ktail-demo -ktail "$run/ktail" -color >"$run/all" 2>&1
 plain() { sed $'s/\033\[[0-9;]*m//g'; }
-# What is too wide for the picture is left out.
+# Lines wider than the image are left out.
 while IFS= read -r line; do
   [ "$(plain <<<"$line" | wc -m)" -gt "$columns" ] || printf '%s\n' "$line"
 done <"$run/all" >"$run/fits"
@@ -19,6 +35,11 @@ done <"$run/all" >"$run/fits"
   printf '\033[2m…\033[0m\n'
   tail -n 1 "$run/all"
 } >"$run/shown"
-(cd / && go run "$freeze" --language ansi --window --border.radius 8 --padding 16 --margin 0 \
+case $theme in
+light) background='#ffffff' ;;
+*) background='#171717' ;;
+esac
+cp "$run/shown" "${SHOWN:-/dev/null}"
+(cd / && go run "$freeze" --language ansi --window --border.radius 8 --padding 16 --margin 0 --background "$background" \
   --font.family 'ui-monospace,SFMono-Regular,Menlo,Consolas,monospace' --font.size 13 --line-height 1.25 \
-  -o "$OLDPWD/docs/ktail.svg" "$run/shown")
+  -o "$OLDPWD/$image" "$run/shown")

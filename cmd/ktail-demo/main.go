@@ -1,4 +1,5 @@
-// Command ktail-demo runs ktail on a made-up cluster and counts what it shows.
+// Command ktail-demo runs ktail on a made-up cluster and checks that it shows each
+// line exactly once and in order.
 package main
 
 import (
@@ -18,9 +19,9 @@ import (
 
 func main() {
 	ktail := flag.String("ktail", "./ktail", "path of the ktail binary")
-	color := flag.Bool("color", false, "color even if stdout is no terminal")
+	color := flag.Bool("color", false, "use colors even if stdout is not a terminal")
 	flag.Usage = func() {
-		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "Runs ktail on a made-up cluster and counts what it shows, until Ctrl-C or for DEMO_FOR, like 20s.")
+		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "Runs ktail on a made-up cluster and checks its output, until Ctrl-C or for DEMO_FOR, such as 20s.")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -36,7 +37,7 @@ func main() {
 	}
 }
 
-// demoFor returns how long the demo lasts; 0 is until it is interrupted.
+// demoFor returns how long the demo lasts; 0 means until it is interrupted.
 func demoFor(env string, terminal bool) (time.Duration, error) {
 	switch {
 	case env != "":
@@ -52,7 +53,7 @@ func demoFor(env string, terminal bool) (time.Duration, error) {
 	}
 }
 
-// run lets the first signal end the demo in good order, and the second at once.
+// run runs the demo. The first signal ends it gracefully, the second immediately.
 func run(o demo.Options) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -69,11 +70,11 @@ func run(o demo.Options) error {
 	if report.Written > 0 {
 		fmt.Println(report)
 	}
-	for _, wrong := range report.Wrong {
-		fmt.Fprintln(os.Stderr, wrong)
+	for _, mismatch := range report.Mismatches {
+		fmt.Fprintln(os.Stderr, mismatch)
 	}
 	if err == nil && !report.OK() {
-		err = errors.New("what was shown is not what was written")
+		err = errors.New("ktail did not show exactly what was written")
 	}
 	return err
 }

@@ -1,12 +1,12 @@
-// Package demo shows what ktail does without a cluster: a small shop of
-// made-up pods, served by a fake API server, which log, crash, are replaced,
-// and whose connections are cut now and then; the real ktail binary following
-// them; and a comparison of what the pods wrote with what ktail showed.
+// Package demo shows what ktail does without a cluster. A shop of made-up pods,
+// served by a fake API server, logs, crashes, is rolled out again, and suffers
+// faults such as cut connections and restarts of the kubelet. The real ktail
+// binary follows it, and the accounting compares what the pods wrote with what
+// ktail showed.
 //
-// The shop is an honest opponent, with one courtesy: a log gets out of reach
-// (rotated, removed with its pod, older than the previous instance) only when
-// what it holds has been shown, or has not been for a long time. What a node
-// has thrown away nobody can show.
+// The shop makes a log unreachable (by rotation, by deleting its pod, by a second
+// restart) only after its lines have been shown, or have not been shown for a long
+// time: no reader can show lines that the node has already discarded.
 package demo
 
 import (
@@ -24,25 +24,25 @@ import (
 // Options of a demo.
 type Options struct {
 	Ktail string        // path of the ktail binary
-	Color bool          // have ktail use color
-	For   time.Duration // how long the pods write; 0 is until Stop
+	Color bool          // run ktail with --color=always
+	For   time.Duration // how long the pods write; 0 means until Stop
 
-	// Stop ends the demo in good order: the pods stop, ktail catches up.
+	// Stop, when closed, ends the demo gracefully: the pods stop and ktail catches up.
 	Stop <-chan struct{}
 
-	Out    io.Writer // what ktail shows
-	ErrOut *os.File  // what else ktail says, and what happens to the cluster
+	Out    io.Writer // receives the output of ktail
+	ErrOut *os.File  // receives its messages, and the events of the cluster
 
-	// Patience is how long to wait for lines to be shown when none are. The
-	// default is 15 s, enough for any back-off that ktail may be in.
-	Patience time.Duration
+	// ShowTimeout is how long to wait while no lines are shown. The default is 15 s,
+	// longer than any back-off of ktail.
+	ShowTimeout time.Duration
 }
 
-// Run returns the comparison when ktail has ended. It ends at once, with an
-// error, when ctx does.
+// Run runs the demo until o.For or o.Stop ends it and returns the comparison. It
+// returns an error immediately when ctx ends.
 func Run(ctx context.Context, o Options) (Report, error) {
-	if o.Patience == 0 {
-		o.Patience = 15 * time.Second
+	if o.ShowTimeout == 0 {
+		o.ShowTimeout = 15 * time.Second
 	}
 	server, err := fakeapi.Start(fakeapi.Options{})
 	if err != nil {
@@ -51,9 +51,9 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	defer server.Close()
 	dir, err := os.MkdirTemp("", "ktail-demo-")
 	if err != nil {
-		return Report{}, fmt.Errorf("make folder: %w", err)
+		return Report{}, fmt.Errorf("create directory: %w", err)
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary folder of the system's
+	defer os.RemoveAll(dir) //nolint:errcheck // the system cleans up temporary directories
 	kubeconfig := filepath.Join(dir, "kubeconfig")
 	if err := server.WriteKubeconfig(kubeconfig); err != nil {
 		return Report{}, err
@@ -61,25 +61,25 @@ func Run(ctx context.Context, o Options) (Report, error) {
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	books := newLedger()
-	shop := &shop{server: server, books: books, patience: o.Patience, news: o.ErrOut}
-	shop.open()
-	ktail, err := startKtail(ctx, o, kubeconfig, books)
+	lines := newAccounting()
+	shop := &shop{server: server, lines: lines, showTimeout: o.ShowTimeout, events: o.ErrOut}
+	shop.start()
+	ktail, err := startKtail(ctx, o, kubeconfig, lines)
 	if err != nil {
 		return Report{}, err
 	}
-	business(ctx, o, shop, ktail)
+	runShop(ctx, o, shop, ktail)
 	if ctx.Err() == nil && ktail.running() {
-		books.settle(ctx, o.Patience)
+		lines.waitShown(ctx, o.ShowTimeout)
 	}
 	if err := ktail.end(); err != nil {
-		return books.compare(), err
+		return lines.compare(), err
 	}
-	return books.compare(), ctx.Err()
+	return lines.compare(), ctx.Err()
 }
 
-// business lets the shop run for as long as it may.
-func business(ctx context.Context, o Options, s *shop, k *ktail) {
+// runShop runs the shop until the demo ends.
+func runShop(ctx context.Context, o Options, s *shop, k *ktail) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	wg.Go(func() { s.run(ctx) })

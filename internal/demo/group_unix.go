@@ -4,6 +4,6 @@ package demo
 
 import "syscall"
 
-// ownGroup keeps the Ctrl-C of a terminal from reaching ktail: it is to be
-// interrupted when it has shown everything.
+// ownGroup keeps Ctrl-C in a terminal from reaching ktail: the demo interrupts it
+// after it has shown everything.
 func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }

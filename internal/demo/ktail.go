@@ -14,15 +14,15 @@ import (
 
 // ktail is the running binary.
 type ktail struct {
-	cmd      *exec.Cmd
-	done     chan struct{} // closed when it has ended, and err is set
-	err      error
-	shownErr error // of passing on what it showed
+	cmd     *exec.Cmd
+	done    chan struct{} // closed when it has ended and err is set
+	err     error
+	copyErr error // from copying its output
 }
 
-// startKtail starts the binary. What it shows goes to the output and into the
-// books. It is killed when ctx ends.
-func startKtail(ctx context.Context, o Options, kubeconfig string, books *ledger) (*ktail, error) {
+// startKtail starts the binary, copies its output and records the lines in it.
+// The process is killed when ctx ends.
+func startKtail(ctx context.Context, o Options, kubeconfig string, lines *accounting) (*ktail, error) {
 	color := "never"
 	if o.Color {
 		color = "always"
@@ -41,7 +41,7 @@ func startKtail(ctx context.Context, o Options, kubeconfig string, books *ledger
 	k := &ktail{cmd: cmd, done: make(chan struct{})}
 	go func() {
 		defer close(k.done)
-		k.shownErr = passOn(out, o.Out, books)
+		k.copyErr = copyOutput(out, o.Out, lines)
 		k.err = cmd.Wait()
 	}()
 	return k, nil
@@ -56,37 +56,37 @@ func (k *ktail) running() bool {
 	}
 }
 
-// lastMoment is how long ktail may take to end.
-const lastMoment = 10 * time.Second
+// exitTimeout is how long ktail may take to exit.
+const exitTimeout = 10 * time.Second
 
-// end interrupts the binary, and kills it if it is still there after a while.
-// It returns an error if it was not the interrupt that ended it.
+// end interrupts the binary, and kills it after exitTimeout. It returns an error
+// if something else than the interrupt ended it.
 func (k *ktail) end() error {
 	if !k.running() {
-		return fmt.Errorf("ktail ended by itself: %w", errors.Join(k.err, k.shownErr, errEnded))
+		return fmt.Errorf("ktail exited by itself: %w", errors.Join(k.err, k.copyErr, errEnded))
 	}
 	if err := k.cmd.Process.Signal(os.Interrupt); err != nil {
 		return fmt.Errorf("interrupt ktail: %w", err)
 	}
-	timer := time.NewTimer(lastMoment)
+	timer := time.NewTimer(exitTimeout)
 	defer timer.Stop()
 	select {
 	case <-k.done:
-		return k.shownErr
+		return k.copyErr
 	case <-timer.C:
 		_ = k.cmd.Process.Kill() // it may have ended just now
 		<-k.done
-		return fmt.Errorf("ktail was still there %s after the interrupt", lastMoment)
+		return fmt.Errorf("ktail was still running %s after the interrupt", exitTimeout)
 	}
 }
 
-var errEnded = errors.New("it has to follow until it is interrupted")
+var errEnded = errors.New("it must follow until it is interrupted")
 
-// passOn copies what is shown, and enters its lines into the books.
-func passOn(from io.Reader, to io.Writer, books *ledger) error {
+// copyOutput copies the output and records its lines.
+func copyOutput(from io.Reader, to io.Writer, lines *accounting) error {
 	var (
 		buf  = make([]byte, 64<<10)
-		rest []byte // a line of which the end is yet to come
+		rest []byte // the start of an incomplete line
 	)
 	for {
 		n, err := from.Read(buf)
@@ -94,43 +94,58 @@ func passOn(from io.Reader, to io.Writer, books *ledger) error {
 			if _, err := to.Write(buf[:n]); err != nil {
 				return fmt.Errorf("write output: %w", err)
 			}
-			rest = enter(append(rest, buf[:n]...), books)
+			rest = recordLines(append(rest, buf[:n]...), lines)
 		}
 		if err != nil {
 			if len(rest) > 0 {
-				books.showedStrange() // ktail ends each line
+				lines.showedUnknown() // ktail terminates each line
 			}
 			if errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) {
 				return nil
 			}
-			return fmt.Errorf("read what ktail shows: %w", err)
+			return fmt.Errorf("read output of ktail: %w", err)
 		}
 	}
 }
 
-// enter takes the whole lines off the text and returns the rest of it.
-func enter(text []byte, books *ledger) []byte {
+// recordLines records the complete lines of the text and returns the rest.
+func recordLines(text []byte, lines *accounting) []byte {
 	for {
 		line, rest, whole := bytes.Cut(text, []byte("\n"))
 		if !whole {
 			return append(text[:0:0], text...)
 		}
 		text = rest
-		if a, message, ok := parseLine(line); ok {
-			books.showed(a, message)
+		line = colors.ReplaceAll(line, nil)
+		if isMessage(line) {
+			continue
+		}
+		if log, message, ok := parseLine(line); ok {
+			lines.showed(log, message)
 		} else {
-			books.showedStrange()
+			lines.showedUnknown()
 		}
 	}
 }
 
 var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// parseLine takes a line of ktail's default output apart.
-func parseLine(line []byte) (account, []byte, bool) {
-	fields := bytes.SplitN(colors.ReplaceAll(line, nil), []byte(" "), 3)
-	if len(fields) != 3 {
-		return account{}, nil, false
+// isMessage reports whether ktail itself wrote the line: on a terminal, its
+// messages appear among the lines.
+func isMessage(line []byte) bool {
+	for _, prefix := range []string{"+ ", "- ", "ktail: "} {
+		if bytes.HasPrefix(line, []byte(prefix)) {
+			return true
+		}
 	}
-	return account{string(fields[0]), string(fields[1])}, fields[2], true
+	return false
+}
+
+// parseLine splits a line of ktail's default output without its colors.
+func parseLine(line []byte) (logName, []byte, bool) {
+	fields := bytes.SplitN(line, []byte(" "), 3)
+	if len(fields) != 3 {
+		return logName{}, nil, false
+	}
+	return logName{string(fields[0]), string(fields[1])}, fields[2], true
 }

@@ -15,12 +15,12 @@ import (
 	"time"
 )
 
-// The test binary plays ktail when it is told to by this variable.
-const play = "KTAIL_DEMO_PLAY"
+// role is the variable that makes the test binary act as ktail.
+const role = "KTAIL_DEMO_ROLE"
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(play) {
-	case "mute": // follows, and shows nothing
+	switch os.Getenv(role) {
+	case "mute": // follows and shows no lines
 		stop := make(chan os.Signal, 1)
 		signal.Notify(stop, os.Interrupt)
 		fmt.Println("never written")
@@ -33,16 +33,16 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func TestRun(t *testing.T) {
+func TestRun_ReportsLostLines(t *testing.T) {
 	tests := []struct {
-		play, want, err string
+		role, want, err string
 	}{
 		{"mute", "shown 0, lost ", ""},
-		{"quitter", "shown 0, lost ", "ktail ended by itself: exit status 3"},
+		{"quitter", "shown 0, lost ", "ktail exited by itself: exit status 3"},
 	}
 	for _, tt := range tests {
-		t.Run(tt.play, func(t *testing.T) {
-			t.Setenv(play, tt.play)
+		t.Run(tt.role, func(t *testing.T) {
+			t.Setenv(role, tt.role)
 			null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -50,21 +50,21 @@ func TestRun(t *testing.T) {
 			defer null.Close() //nolint:errcheck // nothing is kept there
 			stop := make(chan struct{})
 			out := &output{first: sync.OnceFunc(func() { close(stop) })}
-			r, err := Run(t.Context(), Options{Ktail: os.Args[0], Stop: stop, Out: out, ErrOut: null, Patience: 50 * time.Millisecond})
+			r, err := Run(t.Context(), Options{Ktail: os.Args[0], Stop: stop, Out: out, ErrOut: null, ShowTimeout: 50 * time.Millisecond})
 			if (err == nil) != (tt.err == "") || err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}
 			if !strings.Contains(r.String(), tt.want) || r.Written == 0 || r.Lost != r.Written || r.OK() {
 				t.Errorf("report: %s", r)
 			}
-			if got := out.text.String(); tt.play == "mute" && (got != "never written\nlast words\n" || r.Strange != 2) {
+			if got := out.text.String(); tt.role == "mute" && (got != "never written\nlast words\n" || r.Unknown != 2) {
 				t.Errorf("%q, report: %s", got, r)
 			}
 		})
 	}
 }
 
-// output keeps what is written to it, and tells of the first time.
+// output keeps what is written to it, and calls first before the first write.
 type output struct {
 	first func()
 	text  bytes.Buffer
@@ -75,18 +75,22 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-func TestRunWithoutKtail(t *testing.T) {
+func TestRun_WithoutBinary(t *testing.T) {
 	_, err := Run(t.Context(), Options{Ktail: t.TempDir() + "/none", Out: io.Discard})
 	if err == nil || !strings.Contains(err.Error(), "start ktail") {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestPassOn(t *testing.T) {
+func TestCopyOutput_RecordsLines(t *testing.T) {
 	text := "cart-1 cart {\"a\": 1}\n" +
 		"\x1b[92mcart-1\x1b[0m \x1b[32mcart\x1b[0m two  spaces\n" +
 		"cart-1 cart \n" +
 		"nonsense\n" +
+		"\x1b[92;1m+\x1b[0;22m cart-1 › cart\n" +
+		"- cart-1 › cart (Error exit 1)\n" +
+		"ktail: a message\n" +
+		"cart-1 cart     aligned\n" +
 		"cart-1 cart without newline"
 	for name, reader := range map[string]io.Reader{
 		"at once":   strings.NewReader(text),
@@ -94,59 +98,59 @@ func TestPassOn(t *testing.T) {
 		"by halves": iotest.HalfReader(strings.NewReader(text)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, a := newLedger(), account{"cart-1", "cart"}
-			for _, line := range []string{`{"a": 1}`, "two  spaces", ""} {
+			l, a := newAccounting(), logName{"cart-1", "cart"}
+			for _, line := range []string{`{"a": 1}`, "two  spaces", "", "aligned"} {
 				l.wrote(a, line)
 			}
 			var out bytes.Buffer
-			if err := passOn(reader, &out, l); err != nil {
+			if err := copyOutput(reader, &out, l); err != nil {
 				t.Fatal(err)
 			}
 			if out.String() != text {
-				t.Errorf("passed on %q", out.String())
+				t.Errorf("copied %q", out.String())
 			}
-			if r := l.compare(); r.Shown != 3 || r.Lost != 0 || r.Strange != 2 {
+			if r := l.compare(); r.Shown != 4 || r.Lost != 0 || r.Unknown != 2 {
 				t.Errorf("%+v", r)
 			}
 		})
 	}
 }
 
-func TestSettle(t *testing.T) {
-	a, b := account{"pod", "a"}, account{"pod", "b"}
+func TestWaitShown_GivesUpAfterTimeout(t *testing.T) {
+	a, b := logName{"pod", "a"}, logName{"pod", "b"}
 	tests := []struct {
-		name   string
-		settle func(context.Context, *ledger)
-		want   time.Duration
+		name      string
+		waitShown func(context.Context, *accounting)
+		want      time.Duration
 	}{
-		{"all", func(ctx context.Context, l *ledger) { l.settle(ctx, 5*time.Second) }, 7 * time.Second},
-		{"one of them", func(ctx context.Context, l *ledger) { l.settle(ctx, 5*time.Second, a) }, 4 * time.Second},
-		{"patience is over", func(ctx context.Context, l *ledger) { l.settle(ctx, time.Second, a) }, time.Second},
-		{"one more", func(ctx context.Context, l *ledger) { l.settleOneMore(ctx, 5*time.Second, a) }, 8 * time.Second},
-		{"one more that never comes", func(ctx context.Context, l *ledger) { l.settleOneMore(ctx, 10*time.Second, b) }, 17 * time.Second},
+		{"all", func(ctx context.Context, l *accounting) { l.waitShown(ctx, 5*time.Second) }, 7 * time.Second},
+		{"one of them", func(ctx context.Context, l *accounting) { l.waitShown(ctx, 5*time.Second, a) }, 4 * time.Second},
+		{"timeout", func(ctx context.Context, l *accounting) { l.waitShown(ctx, time.Second, a) }, time.Second},
+		{"one more", func(ctx context.Context, l *accounting) { l.waitForOneMore(ctx, 5*time.Second, a) }, 8 * time.Second},
+		{"one more that never comes", func(ctx context.Context, l *accounting) { l.waitForOneMore(ctx, 10*time.Second, b) }, 17 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := newLedger()
+				l := newAccounting()
 				l.wrote(a, "1")
 				l.wrote(a, "2")
 				l.wrote(b, "1")
 				go func() {
 					for _, step := range []struct {
 						after time.Duration
-						of    account
+						of    logName
 					}{{2, a}, {2, a}, {3, b}, {1, a}} {
 						time.Sleep(step.after * time.Second)
 						l.showed(step.of, nil)
 					}
 				}()
 				began := time.Now()
-				tt.settle(t.Context(), l)
+				tt.waitShown(t.Context(), l)
 				if got := time.Since(began); got != tt.want {
 					t.Errorf("took %s, want %s", got, tt.want)
 				}
-				time.Sleep(time.Minute) // let the others end
+				time.Sleep(time.Minute) // the goroutine ends
 			})
 		})
 	}

@@ -9,49 +9,49 @@ import (
 // Report compares what was shown with what was written.
 type Report struct {
 	Written    int
-	Shown      int // that are lines of the pods, doubled ones too
+	Shown      int // lines of the pods, including duplicates
 	Lost       int // written and not shown
-	Doubled    int // shown more often than written
+	Duplicated int // shown more often than written
 	OutOfOrder int // shown after a line that its container wrote later
-	Strange    int // shown, but written by no pod
+	Unknown    int // shown, but not written by any pod
 
-	// Wrong tells of each container that something is wrong with, in one line.
-	Wrong []string
+	// Mismatches has one line for each container with a difference.
+	Mismatches []string
 }
 
-// OK reports whether the comparison found nothing wrong.
+// OK reports whether exactly the written lines were shown, in order.
 func (r Report) OK() bool {
-	return r.Lost == 0 && r.Doubled == 0 && r.OutOfOrder == 0 && r.Strange == 0
+	return r.Lost == 0 && r.Duplicated == 0 && r.OutOfOrder == 0 && r.Unknown == 0
 }
 
-// String is the report in one line. What is strange is told if there is any.
+// String returns the report in one line.
 func (r Report) String() string {
-	s := fmt.Sprintf("lines written %d, shown %d, lost %d, doubled %d, out of order %d", r.Written, r.Shown, r.Lost, r.Doubled, r.OutOfOrder)
-	if r.Strange > 0 {
-		s += fmt.Sprintf(", of no pod %d", r.Strange)
+	s := fmt.Sprintf("lines written %d, shown %d, lost %d, duplicated %d, out of order %d", r.Written, r.Shown, r.Lost, r.Duplicated, r.OutOfOrder)
+	if r.Unknown > 0 {
+		s += fmt.Sprintf(", unknown %d", r.Unknown)
 	}
 	return s
 }
 
-func (l *ledger) compare() Report {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	r := Report{Strange: l.strange}
-	accounts := maps.Clone(l.written)
-	maps.Copy(accounts, l.shown)
-	for a := range accounts {
-		one := compare(l.written[a], l.shown[a])
+func (c *accounting) compare() Report {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := Report{Unknown: c.unknown}
+	logs := maps.Clone(c.written)
+	maps.Copy(logs, c.shown)
+	for a := range logs {
+		one := compare(c.written[a], c.shown[a])
 		if !one.OK() {
-			r.Wrong = append(r.Wrong, fmt.Sprintf("%s %s: %s", a.pod, a.container, one))
+			r.Mismatches = append(r.Mismatches, fmt.Sprintf("%s %s: %s", a.pod, a.container, one))
 		}
 		r.Written += one.Written
 		r.Shown += one.Shown
 		r.Lost += one.Lost
-		r.Doubled += one.Doubled
+		r.Duplicated += one.Duplicated
 		r.OutOfOrder += one.OutOfOrder
-		r.Strange += one.Strange
+		r.Unknown += one.Unknown
 	}
-	slices.Sort(r.Wrong)
+	slices.Sort(r.Mismatches)
 	return r
 }
 
@@ -72,10 +72,10 @@ func compare(written, shown []uint64) Report {
 		at := places[line]
 		switch {
 		case !known[line]:
-			r.Strange++
+			r.Unknown++
 			continue
 		case len(at) == 0:
-			r.Doubled++
+			r.Duplicated++
 		default:
 			places[line] = at[1:]
 			left--

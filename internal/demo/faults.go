@@ -9,15 +9,16 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// trouble makes something go wrong every few seconds. It waits first until what
-// was written so far is shown, so that two troubles do not make a third.
-func (s *shop) trouble(ctx context.Context) {
+// injectFaults injects a fault every few seconds. It first waits until everything
+// written so far has been shown, so that two faults do not combine into one that
+// no reader could survive.
+func (s *shop) injectFaults(ctx context.Context) {
 	random := rand.New(rand.NewPCG(7, 7))
 	all := []func(context.Context, *rand.Rand){
 		s.cutOne, s.cutMidLine, s.rotate, s.restartKubelet, s.cutOne, s.restartControlPlane, s.rotate, s.cutMidLine, s.closeWatches,
 	}
 	for n := 0; pause(ctx, time.Second+time.Duration(random.Int64N(int64(time.Second)))); n++ {
-		s.books.settle(ctx, s.patience)
+		s.lines.waitShown(ctx, s.showTimeout)
 		if ctx.Err() != nil {
 			return
 		}
@@ -26,22 +27,22 @@ func (s *shop) trouble(ctx context.Context) {
 	}
 }
 
-// cutOne ends the streams of one pod.
+// cutOne ends the log streams of one pod.
 func (s *shop) cutOne(_ context.Context, random *rand.Rand) {
-	a := s.cast[random.IntN(len(s.cast))]
+	w := s.writers[random.IntN(len(s.writers))]
 	clean := random.IntN(2) == 0
-	how := "by a reset"
+	how := "with a reset"
 	if clean {
-		how = "cleanly, though it runs on"
+		how = "cleanly, although it is still running"
 	}
-	s.tell("the streams of %s end %s", a.account.pod, how)
-	s.server.Cut(clean, func(r fakeapi.Request) bool { return r.Name == a.account.pod })
+	s.announce("the streams of %s end %s", w.logName.pod, how)
+	s.server.Cut(clean, func(r fakeapi.Request) bool { return r.Name == w.logName.pod })
 }
 
-// cutMidLine ends every stream, and each that is opened within a second again
-// after some bytes.
+// cutMidLine cuts every stream in the middle of a line, and for a second also
+// each stream that is opened again.
 func (s *shop) cutMidLine(ctx context.Context, random *rand.Rand) {
-	s.tell("every stream breaks off in the middle of a line, and once more")
+	s.announce("every stream is cut in the middle of a line, twice")
 	how := []fakeapi.Break{fakeapi.End, fakeapi.Reset}[random.IntN(2)]
 	after := 20 + random.Int64N(300)
 	s.server.SetFault(onLogs(fakeapi.Fault{Break: how, After: after}))
@@ -49,9 +50,9 @@ func (s *shop) cutMidLine(ctx context.Context, random *rand.Rand) {
 	pause(ctx, time.Second)
 }
 
-// restartKubelet is what it looks like when the kubelet of the node restarts.
+// restartKubelet does what a client sees when the kubelet restarts.
 func (s *shop) restartKubelet(ctx context.Context, _ *rand.Rand) {
-	s.tell("the kubelet restarts: every stream ends cleanly, then 502 for a second")
+	s.announce("the kubelet restarts: every stream ends cleanly, then 502 for a second")
 	s.server.SetFault(onLogs(fakeapi.Fault{Status: http.StatusBadGateway, Body: "error dialing backend: connect: connection refused"}))
 	s.server.CutAll(true)
 	pause(ctx, time.Second)
@@ -59,33 +60,33 @@ func (s *shop) restartKubelet(ctx context.Context, _ *rand.Rand) {
 
 // restartControlPlane drops every connection and refuses new ones for a while.
 func (s *shop) restartControlPlane(ctx context.Context, _ *rand.Rand) {
-	s.tell("the control plane restarts: every connection is lost")
+	s.announce("the control plane restarts: every connection is lost")
 	s.server.Down()
 	defer s.server.Up()
 	pause(ctx, 700*time.Millisecond)
 }
 
-// closeWatches ends the watches, and makes their resource version too old.
+// closeWatches ends the watches and expires their resource version.
 func (s *shop) closeWatches(context.Context, *rand.Rand) {
-	s.tell("the watch of the pods ends, its resource version is too old to go on")
+	s.announce("the pod watch ends, and its resource version has expired")
 	s.server.ExpireWatches()
 }
 
-// rotate has the steady logs begin a new file, and waits until a line of it was
-// shown: after a cut, that line proves to ktail that it has missed none.
+// rotate rotates the steady logs and waits until a line from each new file has
+// been shown. After a cut, that line lets ktail prove that it missed none.
 func (s *shop) rotate(ctx context.Context, _ *rand.Rand) {
-	s.tell("the node rotates its log files")
-	var accounts []account
-	for _, a := range s.cast {
-		if a.steady {
-			a.container.Rotate()
-			accounts = append(accounts, a.account)
+	s.announce("the node rotates its log files")
+	var logs []logName
+	for _, w := range s.writers {
+		if w.steady {
+			w.container.Rotate()
+			logs = append(logs, w.logName)
 		}
 	}
-	s.books.settleOneMore(ctx, s.patience, accounts...)
+	s.lines.waitForOneMore(ctx, s.showTimeout, logs...)
 }
 
-// onLogs has the fault befall the requests for logs.
+// onLogs returns a function that injects the fault into requests for logs.
 func onLogs(fault fakeapi.Fault) func(*http.Request) *fakeapi.Fault {
 	return func(r *http.Request) *fakeapi.Fault {
 		if fakeapi.Parse(r).Subresource != "log" {

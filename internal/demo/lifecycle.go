@@ -10,59 +10,59 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// checkout comes up while ktail is looking on, after an init container, and
-// logs logfmt.
+// checkout starts while ktail is following, after an init container. It logs
+// logfmt.
 func (s *shop) checkout(ctx context.Context) {
 	if !pause(ctx, 2*time.Second) {
 		return
 	}
 	pod := s.add("checkout", "checkout-6b9f7d5c4d-p5mzg", corev1.PodSpec{InitContainers: containers("migrate"), Containers: containers("checkout")})
-	migrate := s.actor(pod, "migrate", nil)
+	migrate := s.writer(pod, "migrate", nil)
 	migrate.container.Start()
 	for i := range 3 {
 		if !migrate.after(ctx, 300*time.Millisecond) {
 			return
 		}
-		migrate.say(fmt.Sprintf("migration %d of 3 applied", i+1))
+		migrate.log(fmt.Sprintf("migration %d of 3 applied", i+1))
 	}
 	migrate.container.Exit(0, "")
 	pod.Start()
-	a := s.actor(pod, "checkout", nil)
-	for a.say(fmt.Sprintf("ts=%d level=info order=%s items=%d step=%s", time.Now().UnixMilli(), a.id(), 1+a.random.IntN(5),
-		a.pick([]string{"address", "shipping", "payment", "confirmation"}))) {
-		if !a.after(ctx, 350*time.Millisecond) {
+	w := s.writer(pod, "checkout", nil)
+	for w.log(fmt.Sprintf("ts=%d level=info order=%s items=%d step=%s", time.Now().UnixMilli(), w.id(), 1+w.random.IntN(5),
+		w.pick([]string{"address", "shipping", "payment", "confirmation"}))) {
+		if !w.after(ctx, 350*time.Millisecond) {
 			return
 		}
 	}
 }
 
-// jobs runs a Job every now and then. Its last line has no newline.
+// jobs runs one Job after another. The last line of each has no newline.
 func (s *shop) jobs(ctx context.Context) {
 	for n := 1; pause(ctx, 3*time.Second); n++ {
 		pod := s.add("report", fmt.Sprintf("report-2939%04d-t6xkq", n), corev1.PodSpec{
 			RestartPolicy: corev1.RestartPolicyNever, Containers: containers("report")})
-		a := s.actor(pod, "report", nil)
+		w := s.writer(pod, "report", nil)
 		if !pause(ctx, 500*time.Millisecond) {
 			return
 		}
 		pod.Start()
 		for i := range 8 {
-			a.say(fmt.Sprintf("orders of day %d: %d, worth %d.%02d EUR", i+1, 200+a.random.IntN(900), 9000+a.random.IntN(50000), a.random.IntN(100)))
-			if !a.after(ctx, 200*time.Millisecond) {
+			w.log(fmt.Sprintf("orders of day %d: %d, worth %d.%02d EUR", i+1, 200+w.random.IntN(900), 9000+w.random.IntN(50000), w.random.IntN(100)))
+			if !w.after(ctx, 200*time.Millisecond) {
 				return
 			}
 		}
-		a.sayEntry(fakeapi.Entry{Text: "report written", Partial: true})
-		a.container.Exit(0, "")
+		w.append(fakeapi.Entry{Text: "report written", Partial: true})
+		w.container.Exit(0, "")
 		if !pause(ctx, 6*time.Second) {
 			return
 		}
-		a.settle(ctx)
+		w.waitShown(ctx)
 		pod.Remove()
 	}
 }
 
-// rollouts replaces the one pod of a Deployment by a new one, again and again.
+// rollouts repeatedly replaces the only pod of a Deployment.
 func (s *shop) rollouts(ctx context.Context) {
 	names := []string{"catalog-58c7d9f6bb-d9r2n", "catalog-7f6b8c5d9d-n4qtx", "catalog-6c94bfd7f5-vv8lh"}
 	old := s.replica(ctx, names[0])
@@ -71,7 +71,7 @@ func (s *shop) rollouts(ctx context.Context) {
 		if n >= len(names) {
 			name = fmt.Sprintf("catalog-%010d-%05d", 6710000000+n, 20000+n)
 		}
-		s.tell("catalog is rolled out anew")
+		s.announce("catalog: rolling out a new version")
 		next := s.replica(ctx, name)
 		if !pause(ctx, time.Second) {
 			break
@@ -82,9 +82,9 @@ func (s *shop) rollouts(ctx context.Context) {
 	old.stop()
 }
 
-// replica is one pod of the Deployment, with its writer.
+// replica is one pod of the Deployment.
 type replica struct {
-	*actor
+	*writer
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
@@ -93,29 +93,29 @@ func (s *shop) replica(ctx context.Context, name string) *replica {
 	ctx, cancel := context.WithCancel(ctx)
 	pod := s.add("catalog", name, corev1.PodSpec{Containers: containers("catalog")})
 	pod.Start()
-	r := &replica{actor: s.actor(pod, "catalog", nil), cancel: cancel, ended: make(chan struct{})}
+	r := &replica{writer: s.writer(pod, "catalog", nil), cancel: cancel, ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
-		r.say("listening on :8080")
+		r.log("listening on :8080")
 		for r.after(ctx, 200*time.Millisecond) {
-			r.say(fmt.Sprintf("[debug] lookup %s: %d hits in %dµs", r.pick(goods), r.random.IntN(50), 100+r.random.IntN(3000)))
+			r.log(fmt.Sprintf("[debug] lookup %s: %d hits in %dµs", r.pick(goods), r.random.IntN(50), 100+r.random.IntN(3000)))
 		}
 	}()
 	return r
 }
 
-// stop has the writer stop.
+// stop stops the writer.
 func (r *replica) stop() {
 	r.cancel()
 	<-r.ended
 }
 
-// end deletes the pod as a Deployment does.
+// end deletes the pod the way a Deployment does.
 func (r *replica) end(ctx context.Context) {
 	r.pod.Delete()
 	r.stop()
-	r.say("SIGTERM: waiting for open requests", "bye")
+	r.log("SIGTERM: waiting for open requests", "bye")
 	r.container.Exit(0, "")
-	r.settle(ctx)
+	r.waitShown(ctx)
 	r.pod.Remove()
 }
