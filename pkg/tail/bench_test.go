@@ -32,7 +32,7 @@ func BenchmarkMergeConcurrently(b *testing.B) {
 func pushAndTake(b *testing.B, streams, size, batches int) (lines int) {
 	b.Helper()
 	m := newMerger(-1)
-	inputs := m.add(streams, true)
+	inputs := m.add(streams, true, nil)
 	m.expect(false)
 	text := make([]byte, 158)
 	var pushing sync.WaitGroup

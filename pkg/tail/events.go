@@ -23,6 +23,9 @@ const (
 	Recovered
 	// Failed: a stream is given up, for Err.
 	Failed
+	// Late: a stream was silent for so long that the lines of others do not wait
+	// for it any more. Its lines may come out of order.
+	Late
 	// Waiting: Count streams wait for others to end; see Tailer.MaxStreams.
 	Waiting
 )

@@ -22,7 +22,7 @@ func (a *heapEntry) before(b *heapEntry) bool {
 
 // insert takes in an input that has lines.
 func (m *merger) insert(in *input) {
-	h := heapEntry{key: in.items[in.head].key, order: in.order, in: in}
+	h := heapEntry{key: in.queue.front().key, order: in.order, in: in}
 	m.heap = append(m.heap, h)
 	i := len(m.heap) - 1
 	for i > 0 {

@@ -2,8 +2,9 @@ package tail
 
 import "time"
 
-// idleList lists inputs that have nothing buffered, those that fell silent last at
-// the end: when that one has been silent for long enough, all have.
+// idleList lists inputs that other lines may have to wait for, in the order in
+// which they became idle: when the last one has been idle for long enough, all
+// have.
 type idleList struct {
 	first, last *input
 }
@@ -19,7 +20,7 @@ func (s *idleList) add(in *input, now time.Duration) {
 	s.last = in
 }
 
-// remove takes the input out if it is listed.
+// remove removes the input if it is listed.
 func (s *idleList) remove(in *input) {
 	if !in.listed {
 		return

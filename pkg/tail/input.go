@@ -8,47 +8,64 @@ import (
 )
 
 const (
-	// roomTotal is shared by all inputs; none gets less than roomLeast bytes. Of
-	// what is left, one may take up to roomShare times of what nobody has taken.
+	// roomTotal is the size of the buffer that all inputs share, in bytes. Each
+	// input is guaranteed roomLeast. One input may take up to roomShare times as
+	// much as is free.
 	roomTotal = 5 << 20
 	roomLeast = 4 << 10
 	roomShare = 4
 
-	// lineCost is what a buffered line takes besides its text.
+	// lineCost is the memory that a buffered line takes in addition to its text.
 	lineCost = 80
 )
 
-// item is a buffered line.
-type item struct {
-	line    ktail.Line
-	key     int64         // merge key
-	arrival *arrivalBatch // nil if it does not matter
-}
+// inputState says what the merger expects of an input.
+type inputState uint8
+
+const (
+	// inputIdle: no line is buffered, and other lines wait for it.
+	inputIdle inputState = iota
+	// inputBusy: lines are buffered.
+	inputBusy
+	// inputLate: no line is buffered, and other lines do not wait for it, since
+	// it was silent for too long.
+	inputLate
+	// inputBehind: it was late, and lines are buffered that may be earlier than
+	// lines that have left.
+	inputBehind
+	// inputDone: the stream has ended and all its lines have left.
+	inputDone
+)
+
+// buffers reports whether lines are buffered.
+func (s inputState) buffers() bool { return s == inputBusy || s == inputBehind }
 
 // input is one stream's place in the merger.
 type input struct {
 	m       *merger
 	order   uint64 // breaks ties: the order in which streams were added
 	latest  int64  // greatest merge key so far
-	items   []item
-	head    int // index of the earliest item that has not left
+	queue   queue
 	bytes   int // buffered, costs included
-	idle    bool
+	state   inputState
 	closed  bool
-	drained chan struct{} // closed when the last line of a closed input has left
+	drained chan struct{} // closed when the input is done
+	late    func()        // called when the others stop waiting for it; nil: not called
 
 	opening   bool
 	live      bool          // has caught up with the present
-	idleSince time.Duration // when it fell silent
-	listed    bool          // in merger.history
-	prev      *input        // neighbors there
+	idleSince time.Duration // when the input became idle
+	lastSign  time.Duration // when the stream last connected or brought lines, or its producer was unblocked
+	listed    bool          // in merger.idle
+	prev      *input        // neighbors in it
 	next      *input
 
 	blocked bool          // its producer waits for room
-	room    chan struct{} // told when there is some; capacity 1
+	room    chan struct{} // receives when there is room; capacity 1
 }
 
-// opened says that the input's stream is connected, or has failed to.
+// opened reports to the merger that the input's stream is connected, or has failed
+// to connect.
 func (in *input) opened() {
 	m := in.m
 	m.mu.Lock()
@@ -59,22 +76,23 @@ func (in *input) opened() {
 	in.opening = false
 	m.opening--
 	m.openedAt = m.now()
-	if in.idle { // since now
-		m.markBusy(in)
+	in.lastSign = m.openedAt
+	if in.state == inputIdle { // from now on
+		m.leaveIdle(in)
 		m.markIdle(in, m.openedAt)
 	}
 	m.wakeLocked()
 }
 
-// allowed returns how many bytes one input may buffer now. A busy one among quiet
-// ones has most of the room, since what it brings within a window must wait; when
-// all are busy, all have about the same. The bound for all is max(roomTotal, inputs
-// × roomLeast), plus one batch each.
+// allowed returns how many bytes one input may buffer now. A busy input beside
+// quiet ones gets most of the buffer, because its lines have to wait for the
+// window; if all are busy, each gets about the same. All inputs together buffer
+// at most max(roomTotal, inputs × roomLeast), plus one batch each.
 func (m *merger) allowed() int {
 	return max(roomShare*(roomTotal-m.inputs*roomLeast-m.bytes), roomLeast)
 }
 
-// push buffers the lines. It blocks while the input's room is taken.
+// push buffers the lines. It blocks while the input has no room.
 func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 	m := in.m
 	m.mu.Lock()
@@ -94,38 +112,28 @@ func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 	}
 	now := m.now()
 	arrival := m.arrive(len(lines), now)
-	in.compact(len(lines))
+	size := 0
 	for i := range lines {
 		l := &lines[i]
 		in.latest = max(in.latest, l.Time)
-		in.items = append(in.items, item{line: *l, key: in.latest, arrival: arrival})
-		in.bytes += len(l.Text) + lineCost
-		m.bytes += len(l.Text) + lineCost
+		it := in.queue.push(&m.blocks)
+		it.line, it.key, it.arrival = *l, in.latest, arrival
+		size += len(l.Text) + lineCost
 	}
+	in.bytes += size
+	m.bytes += size
+	in.lastSign = now
 	in.live = in.live || in.latest >= m.begun.UnixNano() || now > historyMost
-	if in.idle {
+	if !in.state.buffers() {
 		m.markBusy(in)
-		m.insert(in)
-		if m.wait(now) < m.until-now { // or else the taker finds out in time by itself
+		if m.wait(now) < m.until-now { // otherwise the timer wakes the taker early enough
 			m.wakeLocked()
 		}
 	}
 	return nil
 }
 
-// compact lets n lines be appended to those that have not left. It moves these
-// to the beginning of the list rather than let it grow: of a thousand lists that
-// are longer than they must be, nothing stays in the processor's caches.
-func (in *input) compact(n int) {
-	if len(in.items)+n <= cap(in.items) || in.head < len(in.items)/2 {
-		return
-	}
-	rest := copy(in.items, in.items[in.head:])
-	clear(in.items[rest:])
-	in.items, in.head = in.items[:rest], 0
-}
-
-// close says that the input's stream has ended. What it buffers still leaves.
+// close reports that the input's stream has ended. Buffered lines still leave.
 func (in *input) close() {
 	m := in.m
 	m.mu.Lock()
@@ -139,9 +147,8 @@ func (in *input) close() {
 		in.opening = false
 		m.opening--
 	}
-	if in.idle {
-		m.markBusy(in)
-		close(in.drained)
+	if !in.state.buffers() {
+		m.markDone(in)
 	}
 	m.wakeLocked()
 }

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	// batchLines bounds what goes to the sink in one call, and with it how long
+	// batchLines bounds the lines of one call of the sink, and with it how long
 	// the merger holds its lock.
 	batchLines = 1024
 
@@ -22,7 +22,7 @@ const (
 	openPause = 500 * time.Millisecond
 	openMost  = 3 * time.Second
 	// historyMost is when every stream counts as caught up: the clock of a node
-	// may be behind for ever.
+	// may be permanently behind.
 	historyMost = 10 * time.Second
 )
 
@@ -33,32 +33,35 @@ const never = time.Duration(math.MaxInt64)
 //
 // The merge key of a line is the latest time that its stream has shown so far,
 // so that each stream keeps the order of its log although times step back in
-// it. The line with the lowest key of all that are buffered leaves as soon as
-// every open input has a line buffered, so that nothing earlier can come, or when
-// it, or one that has to leave after it, has waited for the window. With a
-// negative window nothing but a buffered line of every input will do.
-// At the start, lines wait a little longer: for all streams to open and to
-// begin with their history.
+// it. The line with the lowest key leaves as soon as every open input has a line
+// buffered, because nothing earlier can come then, or when it, or a line that has
+// to leave after it, has waited for the window. A negative window has no end:
+// lines wait for every input that is not late (see late.go). At the start, lines
+// wait a little longer: for all streams to open and to begin with their history.
 //
-// Many goroutines push, each to its own input; one takes.
+// Many goroutines push, each to its own input. One goroutine takes.
 type merger struct {
 	window time.Duration
 	begun  time.Time // durations count from here; lines older than this are history
 
 	mu         sync.Mutex
-	heap       []heapEntry     // of those that have lines, the earliest first
-	idleInputs int             // how many have none
-	history    idleList        // those of them that have not caught up yet
+	heap       []heapEntry     // of busy inputs, the earliest first
+	blocks     blockPool       // of their queues
+	idleInputs int             // inputs that are idle
+	idle       idleList        // with a window, only those that have not caught up
 	arrivals   []*arrivalBatch // the earliest first
 	inputs     int             // not yet closed
 	bytes      int             // buffered by all inputs
-	opening    int             // of those there at the start, not yet connected
-	openedAt   time.Duration   // when the last of them was
+	opening    int             // inputs that were there at the start and are not connected
+	openedAt   time.Duration   // when the last of them connected
 	expecting  bool            // more inputs are to come whose lines may be earlier
+	written    int64           // greatest merge key of the lines that have left
+	resumedAt  time.Duration   // when the last slow write ended
+	lateCalls  []func()        // to be called by the taker
 	order      uint64
 	closed     bool          // no more lines will come at all
 	sleeping   bool          // the taker sleeps
-	until      time.Duration // when it wakes by itself
+	until      time.Duration // when the taker wakes by itself
 	wake       chan struct{}
 }
 
@@ -69,15 +72,22 @@ func newMerger(window time.Duration) *merger {
 func (m *merger) now() time.Duration { return time.Since(m.begun) }
 
 // add makes places for n streams at once, so that none of them is overtaken by
-// the others before its first line. Those that were there at the start have
-// history to show.
-func (m *merger) add(n int, history bool) []*input {
+// the others before its first line. Streams that were there at the start have
+// history to show. late is called with the index of a stream when the others stop
+// waiting for it; nil: it is not called.
+func (m *merger) add(n int, history bool, late func(i int)) []*input {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
 	added := make([]*input, n)
 	for i := range added {
-		in := &input{m: m, order: m.order, opening: history, live: !history, room: make(chan struct{}, 1), drained: make(chan struct{})}
+		in := &input{
+			m: m, order: m.order, opening: history, live: !history, lastSign: now,
+			room: make(chan struct{}, 1), drained: make(chan struct{}),
+		}
+		if late != nil {
+			in.late = func() { late(i) }
+		}
 		m.order++
 		m.markIdle(in, now)
 		added[i] = in
@@ -90,26 +100,43 @@ func (m *merger) add(n int, history bool) []*input {
 	return added
 }
 
-// markIdle says that the input has nothing buffered.
+// markIdle is called when the input has no line buffered.
 func (m *merger) markIdle(in *input, now time.Duration) {
-	in.idle = true
+	in.state = inputIdle
 	m.idleInputs++
-	if !in.live {
-		m.history.add(in, now)
+	if m.window < 0 || !in.live {
+		m.idle.add(in, now)
 	}
 }
 
-// markBusy says that it has, or that nothing is expected of it any more.
+// markBusy is called when the input has lines, for the first time since it had
+// none.
 func (m *merger) markBusy(in *input) {
-	if !in.idle {
-		return
+	m.leaveIdle(in)
+	if in.state == inputLate {
+		in.state = inputBehind
+	} else {
+		in.state = inputBusy
 	}
-	in.idle = false
-	m.idleInputs--
-	m.history.remove(in)
+	m.insert(in)
 }
 
-// expect says whether streams are still to come whose lines may be earlier than
+// markDone is called when no line of the input will come or leave any more.
+func (m *merger) markDone(in *input) {
+	m.leaveIdle(in)
+	in.state = inputDone
+	close(in.drained)
+}
+
+// leaveIdle removes an idle input from the idle ones.
+func (m *merger) leaveIdle(in *input) {
+	if in.state == inputIdle {
+		m.idleInputs--
+		m.idle.remove(in)
+	}
+}
+
+// expect sets whether streams are still to come whose lines may be earlier than
 // those that are buffered.
 func (m *merger) expect(more bool) {
 	m.mu.Lock()
@@ -118,7 +145,7 @@ func (m *merger) expect(more bool) {
 	m.wakeLocked()
 }
 
-// close says that nobody pushes any more: what is buffered can leave.
+// close is called when all producers have ended: buffered lines can leave.
 func (m *merger) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -126,7 +153,7 @@ func (m *merger) close() {
 	m.wakeLocked()
 }
 
-// wakeLocked wakes the taker if it sleeps. The lock is held.
+// wakeLocked wakes the taker if it sleeps. The caller holds the lock.
 func (m *merger) wakeLocked() {
 	if m.sleeping {
 		m.sleeping = false
@@ -134,42 +161,29 @@ func (m *merger) wakeLocked() {
 	}
 }
 
-// take appends to dst what can leave now. If that is nothing, it says how long
-// to wait for something to become ready at the latest; and done is true when
-// nothing will ever come.
+// take appends to dst the lines that can leave now. If there are none, it returns
+// how long to wait until a line may be able to; done is true when no line will
+// ever come.
 func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration, done bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.now()
-	wait = 0
-	for len(m.heap) > 0 && len(dst) < batchLines && wait <= 0 {
-		// The run of lines that are earlier than every other head leaves in
-		// one step.
-		first, runnerUp := &m.heap[0], m.runnerUp()
-		top := first.in
-		for len(dst) < batchLines && top.head < len(top.items) && first.before(runnerUp) {
-			if wait = m.wait(now); wait > 0 {
-				break
-			}
-			it := &top.items[top.head]
-			dst = append(dst, it.line)
-			if it.arrival != nil {
-				it.arrival.lines--
-			}
-			top.bytes -= len(it.line.Text) + lineCost
-			m.bytes -= len(it.line.Text) + lineCost
-			*it = item{} // lets go of the text
-			if top.head++; top.head < len(top.items) {
-				first.key = top.items[top.head].key
-			}
+	for len(m.heap) > 0 && len(dst) < batchLines {
+		if wait = m.wait(now); wait > 0 {
+			break
 		}
-		m.fixTop(top, now)
+		dst = m.takeRun(dst, now)
 	}
 	if len(dst) > 0 {
 		return dst, 0, false
 	}
-	if len(m.heap) == 0 {
+	switch {
+	case len(m.heap) == 0:
 		wait, done = never, m.closed
+	case m.window < 0:
+		if wait = m.setLateAside(now); wait <= 0 {
+			return dst, 0, false
+		}
 	}
 	m.sleeping = !done
 	if m.until = never; wait < never {
@@ -178,36 +192,68 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 	return dst, wait, done
 }
 
-// fixTop restores the heap after lines of its top have left, and tells the
+// takeRun appends to dst the lines of the first input that are earlier than the
+// first lines of all others. At least one line can leave.
+func (m *merger) takeRun(dst []ktail.Line, now time.Duration) []ktail.Line {
+	first, runnerUp := &m.heap[0], m.runnerUp()
+	top := first.in
+	size := 0
+	for {
+		it := top.queue.front()
+		dst = append(dst, it.line)
+		if it.arrival != nil {
+			it.arrival.lines--
+		}
+		size += len(it.line.Text) + lineCost
+		m.written = max(m.written, first.key)
+		top.queue.pop(&m.blocks)
+		if top.queue.empty() {
+			break
+		}
+		first.key = top.queue.front().key
+		if len(dst) == batchLines || !first.before(runnerUp) || m.wait(now) > 0 {
+			break
+		}
+	}
+	top.bytes -= size
+	m.bytes -= size
+	m.fixTop(top, now)
+	return dst
+}
+
+// fixTop restores the heap after lines of its top have left, and unblocks the
 // top's producer if there is room again.
 func (m *merger) fixTop(top *input, now time.Duration) {
-	if top.head == len(top.items) {
-		top.items, top.head = top.items[:0], 0
+	if !top.queue.empty() {
+		m.down()
+	} else {
 		m.removeTop()
-		if top.closed {
-			close(top.drained)
-		} else {
+		switch {
+		case top.closed:
+			m.markDone(top)
+		case top.state == inputBehind && top.latest < m.written:
+			top.state = inputLate
+		default:
 			m.markIdle(top, now)
 		}
-	} else {
-		m.down()
 	}
 	if top.blocked && top.bytes <= m.allowed()/2 {
 		top.blocked = false
+		top.lastSign = now
 		top.room <- struct{}{} // capacity 1, and blocked is set only after it was emptied
 	}
 }
 
-// wait returns how long the first of the buffered lines must still wait for those
-// that may be earlier; 0 or less if it can leave. What goes before a line that has
-// waited for the window waits no longer.
+// wait returns how long the first of the buffered lines must still wait for lines
+// that may be earlier; 0 or less if it can leave. A line that goes before one that
+// has waited for the window waits no longer.
 func (m *merger) wait(now time.Duration) time.Duration {
 	if m.closed || m.window == 0 {
 		return 0
 	}
 	if m.window < 0 {
-		if m.expecting || m.idleInputs > 0 {
-			return never
+		if m.incomplete() {
+			return maxSilence // at most; setLateAside computes it
 		}
 		return 0
 	}
@@ -220,8 +266,8 @@ func (m *merger) wait(now time.Duration) time.Duration {
 	return m.earliest().at + m.window - now
 }
 
-// hold returns until when everything waits, at the start, for streams to open
-// and to begin with their history.
+// hold returns until when all lines wait, at the start, for streams to open and
+// to begin with their history.
 func (m *merger) hold() time.Duration {
 	if m.expecting {
 		return openMost
@@ -229,14 +275,14 @@ func (m *merger) hold() time.Duration {
 	if m.opening > 0 {
 		return min(m.openedAt+openPause, openMost)
 	}
-	if m.history.last == nil {
+	if m.idle.last == nil {
 		return 0
 	}
-	return min(m.history.last.idleSince+historyWindow, historyMost)
+	return min(m.idle.last.idleSince+historyWindow, historyMost)
 }
 
-// run hands everything to write, in order, until close was called and nothing
-// is left, or write fails.
+// run passes all lines to write, in order, until close was called and no line is
+// left, or write fails.
 func (m *merger) run(write func([]ktail.Line) error) error {
 	lines := make([]ktail.Line, 0, batchLines)
 	timer := time.NewTimer(never)
@@ -249,10 +295,14 @@ func (m *merger) run(write func([]ktail.Line) error) error {
 		case done:
 			return nil
 		case len(lines) > 0:
+			began := m.now()
 			if err := write(lines); err != nil {
 				return err
 			}
-			clear(lines) // lets go of the texts
+			m.wrote(m.now() - began)
+			clear(lines) // releases the texts
+		case wait <= 0: // inputs have become late
+			m.reportLate()
 		default:
 			timer.Reset(wait)
 			select {

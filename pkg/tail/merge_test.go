@@ -44,7 +44,7 @@ func sorted(logs []log) []keyed {
 // and returns the texts in the order in which they leave.
 func mergeAll(t testing.TB, logs []log, window time.Duration, seed uint64) []string {
 	m := newMerger(window)
-	inputs := m.add(len(logs), true)
+	inputs := m.add(len(logs), true, nil)
 	m.expect(false)
 	var pushing sync.WaitGroup
 	for s, times := range logs {
@@ -171,7 +171,7 @@ type arriving struct {
 func play(t *testing.T, window time.Duration, inputs int, history bool, schedule []arriving) (order []string, left map[string]time.Duration) {
 	m := newMerger(window)
 	start := time.Now()
-	ins := m.add(inputs, history)
+	ins := m.add(inputs, history, nil)
 	m.expect(false)
 	for _, in := range ins {
 		in.opened()
@@ -304,7 +304,7 @@ func FuzzMergeWindow(f *testing.F) {
 func TestArrivals_AreReleasedWithTheirLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMerger(100 * time.Millisecond)
-		in := m.add(1, false)[0]
+		in := m.add(1, false, nil)[0]
 		m.expect(false)
 		for i := range 1000 {
 			if err := in.push(t.Context(), []ktail.Line{{Time: int64(i + 1)}}); err != nil {
@@ -327,7 +327,7 @@ func TestRoom_IsSharedByDemand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const inputs, size = 100, 1 << 10
 		m := newMerger(time.Minute)
-		ins := m.add(inputs, false)
+		ins := m.add(inputs, false, nil)
 		m.expect(false)
 		ctx, cancel := context.WithCancel(t.Context())
 		fill := func(in *input) {
@@ -366,7 +366,7 @@ func (m *merger) taken() int {
 func TestPush_BlocksWhenRoomIsTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMerger(0)
-		in := m.add(1, false)[0]
+		in := m.add(1, false, nil)[0]
 		m.expect(false)
 		text := make([]byte, 64<<10)
 		pushed := 0
@@ -400,7 +400,7 @@ func TestMergeWindow_AppliesOnceStreamsHaveCaughtUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const window = 100 * time.Millisecond
 		m := newMerger(window)
-		past := m.add(2, true)
+		past := m.add(2, true, nil)
 		m.expect(false)
 		for _, in := range past {
 			in.opened()
@@ -423,7 +423,7 @@ func TestMergeWindow_AppliesOnceStreamsHaveCaughtUp(t *testing.T) {
 			return m.now()
 		}
 		time.Sleep(20 * time.Millisecond)
-		m.add(1, false) // a silent one
+		m.add(1, false, nil) // a silent one
 		time.Sleep(10 * time.Millisecond)
 		pushed := push(past[0], m.begun.Add(-time.Hour))
 		time.Sleep(30 * time.Millisecond)
@@ -443,7 +443,7 @@ func BenchmarkMerge(b *testing.B) {
 	for _, streams := range []int{1, 10, 100, 1000} {
 		b.Run(fmt.Sprintf("streams=%d", streams), func(b *testing.B) {
 			m := newMerger(-1)
-			inputs := m.add(streams, false)
+			inputs := m.add(streams, false, nil)
 			m.expect(false)
 			text := make([]byte, 158)
 			batch := make([]ktail.Line, 100)

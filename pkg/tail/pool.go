@@ -135,7 +135,8 @@ func (p *pool) fill(first bool) {
 	p.active += n
 	p.started += n
 	p.t.counters.active.Store(int64(p.active))
-	for i, in := range p.m.add(n, first) {
+	late := func(i int) { p.t.notify(Event{Kind: Late, Stream: starting[i].stream.newest().Stream()}) }
+	for i, in := range p.m.add(n, first, late) {
 		e := starting[i]
 		e.state = reading
 		p.all.Go(func() { p.read(e, in) })

@@ -99,6 +99,9 @@ func (s *stream) run(ctx context.Context, in *input) error {
 	var reported bool // that the stream is failing
 	for {
 		src := s.newest()
+		if s.t.Once && !src.Stream().Key().IsZero() { // stdin may be silent
+			src = stallGuard{src}
+		}
 		began, progress := time.Now(), false
 		err := src.Read(ctx, s.pos.Clone(), func(lines []ktail.Line) error {
 			in.opened()
@@ -118,7 +121,7 @@ func (s *stream) run(ctx context.Context, in *input) error {
 		delay := wait.next(time.Since(began), err, progress)
 		var read *ktail.ReadError
 		permanent := errors.As(err, &read) && read.Permanent
-		if s.t.Once && (permanent || wait.tries >= triesForOnce) {
+		if s.t.Once && (permanent || wait.exhausted()) {
 			return err
 		}
 		// The first interruption is everyday life, and so is the end of a

@@ -133,7 +133,7 @@ func (t *recorder) tell(e tail.Event) {
 	defer t.mu.Unlock()
 	names := map[tail.EventKind]string{
 		tail.Started: "started", tail.Ended: "ended", tail.Failing: "failing",
-		tail.Recovered: "recovered", tail.Failed: "failed", tail.Waiting: "waiting",
+		tail.Recovered: "recovered", tail.Failed: "failed", tail.Waiting: "waiting", tail.Late: "late",
 	}
 	text := names[e.Kind]
 	if e.Stream != nil {
@@ -273,10 +273,12 @@ func TestStream_BacksOffWhileReadsFail(t *testing.T) {
 // failSource fails before it is open.
 type failSource struct {
 	*source
-	err error
+	err   error
+	takes time.Duration
 }
 
 func (s *failSource) Read(context.Context, ktail.Position, func([]ktail.Line) error) error {
+	time.Sleep(s.takes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tries++
@@ -446,17 +448,24 @@ func TestMaxStreams_LimitsStreamsReadAtOnce(t *testing.T) {
 // Run fails.
 func TestOnce_GivesUpOnFailingStreams(t *testing.T) {
 	tests := []struct {
-		name  string
-		err   error
-		reads int
+		name     string
+		err      error
+		takes    time.Duration // a read
+		minReads int
+		least    time.Duration // until the stream is given up
+		most     time.Duration
 	}{
-		{"at once where trying again cannot help", &ktail.ReadError{Err: errors.New("forbidden"), Permanent: true}, 1},
-		{"after a few tries elsewhere", &ktail.ReadError{Err: errors.New("bad gateway")}, 6},
+		{"at once if retrying cannot help", &ktail.ReadError{Err: errors.New("forbidden"), Permanent: true}, 0, 1, 0, 0},
+		{"after some time if reads fail at once", &ktail.ReadError{Err: errors.New("bad gateway")}, 0, 4, 15 * time.Second, 21 * time.Second},
+		{"after as much time if each read takes long", errors.New("bad gateway"), 10 * time.Second, 2, 20 * time.Second, 21 * time.Second},
+		{"after one read that takes very long", errors.New("timeout"), 29 * time.Second, 1, 29 * time.Second, 60 * time.Second},
+		{"after the server has asked to wait", &ktail.ReadError{Err: errors.New("busy"), RetryAfter: 20 * time.Second}, 0, 2, 20 * time.Second, 21 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				bad := &failSource{source: ending("bad"), err: tt.err}
+				bad := &failSource{source: ending("bad"), err: tt.err, takes: tt.takes}
+				start := time.Now()
 				out, events := &sink{}, &recorder{}
 				tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(bad, ending("good", "1", "2"))}, Sink: out, Once: true, MergeWindow: -1, OnEvent: events.tell}
 				err := tailer.Run(t.Context())
@@ -466,8 +475,11 @@ func TestOnce_GivesUpOnFailingStreams(t *testing.T) {
 				if want := []string{"1", "2"}; !slices.Equal(out.all(), want) {
 					t.Errorf("wrote %v, want %v", out.all(), want)
 				}
-				if bad.reads() != tt.reads {
-					t.Errorf("tried %d times, want %d", bad.reads(), tt.reads)
+				if bad.reads() < tt.minReads {
+					t.Errorf("tried %d times, want at least %d", bad.reads(), tt.minReads)
+				}
+				if took := time.Since(start); took < tt.least || took > tt.most {
+					t.Errorf("gave up after %v, want between %v and %v", took, tt.least, tt.most)
 				}
 				if !slices.Contains(events.all(), "failed bad: "+tt.err.Error()) {
 					t.Errorf("events are %v, want that bad failed", events.all())
