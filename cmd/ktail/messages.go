@@ -22,6 +22,7 @@ type messenger struct {
 	once     bool
 	limit    int
 	failures *failureReporter
+	late     *lateReporter
 	expect   func(*ktail.Stream) // is called with each stream before its lines come
 
 	mu  sync.Mutex
@@ -38,6 +39,7 @@ func newMessenger(s streams, p plan) *messenger {
 		out:      s.ErrOut,
 	}
 	m.failures = newFailureReporter(m.printf)
+	m.late = &lateReporter{printf: m.printf}
 	return m
 }
 
@@ -80,6 +82,8 @@ func (m *messenger) event(e tail.Event) {
 	case tail.Failed:
 		m.failures.streamEnded(e.Stream)
 		m.printf("error: %v", e.Err)
+	case tail.Late:
+		m.late.add(e.Stream)
 	case tail.Waiting:
 		m.waiting(e.Count)
 	}
