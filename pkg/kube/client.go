@@ -91,13 +91,13 @@ func NewClient(cfg *rest.Config, context, namespace string) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	rc, err := rest.RESTClientForConfigAndClient(cfg, &http.Client{Transport: requests})
+	rc, err := rest.RESTClientForConfigAndClient(cfg, &http.Client{Transport: requests, CheckRedirect: transport.CheckRedirect})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
 	}
 	return &Client{
 		Context: context, Namespace: namespace,
-		rest: rc, logs: &http.Client{Transport: logs}, limiter: cfg.RateLimiter, opening: make(chan struct{}, openAtOnce),
+		rest: rc, logs: &http.Client{Transport: logs, CheckRedirect: transport.CheckRedirect}, limiter: cfg.RateLimiter, opening: make(chan struct{}, openAtOnce),
 	}, nil
 }
 

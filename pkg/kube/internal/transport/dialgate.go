@@ -47,6 +47,13 @@ func (g *dialGate) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
+// CloseIdleConnections closes the connections that no request uses.
+func (g *dialGate) CloseIdleConnections() {
+	if rt, ok := g.RoundTripper.(interface{ CloseIdleConnections() }); ok {
+		rt.CloseIdleConnections()
+	}
+}
+
 // enter waits for the gate.
 func (g *dialGate) enter(ctx context.Context) (leave func(), err error) {
 	select {

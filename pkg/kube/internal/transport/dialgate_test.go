@@ -52,7 +52,7 @@ func openLogs(t *testing.T, logs int, http2 bool, each int) int {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	t.Cleanup(cancel)
-	rt, err := newTransport(&rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}, Options{}, narrowWindow, time.Now())
+	rt, err := newTransport(&rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}, Options{}, narrowWindow, time.Now(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

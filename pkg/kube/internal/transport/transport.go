@@ -6,6 +6,10 @@
 // read returns many small pieces. The logTransport gives each log an HTTP/2
 // receive window: a wide one for the first logs, a narrow one for the others. A
 // dialGate lets one request at a time dial, so that requests share connections.
+//
+// A credentialGate makes the failure of a credential plugin one condition of the
+// client, a reloadingTransport follows the rotation of certificates, and every
+// response is bounded in time and checked to be an API server's.
 package transport
 
 import (
@@ -21,6 +25,7 @@ import (
 const (
 	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
+	idleTimeout      = 90 * time.Second
 
 	// A connection that is silent for pingAfter gets an HTTP/2 ping, and is closed
 	// if the answer takes longer than pingTimeout: streams of quiet pods on a dead
@@ -40,11 +45,15 @@ type Options struct {
 // for logs, and one for all other requests.
 func New(cfg *rest.Config, o Options) (requests, logs http.RoundTripper, err error) {
 	epoch := time.Now()
-	wide, err := newTransport(cfg, o, wideWindow, epoch)
+	var gate *credentialGate
+	if cfg.ExecProvider != nil || cfg.AuthProvider != nil {
+		gate = newCredentialGate()
+	}
+	wide, err := newTransport(cfg, o, wideWindow, epoch, gate)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
 	}
-	narrow, err := newTransport(cfg, o, narrowWindow, epoch)
+	narrow, err := newTransport(cfg, o, narrowWindow, epoch, gate)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
 	}
@@ -53,8 +62,34 @@ func New(cfg *rest.Config, o Options) (requests, logs http.RoundTripper, err err
 
 // newTransport does the same as rest.TransportFor, with its own connections and
 // HTTP/2 settings.
-func newTransport(cfg *rest.Config, o Options, window int, epoch time.Time) (http.RoundTripper, error) {
+func newTransport(cfg *rest.Config, o Options, window int, epoch time.Time, gate *credentialGate) (http.RoundTripper, error) {
+	connections, err := newReloadingTransport(cfg, func(cfg *rest.Config) (reloadable, error) {
+		return newConnections(cfg, o, window, epoch)
+	})
+	if err != nil {
+		return nil, err
+	}
 	tc, err := cfg.TransportConfig() // includes the credential plugin, if there is one
+	if err != nil {
+		return nil, err
+	}
+	if gate == nil {
+		rt, err := clienttransport.HTTPWrappersForConfig(tc, connections)
+		if err != nil {
+			return nil, err
+		}
+		return checked(rt), nil
+	}
+	rt, err := clienttransport.HTTPWrappersForConfig(tc, gate.probe(connections))
+	if err != nil {
+		return nil, err
+	}
+	return checked(gate.wrap(rt)), nil
+}
+
+// newConnections returns a transport without credentials in requests.
+func newConnections(cfg *rest.Config, o Options, window int, epoch time.Time) (reloadable, error) {
+	tc, err := cfg.TransportConfig()
 	if err != nil {
 		return nil, err
 	}
@@ -77,11 +112,12 @@ func newTransport(cfg *rest.Config, o Options, window int, epoch time.Time) (htt
 	if tc.Proxy != nil {
 		proxy = tc.Proxy
 	}
-	return clienttransport.HTTPWrappersForConfig(tc, newDialGate(&http.Transport{
+	return newDialGate(&http.Transport{
 		Proxy:               proxy,
 		DialContext:         dial,
 		TLSClientConfig:     tlsConfig,
 		TLSHandshakeTimeout: handshakeTimeout,
+		IdleConnTimeout:     idleTimeout,
 		ForceAttemptHTTP2:   true,
 		DisableCompression:  true, // the server does not compress logs
 		HTTP2: &http.HTTP2Config{
@@ -89,5 +125,5 @@ func newTransport(cfg *rest.Config, o Options, window int, epoch time.Time) (htt
 			SendPingTimeout:           pingAfter,
 			PingTimeout:               pingTimeout,
 		},
-	}))
+	}), nil
 }

@@ -1,0 +1,188 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// credentialInterval is the time between two starts of a credential plugin that
+// fails. A start can open a browser, or print a prompt.
+const credentialInterval = 20 * time.Second
+
+// CredentialError reports that the client has no valid credentials. It concerns
+// all requests to the server.
+type CredentialError struct {
+	Err        error
+	RetryAfter time.Duration // time until the plugin is started again
+}
+
+// Error implements error.
+func (e *CredentialError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *CredentialError) Unwrap() error { return e.Err }
+
+var errUnauthorized = errors.New("the server rejected the credentials (401 Unauthorized)")
+
+// credentialGate makes the failure of a credential plugin one condition of the
+// whole client. client-go starts the plugin for each request that has no valid
+// credentials, and for each response 401; a hundred logs that reconnect start it a
+// hundred times (exec.roundTripper in client-go v0.37). The gate starts it at once
+// when credentials stop working, and then every credentialInterval. Between the
+// starts requests fail without being sent, and continue as soon as one succeeds.
+//
+// The plugin is between the two halves of the gate: wrap is above it, and
+// probe below.
+type credentialGate struct {
+	turn chan struct{} // capacity 1: one request at a time gets credentials
+
+	mu        sync.Mutex
+	err       error     // why the last start failed; nil while credentials work
+	failures  int       // starts in a row that did not help
+	refreshed time.Time // last start caused by a 401
+	next      time.Time // no start before this time
+}
+
+func newCredentialGate() *credentialGate { return &credentialGate{turn: make(chan struct{}, 1)} }
+
+// credentialPass is the state of one request that is on its way through the gate.
+type credentialPass struct {
+	release func() // the request has its credentials
+	sent    time.Time
+	stale   bool // other credentials may be there by now
+}
+
+type credentialPassKey struct{}
+
+// wrap puts the gate above next, which adds the credentials.
+func (g *credentialGate) wrap(next http.RoundTripper) http.RoundTripper {
+	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		resp, retry, err := g.roundTrip(next, req)
+		if retry { // with the credentials that the plugin has returned meanwhile
+			resp, _, err = g.roundTrip(next, req)
+		}
+		return resp, err
+	})
+}
+
+func (g *credentialGate) roundTrip(next http.RoundTripper, req *http.Request) (resp *http.Response, retry bool, err error) {
+	ctx := req.Context()
+	select {
+	case g.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, false, ctx.Err()
+	}
+	pass := &credentialPass{release: sync.OnceFunc(func() { <-g.turn })}
+	defer pass.release()
+	if err := g.closed(); err != nil {
+		return nil, false, err
+	}
+	resp, err = next.RoundTrip(req.Clone(context.WithValue(ctx, credentialPassKey{}, pass)))
+	switch {
+	case err != nil && pass.sent.IsZero() && ctx.Err() == nil: // the plugin failed
+		return nil, false, g.fail(err)
+	case pass.stale:
+		return nil, true, err
+	case err == nil && resp.StatusCode == http.StatusUnauthorized:
+		_ = resp.Body.Close() // nothing is lost: it is only read from
+		return nil, true, g.failure()
+	}
+	return resp, false, err
+}
+
+// closed returns the error of the last start while the next one is not due.
+func (g *credentialGate) closed() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.err == nil || !time.Now().Before(g.next) {
+		return nil
+	}
+	return g.failureLocked()
+}
+
+// failure returns the error of the last start.
+func (g *credentialGate) failure() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.failureLocked()
+}
+
+func (g *credentialGate) failureLocked() error {
+	err := g.err
+	if err == nil { // another request has succeeded meanwhile
+		err = errUnauthorized
+	}
+	return &CredentialError{Err: err, RetryAfter: max(time.Until(g.next), 0)}
+}
+
+// fail records that the plugin has failed.
+func (g *credentialGate) fail(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.failures++
+	g.err, g.next = err, time.Now().Add(credentialInterval)
+	return g.failureLocked()
+}
+
+// mayRefresh reports whether a response 401 may reach the plugin, which is started
+// by it. stale says that the request was sent before the last start, so that it
+// may succeed with the credentials of that one.
+func (g *credentialGate) mayRefresh(sent time.Time) (ok, stale bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	switch {
+	case !g.refreshed.IsZero() && !sent.After(g.refreshed):
+		return false, true
+	case now.Before(g.next):
+		return false, false
+	}
+	g.failures++
+	g.err, g.refreshed = errUnauthorized, now
+	if g.failures > 1 { // the first start may return credentials that work
+		g.next = now.Add(credentialInterval)
+	}
+	return true, false
+}
+
+// succeed records that the credentials work.
+func (g *credentialGate) succeed() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.err, g.failures, g.next = nil, 0, time.Time{}
+}
+
+// probe is the lower half of the gate: requests arrive with credentials,
+// and responses show whether they work.
+func (g *credentialGate) probe(next http.RoundTripper) http.RoundTripper {
+	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		pass, ok := req.Context().Value(credentialPassKey{}).(*credentialPass)
+		if !ok {
+			return next.RoundTrip(req)
+		}
+		pass.sent = time.Now()
+		pass.release()
+		resp, err := next.RoundTrip(req)
+		switch {
+		case err != nil:
+			return nil, err
+		case resp.StatusCode != http.StatusUnauthorized:
+			g.succeed()
+			return resp, nil
+		}
+		if refresh, stale := g.mayRefresh(pass.sent); !refresh {
+			pass.stale = stale
+			_ = resp.Body.Close() // the plugin must not see the response
+			return nil, g.failure()
+		}
+		return resp, nil
+	})
+}
+
+type roundTripperFunc func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTripperFunc) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

@@ -1,0 +1,200 @@
+package transport
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// plugin adds credentials to requests as exec.roundTripper of client-go does: it
+// starts a program when it has none, and after a response 401.
+type plugin struct {
+	base http.RoundTripper
+
+	mu     sync.Mutex
+	token  string
+	start  func() (token string, err error)
+	starts int
+}
+
+func (p *plugin) refresh() error {
+	p.starts++
+	token, err := p.start()
+	if err == nil {
+		p.token = token
+	}
+	return err
+}
+
+func (p *plugin) RoundTrip(req *http.Request) (*http.Response, error) {
+	p.mu.Lock()
+	if p.token == "" {
+		if err := p.refresh(); err != nil {
+			p.mu.Unlock()
+			return nil, err
+		}
+	}
+	token := p.token
+	p.mu.Unlock()
+	req.Header.Set("Authorization", token)
+	resp, err := p.base.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+		p.mu.Lock()
+		if p.token == token {
+			_ = p.refresh()
+		}
+		p.mu.Unlock()
+	}
+	return resp, err
+}
+
+// world is a server that accepts one token, and a plugin behind a gate.
+type world struct {
+	plugin   *plugin
+	client   http.RoundTripper
+	mu       sync.Mutex
+	accepted string
+	requests int
+}
+
+func newWorld(accepted string, start func() (string, error)) *world {
+	w := &world{accepted: accepted}
+	gate := newCredentialGate()
+	server := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		time.Sleep(5 * time.Millisecond) // a round trip of the bubble's clock
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.requests++
+		code := http.StatusUnauthorized
+		if req.Header.Get("Authorization") == w.accepted {
+			code = http.StatusOK
+		}
+		return &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader(""))}, nil
+	})
+	w.plugin = &plugin{base: gate.probe(server), start: start}
+	w.client = gate.wrap(w.plugin)
+	return w
+}
+
+func (w *world) accept(token string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.accepted = token
+}
+
+// run retries one log until it opens or the time is over, as the engine does:
+// after the time that the error names. It returns when the log opened.
+func (w *world) run(t *testing.T, until time.Time) (opened time.Time) {
+	for time.Now().Before(until) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://server/log", nil)
+		if err != nil {
+			t.Error(err)
+			return time.Time{}
+		}
+		resp, err := w.client.RoundTrip(req)
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Errorf("status %d reached the log", resp.StatusCode)
+			}
+			return time.Now()
+		}
+		c, ok := errors.AsType[*CredentialError](err)
+		if !ok {
+			t.Errorf("error %v, want a CredentialError", err)
+			return time.Time{}
+		}
+		time.Sleep(max(c.RetryAfter, 200*time.Millisecond))
+	}
+	return time.Time{}
+}
+
+func TestCredentialGate_LimitsStartsOfFailingPlugin(t *testing.T) {
+	failing := func() (string, error) { return "", errors.New("open your browser to log in") }
+	for _, tt := range []struct {
+		name  string
+		token string // that the plugin holds at first
+		start func() (string, error)
+	}{
+		{"without credentials", "", failing},
+		{"with rejected credentials", "expired", failing},
+		{"plugin returns rejected credentials", "expired", func() (string, error) { return "expired", nil }},
+		{"plugin returns new rejected credentials each time", "", func() func() (string, error) {
+			n := ""
+			return func() (string, error) { n += "x"; return n, nil }
+		}()},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const logs, most = 100, 5
+				w := newWorld("valid", tt.start)
+				w.plugin.token = tt.token
+				var all sync.WaitGroup
+				for range logs {
+					all.Go(func() { w.run(t, time.Now().Add(time.Minute)) })
+				}
+				all.Wait()
+				if w.plugin.starts > most {
+					t.Errorf("the plugin was started %d times in a minute, want at most %d", w.plugin.starts, most)
+				}
+				if w.plugin.starts == 0 {
+					t.Error("the plugin was not started")
+				}
+			})
+		})
+	}
+}
+
+func TestCredentialGate_RecoversAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const logs = 100
+		began := time.Now()
+		works := began.Add(3 * time.Minute)
+		w := newWorld("valid", func() (string, error) {
+			if time.Now().Before(works) {
+				return "", errors.New("not logged in")
+			}
+			return "valid", nil
+		})
+		opened := make([]time.Time, logs)
+		var all sync.WaitGroup
+		for i := range logs {
+			all.Go(func() { opened[i] = w.run(t, began.Add(10*time.Minute)) })
+		}
+		all.Wait()
+		for _, at := range opened {
+			if late := at.Sub(works); late > credentialInterval+time.Second {
+				t.Fatalf("a log opened %v after the plugin worked, want at most one interval", late)
+			}
+		}
+	})
+}
+
+// A token that the server stops accepting costs one start and no error.
+func TestCredentialGate_ExpiredTokenIsReplacedUnnoticed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		token := "first"
+		w := newWorld("first", func() (string, error) { return token, nil })
+		w.run(t, time.Now().Add(time.Second))
+		token = "second"
+		w.accept("second")
+		began := time.Now()
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() {
+				if at := w.run(t, began.Add(time.Minute)); at.Sub(began) > time.Second {
+					t.Errorf("a log opened %v after the token expired", at.Sub(began))
+				}
+			})
+		}
+		all.Wait()
+		if w.plugin.starts != 2 {
+			t.Errorf("the plugin was started %d times, want once per token", w.plugin.starts)
+		}
+	})
+}
