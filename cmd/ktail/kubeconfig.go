@@ -17,7 +17,7 @@ func (o *options) connect() (*kube.Client, error) {
 	if err := o.checkNames(config); err != nil {
 		return nil, err
 	}
-	client, err := kube.Connect(config, o.rate)
+	client, err := kube.Connect(config, kube.ClientOptions{RateLimit: o.rate})
 	switch {
 	case clientcmd.IsEmptyConfig(errors.Unwrap(err)):
 		return nil, errors.New("no kubeconfig found: set KUBECONFIG, pass --kubeconfig, or create " + clientcmd.RecommendedHomeFile)

@@ -24,23 +24,24 @@ const (
 	maxNamesSearched = 5000
 )
 
-// noMatchReporter is a watcher that reports, once, that nothing matches: it names the
-// scope that was searched and suggests what the user may have meant.
+// noMatchReporter is a watcher that reports, once, that nothing matches, or which
+// matching containers have not started. It names the scope that was searched and
+// suggests what the user may have meant.
 type noMatchReporter struct {
-	ktail.Watcher
-	client *kube.Client
-	o      plan
-	printf func(format string, args ...any)
+	watcher *kube.Watcher
+	client  *kube.Client
+	o       plan
+	printf  func(format string, args ...any)
 
 	mu    sync.Mutex
-	timer *time.Timer // started by the first empty set
-	done  bool        // something matched, or the report was printed
+	timer *time.Timer // runs from a set until the report
+	done  bool        // the report was printed, or is not needed
 }
 
 // Watch implements ktail.Watcher.
 func (h *noMatchReporter) Watch(ctx context.Context, set func([]ktail.Source)) error {
-	err := h.Watcher.Watch(ctx, func(sources []ktail.Source) {
-		h.observe(ctx, len(sources))
+	err := h.watcher.Watch(ctx, func(sources []ktail.Source) {
+		h.observe(ctx)
 		set(sources)
 	})
 	if err != nil {
@@ -52,29 +53,25 @@ func (h *noMatchReporter) Watch(ctx context.Context, set func([]ktail.Source)) e
 	return nil
 }
 
-// observe records the size of a set.
-func (h *noMatchReporter) observe(ctx context.Context, sources int) {
+// observe starts the delay of the report with the first set.
+func (h *noMatchReporter) observe(ctx context.Context) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	switch {
-	case h.done:
-	case sources > 0:
-		h.done = true
-		if h.timer != nil {
-			h.timer.Stop()
-		}
-	case h.timer == nil && !h.o.noFollow:
+	if !h.done && h.timer == nil && !h.o.noFollow {
 		h.timer = time.AfterFunc(noMatchDelay, func() { h.report(ctx) })
 	}
 }
 
-// report prints that nothing matches, unless something did.
+// report prints that nothing matches, or what has not started. Before a list has
+// succeeded that is not known: then it waits for the next set.
 func (h *noMatchReporter) report(ctx context.Context) {
+	matches := h.watcher.Matches()
 	h.mu.Lock()
-	done := h.done || h.o.onlyLogLines
-	h.done = true
+	h.timer = nil
+	skip := h.done || h.o.onlyLogLines || !matches.Listed || ctx.Err() != nil
+	h.done = h.done || matches.Listed
 	h.mu.Unlock()
-	if done || ctx.Err() != nil {
+	if skip {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, suggestTimeout)
@@ -83,7 +80,66 @@ func (h *noMatchReporter) report(ctx context.Context) {
 	if !h.o.noFollow {
 		yet = " yet"
 	}
-	h.printf("no matches%s %s%s", yet, h.searchedScope(), h.suggestions(ctx))
+	waiting := matches.Waiting
+	if matches.Logs > 0 {
+		waiting = slices.DeleteFunc(waiting, func(w kube.WaitingContainer) bool { return w.Starting() })
+	}
+	switch {
+	case matches.Logs > 0 && len(waiting) == 0:
+	case matches.Logs > 0:
+		h.printf("%s", h.notStarted(waiting))
+	case matches.Pods == 0:
+		h.printf("no matches%s %s%s", yet, h.searchedScope(), h.suggestions(ctx))
+	case len(waiting) > 0:
+		h.printf("no logs%s %s: %s", yet, h.searchedScope(), h.notStarted(waiting))
+	default:
+		h.printf("no matches%s %s: %s", yet, h.searchedScope(), h.excluded(&matches))
+	}
+}
+
+// notStarted names the containers that have not started, with the reasons.
+func (h *noMatchReporter) notStarted(waiting []kube.WaitingContainer) string {
+	const most, messageLen = 5, 120
+	var b strings.Builder
+	if len(waiting) == 1 {
+		b.WriteString("1 matching container has not started: ")
+	} else {
+		fmt.Fprintf(&b, "%d matching containers have not started: ", len(waiting))
+	}
+	for i, w := range waiting {
+		if i == most {
+			fmt.Fprintf(&b, ", and %d more", len(waiting)-most)
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%s/%s[%s]: %s", w.Namespace, w.Pod, w.Container, w.Reason)
+		if message := strings.Join(strings.Fields(w.Message), " "); message != "" {
+			if runes := []rune(message); len(runes) > messageLen {
+				message = string(runes[:messageLen]) + "…"
+			}
+			fmt.Fprintf(&b, " (%s)", message)
+		}
+	}
+	return b.String()
+}
+
+// excluded says why pods match and none of their containers has a log to show.
+func (h *noMatchReporter) excluded(m *kube.Matches) string {
+	pods := "1 pod matches"
+	if m.Pods > 1 {
+		pods = fmt.Sprintf("%d pods match", m.Pods)
+	}
+	switch s := &h.o.selection; {
+	case s.Condition != nil:
+		return pods + ", but without the condition of --condition"
+	case s.States != 0 && s.States != kube.Running|kube.Waiting|kube.Terminated:
+		return pods + ", but without a container in a state of --container-state"
+	case len(m.Skipped) > 0:
+		return pods + ", but your flags exclude all containers: " + join(m.Skipped, "and")
+	}
+	return pods + ", but without containers"
 }
 
 // searchedScope describes the namespaces and the context that were searched.
@@ -174,7 +230,7 @@ func (h *noMatchReporter) otherName(ctx context.Context, kind kube.Kind, name st
 	here, elsewhere := h.list(ctx, kind)
 	is := func(n kube.Name) bool { return n.Name == name }
 	if slices.ContainsFunc(here, is) {
-		return fmt.Sprintf("; %s %s has no pods with a log that your flags select", &kind, name)
+		return fmt.Sprintf("; %s %s has no pods", &kind, name)
 	}
 	if in := namespacesOf(elsewhere, is); len(in) > 0 {
 		return fmt.Sprintf("; %s %s exists in %s", &kind, name, inNamespaces(in))
@@ -190,9 +246,6 @@ func (h *noMatchReporter) otherName(ctx context.Context, kind kube.Kind, name st
 func (h *noMatchReporter) otherPods(ctx context.Context) string {
 	here, elsewhere := h.list(ctx, kube.PodKind)
 	s := &h.o.selection
-	if slices.ContainsFunc(here, s.Matches) {
-		return ": pods match, but none of their containers has a log that your flags select"
-	}
 	if in := namespacesOf(elsewhere, s.Matches); len(in) > 0 {
 		return fmt.Sprintf("; the query matches in %s", inNamespaces(in))
 	}
@@ -250,8 +303,15 @@ func literal(re *regexp.Regexp) string {
 	return strings.Trim(b.String(), "-")
 }
 
-// explain adds suggestions to an error of the watcher.
+// explain adds suggestions to an error of the watcher, and names the flag at fault.
 func (h *noMatchReporter) explain(ctx context.Context, err error) error {
+	if invalid, ok := errors.AsType[*kube.SelectorError](err); ok {
+		flag := "--selector"
+		if invalid.Field {
+			flag = "--field-selector"
+		}
+		return fmt.Errorf("invalid %s %q: %w", flag, invalid.Selector, invalid.Err)
+	}
 	if unknown, ok := errors.AsType[*kube.UnknownKindError](err); ok {
 		var words []string
 		for _, k := range slices.Concat(kube.BuiltInKinds(), unknown.Known) {

@@ -86,7 +86,7 @@ func (p plan) newWatcher(s streams, m *messenger) ktail.Watcher {
 		return &stdin.Watcher{In: s.In}
 	}
 	return &noMatchReporter{
-		Watcher: &kube.Watcher{Client: p.client, Selection: p.selection, Options: p.log, Warn: m.warn},
+		watcher: &kube.Watcher{Client: p.client, Selection: p.selection, Options: p.log, Warn: m.warn},
 		client:  p.client, o: p, printf: m.printf,
 	}
 }

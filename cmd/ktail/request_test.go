@@ -106,6 +106,10 @@ func faultOf(args []string) (*scriptFault, error) {
 			f.fault.Status, err = strconv.Atoi(value)
 		case "retry-after":
 			f.fault.RetryAfter, err = time.ParseDuration(value)
+		case "body":
+			f.fault.Body = value
+		case "type":
+			f.fault.Type = value
 		case "prefix":
 			f.fault.Prefix = strings.ReplaceAll(value, `\n`, "\n")
 		default:

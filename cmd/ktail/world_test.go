@@ -48,6 +48,9 @@ type podFile struct {
 	Containers []containerFile   `json:"containers"`
 
 	Owners []metav1.OwnerReference `json:"owners"`
+
+	Unschedulable string `json:"unschedulable"` // message; empty: it has a node
+	Evicted       string `json:"evicted"`       // message; empty: it is not
 }
 
 type containerFile struct {
@@ -55,6 +58,9 @@ type containerFile struct {
 	Kind  string `json:"kind"`  // init or ephemeral; empty: neither
 	State string `json:"state"` // waiting, running (also if empty), ended or backoff
 	Log   string `json:"log"`   // lines, each with its age in front: 90s text
+
+	Reason  string `json:"reason"` // of a waiting container
+	Message string `json:"message"`
 }
 
 // add makes the pods. Nobody sees one before its logs are written.
@@ -91,12 +97,21 @@ func (w *world) addPod(f *podFile, now time.Time) error {
 			return fmt.Errorf("pod %s, container %s: %w", f.Name, c.Name, err)
 		}
 	}
+	if f.Unschedulable != "" {
+		pod.SetUnschedulable(f.Unschedulable)
+	}
+	if f.Evicted != "" {
+		pod.Evict(f.Evicted)
+	}
 	return nil
 }
 
 // bring brings the container into the state that the file tells.
 func (f *containerFile) bring(c *fakeapi.Container, now time.Time) error {
 	if f.State == "waiting" {
+		if f.Reason != "" {
+			c.SetWaiting(f.Reason, f.Message)
+		}
 		return nil
 	}
 	var entries []fakeapi.Entry

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Container is one container of a Pod. At any time one instance of it is the
-// current one: running, or the last that ran. The one before that can be read
-// too, as previous, until the current one ends.
+// Container is one container of a Pod. At any time one of its instances is the
+// current one: the one that runs, or ran last. The instance before it can be read as
+// well, as the previous one, until the current one ends.
 type Container struct {
 	pod  *Pod
 	name string
@@ -15,9 +15,10 @@ type Container struct {
 
 	// Guarded by the mutex of the pod.
 	cur, prev *instance
-	waiting   string // why it is not running; of no meaning while it runs
-	backOff   bool   // waits for its next instance
-	instances int    // how many there were
+	waiting   string // why it has not started
+	message   string // details of waiting
+	backOff   bool   // waiting to be restarted
+	instances int    // number of instances so far
 }
 
 // Name returns the name of the container.
@@ -51,8 +52,8 @@ func (c *Container) Append(entries ...Entry) bool {
 	return cur.write(stamped)
 }
 
-// Rotate takes what was logged so far out of reach. A follow that has not read
-// all of it yet still does, and goes on with the new file.
+// Rotate makes the lines so far unavailable to new requests. A follow that has not
+// read all of them still does, and continues with the new file.
 func (c *Container) Rotate() {
 	if cur := c.current(); cur != nil {
 		cur.mu.Lock()
@@ -100,9 +101,8 @@ func (c *Container) start() {
 }
 
 // Exit ends the running instance. An empty reason stands for the usual one of
-// the exit code: Completed or Error. What was appended before is delivered to
-// those who follow, then their streams end. The log of the instance before it
-// is removed: the node keeps one that is dead.
+// the exit code: Completed or Error. Follows deliver the lines so far, then end. The
+// log of the instance before it is removed: a node keeps that of one ended instance.
 func (c *Container) Exit(code int32, reason string) {
 	c.pod.change(func() { c.end(code, reason) })
 }
@@ -129,8 +129,8 @@ func (c *Container) BackOff() {
 	c.pod.change(func() { c.backOff = c.cur != nil && !c.cur.finished.IsZero() })
 }
 
-// SetWaiting says why a container that has not run yet does not: by default
-// ContainerCreating or PodInitializing.
-func (c *Container) SetWaiting(reason string) {
-	c.pod.change(func() { c.waiting = reason })
+// SetWaiting sets why a container that has not run yet does not run. By default it
+// is ContainerCreating or PodInitializing, without a message.
+func (c *Container) SetWaiting(reason, message string) {
+	c.pod.change(func() { c.waiting, c.message = reason, message })
 }

@@ -1,6 +1,7 @@
 package fakeapi
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -37,6 +38,7 @@ type Fault struct {
 	Reason     metav1.StatusReason
 	Message    string
 	Body       string
+	Type       string        // content type of Body; empty: text/plain
 	RetryAfter time.Duration // rounded up to whole seconds
 
 	// Prefix is put in front of the real body.
@@ -60,7 +62,7 @@ func (f *Fault) answer(w http.ResponseWriter) bool {
 	}
 	switch {
 	case f.Body != "":
-		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("Content-Type", cmp.Or(f.Type, "text/plain"))
 		if f.Status != 0 {
 			w.WriteHeader(f.Status)
 		}

@@ -19,11 +19,13 @@ type Pod struct {
 	containers []*Container
 	held       bool // the status is not published
 	removed    bool
+
+	unschedulable, evicted string // messages; empty: it is not
 }
 
-// AddPod adds a pod, of which nothing runs yet. What is missing is filled in:
-// the namespace (default), a UID, the time of creation, the node, the restart
-// policy. A pod of the same name is removed before. The object is copied.
+// AddPod adds a pod whose containers have not started. Defaults are filled in: the
+// namespace (default), UID, creation time, node and restart policy. A pod of the same
+// name is removed first. The object is copied.
 func (s *Server) AddPod(object *corev1.Pod) *Pod {
 	object = object.DeepCopy()
 	if object.Namespace == "" {
@@ -56,7 +58,7 @@ func (s *Server) AddPod(object *corev1.Pod) *Pod {
 	return p
 }
 
-// addContainers makes the containers of the spec.
+// addContainers creates the containers of the spec.
 func (p *Pod) addContainers() {
 	waiting := "ContainerCreating"
 	for _, c := range p.object.Spec.InitContainers {
@@ -93,14 +95,14 @@ func (s *Server) Pod(namespace, name string) *Pod {
 	return s.pods[podKey(namespace, name)]
 }
 
-// AddNamespace makes a namespace without pods known.
+// AddNamespace adds a namespace without pods.
 func (s *Server) AddNamespace(name string) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	s.store.namespaces[name] = true
 }
 
-// change runs f and publishes what has come of it.
+// change runs f and publishes the result.
 func (p *Pod) change(f func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -158,9 +160,25 @@ func (p *Pod) AddEphemeral(name string) *Container {
 	return c
 }
 
-// Update changes metadata and spec. The status is the containers' affair.
+// Update changes metadata and spec. The status follows from the containers.
 func (p *Pod) Update(f func(*corev1.Pod)) {
 	p.change(func() { f(p.object) })
+}
+
+// SetUnschedulable takes the pod off its node: the scheduler finds none for it, for
+// the reason in message.
+func (p *Pod) SetUnschedulable(message string) {
+	p.change(func() { p.unschedulable, p.object.Spec.NodeName = message, "" })
+}
+
+// Evict ends the pod: its node has evicted it, for the reason in message.
+func (p *Pod) Evict(message string) {
+	p.change(func() {
+		for _, c := range p.containers {
+			c.end(137, "Error")
+		}
+		p.evicted = message
+	})
 }
 
 // Object returns a copy of the pod as the API shows it.
@@ -170,21 +188,21 @@ func (p *Pod) Object() *corev1.Pod {
 	return p.object.DeepCopy()
 }
 
-// HoldStatus keeps the status as the API shows it, while the kubelet, and so
-// the logs, are ahead of it. ReleaseStatus ends that.
+// HoldStatus stops publishing the status: the kubelet, and so the logs, are ahead of
+// the API. ReleaseStatus ends that.
 func (p *Pod) HoldStatus() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.held = true
 }
 
-// ReleaseStatus publishes the status as it is by now.
+// ReleaseStatus publishes the present status.
 func (p *Pod) ReleaseStatus() {
 	p.change(func() { p.held = false })
 }
 
-// Delete begins the deletion of the pod: its containers go on until they exit,
-// and it is there until Remove.
+// Delete begins the deletion of the pod: its containers run until they exit, and the
+// pod exists until Remove.
 func (p *Pod) Delete() {
 	p.change(func() {
 		if p.object.DeletionTimestamp == nil {
@@ -195,7 +213,7 @@ func (p *Pod) Delete() {
 	})
 }
 
-// Remove ends what still runs, with exit code 137, and takes the pod away.
+// Remove ends containers that still run, with exit code 137, and removes the pod.
 func (p *Pod) Remove() {
 	p.change(func() {
 		for _, c := range p.containers {
@@ -218,14 +236,14 @@ func (p *Pod) Remove() {
 	}
 }
 
-// scheduled reports whether there is a node to ask for the pod's logs.
+// scheduled reports whether the pod has a node, which serves its logs.
 func (p *Pod) scheduled() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.object.Spec.NodeName != ""
 }
 
-// find returns the container that a log request means.
+// find returns the container of a log request, or an error message.
 func (p *Pod) find(name string) (*Container, string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

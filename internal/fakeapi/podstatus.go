@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// status is the true status of the pod. It is called with the lock held.
+// status returns the true status of the pod. It is called with the lock held.
 func (p *Pod) status() corev1.PodStatus {
 	s := corev1.PodStatus{PodIP: p.object.Status.PodIP, PodIPs: []corev1.PodIP{{IP: p.object.Status.PodIP}}}
 	s.InitContainerStatuses = p.statuses(names(p.object.Spec.InitContainers))
@@ -18,6 +18,13 @@ func (p *Pod) status() corev1.PodStatus {
 	}
 	s.EphemeralContainerStatuses = p.statuses(ephemeral)
 	s.Phase = phase(s.ContainerStatuses, p.object.Spec.RestartPolicy)
+	switch {
+	case p.evicted != "":
+		s.Phase, s.Reason, s.Message = corev1.PodFailed, "Evicted", p.evicted
+		s.ContainerStatuses, s.InitContainerStatuses = nil, nil
+	case p.unschedulable != "":
+		s.ContainerStatuses, s.InitContainerStatuses = nil, nil
+	}
 	started := p.object.CreationTimestamp
 	s.StartTime = &started
 
@@ -30,6 +37,9 @@ func (p *Pod) status() corev1.PodStatus {
 		condition(corev1.PodInitialized, s.Phase != corev1.PodPending),
 		condition(corev1.ContainersReady, ready),
 		condition(corev1.PodReady, ready),
+	}
+	if p.unschedulable != "" {
+		s.Conditions[0].Reason, s.Conditions[0].Message = corev1.PodReasonUnschedulable, p.unschedulable
 	}
 	return s
 }
@@ -66,7 +76,7 @@ func (p *Pod) statuses(names []string) []corev1.ContainerStatus {
 func (c *Container) status() corev1.ContainerStatus {
 	s := corev1.ContainerStatus{Name: c.name, Image: "example/" + c.name}
 	if c.cur == nil {
-		s.State.Waiting = &corev1.ContainerStateWaiting{Reason: c.waiting}
+		s.State.Waiting = &corev1.ContainerStateWaiting{Reason: c.waiting, Message: c.message}
 		return s
 	}
 	s.ContainerID, s.RestartCount = c.cur.id, int32(c.cur.restarts)

@@ -38,7 +38,7 @@ func connect(t testing.TB, api *fakeapi.Server) *kube.Client {
 	t.Helper()
 	config := &rest.Config{Host: api.URL()}
 	config.Wrap(func(http.RoundTripper) http.RoundTripper { return api.Transport() })
-	client, err := kube.NewClient(config, "fake", "default")
+	client, err := kube.NewClient(config, "fake", "default", kube.ClientOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func TestHalfOpen(t *testing.T) {
 		})
 		client, err := kube.NewClient(&rest.Config{
 			Host: server.URL, Dial: wire.dial, TLSClientConfig: rest.TLSClientConfig{Insecure: true},
-		}, "fake", "default")
+		}, "fake", "default", kube.ClientOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

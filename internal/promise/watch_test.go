@@ -178,7 +178,7 @@ func TestOneNamespaceForbidden(t *testing.T) {
 					Client: connect(t, api), Selection: kube.Selection{Namespaces: []string{"default", "secret"}},
 					Options: kube.LogOptions{Follow: following, Tail: -1},
 				})
-				told := `list pods in namespace secret: .*; see: kubectl auth can-i list pods -n secret$`
+				told := `list pods in namespace secret: .*; see: kubectl auth can-i list pods -n secret; to tail a single pod, use po/NAME$`
 				pass(5 * time.Minute)
 				r.wants(t, "one")
 				if following {

@@ -23,18 +23,18 @@ import (
 )
 
 const (
-	// openAtOnce bounds how many requests for logs, and for the pods they are of,
-	// are sent but not yet answered: the server asks a kubelet before it answers
-	// with a log, and a thousand logs may break off in the same moment.
-	openAtOnce = 100
-	// openWait is how long a request without an answer counts as that.
-	openWait = 200 * time.Millisecond
+	// maxOpening limits the requests for logs, and for the pods they belong to, that
+	// are sent and not answered: the API server asks a kubelet before it answers, and
+	// a thousand logs may break off at the same moment.
+	maxOpening = 100
+	// openingFor is how long an unanswered request counts towards maxOpening.
+	openingFor = 200 * time.Millisecond
 )
 
 // Client talks to one API server.
 type Client struct {
 	Context   string // name of the kubeconfig context; empty in a pod
-	Namespace string // the context's
+	Namespace string // the namespace of the context
 
 	rest    *rest.RESTClient
 	logs    *http.Client
@@ -42,16 +42,25 @@ type Client struct {
 	opening chan struct{}
 }
 
-// RateLimit bounds the requests to one API server. Watches and logs that go on
-// count once.
-type RateLimit struct {
-	QPS   float32 // a second; 0 or less: no limit
-	Burst int     // that many at once; 0: client-go's default
+// ClientOptions change how a client connects. The zero value is the default.
+type ClientOptions struct {
+	RateLimit RateLimit
+
+	// NoReadCoalescing reads every connection as soon as bytes arrive, which costs
+	// CPU. By default, a busy connection pauses for some milliseconds between reads.
+	NoReadCoalescing bool
 }
 
-// Connect makes a client for what the kubeconfig says. It does not talk to the
-// server yet.
-func Connect(config clientcmd.ClientConfig, limit RateLimit) (*Client, error) {
+// RateLimit limits the requests to one API server. A watch or a followed log counts
+// once.
+type RateLimit struct {
+	QPS   float32 // requests per second; 0 or less: no limit
+	Burst int     // requests allowed above QPS; 0: client-go's default
+}
+
+// Connect returns a client for the cluster that the kubeconfig selects. It does not
+// send a request.
+func Connect(config clientcmd.ClientConfig, o ClientOptions) (*Client, error) {
 	raw, err := config.RawConfig()
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
@@ -64,18 +73,11 @@ func Connect(config clientcmd.ClientConfig, limit RateLimit) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read kubeconfig: %w", err)
 	}
-	if limit.QPS > 0 {
-		burst := limit.Burst
-		if burst <= 0 {
-			burst = rest.DefaultBurst
-		}
-		cfg.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(limit.QPS, burst)
-	}
-	return NewClient(cfg, raw.CurrentContext, namespace)
+	return NewClient(cfg, raw.CurrentContext, namespace, o)
 }
 
-// NewClient makes a client for the server of cfg.
-func NewClient(cfg *rest.Config, context, namespace string) (*Client, error) {
+// NewClient returns a client for the server of cfg.
+func NewClient(cfg *rest.Config, context, namespace string, o ClientOptions) (*Client, error) {
 	cfg = rest.CopyConfig(cfg)
 	scheme := runtime.NewScheme()
 	corev1.AddToScheme(scheme)
@@ -85,9 +87,16 @@ func NewClient(cfg *rest.Config, context, namespace string) (*Client, error) {
 	cfg.ContentType = runtime.ContentTypeProtobuf
 	cfg.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	cfg.QPS = -1 // the server has its own fairness
+	if limit := o.RateLimit; limit.QPS > 0 {
+		burst := limit.Burst
+		if burst <= 0 {
+			burst = rest.DefaultBurst
+		}
+		cfg.RateLimiter = flowcontrol.NewTokenBucketRateLimiter(limit.QPS, burst)
+	}
 	cfg.WarningHandler = rest.NoWarnings{}
 
-	requests, logs, err := transport.New(cfg, transport.Options{})
+	requests, logs, err := transport.New(cfg, transport.Options{NoCoalescing: o.NoReadCoalescing})
 	if err != nil {
 		return nil, err
 	}
@@ -97,12 +106,12 @@ func NewClient(cfg *rest.Config, context, namespace string) (*Client, error) {
 	}
 	return &Client{
 		Context: context, Namespace: namespace,
-		rest: rc, logs: &http.Client{Transport: logs, CheckRedirect: transport.CheckRedirect}, limiter: cfg.RateLimiter, opening: make(chan struct{}, openAtOnce),
+		rest: rc, limiter: cfg.RateLimiter, opening: make(chan struct{}, maxOpening),
+		logs: &http.Client{Transport: logs, CheckRedirect: transport.CheckRedirect},
 	}, nil
 }
 
-// get returns the pod as the server knows it now. It tries once: whoever reads
-// the log knows when to try again.
+// get gets the pod. It does not retry: the caller decides when to.
 func (c *Client) get(ctx context.Context, namespace, pod string) (*corev1.Pod, error) {
 	release, err := c.queueOpen(ctx)
 	if err != nil {
@@ -114,7 +123,7 @@ func (c *Client) get(ctx context.Context, namespace, pod string) (*corev1.Pod, e
 	return &p, err
 }
 
-// openLog opens a log. An answer other than 200 is an apierrors.StatusError.
+// openLog opens a log. A response other than 200 is an apierrors.StatusError.
 func (c *Client) openLog(ctx context.Context, namespace, pod string, options url.Values) (io.ReadCloser, error) {
 	req := c.rest.Get().Namespace(namespace).Resource("pods").Name(pod).SubResource("log")
 	for name, values := range options {
@@ -140,7 +149,7 @@ func (c *Client) openLog(ctx context.Context, namespace, pod string, options url
 	return resp.Body, nil
 }
 
-// queueOpen waits for its turn to ask for a log or for its pod.
+// queueOpen waits until a request for a log or a pod may be sent.
 func (c *Client) queueOpen(ctx context.Context) (release func(), err error) {
 	select {
 	case c.opening <- struct{}{}:
@@ -154,7 +163,7 @@ func (c *Client) queueOpen(ctx context.Context) (release func(), err error) {
 		}
 	}
 	free := func() { <-c.opening }
-	timer := time.AfterFunc(openWait, free)
+	timer := time.AfterFunc(openingFor, free)
 	return func() {
 		if timer.Stop() {
 			free()
@@ -162,31 +171,21 @@ func (c *Client) queueOpen(ctx context.Context) (release func(), err error) {
 	}, nil
 }
 
-// statusError turns an answer other than 200 into the error that the API
-// machinery knows.
+// statusError returns the error of package apierrors for a response other than 200.
 func statusError(resp *http.Response) error {
 	const most = 64 << 10
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // the status counts, whatever came of the body
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // a broken body leaves the status code
+	seconds, _ := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 32)
 	var status metav1.Status
 	if json.Unmarshal(body, &status) == nil && status.Status == metav1.StatusFailure {
-		if status.Details == nil || status.Details.RetryAfterSeconds == 0 {
-			if seconds := retryAfter(resp); seconds > 0 {
-				if status.Details == nil {
-					status.Details = &metav1.StatusDetails{}
-				}
-				status.Details.RetryAfterSeconds = seconds
-			}
+		if status.Details == nil && seconds > 0 {
+			status.Details = &metav1.StatusDetails{}
+		}
+		if status.Details != nil && status.Details.RetryAfterSeconds == 0 {
+			status.Details.RetryAfterSeconds = int32(seconds)
 		}
 		return apierrors.FromObject(&status)
 	}
 	return apierrors.NewGenericServerResponse(resp.StatusCode, "get", corev1.SchemeGroupVersion.WithResource("pods/log").GroupResource(), "",
-		firstLine(body), int(retryAfter(resp)), true)
-}
-
-func retryAfter(resp *http.Response) int32 {
-	seconds, err := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 32)
-	if err != nil || seconds < 0 {
-		return 0
-	}
-	return int32(seconds)
+		firstLine(body), int(seconds), true)
 }

@@ -11,16 +11,16 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// What a cluster knows is asked for and decoded here by hand: package discovery
-// of client-go links the OpenAPI models, 11 MB of the binary.
+// Discovery is implemented here because the package discovery of client-go links
+// the OpenAPI models, 11 MB of the binary.
 
-// acceptDiscovery asks for everything in one document, which servers give since
-// v1.26, and takes lists of groups and versions from those before.
+// acceptDiscovery requests all groups in one document, which servers support since
+// v1.26, and accepts the lists of groups and versions of older ones.
 const acceptDiscovery = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList," +
 	"application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList," +
 	"application/json"
 
-// discovered is what /api or /apis answers, in any of three forms.
+// discovered is the response of /api or /apis, in any of three forms.
 type discovered struct {
 	Kind string `json:"kind"`
 
@@ -31,6 +31,7 @@ type discovered struct {
 		} `json:"metadata"`
 		Versions []struct { // the preferred one is first
 			Version   string               `json:"version"`
+			Freshness string               `json:"freshness"`
 			Resources []discoveredResource `json:"resources"`
 		} `json:"versions"`
 	} `json:"items"`
@@ -60,7 +61,7 @@ type discoveredResource struct {
 	} `json:"subresources"`
 }
 
-// resourceList is what /api/v1 and /apis/GROUP/VERSION answer.
+// resourceList is the response of /api/v1 or /apis/GROUP/VERSION.
 type resourceList struct {
 	Resources []struct {
 		Name         string   `json:"name"` // with a slash: a subresource
@@ -72,51 +73,72 @@ type resourceList struct {
 	} `json:"resources"`
 }
 
-// Kinds asks the cluster for the kinds whose objects can be listed, in the
-// server's order of preference. A group whose server does not answer does not
-// keep the others from being found.
+// Kinds returns the kinds whose objects can be listed, in the server's order of
+// preference. Groups whose server does not respond are left out.
 func (c *Client) Kinds(ctx context.Context) ([]Kind, error) {
-	var kinds []Kind
+	kinds, _, err := c.discover(ctx)
+	return kinds, err
+}
+
+// discover returns the kinds whose objects can be listed, and the groups whose
+// server does not respond.
+func (c *Client) discover(ctx context.Context) (kinds []Kind, unavailable []string, err error) {
 	for _, path := range []string{"/api", "/apis"} {
 		var d discovered
 		if err := c.getJSON(ctx, path, acceptDiscovery, &d); err != nil {
-			return nil, fmt.Errorf("ask the cluster which kinds it knows: %w", err)
+			return nil, nil, fmt.Errorf("discover the kinds of the cluster: %w", withoutURL(err))
 		}
-		more, err := c.kindsOf(ctx, path, &d)
+		more, down, err := c.kindsOf(ctx, path, &d)
 		if err != nil {
-			return nil, fmt.Errorf("ask the cluster which kinds it knows: %w", err)
+			return nil, nil, fmt.Errorf("discover the kinds of the cluster: %w", withoutURL(err))
 		}
-		kinds = append(kinds, more...)
+		kinds, unavailable = append(kinds, more...), append(unavailable, down...)
 	}
-	return kinds, nil
+	return kinds, unavailable, nil
 }
 
-func (c *Client) kindsOf(ctx context.Context, path string, d *discovered) ([]Kind, error) {
+func (c *Client) kindsOf(ctx context.Context, path string, d *discovered) (kinds []Kind, unavailable []string, err error) {
 	if d.Kind == "APIGroupDiscoveryList" {
-		return d.kinds(), nil
+		return d.kinds(), d.unavailable(), nil
 	}
 	versions := d.Versions
 	for _, g := range d.Groups {
 		versions = append(versions, g.PreferredVersion.GroupVersion)
 	}
-	var kinds []Kind
 	var errs []error
 	for _, v := range versions {
 		var list resourceList
 		if err := c.getJSON(ctx, path+"/"+v, "application/json", &list); err != nil {
-			errs = append(errs, err) // an aggregated API whose server is away, often
+			errs = append(errs, err) // usually an aggregated API whose server is down
+			group, _, _ := strings.Cut(v, "/")
+			unavailable = append(unavailable, group)
 			continue
 		}
 		kinds = append(kinds, list.kinds(v)...)
 	}
 	if len(kinds) == 0 {
-		return nil, errors.Join(errs...)
+		return nil, nil, errors.Join(errs...)
 	}
-	return kinds, nil
+	return kinds, unavailable, nil
 }
 
-// kinds returns what the aggregated document tells, of each group the version
-// that is preferred among those that have the resource.
+// unavailable returns the groups without any resources that are marked as stale:
+// their server has not responded since the API server started.
+func (d *discovered) unavailable() []string {
+	var groups []string
+	for _, g := range d.Items {
+		for _, v := range g.Versions {
+			if v.Freshness == "Stale" && len(v.Resources) == 0 {
+				groups = append(groups, g.Metadata.Name)
+				break
+			}
+		}
+	}
+	return groups
+}
+
+// kinds returns the kinds of the aggregated document, each in the preferred version
+// that has the resource.
 func (d *discovered) kinds() []Kind {
 	var kinds []Kind
 	for _, g := range d.Items {
@@ -142,7 +164,7 @@ func (d *discovered) kinds() []Kind {
 	return kinds
 }
 
-// kinds returns what the list of one group and version tells.
+// kinds returns the kinds of one group and version.
 func (l *resourceList) kinds(groupVersion string) []Kind {
 	group, version, ok := strings.Cut(groupVersion, "/")
 	if !ok {
@@ -168,7 +190,7 @@ func (l *resourceList) kinds(groupVersion string) []Kind {
 	return kinds
 }
 
-// singular is a kind's name for one object; some servers leave it out.
+// singular returns the name of one object; some servers omit it.
 func singular(name, kind string) string {
 	if name == "" {
 		return strings.ToLower(kind)
@@ -176,19 +198,19 @@ func singular(name, kind string) string {
 	return name
 }
 
-// getJSON decodes what the server answers on the path.
+// getJSON decodes the response for the path.
 func (c *Client) getJSON(ctx context.Context, path, accept string, into any) error {
-	body, err := rawBody(c.rest.Get().AbsPath(path).SetHeader("Accept", accept).Do(ctx))
+	body, err := rawBody(c.rest.Get().AbsPath(path).SetHeader("Accept", accept).MaxRetries(0).Do(ctx))
 	if err != nil {
 		return err
 	}
 	return json.Unmarshal(body, into)
 }
 
-// rawBody returns the body of an answer, or the error that its Status tells.
-func rawBody(answer rest.Result) ([]byte, error) {
-	if err := answer.Error(); err != nil { // Raw does not look into the body
+// rawBody returns the body of a response, or the error in its Status.
+func rawBody(response rest.Result) ([]byte, error) {
+	if err := response.Error(); err != nil { // Raw does not look into the body
 		return nil, err
 	}
-	return answer.Raw()
+	return response.Raw()
 }

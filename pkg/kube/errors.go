@@ -11,9 +11,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube/internal/transport"
 )
 
-// denied adds to an error of missing rights what shows and what would mend it.
+// denied adds to an error about missing permissions the command that shows them.
 func denied(err error, verb, resource, namespace string) error {
 	where := "-n " + namespace
 	if namespace == "" {
@@ -25,22 +26,38 @@ func denied(err error, verb, resource, namespace string) error {
 	return err
 }
 
-// readError says of an error from the log request whether and when it is worth
-// trying again.
-func readError(err error, stream *ktail.Stream) error {
+// retryAfter returns how long the server wants the client to wait, at most
+// transport.MaxRetryAfter.
+func retryAfter(err error) time.Duration {
+	if c, ok := errors.AsType[*transport.CredentialError](err); ok {
+		return min(c.RetryAfter, transport.MaxRetryAfter)
+	}
+	seconds, _ := apierrors.SuggestsClientDelay(err)
+	most := int(transport.MaxRetryAfter / time.Second)
+	return time.Duration(min(max(seconds, 0), most)) * time.Second
+}
+
+// withoutURL removes the URL of the request from an error: the message names the
+// object.
+func withoutURL(err error) error {
 	if request, ok := errors.AsType[*url.Error](err); ok {
-		err = request.Err // its address says less than the name of the log
+		return request.Err
 	}
+	return err
+}
+
+// readError qualifies an error of a log request: whether a retry is worthwhile, and
+// when.
+func readError(err error, stream *ktail.Stream) error {
+	err = withoutURL(err)
 	qualified := &ktail.ReadError{
-		Err: fmt.Errorf("open log of %s: %w", stream, denied(err, "get", "pods --subresource=log", stream.Namespace)),
-	}
-	if seconds, ok := apierrors.SuggestsClientDelay(err); ok {
-		qualified.RetryAfter = time.Duration(seconds) * time.Second
+		Err:        fmt.Errorf("open log of %s: %w", stream, denied(err, "get", "pods --subresource=log", stream.Namespace)),
+		RetryAfter: retryAfter(err),
 	}
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		switch status.Status().Code {
-		// Not 404: a kubelet that has just been started does not know its pods yet.
+		// Not 404: a kubelet that has just started does not know its pods yet.
 		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 			qualified.Permanent = true
 		}

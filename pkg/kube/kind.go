@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Kind is one kind of object that a cluster knows.
+// Kind is a kind of object that a cluster knows.
 type Kind struct {
 	Group      string // empty: core
 	Version    string
@@ -17,13 +17,12 @@ type Kind struct {
 	Singular   string // "deployment"
 	Kind       string // "Deployment"
 	ShortNames []string
-	Cluster    bool // its objects are in no namespace
-	Scale      bool // its objects can be scaled, so they have pods
+	Cluster    bool // its objects are not in a namespace
+	Scale      bool // its objects have the subresource scale, so they have pods
 }
 
-// builtIn are the kinds that have pods on any cluster. What is asked of them
-// needs no discovery, and their names go before those of other groups, as
-// kubectl has it.
+// builtIn are the kinds that have pods on any cluster. They need no discovery, and
+// their names take precedence over those of other groups, as in kubectl.
 var builtIn = []Kind{
 	{"", "v1", "pods", "pod", "Pod", []string{"po"}, false, false},
 	{"apps", "v1", "deployments", "deployment", "Deployment", []string{"deploy"}, false, true},
@@ -36,7 +35,7 @@ var builtIn = []Kind{
 	{"", "v1", "services", "service", "Service", []string{"svc"}, false, false},
 }
 
-// PodKind, NamespaceKind and NodeKind are the kinds of what is asked for by name.
+// The kinds of objects that are listed by name.
 var (
 	PodKind       = builtIn[0]
 	NamespaceKind = Kind{"", "v1", "namespaces", "namespace", "Namespace", []string{"ns"}, true, false}
@@ -69,7 +68,7 @@ func (k *Kind) apiVersion() string {
 	return k.Group + "/" + k.Version
 }
 
-// path is where the objects of the kind are, in one namespace or in all.
+// path returns the path of the objects, in one namespace or in all.
 func (k *Kind) path(namespace string) string {
 	path := "/apis/" + k.apiVersion()
 	if k.Group == "" {
@@ -81,8 +80,8 @@ func (k *Kind) path(namespace string) string {
 	return path + "/" + k.Resource
 }
 
-// answersTo reports whether somebody who writes the word means the kind: by its
-// plural, singular or short name, alone or with .group or .version.group.
+// answersTo reports whether the word is a name of the kind: its plural, singular or
+// short name, alone or with .group or .version.group.
 func (k *Kind) answersTo(word string) bool {
 	name, group, qualified := strings.Cut(strings.ToLower(word), ".")
 	if qualified && group != k.Group && group != k.Version+"."+k.Group {
@@ -91,26 +90,33 @@ func (k *Kind) answersTo(word string) bool {
 	return name == k.Resource || name == k.Singular || name == strings.ToLower(k.Kind) || slices.Contains(k.ShortNames, name)
 }
 
-// UnknownKindError says that a cluster has no kind of that name.
+// UnknownKindError reports that a cluster does not have a kind of that name.
 type UnknownKindError struct {
-	Word  string
-	Known []Kind // what it has
+	Word        string
+	Known       []Kind   // the kinds that the cluster has
+	Unavailable []string // API groups whose kinds the cluster cannot tell at present
 }
 
 // Error implements error.
 func (e *UnknownKindError) Error() string {
-	return fmt.Sprintf("the cluster knows no kind %q", e.Word)
+	_, group, _ := strings.Cut(strings.ToLower(e.Word), ".")
+	for _, g := range e.Unavailable {
+		if group == "" || g == group || strings.HasSuffix(group, "."+g) {
+			return fmt.Sprintf("cannot look up kind %q: the API group %s is not available; see: kubectl get apiservices", e.Word, g)
+		}
+	}
+	return fmt.Sprintf("the cluster does not have a kind %q", e.Word)
 }
 
-// LookUpKind returns the kind that the word means; see answersTo. One that the
-// cluster does not have is an UnknownKindError.
+// LookUpKind returns the kind that the word names; see answersTo. If the cluster
+// does not have it, the error is an UnknownKindError.
 func (c *Client) LookUpKind(ctx context.Context, word string) (Kind, error) {
 	for _, k := range builtIn {
 		if k.answersTo(word) {
 			return k, nil
 		}
 	}
-	kinds, err := c.Kinds(ctx)
+	kinds, unavailable, err := c.discover(ctx)
 	if err != nil {
 		return Kind{}, err
 	}
@@ -119,7 +125,7 @@ func (c *Client) LookUpKind(ctx context.Context, word string) (Kind, error) {
 			return k, nil
 		}
 	}
-	return Kind{}, &UnknownKindError{Word: word, Known: kinds}
+	return Kind{}, &UnknownKindError{Word: word, Known: kinds, Unavailable: unavailable}
 }
 
 // kindOfOwner returns the kind that an ownerReference names.
@@ -128,17 +134,17 @@ func (c *Client) kindOfOwner(ctx context.Context, t metav1.TypeMeta) (Kind, erro
 	if i := slices.IndexFunc(builtIn, is); i >= 0 {
 		return builtIn[i], nil
 	}
-	kinds, err := c.Kinds(ctx)
+	kinds, unavailable, err := c.discover(ctx)
 	if err != nil {
 		return Kind{}, err
 	}
 	group, _, _ := strings.Cut(t.APIVersion, "/")
-	// The version may be one that the server does not prefer any more.
+	// The server may not prefer that version any more.
 	similar := func(k Kind) bool { return k.Group == group && k.Kind == t.Kind }
 	for _, match := range []func(Kind) bool{is, similar} {
 		if i := slices.IndexFunc(kinds, match); i >= 0 {
 			return kinds[i], nil
 		}
 	}
-	return Kind{}, &UnknownKindError{Word: t.Kind + " of " + t.APIVersion, Known: kinds}
+	return Kind{}, &UnknownKindError{Word: t.Kind + "." + group, Known: kinds, Unavailable: unavailable}
 }

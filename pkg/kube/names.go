@@ -12,15 +12,15 @@ import (
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
 
-// Name is what an object is called, and what it is known by besides.
+// Name identifies an object.
 type Name struct {
 	Namespace, Name string
 	Labels          map[string]string
-	Workload        string // of a pod: its name without what was generated
+	Workload        string // of a pod: its name without the generated part
 }
 
-// Names lists at most that many objects of a kind, in one namespace, or in all
-// if that is empty. Of the objects only metadata is asked for.
+// Names lists at most that many objects of a kind, in one namespace, or in all if
+// namespace is empty. It requests only metadata.
 func (c *Client) Names(ctx context.Context, kind Kind, namespace string, most int64) ([]Name, error) {
 	o := objects{client: c, kind: kind, namespace: namespace}
 	list, err := o.list(ctx, metav1.ListOptions{Limit: most})
@@ -35,21 +35,21 @@ func (c *Client) Names(ctx context.Context, kind Kind, namespace string, most in
 	return names, nil
 }
 
-// PodContainers are the containers of one pod, by their names.
+// PodContainers are the names of the containers of a pod.
 type PodContainers struct {
 	Pod        Name
 	Containers []PodContainer
 }
 
-// PodContainer is one of them.
+// PodContainer is a container of a pod.
 type PodContainer struct{ Name, Image string }
 
-// Containers lists the containers of at most that many pods of the selection in
-// one namespace, or in all if that is empty. Owners are not looked at.
+// Containers lists the containers of at most that many pods of the selection in one
+// namespace, or in all if namespace is empty. It ignores Selection.Owners.
 func (c *Client) Containers(ctx context.Context, s *Selection, namespace string, most int64) ([]PodContainers, error) {
 	var list corev1.PodList
 	options := metav1.ListOptions{Limit: most, LabelSelector: s.LabelSelector, FieldSelector: s.fieldSelector()}
-	err := c.rest.Get().Namespace(namespace).Resource("pods").VersionedParams(&options, metav1.ParameterCodec).Do(ctx).Into(&list)
+	err := c.rest.Get().Namespace(namespace).Resource("pods").VersionedParams(&options, metav1.ParameterCodec).MaxRetries(0).Do(ctx).Into(&list)
 	if err != nil {
 		return nil, wrapListError(err, "list", "pods", namespace)
 	}
@@ -73,8 +73,8 @@ func (c *Client) Containers(ctx context.Context, s *Selection, namespace string,
 	return pods, nil
 }
 
-// Matches reports whether the selection wants a pod by its name and its labels,
-// whatever its namespace, its containers, and whom it belongs to.
+// Matches reports whether the selection wants a pod by its name and labels. It
+// ignores the namespace, the containers and the owners.
 func (s *Selection) Matches(pod Name) bool {
 	if s.LabelSelector != "" {
 		selector, err := labels.Parse(s.LabelSelector)
@@ -85,9 +85,9 @@ func (s *Selection) Matches(pod Name) bool {
 	return !matchesAny(s.ExcludePods, pod.Name) && s.namesPod(pod.Name)
 }
 
-// controllerOf returns what the pod was made by, as far as the pod itself tells.
-// Of a ReplicaSet that a Deployment has made, the name is known: it ends with
-// the hash that is also a label of the pod.
+// controllerOf returns the controller of the pod as its owner references show it.
+// For a ReplicaSet of a Deployment it is the Deployment: the name of the ReplicaSet
+// ends with a hash that is also a label of the pod.
 func controllerOf(m *metav1.ObjectMeta) ktail.Owner {
 	ref := metav1.GetControllerOfNoCopy(m)
 	if ref == nil {
@@ -103,7 +103,7 @@ func controllerOf(m *metav1.ObjectMeta) ktail.Owner {
 
 var ordinal = regexp.MustCompile(`-\d+$`)
 
-// workload returns what the pod's name was generated from.
+// workload returns the name that the pod's name was generated from.
 func workload(m *metav1.ObjectMeta) string {
 	base := m.Name
 	switch {

@@ -92,7 +92,6 @@ type objects struct {
 	kind      Kind
 	namespace string
 	name      string // empty: all objects, metadata only
-	follow    bool
 }
 
 // resource names the objects in messages.
@@ -114,15 +113,12 @@ func (o *objects) find(ctx context.Context) (err error) {
 func (o *objects) request(options *metav1.ListOptions) *rest.Request {
 	accept := metadataOnly
 	if o.name != "" {
-		options.FieldSelector = "metadata.name=" + o.name
+		options.FieldSelector = nameSelector(o.name)
 		accept = "application/json"
 	}
-	r := o.client.rest.Get().AbsPath(o.kind.path(o.namespace)).
-		SetHeader("Accept", accept).SpecificallyVersionedParams(options, metav1.ParameterCodec, metav1.SchemeGroupVersion)
-	if o.follow {
-		r.MaxRetries(0) // the reflector retries, and the failure is reported at once
-	}
-	return r
+	return o.client.rest.Get().AbsPath(o.kind.path(o.namespace)).
+		SetHeader("Accept", accept).SpecificallyVersionedParams(options, metav1.ParameterCodec, metav1.SchemeGroupVersion).
+		MaxRetries(0) // the caller retries, and the failure is reported at once
 }
 
 func (o *objects) list(ctx context.Context, options metav1.ListOptions) (*objectList, error) {
@@ -130,9 +126,14 @@ func (o *objects) list(ctx context.Context, options metav1.ListOptions) (*object
 		return nil, err
 	}
 	body, err := rawBody(o.request(&options).Do(ctx))
-	if apierrors.IsForbidden(err) && o.name != "" && (o.namespace != "" || o.kind.Cluster) {
-		if list, getErr := o.get(ctx); getErr == nil {
+	if apierrors.IsForbidden(err) && o.gettable() {
+		switch one, getErr := o.getOne(ctx); {
+		case getErr == nil:
+			list := &objectList{Items: []object{*one.(*object)}}
+			list.ResourceVersion = list.Items[0].ResourceVersion
 			return list, nil
+		case apierrors.IsNotFound(getErr):
+			return &objectList{}, nil
 		}
 	}
 	if err != nil {
@@ -145,22 +146,24 @@ func (o *objects) list(ctx context.Context, options metav1.ListOptions) (*object
 	return list, nil
 }
 
-// get gets the one object by its name: some users may do that, but not list
-// objects.
-func (o *objects) get(ctx context.Context) (*objectList, error) {
-	body, err := rawBody(o.client.rest.Get().AbsPath(o.kind.path(o.namespace), o.name).SetHeader("Accept", "application/json").Do(ctx))
-	switch {
-	case apierrors.IsNotFound(err):
-		return &objectList{}, nil
-	case err != nil:
+// gettable reports whether there is one object at most, which can be selected by
+// getting it: some users may do that, but not list or watch objects.
+func (o *objects) gettable() bool {
+	return o.name != "" && (o.namespace != metav1.NamespaceAll || o.kind.Cluster)
+}
+
+// getOne gets the one object.
+func (o *objects) getOne(ctx context.Context) (runtime.Object, error) {
+	body, err := rawBody(o.client.rest.Get().AbsPath(o.kind.path(o.namespace), o.name).
+		SetHeader("Accept", "application/json").MaxRetries(0).Do(ctx))
+	if err != nil {
 		return nil, err
 	}
-	list := &objectList{Items: make([]object, 1)}
-	if err := json.Unmarshal(body, &list.Items[0]); err != nil {
+	one := &object{}
+	if err := json.Unmarshal(body, one); err != nil {
 		return nil, fmt.Errorf("decode object: %w", err)
 	}
-	list.ResourceVersion = list.Items[0].ResourceVersion
-	return list, nil
+	return one, nil
 }
 
 // listWatch lists and watches the objects, and keeps the status up to date.
@@ -183,6 +186,9 @@ func (o *objects) watch(ctx context.Context, options metav1.ListOptions) (watch.
 		return nil, err
 	}
 	body, err := o.request(&options).Stream(ctx)
+	if apierrors.IsForbidden(err) && o.gettable() && options.SendInitialEvents == nil {
+		return newPollWatch(ctx, o.getOne), nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 )
 
 // Owner names an object whose pods are wanted, as the user writes it: deploy/web.
@@ -86,10 +87,15 @@ func (s *Selection) fieldSelector() string {
 	case !ok:
 		return s.FieldSelector
 	case s.FieldSelector == "":
-		return "metadata.name=" + name
+		return nameSelector(name)
 	default:
-		return s.FieldSelector + ",metadata.name=" + name
+		return s.FieldSelector + "," + nameSelector(name)
 	}
+}
+
+// nameSelector returns the field selector for one object.
+func nameSelector(name string) string {
+	return fields.OneTermEqualSelector("metadata.name", name).String()
 }
 
 // NotFoundError reports that an owner exists in none of the namespaces.
@@ -162,7 +168,7 @@ func (s *sourceSet) ownerStores() []*ownerStore {
 		for _, namespace := range namespaces {
 			store := &ownerStore{
 				watchStatus: watchStatus{set: s},
-				objects:     objects{client: s.w.Client, kind: o.kind, namespace: namespace, name: o.name, follow: s.w.Options.Follow},
+				objects:     objects{client: s.w.Client, kind: o.kind, namespace: namespace, name: o.name},
 				owners:      map[string]*ownerObject{},
 			}
 			o.stores = append(o.stores, store)

@@ -163,7 +163,7 @@ func (s *sourceSet) ownerStoreFor(o *owner, ref metav1.OwnerReference, namespace
 	}
 	store := &ownerStore{
 		watchStatus: watchStatus{set: s},
-		objects:     objects{client: s.w.Client, namespace: namespace, of: of, follow: s.w.Options.Follow},
+		objects:     objects{client: s.w.Client, namespace: namespace, of: of},
 		nodes:       map[types.UID]*ownerNode{},
 	}
 	s.graph.between = append(s.graph.between, store)

@@ -25,7 +25,7 @@ func TestProtobuf(t *testing.T) {
 		Status:     api.PodStatus{ContainerStatuses: []api.ContainerStatus{{Name: "nginx", RestartCount: 300}}},
 	}))
 	defer server.Close()
-	client, err := NewClient(&rest.Config{Host: server.URL}, "", "shop")
+	client, err := NewClient(&rest.Config{Host: server.URL}, "", "shop", ClientOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/pager"
 	realclock "k8s.io/utils/clock"
+
+	"github.com/ktail/ktail/pkg/kube/internal/transport"
 )
 
 const (
@@ -30,6 +32,9 @@ const (
 	// watchWorksAfter is how long a watch must last to show that it works: one that
 	// opens and breaks at once continues the failure before it.
 	watchWorksAfter = 5 * time.Second
+	// relistDelay is the pause after a resource version was too old: the reflector
+	// lists again at once.
+	relistDelay = 2 * time.Second
 )
 
 // reflectorStore is the cache.ReflectorStore of one list and watch. It makes each
@@ -68,7 +73,10 @@ func (s *reflectorStore[T]) Replace(objs []any, _ string) error {
 			all = append(all, o)
 		}
 	}
-	s.status.update(func() { s.replace(all) })
+	s.status.update(func() {
+		s.replace(all)
+		s.status.listed = true
+	})
 	return nil
 }
 
@@ -80,6 +88,7 @@ func (s *reflectorStore[T]) Resync() error { return nil }
 type watchStatus struct {
 	set      *sourceSet
 	failed   func(error) // gets the first failure since the last working watch
+	listed   bool        // a list has succeeded
 	synced   bool        // a list has succeeded, or has failed: do not wait for it
 	reported bool        // it fails, and that was reported
 }
@@ -93,10 +102,14 @@ func (s *watchStatus) update(change func()) {
 	s.set.touch()
 }
 
-// fail records that listing or watching fails. Others continue.
+// fail records that listing or watching fails. Others continue. If the server
+// rejects the first list as invalid, no retry can succeed: the watcher ends.
 func (s *watchStatus) fail(err error) {
 	s.set.mu.Lock()
-	reported := s.reported
+	if !s.listed && (apierrors.IsBadRequest(err) || apierrors.IsInvalid(err)) {
+		s.set.rejected = err
+	}
+	reported := s.reported || s.set.rejected != nil
 	s.synced, s.reported = true, true
 	s.set.mu.Unlock()
 	s.set.touch()
@@ -114,8 +127,7 @@ func (s *watchStatus) works() {
 
 // runReflector keeps the store up to date until ctx ends. It replaces the loop of
 // the reflector, which hands errors to a handler of the whole process that sleeps.
-// The listWatch reports errors instead.
-func runReflector(ctx context.Context, lw *cache.ListWatch, of runtime.Object, store cache.ReflectorStore) {
+func runReflector(ctx context.Context, lw *cache.ListWatch, of runtime.Object, store cache.ReflectorStore, status *watchStatus) {
 	backoff := wait.Backoff{
 		Duration: 500 * time.Millisecond, Cap: 10 * time.Second, Steps: 10, Factor: 2, Jitter: 0.5,
 	}
@@ -124,35 +136,70 @@ func runReflector(ctx context.Context, lw *cache.ListWatch, of runtime.Object, s
 		Name: "ktail", Backoff: &backoff,
 	})
 	_ = delay.Until(ctx, true, true, func(ctx context.Context) (bool, error) { // until ctx ends
-		_ = r.ListAndWatchWithContext(ctx)
+		err := r.ListAndWatchWithContext(ctx)
+		if failed, ok := errors.AsType[*listError](err); ok && ctx.Err() == nil {
+			status.fail(failed)
+			sleep(ctx, retryAfter(err))
+		}
 		return false, nil
 	})
 }
 
-// fetch lists once into the store. The listWatch reports failures of the server;
-// failed gets all others.
-func fetch(ctx context.Context, lw *cache.ListWatch, store cache.ReflectorStore, failed func(error)) {
-	list, _, err := pager.New(pager.ListPageFunc(lw.ListWithContext)).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return
+// listError is the failure of a list. It counts when the reflector or the pager
+// returns it: they handle some failures themselves, such as a continue token that
+// has expired (410), after which they list everything in one page.
+type listError struct{ error }
+
+// Unwrap returns the cause.
+func (e *listError) Unwrap() error { return e.error }
+
+// fetch lists once into the store. It retries a few times if the server is busy or
+// closes the connection; warn gets the first of these errors.
+func fetch(ctx context.Context, lw *cache.ListWatch, store cache.ReflectorStore, warn func(error)) error {
+	const (
+		retries   = 3
+		firstWait = time.Second
+	)
+	for try := 0; ; try++ {
+		list, _, err := pager.New(pager.ListPageFunc(lw.ListWithContext)).List(ctx, metav1.ListOptions{})
+		if err == nil {
+			return replaceAll(store, list)
+		}
+		if try == retries || ctx.Err() != nil || !temporary(err) {
+			return err
+		}
+		if try == 0 {
+			warn(err)
+		}
+		sleep(ctx, max(retryAfter(err), firstWait<<try))
 	}
+}
+
+// temporary reports whether a list that has failed may succeed soon.
+func temporary(err error) bool {
+	if _, ok := errors.AsType[*transport.CredentialError](err); ok {
+		return false
+	}
+	return apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsServerTimeout(err) ||
+		utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err) || utilnet.IsHTTP2ConnectionLost(err)
+}
+
+// replaceAll puts the objects of the list into the store.
+func replaceAll(store cache.ReflectorStore, list runtime.Object) error {
 	objects, err := meta.ExtractList(list)
 	if err != nil {
-		failed(fmt.Errorf("list: %w", err))
-		return
+		return fmt.Errorf("list: %w", err)
 	}
 	items := make([]any, len(objects))
 	for i := range objects {
 		items[i] = objects[i]
 	}
-	if err := store.Replace(items, ""); err != nil {
-		failed(err)
-	}
+	return store.Replace(items, "")
 }
 
 // newListWatch makes a ListWatch of two requests. It limits the duration of a
-// watch, and updates the status when a request fails, with the error that wrap
-// returns, and when a watch works.
+// watch, adds to errors what failed, and records in the status whether the watch
+// fails or works.
 func newListWatch(status *watchStatus, wrap func(err error, verb string) error,
 	list func(context.Context, metav1.ListOptions) (runtime.Object, error),
 	open func(context.Context, metav1.ListOptions) (watch.Interface, error),
@@ -160,11 +207,13 @@ func newListWatch(status *watchStatus, wrap func(err error, verb string) error,
 	return &cache.ListWatch{
 		ListWithContextFunc: func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 			objects, err := list(ctx, options)
-			if err != nil && ctx.Err() == nil {
-				status.fail(wrap(err, "list"))
-				waitRetryAfter(ctx, err)
+			if err == nil {
+				return objects, nil
 			}
-			return objects, err
+			if apierrors.IsResourceExpired(err) && options.Continue == "" {
+				sleep(ctx, relistDelay) // the reflector lists again at once
+			}
+			return nil, &listError{wrap(err, "list")}
 		},
 		WatchFuncWithContext: func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 			lasts := watchDuration + rand.N(watchDuration/2)
@@ -177,7 +226,11 @@ func newListWatch(status *watchStatus, wrap func(err error, verb string) error,
 				if ctx.Err() == nil && !relistExpected(&options, err) {
 					status.fail(wrap(err, "watch"))
 				}
-				waitRetryAfter(ctx, err)
+				delay := retryAfter(err)
+				if apierrors.IsResourceExpired(err) {
+					delay = max(delay, relistDelay)
+				}
+				sleep(ctx, delay)
 				return nil, err
 			}
 			return &limitedWatch{events, cancel, time.AfterFunc(watchWorksAfter, status.works)}, nil
@@ -202,14 +255,9 @@ func relistExpected(options *metav1.ListOptions, err error) bool {
 		streaming && !utilnet.IsConnectionRefused(err) && !apierrors.IsTooManyRequests(err)
 }
 
-// waitRetryAfter waits as long as the server asked for. After a resource version
-// that was too old it waits a moment, since the reflector asks again at once.
-func waitRetryAfter(ctx context.Context, err error) {
-	seconds, _ := apierrors.SuggestsClientDelay(err)
-	if apierrors.IsResourceExpired(err) {
-		seconds = max(seconds, 2)
-	}
-	timer := time.NewTimer(time.Duration(seconds) * time.Second)
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

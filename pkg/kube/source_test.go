@@ -44,7 +44,7 @@ func watchOne(t *testing.T, api *fakeapi.Server) ktail.Source {
 	t.Helper()
 	config := &rest.Config{Host: api.URL()}
 	config.Wrap(func(http.RoundTripper) http.RoundTripper { return api.Transport() })
-	client, err := kube.NewClient(config, "fake", "default")
+	client, err := kube.NewClient(config, "fake", "default", kube.ClientOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,10 +23,11 @@ const minSetInterval = 50 * time.Millisecond
 type sourceSet struct {
 	w *Watcher
 
-	mu      sync.Mutex
-	stores  []*podStore
-	graph   *ownerGraph
-	changed chan struct{} // capacity 1
+	mu       sync.Mutex
+	stores   []*podStore
+	graph    *ownerGraph
+	rejected error         // the server rejects the selection
+	changed  chan struct{} // capacity 1
 }
 
 // podStore holds the pods of one list and watch.
@@ -34,7 +35,6 @@ type podStore struct {
 	watchStatus
 	namespace string
 	pods      map[types.UID]*podEntry
-	listed    bool
 }
 
 // podEntry holds the sources of one pod.
@@ -45,6 +45,8 @@ type podEntry struct {
 	named           bool                    // selected by its name; if not, its owner decides
 	first           map[string]initialState // its containers, if the pod existed at the start
 	sources         []ktail.Source
+	waiting         []WaitingContainer
+	skipped         []string // names of containers that the selection excludes
 }
 
 // initialState is the state of a container at the start.
@@ -64,13 +66,16 @@ func newSourceSet(w *Watcher, namespaces []string, owners []*owner) *sourceSet {
 
 // publish calls set once everything is listed, and after each change, until ctx
 // ends. It calls follow for each owner store that turns out to be needed. It fails
-// if the selection cannot have any pods.
+// if the selection cannot have any pods, or the server rejects it.
 func (s *sourceSet) publish(ctx context.Context, follow func(*ownerStore), set func([]ktail.Source)) error {
 	for first := true; ; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-s.changed:
+		}
+		if err := s.errRejected(); err != nil {
+			return err
 		}
 		for _, o := range s.missingOwners() {
 			follow(o)
@@ -90,6 +95,13 @@ func (s *sourceSet) publish(ctx context.Context, follow func(*ownerStore), set f
 		case <-time.After(minSetInterval):
 		}
 	}
+}
+
+// errRejected returns the server's reason for rejecting the selection.
+func (s *sourceSet) errRejected() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rejected
 }
 
 // synced reports whether every list has succeeded or failed.
@@ -148,7 +160,6 @@ func (p *podStore) replace(pods []*corev1.Pod) {
 		p.pods[pod.UID] = old[pod.UID]
 		p.put(pod)
 	}
-	p.listed = true
 }
 
 // put updates the sources of the pod.
@@ -168,6 +179,9 @@ func (p *podStore) put(pod *corev1.Pod) {
 		for _, c := range containers {
 			next.first[c.name] = initialState{c.instance, c.state}
 		}
+	}
+	if s.wantsPod(pod.Name) {
+		next.waiting, next.skipped = s.waiting(pod)
 	}
 	p.pods[pod.UID] = next
 	if s.Condition != nil && !s.Condition.holds(pod) {

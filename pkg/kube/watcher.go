@@ -14,7 +14,9 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"sync/atomic"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -35,11 +37,17 @@ type Watcher struct {
 	// Warn, if set, gets the reason why the watcher cannot see pods, once until it
 	// sees them again.
 	Warn func(error)
+
+	set atomic.Pointer[sourceSet] // of Watch, for Matches
 }
 
 // Watch implements ktail.Watcher. An error means that some pods could not be
-// listed; with LogOptions.Follow the watcher retries forever instead.
+// listed. With LogOptions.Follow the watcher retries forever instead, unless the
+// server rejects the selection.
 func (w *Watcher) Watch(ctx context.Context, set func([]ktail.Source)) error {
+	if err := w.Selection.validate(); err != nil {
+		return err
+	}
 	namespaces := w.Selection.Namespaces
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
@@ -49,6 +57,7 @@ func (w *Watcher) Watch(ctx context.Context, set func([]ktail.Source)) error {
 		return err
 	}
 	s := newSourceSet(w, namespaces, owners)
+	w.set.Store(s)
 	if !w.Options.Follow {
 		return w.list(ctx, s, set)
 	}
@@ -57,11 +66,13 @@ func (w *Watcher) Watch(ctx context.Context, set func([]ktail.Source)) error {
 	var running sync.WaitGroup
 	for _, p := range s.stores {
 		p.failed = w.warn
-		running.Go(func() { runReflector(ctx, w.listWatch(p), &corev1.Pod{}, p.reflectorStore()) })
+		running.Go(func() { runReflector(ctx, w.listWatch(p), &corev1.Pod{}, p.reflectorStore(), &p.watchStatus) })
 	}
 	follow := func(o *ownerStore) {
 		o.failed = w.warn
-		running.Go(func() { runReflector(ctx, o.objects.listWatch(&o.watchStatus), &object{}, o.reflectorStore()) })
+		running.Go(func() {
+			runReflector(ctx, o.objects.listWatch(&o.watchStatus), &object{}, o.reflectorStore(), &o.watchStatus)
+		})
 	}
 	for _, o := range s.ownerStores() {
 		follow(o)
@@ -69,29 +80,33 @@ func (w *Watcher) Watch(ctx context.Context, set func([]ktail.Source)) error {
 	err = s.publish(ctx, follow, set)
 	cancel()
 	running.Wait()
-	return err
+	return w.Selection.explainRejected(err)
 }
 
 // list publishes the set once.
 func (w *Watcher) list(ctx context.Context, s *sourceSet, set func([]ktail.Source)) error {
 	var errs []error
-	failed := func(err error) { errs = append(errs, err) }
-	fetchOwners := func(stores []*ownerStore) {
-		for _, o := range stores {
-			o.failed = failed
-			fetch(ctx, o.objects.listWatch(&o.watchStatus), o.reflectorStore(), failed)
+	get := func(lw *cache.ListWatch, store cache.ReflectorStore, status *watchStatus) {
+		if err := fetch(ctx, lw, store, w.warn); err != nil {
+			errs = append(errs, w.Selection.explainRejected(err))
+			status.failed = func(error) {} // it is returned
+			status.fail(err)
 		}
 	}
-	fetchOwners(s.ownerStores())
+	getOwners := func(stores []*ownerStore) {
+		for _, o := range stores {
+			get(o.objects.listWatch(&o.watchStatus), o.reflectorStore(), &o.watchStatus)
+		}
+	}
+	getOwners(s.ownerStores())
 	if err := errors.Join(s.errNoSelector(), s.errOwnersNotFound()); err != nil {
 		return errors.Join(append(errs, err)...)
 	}
 	for _, p := range s.stores {
-		p.failed = failed
-		fetch(ctx, w.listWatch(p), p.reflectorStore(), failed)
+		get(w.listWatch(p), p.reflectorStore(), &p.watchStatus)
 	}
 	for missing := s.missingOwners(); len(missing) > 0; missing = s.missingOwners() {
-		fetchOwners(missing)
+		getOwners(missing)
 	}
 	set(s.sources())
 	return errors.Join(errs...)
@@ -110,7 +125,11 @@ func wrapListError(err error, verb, resource, namespace string) error {
 	if namespace == metav1.NamespaceAll {
 		where = "in all namespaces"
 	}
-	return fmt.Errorf("%s %s %s: %w", verb, resource, where, denied(err, verb, resource, namespace))
+	err = denied(withoutURL(err), verb, resource, namespace)
+	if apierrors.IsForbidden(err) && verb == "list" && resource == PodKind.Resource {
+		err = fmt.Errorf("%w; to tail a single pod, use po/NAME", err)
+	}
+	return fmt.Errorf("%s %s %s: %w", verb, resource, where, err)
 }
 
 // listWatch lists and watches the pods of a store, selected by the server as far
@@ -120,23 +139,43 @@ func (w *Watcher) listWatch(p *podStore) *cache.ListWatch {
 	request := func(options *metav1.ListOptions) *rest.Request {
 		options.LabelSelector = w.Selection.LabelSelector
 		options.FieldSelector = w.Selection.fieldSelector()
-		r := w.Client.rest.Get().Namespace(namespace).Resource("pods").VersionedParams(options, metav1.ParameterCodec)
-		if w.Options.Follow {
-			r.MaxRetries(0) // the reflector retries, and the failure is reported at once
+		return w.Client.rest.Get().Namespace(namespace).Resource("pods").
+			VersionedParams(options, metav1.ParameterCodec).MaxRetries(0)
+	}
+	list := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		pods := &corev1.PodList{}
+		err := request(&options).Do(ctx).Into(pods)
+		if only, ok := w.Selection.gettable(namespace); ok && apierrors.IsForbidden(err) {
+			pod, getErr := w.Client.get(ctx, namespace, only)
+			switch {
+			case getErr == nil:
+				pods = &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: pod.ResourceVersion}, Items: []corev1.Pod{*pod}}
+				return pods, nil
+			case apierrors.IsNotFound(getErr):
+				return pods, nil
+			}
 		}
-		return r
+		return pods, err
+	}
+	open := func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+		events, err := request(&options).Watch(ctx)
+		if reflect.TypeOf(events) == noWatch {
+			return nil, errClosed
+		}
+		if only, ok := w.Selection.gettable(namespace); ok && apierrors.IsForbidden(err) && options.SendInitialEvents == nil {
+			return newPollWatch(ctx, func(ctx context.Context) (runtime.Object, error) {
+				return w.Client.get(ctx, namespace, only)
+			}), nil
+		}
+		return events, err
 	}
 	return newListWatch(&p.watchStatus,
-		func(err error, verb string) error { return wrapListError(err, verb, "pods", namespace) },
-		func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
-			pods := &corev1.PodList{}
-			return pods, request(&options).Do(ctx).Into(pods)
-		},
-		func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
-			events, err := request(&options).Watch(ctx)
-			if reflect.TypeOf(events) == noWatch {
-				return nil, errClosed
-			}
-			return events, err
-		})
+		func(err error, verb string) error { return wrapListError(err, verb, PodKind.Resource, namespace) }, list, open)
+}
+
+// gettable returns the name of the only pod that the selection names, if it can be
+// selected by getting it.
+func (s *Selection) gettable(namespace string) (name string, ok bool) {
+	name, ok = s.onlyPod()
+	return name, ok && namespace != metav1.NamespaceAll && s.LabelSelector == "" && s.FieldSelector == ""
 }

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/randfill"
 )
 
-// partOf returns what of a pod these types have.
+// partOf returns the fields of a pod that these types have.
 func partOf(p *api.Pod) *Pod {
 	part := &Pod{TypeMeta: p.TypeMeta, ObjectMeta: p.ObjectMeta}
 	part.Spec = PodSpec{
@@ -21,9 +21,9 @@ func partOf(p *api.Pod) *Pod {
 		NodeName:            p.Spec.NodeName,
 	}
 	part.Status = PodStatus{
-		Phase: PodPhase(p.Status.Phase),
+		Phase: PodPhase(p.Status.Phase), Reason: p.Status.Reason, Message: p.Status.Message,
 		Conditions: each(p.Status.Conditions, func(c *api.PodCondition) PodCondition {
-			return PodCondition{Type: PodConditionType(c.Type), Status: ConditionStatus(c.Status)}
+			return PodCondition{Type: PodConditionType(c.Type), Status: ConditionStatus(c.Status), Reason: c.Reason, Message: c.Message}
 		}),
 		InitContainerStatuses:      each(p.Status.InitContainerStatuses, partOfStatus),
 		ContainerStatuses:          each(p.Status.ContainerStatuses, partOfStatus),
@@ -52,6 +52,9 @@ func partOfStatus(s *api.ContainerStatus) ContainerStatus {
 }
 
 func partOfState(s api.ContainerState) (part ContainerState) {
+	if w := s.Waiting; w != nil {
+		part.Waiting = &ContainerStateWaiting{Reason: w.Reason, Message: w.Message}
+	}
 	if s.Running != nil {
 		part.Running = &ContainerStateRunning{StartedAt: s.Running.StartedAt}
 	}
@@ -74,7 +77,7 @@ func each[A, B any](list []A, f func(*A) B) []B {
 	return out
 }
 
-// somePod returns a pod that has something in most of its fields.
+// somePod returns a pod with random values in most of its fields.
 func somePod(seed int64) *api.Pod {
 	var p api.Pod
 	randfill.NewWithSeed(seed).NilChance(0.2).NumElements(1, 3).MaxDepth(12).Funcs(
@@ -85,7 +88,7 @@ func somePod(seed int64) *api.Pod {
 	return &p
 }
 
-// However the server encodes a pod, it is read as what it is.
+// Protobuf and JSON decode to the same pod.
 func TestDecode(t *testing.T) {
 	for seed := range int64(100) {
 		pod := somePod(seed)
@@ -146,13 +149,13 @@ func TestDeepCopyObject(t *testing.T) {
 	c.Items[0].Labels["new"] = "label"
 	c.Items[0].Status.ContainerStatuses[0].Name = "new"
 	if p := &list.Items[0]; p.Labels["new"] != "" || p.Status.ContainerStatuses[0].Name == "new" {
-		t.Error("the copy has parts of what it is a copy of")
+		t.Error("the copy shares labels or statuses with the original")
 	}
 }
 
-// FuzzUnmarshal gives both decoders the same bytes. Ours does not check the type
-// of a field on the wire and knows no groups, so one may refuse what the other
-// takes; what both take is the same pod.
+// FuzzUnmarshal gives both decoders the same bytes. This package does not check the
+// wire type of a field and does not know groups, so one decoder may reject what the
+// other accepts; what both accept is the same pod.
 func FuzzUnmarshal(f *testing.F) {
 	always := api.ContainerRestartPolicyAlways
 	small := api.Pod{

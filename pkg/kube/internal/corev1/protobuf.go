@@ -2,7 +2,7 @@ package corev1
 
 import "cmp"
 
-// Reset empties the pod. It is for the decoder of protobuf, as Unmarshal is.
+// Reset empties the pod. The protobuf decoder calls it before Unmarshal.
 func (p *Pod) Reset() { *p = Pod{} }
 
 // Reset empties the list.
@@ -48,7 +48,7 @@ func (s *PodSpec) unmarshal(data []byte) error {
 		case 20:
 			return more(&s.InitContainers).unmarshal(f.bytes)
 		case 34:
-			// The fields that all sorts of containers have are the first one of it.
+			// Field 1 holds the fields that all kinds of containers have.
 			c := more(&s.EphemeralContainers)
 			return fields(f.bytes, func(f field) error {
 				if f.number == 1 {
@@ -85,6 +85,10 @@ func (s *PodStatus) unmarshal(data []byte) error {
 			s.Phase = PodPhase(f.bytes)
 		case 2:
 			return more(&s.Conditions).unmarshal(f.bytes)
+		case 3:
+			s.Message = string(f.bytes)
+		case 4:
+			s.Reason = string(f.bytes)
 		case 8:
 			return more(&s.ContainerStatuses).unmarshal(f.bytes)
 		case 10:
@@ -103,6 +107,10 @@ func (c *PodCondition) unmarshal(data []byte) error {
 			c.Type = PodConditionType(f.bytes)
 		case 2:
 			c.Status = ConditionStatus(f.bytes)
+		case 5:
+			c.Reason = string(f.bytes)
+		case 6:
+			c.Message = string(f.bytes)
 		}
 		return nil
 	})
@@ -131,12 +139,27 @@ func (s *ContainerStatus) unmarshal(data []byte) error {
 func (s *ContainerState) unmarshal(data []byte) error {
 	return fields(data, func(f field) error {
 		switch f.number {
+		case 1:
+			s.Waiting = cmp.Or(s.Waiting, &ContainerStateWaiting{})
+			return s.Waiting.unmarshal(f.bytes)
 		case 2:
 			s.Running = cmp.Or(s.Running, &ContainerStateRunning{})
 			return s.Running.unmarshal(f.bytes)
 		case 3:
 			s.Terminated = cmp.Or(s.Terminated, &ContainerStateTerminated{})
 			return s.Terminated.unmarshal(f.bytes)
+		}
+		return nil
+	})
+}
+
+func (s *ContainerStateWaiting) unmarshal(data []byte) error {
+	return fields(data, func(f field) error {
+		switch f.number {
+		case 1:
+			s.Reason = string(f.bytes)
+		case 2:
+			s.Message = string(f.bytes)
 		}
 		return nil
 	})
@@ -169,7 +192,7 @@ func (s *ContainerStateTerminated) unmarshal(data []byte) error {
 	})
 }
 
-// more adds an element to the list, which it returns.
+// more appends an element to the list and returns it.
 func more[T any](list *[]T) *T {
 	var zero T
 	*list = append(*list, zero)

@@ -1,9 +1,9 @@
-// Package corev1 has the part of a pod that ktail reads. Its types are those of
-// k8s.io/api/core/v1, with the fields left out that nobody asks for: whoever
-// imports that package links the whole core API, a fifth of the program.
+// Package corev1 has the fields of a pod that ktail reads. Its types are those of
+// k8s.io/api/core/v1 without the other fields: importing that package links the
+// whole core API, a fifth of the program.
 //
-// What a field is called in JSON, and its number in protobuf, is part of the API
-// and stays.
+// The JSON name and the protobuf number of a field are part of the Kubernetes API
+// and do not change.
 package corev1
 
 import (
@@ -15,13 +15,13 @@ import (
 // SchemeGroupVersion is that of the core API.
 var SchemeGroupVersion = schema.GroupVersion{Version: "v1"}
 
-// AddToScheme has the client decode pods and lists of them.
+// AddToScheme makes the client decode pods and lists of pods.
 func AddToScheme(scheme *runtime.Scheme) {
 	scheme.AddKnownTypes(SchemeGroupVersion, &Pod{}, &PodList{})
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 }
 
-// Pod is a pod, what it is to be and what it is at present.
+// Pod is a pod: its specification and its status.
 type Pod struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
@@ -36,7 +36,7 @@ type PodList struct {
 	Items           []Pod `json:"items"`
 }
 
-// PodSpec is what the pod is to be.
+// PodSpec is the specification of a pod.
 type PodSpec struct {
 	InitContainers      []Container   `json:"initContainers"`
 	Containers          []Container   `json:"containers"`
@@ -45,33 +45,35 @@ type PodSpec struct {
 	NodeName            string        `json:"nodeName"`
 }
 
-// Container is one container of any of the three sorts.
+// Container is a container of any kind.
 type Container struct {
 	Name               string         `json:"name"`
 	Image              string         `json:"image"`
 	RestartPolicy      *RestartPolicy `json:"restartPolicy"`      // nil: the pod's
-	RestartPolicyRules []struct{}     `json:"restartPolicyRules"` // what they say is not read
+	RestartPolicyRules []struct{}     `json:"restartPolicyRules"` // only their number is read
 }
 
-// RestartPolicy says when a container that has ended is run again.
+// RestartPolicy says when a container that has ended is restarted.
 type RestartPolicy string
 
-// Restart policies, besides Always.
+// Restart policies other than Always.
 const (
 	RestartPolicyOnFailure RestartPolicy = "OnFailure"
 	RestartPolicyNever     RestartPolicy = "Never"
 )
 
-// PodStatus is what the pod is at present.
+// PodStatus is the status of a pod.
 type PodStatus struct {
 	Phase                      PodPhase          `json:"phase"`
 	Conditions                 []PodCondition    `json:"conditions"`
+	Message                    string            `json:"message"`
+	Reason                     string            `json:"reason"` // such as Evicted
 	InitContainerStatuses      []ContainerStatus `json:"initContainerStatuses"`
 	ContainerStatuses          []ContainerStatus `json:"containerStatuses"`
 	EphemeralContainerStatuses []ContainerStatus `json:"ephemeralContainerStatuses"`
 }
 
-// PodPhase is where in its life the pod is.
+// PodPhase is the phase of a pod's life.
 type PodPhase string
 
 // The phases of a pod that has ended.
@@ -80,16 +82,18 @@ const (
 	PodFailed    PodPhase = "Failed"
 )
 
-// PodCondition says whether a condition holds.
+// PodCondition says whether a condition holds, and why not.
 type PodCondition struct {
-	Type   PodConditionType `json:"type"`
-	Status ConditionStatus  `json:"status"`
+	Type    PodConditionType `json:"type"`
+	Status  ConditionStatus  `json:"status"`
+	Reason  string           `json:"reason"` // such as Unschedulable
+	Message string           `json:"message"`
 }
 
 // PodConditionType names a condition.
 type PodConditionType string
 
-// The conditions that the kubelet, the scheduler and the evicters set.
+// The conditions that the kubelet, the scheduler and eviction set.
 const (
 	ContainersReady           PodConditionType = "ContainersReady"
 	PodInitialized            PodConditionType = "Initialized"
@@ -102,14 +106,14 @@ const (
 // ConditionStatus is True, False or Unknown.
 type ConditionStatus string
 
-// What a condition can be.
+// The statuses of a condition.
 const (
 	ConditionTrue    ConditionStatus = "True"
 	ConditionFalse   ConditionStatus = "False"
 	ConditionUnknown ConditionStatus = "Unknown"
 )
 
-// ContainerStatus is what a container is at present.
+// ContainerStatus is the status of a container.
 type ContainerStatus struct {
 	Name                 string         `json:"name"`
 	State                ContainerState `json:"state"`
@@ -119,10 +123,18 @@ type ContainerStatus struct {
 	ContainerID          string         `json:"containerID"`
 }
 
-// ContainerState is running, terminated, or, if both are nil, waiting.
+// ContainerState is running, terminated or waiting. If all are nil, the container
+// is waiting.
 type ContainerState struct {
+	Waiting    *ContainerStateWaiting    `json:"waiting"`
 	Running    *ContainerStateRunning    `json:"running"`
 	Terminated *ContainerStateTerminated `json:"terminated"`
+}
+
+// ContainerStateWaiting says why a container does not run.
+type ContainerStateWaiting struct {
+	Reason  string `json:"reason"` // such as ImagePullBackOff
+	Message string `json:"message"`
 }
 
 // ContainerStateRunning says since when a container runs.

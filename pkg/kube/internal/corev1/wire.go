@@ -8,14 +8,14 @@ import (
 // field is one field of a message in protobuf.
 type field struct {
 	number int
-	value  uint64 // of a number
-	bytes  []byte // of a text or a message: a part of the data
+	value  uint64 // of a varint
+	bytes  []byte // of a string or a message: a slice of the data
 }
 
 var errCorrupt = errors.New("corrupt protobuf")
 
-// fields calls f with each field of a message, in their order. Fields of a fixed
-// width are passed over: no field that is read here is of such a type.
+// fields calls f with each field of a message, in order. It skips fields of a fixed
+// width: no field that is read here has one.
 //
 // https://protobuf.dev/programming-guides/encoding
 func fields(data []byte, f func(field) error) error {

@@ -1,0 +1,83 @@
+package kube
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+// pollInterval is the time between two gets of an object that may not be watched.
+const pollInterval = 5 * time.Second
+
+// pollWatch is the watch of one object for users who may get, but not watch it, as
+// kubectl logs requires no more. It gets the object again and again.
+type pollWatch struct {
+	events chan watch.Event // closed by run
+	cancel context.CancelFunc
+	ended  sync.WaitGroup
+}
+
+// newPollWatch returns a watch that ends with ctx, or when get fails for another
+// reason than that the object does not exist.
+func newPollWatch(ctx context.Context, get func(context.Context) (runtime.Object, error)) watch.Interface {
+	ctx, cancel := context.WithCancel(ctx)
+	w := &pollWatch{events: make(chan watch.Event), cancel: cancel}
+	w.ended.Go(func() {
+		defer close(w.events)
+		w.run(ctx, get)
+	})
+	return w
+}
+
+func (w *pollWatch) run(ctx context.Context, get func(context.Context) (runtime.Object, error)) {
+	var last runtime.Object
+	for {
+		object, err := get(ctx)
+		event := watch.Event{Type: watch.Modified, Object: object}
+		switch {
+		case apierrors.IsNotFound(err) && last != nil:
+			event, object = watch.Event{Type: watch.Deleted, Object: last}, nil
+		case apierrors.IsNotFound(err):
+			event.Object = nil
+		case err != nil:
+			return
+		case last != nil && version(object) == version(last):
+			event.Object = nil
+		}
+		if event.Object != nil {
+			select {
+			case w.events <- event:
+			case <-ctx.Done():
+				return
+			}
+		}
+		last = object
+		sleep(ctx, pollInterval)
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
+
+// version returns the UID and the resource version of the object.
+func version(object runtime.Object) string {
+	m, err := meta.Accessor(object)
+	if err != nil {
+		return ""
+	}
+	return string(m.GetUID()) + " " + m.GetResourceVersion()
+}
+
+// Stop implements watch.Interface.
+func (w *pollWatch) Stop() {
+	w.cancel()
+	w.ended.Wait()
+}
+
+// ResultChan implements watch.Interface.
+func (w *pollWatch) ResultChan() <-chan watch.Event { return w.events }
