@@ -49,7 +49,7 @@ func newForwarding(s streams, o *elasticOptions, say func(string, ...any)) (*for
 		return nil, err
 	}
 	eo := elastic.Options{
-		Nodes: o.nodes, Transport: elastic.NewTransport(config), Auth: auth,
+		Nodes: o.nodes, Credentials: func() (elastic.Credentials, error) { return elastic.Credentials{Auth: auth, TLS: config}, nil },
 		Index: o.index, Pipeline: o.pipeline, Fields: o.parsedFields, Version: version,
 		Dir: dir, DropOldest: bool(o.whenFull), DeadLetters: o.deadLetters, OnEvent: f.event,
 	}
@@ -129,7 +129,7 @@ func sameFile(a, b string) bool {
 func (f *forwarding) start(ctx context.Context) {
 	saving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	f.stop = stop
-	f.running.Go(func() { f.sink.Run(ctx) })
+	f.running.Go(func() { f.sink.Run(ctx) }) //nolint:errcheck // it runs once
 	f.running.Go(func() { tuneGC(saving) })
 	f.running.Go(func() { onSummarySignal(saving, func() { f.say("%s", summary(f.name, f.sink.Status())) }) })
 	if f.positions != nil {
@@ -173,34 +173,6 @@ func (f *forwarding) finish() error {
 		errs = append(errs, f.lock.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// event says what the sink tells.
-func (f *forwarding) event(e elastic.Event) {
-	switch e.Kind {
-	case elastic.Unreachable:
-		f.say("%s cannot be reached: %v; lines wait, trying again", f.name, e.Err)
-	case elastic.Busy:
-		f.say("%s takes no lines at present: %v; they wait, trying again", f.name, e.Err)
-	case elastic.Blocked:
-		f.say("%s refuses lines: %v; they wait, trying again now and then", f.name, e.Err)
-	case elastic.Recovered:
-		f.say("%s takes lines again", f.name)
-	case elastic.NoTemplate:
-		f.say("warning: %v; fields get the types that the server guesses", e.Err)
-	case elastic.Full:
-		f.say("%s is slower than the logs and there is no room for more lines to wait: reading waits for it", f.name)
-	case elastic.Dropping:
-		f.say("there is no room for more lines that wait for %s: the oldest are dropped", f.name)
-	case elastic.SpoolFailing:
-		f.say("%v; lines wait in memory", e.Err)
-	case elastic.Rejected:
-		f.say("%s refuses a line: %v; it is kept as a dead letter, and so are others", f.name, e.Err)
-	case elastic.SpoolDamaged:
-		f.say("the spool is damaged: %v; the lines in the damaged part were not delivered", e.Err)
-	case elastic.SpoolOutdated:
-		f.say("warning: %v; they are left as they are, and their lines are not sent", e.Err)
-	}
 }
 
 // summary says in one line what was forwarded.

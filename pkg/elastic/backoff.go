@@ -23,72 +23,62 @@ const (
 type problem struct {
 	kind       EventKind // Unreachable, Busy or Blocked
 	err        error
-	retryAfter time.Duration // the server asked for it
+	index      string        // empty: it is about the whole cluster
+	retryAfter time.Duration // all nodes asked for it
 }
 
-// sharedBackoff is how the senders get on with the servers. They share it, so that all
-// wait when one has to, and trouble is told once.
+// sharedBackoff decides when the senders may send. They share it, so that all wait
+// when the cluster takes nothing, and the problem is reported once.
 type sharedBackoff struct {
-	notify func(Event)
-	away   func(bool) // told when a problem is, and when it is over
+	report *reporter
+	away   func(bool) // called when a problem is reported, and when it is over
 
-	mu       sync.Mutex
-	since    time.Time // when the trouble began; zero if there is none
-	tries    int       // since then
-	reported uint      // a bit for each kind of trouble that was told since then
-	until    time.Time // nothing is sent before
-	asked    time.Time // nor before that, for which a server has asked
-	change   chan struct{}
+	mu     sync.Mutex
+	failed bool      // since the last success
+	told   bool      // a problem was reported since then
+	tries  int       // failures since then
+	until  time.Time // nothing is sent before
+	change chan struct{}
 }
 
-func newSharedBackoff(notify func(Event), away func(bool)) *sharedBackoff {
-	return &sharedBackoff{notify: notify, away: away, change: make(chan struct{})}
+func newSharedBackoff(report *reporter, away func(bool)) *sharedBackoff {
+	return &sharedBackoff{report: report, away: away, change: make(chan struct{})}
 }
 
-// fail takes note of a problem. progress says that, at the same time, some
-// documents were delivered.
+// clusterProblems are the keys under which problems of the whole cluster are
+// reported.
+var clusterProblems = map[EventKind]string{Unreachable: "unreachable", Busy: "busy", Blocked: "blocked"}
+
+// fail records a problem of the whole cluster. progress says that, at the same time,
+// documents were accepted.
 func (h *sharedBackoff) fail(p *problem, progress bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := time.Now()
 	if progress {
 		h.recover()
-	}
-	if h.since.IsZero() {
-		h.since = now
 	}
 	delay, most := firstDelay, mostDelay
 	if p.kind == Blocked {
 		delay, most = firstDenied, mostDenied
 	}
 	delay = min(delay<<min(h.tries, 16), most)
-	delay = delay/2 + rand.N(delay/2)
+	delay = max(delay/2+rand.N(delay/2), p.retryAfter)
+	h.failed = true
 	h.tries++
-	h.until = later(h.until, now.Add(delay))
-	h.asked = later(h.asked, now.Add(p.retryAfter))
-	lasted := now.Sub(h.since)
-	report := p.kind == Blocked || p.kind == Unreachable && lasted >= awayAfter || p.kind == Busy && lasted >= busyAfter
-	if !report {
+	if at := time.Now().Add(delay); at.After(h.until) {
+		h.until = at
+	}
+	if progress {
 		return
 	}
-	news, first := h.reported&(1<<p.kind) == 0, h.reported == 0
-	h.reported |= 1 << p.kind
-	if news {
-		h.notify(Event{Kind: p.kind, Err: p.err})
-	}
-	if first {
+	after := map[EventKind]time.Duration{Unreachable: awayAfter, Busy: busyAfter}[p.kind]
+	if h.report.problem(clusterProblems[p.kind], Event{Kind: p.kind, Err: p.err, Index: p.index}, after) && !h.told {
+		h.told = true
 		h.away(true)
 	}
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-// ok takes note that documents were delivered.
+// ok records that documents were accepted.
 func (h *sharedBackoff) ok() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -96,15 +86,20 @@ func (h *sharedBackoff) ok() {
 }
 
 func (h *sharedBackoff) recover() {
-	if h.since.IsZero() {
+	if !h.failed {
 		return
 	}
-	if h.reported != 0 {
-		h.reported = 0
-		h.notify(Event{Kind: Recovered})
+	over := Event{Kind: Recovered}
+	for _, kind := range []EventKind{Blocked, Busy, Unreachable} {
+		if h.report.solved(clusterProblems[kind], over) {
+			over = Event{} // once is enough
+		}
+	}
+	if h.told {
+		h.told = false
 		h.away(false)
 	}
-	h.since, h.tries, h.until = time.Time{}, 0, time.Time{}
+	h.failed, h.tries, h.until = false, 0, time.Time{}
 	close(h.change)
 	h.change = make(chan struct{})
 }
@@ -113,7 +108,7 @@ func (h *sharedBackoff) recover() {
 func (h *sharedBackoff) wait(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		h.mu.Lock()
-		delay, change := time.Until(later(h.until, h.asked)), h.change
+		delay, change := time.Until(h.until), h.change
 		h.mu.Unlock()
 		if delay <= 0 {
 			return true
@@ -133,5 +128,5 @@ func (h *sharedBackoff) wait(ctx context.Context) bool {
 func (h *sharedBackoff) isAway() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.reported != 0
+	return h.told
 }

@@ -4,16 +4,17 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,8 +22,15 @@ import (
 )
 
 const (
-	// requestTimeout is how long a server may take to answer a bulk.
-	requestTimeout = 30 * time.Second
+	// bulkTimeout is how long a server waits for a shard before it says, in the item,
+	// which one it waits for.
+	bulkTimeout = 20 * time.Second
+	// headerTimeout is how long a server may take to begin its answer.
+	headerTimeout = 30 * time.Second
+	// requestTimeout is how long a bulk may take.
+	requestTimeout = time.Minute
+	// dialTimeout is how long a connection may take, and again a TLS handshake.
+	dialTimeout = 5 * time.Second
 	// probeTimeout is how long it may take to say what it is.
 	probeTimeout = 5 * time.Second
 	// maxAnswer bounds what is read of an answer. An item of a bulk that was
@@ -33,51 +41,6 @@ const (
 	// maxRetryAfter is the longest a server may have us wait.
 	maxRetryAfter = 5 * time.Minute
 )
-
-// Auth is how a client shows who it is. It takes the first that is there.
-type Auth struct {
-	APIKey   string
-	Bearer   string
-	User     string
-	Password string
-}
-
-func (a *Auth) set(r *http.Request) {
-	switch {
-	case a.APIKey != "":
-		r.Header.Set("Authorization", "ApiKey "+a.APIKey)
-	case a.Bearer != "":
-		r.Header.Set("Authorization", "Bearer "+a.Bearer)
-	case a.User != "" || a.Password != "":
-		r.SetBasicAuth(a.User, a.Password)
-	}
-}
-
-// leastSecret is how long a secret is at least. One that is shorter could be part
-// of any word.
-const leastSecret = 4
-
-// redact returns what a server has said without the secrets, in case that it
-// repeats what it was sent.
-func (a *Auth) redact(words string) string {
-	if words == "" {
-		return ""
-	}
-	secrets := []string{a.APIKey, a.Bearer, a.Password}
-	if id, err := base64.StdEncoding.DecodeString(a.APIKey); err == nil {
-		_, key, _ := strings.Cut(string(id), ":")
-		secrets = append(secrets, key)
-	}
-	if a.Password != "" {
-		secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(a.User+":"+a.Password)), url.QueryEscape(a.Password))
-	}
-	for _, secret := range secrets {
-		if len(secret) >= leastSecret {
-			words = strings.ReplaceAll(words, secret, "***")
-		}
-	}
-	return words
-}
 
 // ParseNodes parses the addresses of the nodes of one cluster. The user and
 // password that one of them holds are taken out, so that no message shows them.
@@ -107,22 +70,52 @@ func ParseNodes(addresses []string) ([]*url.URL, Auth, error) {
 	return nodes, auth, nil
 }
 
-// NewTransport returns what speaks HTTP to the servers. config may be nil.
+// NewTransport returns the transport for requests to the servers. config may be nil.
+//
+// HTTP/2 connections are pinged: a request's timeout does not close one, so that a
+// connection whose other end is gone would be used for all requests to come. See
+// https://go.dev/issue/36026.
 func NewTransport(config *tls.Config) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.TLSClientConfig = config
 	t.MaxIdleConnsPerHost = inFlight + 1
+	t.DialContext = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}).DialContext
+	t.TLSHandshakeTimeout = dialTimeout
+	t.ResponseHeaderTimeout = headerTimeout
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second, WriteByteTimeout: headerTimeout}
 	return t
 }
 
-// client sends requests to the nodes of one cluster. Many goroutines use it.
+// client sends requests to the nodes of one cluster. It is used by many goroutines.
 type client struct {
-	nodes     []*url.URL
-	auth      Auth
-	agent     string
-	transport http.RoundTripper
-	next      atomic.Uint32 // the node to ask
-	plain     atomic.Bool   // bodies are not compressed: a server did not like that
+	nodes       *nodePool
+	agent       string
+	report      *reporter
+	credentials func() (Credentials, error) // nil: those of the first session stay
+	fixed       bool                        // the transport does not depend on credentials
+	session     atomic.Pointer[session]
+	reloading   sync.Mutex
+	plain       atomic.Bool // bodies are not compressed: a server did not accept that
+}
+
+func newClient(o *Options, report *reporter) (*client, error) {
+	c := &client{
+		nodes: newNodePool(o.Nodes, report), agent: o.Version, report: report,
+		credentials: o.Credentials, fixed: o.Transport != nil,
+	}
+	s := session{transport: o.Transport, read: time.Now()}
+	if o.Credentials != nil {
+		now, err := o.Credentials()
+		if err != nil {
+			return nil, err
+		}
+		s.auth, s.tls = now.Auth, now.TLS
+	}
+	if s.transport == nil {
+		s.transport = NewTransport(s.tls)
+	}
+	c.session.Store(&s)
+	return c, nil
 }
 
 // responseBuffer is where answers are read to. One that comes compressed does not say how
@@ -137,51 +130,76 @@ type response struct {
 	status     int
 	header     http.Header
 	body       []byte
-	node       *url.URL
+	node       *node
 	auth       *Auth
 	retryAfter time.Duration // 0 if the server did not ask for it
 }
 
-// request sends a request to a node, and to the next ones if it cannot be
-// reached. Credentials go to the nodes alone: redirects are not followed.
-// into is where the answer is read to; its body is good until that is used again.
+// request sends a request to a node, and to the next ones if that does not answer.
+// Credentials go to the nodes alone: redirects are not followed. into is where the
+// answer is read to; its body is good until that is used again.
 func (c *client) request(ctx context.Context, method, path string, header http.Header, body []byte, into *responseBuffer) (*response, error) {
 	var errs []error
-	for range c.nodes {
-		index := c.next.Load()
-		node := c.nodes[int(index)%len(c.nodes)]
-		resp, err := c.ask(ctx, node, method, path, header, body, into)
-		if err == nil && resp.status < http.StatusInternalServerError && resp.status != http.StatusTooManyRequests {
-			if len(c.nodes) > 1 && method == http.MethodPost {
-				c.next.CompareAndSwap(index, index+1) // bulks take turns
+	var tried []*node
+	for {
+		n, err := c.nodes.pick(tried)
+		if err != nil {
+			return nil, err
+		}
+		if n == nil {
+			return nil, errors.Join(errs...)
+		}
+		tried = append(tried, n)
+		resp, err := c.ask(ctx, n, method, path, header, body, into)
+		switch {
+		case err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
+			return nil, err
+		case err == nil && !resp.fromGateway():
+			if resp.retryAfter > 0 && (resp.status == http.StatusTooManyRequests || resp.status >= http.StatusInternalServerError) {
+				c.nodes.pause(n, resp.retryAfter)
+			}
+			if resp.status < http.StatusInternalServerError {
+				c.nodes.succeed(n)
 			}
 			return resp, nil
+		case err == nil:
+			err = resp.serverError()
+			c.nodes.fail(n, err)
+			if resp.retryAfter > 0 {
+				c.nodes.pause(n, resp.retryAfter)
+			}
+			errs = append(errs, err)
+		default:
+			c.nodes.fail(n, err)
+			errs = append(errs, fmt.Errorf("%s: %w", n.url.Host, err))
 		}
-		c.next.CompareAndSwap(index, index+1)
-		if err == nil {
-			return resp, nil
-		}
-		errs = append(errs, fmt.Errorf("%s: %w", node.Host, err))
 		if ctx.Err() != nil {
-			break
+			return nil, errors.Join(errs...)
 		}
 	}
-	return nil, errors.Join(errs...)
+}
+
+// fromGateway reports whether the response is that of a proxy in front of a node
+// that does not answer.
+func (r *response) fromGateway() bool {
+	switch r.status {
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return !json.Valid(r.body)
+	}
+	return false
 }
 
 // ask sends a request to one node and reads the answer.
-func (c *client) ask(ctx context.Context, node *url.URL, method, path string, header http.Header, body []byte, into *responseBuffer) (*response, error) {
-	u := *node
-	path, query, _ := strings.Cut(path, "?")
-	u.Path, u.RawQuery = u.Path+path, query
-	r, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
+func (c *client) ask(ctx context.Context, n *node, method, path string, header http.Header, body []byte, into *responseBuffer) (*response, error) {
+	r, err := newRequest(ctx, n.url, method, path, body)
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(r.Header, header)
 	r.Header.Set("User-Agent", "ktail/"+c.agent)
-	c.auth.set(r)
-	resp, err := c.transport.RoundTrip(r)
+	session := c.session.Load()
+	session.auth.set(r)
+	resp, err := session.transport.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
@@ -189,24 +207,44 @@ func (c *client) ask(ctx context.Context, node *url.URL, method, path string, he
 	into.Reset()
 	into.Grow(min(max(int(resp.ContentLength), into.usual), mostUsual) + bytes.MinRead)
 	if _, err := into.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1)); err != nil {
-		return nil, fmt.Errorf("read the answer: %w", err)
+		return nil, fmt.Errorf("read the response: %w", err)
 	}
 	into.usual = into.Len()
 	if into.Len() > maxAnswer {
-		return nil, fmt.Errorf("the answer is longer than %d MiB", maxAnswer>>20)
+		return nil, fmt.Errorf("the response is longer than %d MiB", maxAnswer>>20)
 	}
 	return &response{
-		status: resp.StatusCode, header: resp.Header, body: into.Bytes(), node: node, auth: &c.auth,
+		status: resp.StatusCode, header: resp.Header, body: into.Bytes(), node: n, auth: &session.auth,
 		retryAfter: parseRetryAfter(resp.Header.Get("Retry-After")),
 	}, nil
+}
+
+// newRequest returns a request to the path, which is escaped, below that of the node.
+func newRequest(ctx context.Context, node *url.URL, method, path string, body []byte) (*http.Request, error) {
+	u := *node
+	escaped, query, _ := strings.Cut(path, "?")
+	plain, err := url.PathUnescape(escaped)
+	if err != nil {
+		return nil, err
+	}
+	u.RawPath, u.Path, u.RawQuery = u.EscapedPath()+escaped, u.Path+plain, query
+	r, err := http.NewRequestWithContext(ctx, method, "", bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	r.URL, r.Host = &u, u.Host
+	return r, nil
 }
 
 func parseRetryAfter(s string) time.Duration {
 	if s == "" {
 		return 0
 	}
-	if seconds, err := strconv.Atoi(s); err == nil {
-		return min(max(time.Duration(seconds), 0)*time.Second, maxRetryAfter)
+	if seconds, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+	}
+	if strings.Trim(s, "0123456789") == "" {
+		return maxRetryAfter // more than 64 bits of seconds
 	}
 	if at, err := http.ParseTime(s); err == nil {
 		return min(max(time.Until(at), 0), maxRetryAfter)
@@ -264,18 +302,18 @@ func (e *StatusError) Error() string {
 
 // serverError returns what the server says is wrong with the request.
 func (r *response) serverError() *StatusError {
-	e := &StatusError{Host: r.node.Host, Status: r.status}
+	e := &StatusError{Host: r.node.url.Host, Status: r.status}
 	var body struct {
 		Error json.RawMessage `json:"error"`
 	}
 	if json.Unmarshal(r.body, &body) == nil {
 		e.Type, e.Reason = parseError(body.Error)
-		e.Type, e.Reason = r.auth.redact(e.Type), r.auth.redact(e.Reason)
+		e.Type, e.Reason = oneLine(r.auth.redact(e.Type)), oneLine(r.auth.redact(e.Reason))
 	}
 	if r.status >= 300 && r.status < 400 {
 		e.Reason = "it points elsewhere; give the address that it points to"
 		if to, err := url.Parse(r.header.Get("Location")); err == nil && to.Host != "" {
-			e.Reason = fmt.Sprintf("it points to %s; if that is right, give its address", to.Host)
+			e.Reason = oneLine(fmt.Sprintf("it points to %s; if that is right, give its address", to.Host))
 		}
 	}
 	return e

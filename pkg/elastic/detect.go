@@ -46,15 +46,12 @@ func (s server) hasDataStreams() bool {
 	return !s.known || s.openSearch || s.serverless || s.atLeast(8, 0) || s.atLeast(7, 9) && s.basic
 }
 
-// detect asks the server what it is. An API key often may not know (401, 403):
-// that is no error.
+// detect asks the server what it is.
 func (c *client) detect(ctx context.Context) (server, error) {
 	resp, err := c.sendJSON(ctx, http.MethodGet, "/", "")
 	switch {
 	case err != nil:
 		return server{}, err
-	case resp.status == http.StatusUnauthorized, resp.status == http.StatusForbidden:
-		return server{}, nil
 	case resp.status != http.StatusOK:
 		return server{}, resp.serverError()
 	}
@@ -71,12 +68,12 @@ func parseServer(resp *response) (server, error) {
 		} `json:"version"`
 	}
 	if err := json.Unmarshal(resp.body, &root); err != nil {
-		return server{}, fmt.Errorf("%s is no Elasticsearch: %w", resp.node.Host, errAnswer)
+		return server{}, fmt.Errorf("%s is no Elasticsearch: %w", resp.node.url.Host, errAnswer)
 	}
 	s := server{known: true, basic: root.Version.Flavor == "default", serverless: root.Version.Flavor == "serverless"}
 	s.openSearch = root.Version.Distribution == "opensearch" || strings.HasPrefix(root.Tagline, "The OpenSearch Project")
 	if !s.openSearch && root.Tagline != "You Know, for Search" && resp.header.Get("X-Elastic-Product") != "Elasticsearch" {
-		return server{}, fmt.Errorf("%s is neither Elasticsearch nor OpenSearch", resp.node.Host)
+		return server{}, fmt.Errorf("%s is neither Elasticsearch nor OpenSearch", resp.node.url.Host)
 	}
 	numbers := strings.SplitN(root.Version.Number, ".", 3)
 	if len(numbers) < 2 {
@@ -130,7 +127,7 @@ func (t target) bulkPath(s server, day, pipeline string) string {
 	if s.known && !s.openSearch && s.major < 7 {
 		path += "/_doc" // the type, without which 6.x refuses the request
 	}
-	path += "/_bulk?filter_path=" + filterPath
+	path += "/_bulk?timeout=" + strconv.Itoa(int(bulkTimeout.Seconds())) + "s&filter_path=" + filterPath
 	if pipeline != "" {
 		path += "&pipeline=" + url.QueryEscape(pipeline)
 	}

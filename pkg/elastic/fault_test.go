@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -201,7 +202,7 @@ func TestNodes(t *testing.T) {
 		}
 		r.close(t)
 		same(t, s.messages(), texts)
-		if got := r.told.kinds(); len(got) > 0 {
+		if got := r.told.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.NodeDown}) {
 			t.Errorf("told %v: %s", got, r.told.text())
 		}
 	})
@@ -221,7 +222,7 @@ func TestCredentials(t *testing.T) {
 				return fakesearch.Redirect(status, "http://elastic:hunter2@evil:9200/")
 			})
 			r := start(t, s, func(o *elastic.Options) {
-				o.Nodes, o.Auth = nodes, auth
+				o.Nodes, o.Credentials = nodes, credentials(auth)
 				o.Transport = dialing(func(_ context.Context, address string) server {
 					if address == "es1:9200" {
 						return s

@@ -165,8 +165,13 @@ func start(t *testing.T, s server, change ...func(*elastic.Options)) *run {
 	r.Sink = sink
 	ctx, cancel := context.WithCancel(t.Context())
 	r.stop = cancel
-	go sink.Run(ctx)
+	go sink.Run(ctx) //nolint:errcheck // it runs once
 	return r
+}
+
+// credentials returns what never changes.
+func credentials(auth elastic.Auth) func() (elastic.Credentials, error) {
+	return func() (elastic.Credentials, error) { return elastic.Credentials{Auth: auth}, nil }
 }
 
 // dialing is a transport that reaches the server which is chosen for an address.
@@ -199,7 +204,7 @@ func (r *run) close(t *testing.T) {
 func (r *run) status(t *testing.T, want elastic.Status) {
 	t.Helper()
 	got := r.Status()
-	got.Retried, got.Lag, got.SpoolSize = want.Retried, want.Lag, want.SpoolSize
+	got.Retried, got.Lag, got.SpoolSize, got.LastError = want.Retried, want.Lag, want.SpoolSize, want.LastError
 	if got != want {
 		t.Errorf("status is %+v, want %+v", got, want)
 	}

@@ -3,6 +3,7 @@ package elastic
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,11 +13,12 @@ import (
 
 const (
 	// inFlight is how many bulks are sent at a time.
-	inFlight = 2
-	// queueSize is how much is in memory, compressed, what is being sent included:
-	// some twenty thousand lines. It has room for two bulks more, as they usually
-	// are.
-	queueSize = 2 << 20
+	inFlight = 4
+	// queueSize is how much is in memory, compressed, what is being sent and what
+	// is parked included: some forty thousand lines.
+	queueSize = 4 << 20
+	// parkedSize is how much of that may be parked. With more, the senders wait.
+	parkedSize = 2 << 20
 	// bulkCost is what a bulk takes for each document besides its body.
 	bulkCost = 4
 )
@@ -33,6 +35,9 @@ type queue struct {
 
 	mu         sync.Mutex
 	memory     []*bulk       // not taken yet
+	parked     []*delivery   // taken, and not to be sent before they are due
+	asleep     int           // bytes of what is parked
+	idle       int           // senders that wait for a bulk
 	size       int           // of all in memory, those taken included, until they are settled
 	docs       int           // of the same
 	away       bool          // the server takes nothing
@@ -168,38 +173,108 @@ func (q *queue) countUndelivered(docs int) {
 	q.docs += docs
 }
 
-// take returns the next bulk to send. It returns nil when ctx has ended or the
-// queue is closed.
-func (q *queue) take(ctx context.Context) *bulk {
+// take returns the next delivery to make: one that was parked and is due, or else
+// the next bulk. It returns nil when ctx has ended or the queue is closed.
+func (q *queue) take(ctx context.Context) *delivery {
+	q.addIdle(1)
+	defer q.addIdle(-1)
 	for {
-		b, changed := q.poll()
-		if b != nil || changed == nil {
-			return b
+		d, wait, changed := q.poll()
+		if d != nil || changed == nil {
+			return d
 		}
-		var retry <-chan time.Time
-		if q.spool != nil && q.spool.Pending() {
-			retry = time.After(time.Second) // a segment that could not be read
-		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-changed:
-		case <-retry:
+		case <-timer.C:
 		case <-ctx.Done():
+		}
+		timer.Stop()
+		if ctx.Err() != nil {
 			return nil
 		}
 	}
 }
 
-// poll returns the next bulk, or what to wait for; neither when it is closed.
-func (q *queue) poll() (*bulk, <-chan struct{}) {
+func (q *queue) addIdle(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.idle += n
+}
+
+// wanted reports whether a bulk that is not full should be packed now: a sender
+// waits for one, or it is safe in the spool. Otherwise it may as well grow.
+func (q *queue) wanted() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.spool != nil && (q.away || q.spool.Pending()) || q.idle > 0 && len(q.memory) == 0
+}
+
+// poll returns the next delivery, or what to wait for and how long at most; nothing
+// when it is closed.
+func (q *queue) poll() (*delivery, time.Duration, <-chan struct{}) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		return nil, nil
+		return nil, 0, nil
+	}
+	wait := time.Hour
+	for i, d := range q.parked {
+		if left := time.Until(d.due); left > 0 {
+			wait = min(wait, left)
+			continue
+		}
+		q.parked = slices.Delete(q.parked, i, i+1)
+		q.asleep -= d.bulk.cost()
+		d.due = time.Time{}
+		return d, 0, q.changed
 	}
 	if len(q.memory) > 0 {
-		return q.next(), q.changed
+		return newDelivery(q.next()), 0, q.changed
 	}
-	return q.unspool(), q.changed
+	if b := q.unspool(); b != nil {
+		return newDelivery(b), 0, q.changed
+	}
+	if q.spool != nil && q.spool.Pending() {
+		wait = min(wait, time.Second) // a segment that could not be read
+	}
+	return nil, wait, q.changed
+}
+
+// park keeps a delivery until it is due, so that its sender can go on with others.
+// It reports whether there was room, or it is due by now. What came from memory goes
+// into the spool if there is no room.
+func (q *queue) park(d *delivery) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	cost := d.bulk.cost()
+	if q.asleep > 0 && q.asleep+cost > parkedSize && time.Now().Before(d.due) {
+		return false
+	}
+	q.parked = append(q.parked, d)
+	q.asleep += cost
+	q.touch()
+	return true
+}
+
+// release takes a delivery back that ends with the program.
+func (q *queue) release(d *delivery) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.parked = append(q.parked, d)
+	q.asleep += d.bulk.cost()
+}
+
+// replace records that a bulk that was taken is represented by the rest of it.
+func (q *queue) replace(taken, rest *bulk) {
+	if taken.receipt != nil {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.size -= taken.cost() - rest.cost()
+	q.docs -= len(taken.ends) - len(rest.ends)
+	q.touch()
 }
 
 // unspool returns the next bulk of the spool, or nil if there is none that can be
@@ -294,7 +369,25 @@ func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
+	q.storeParked()
 	q.touch()
+}
+
+// storeParked puts what is parked into the spool. Documents of it that are settled
+// are sent once more, and found to be in the index.
+func (q *queue) storeParked() {
+	for q.spool != nil && len(q.parked) > 0 {
+		d := q.parked[0]
+		if d.bulk.receipt == nil {
+			if !q.store(d.bulk) {
+				return
+			}
+			q.size -= d.bulk.cost()
+			q.docs -= len(d.bulk.ends)
+		}
+		q.asleep -= d.bulk.cost()
+		q.parked = q.parked[1:]
+	}
 }
 
 // waiting returns how many documents wait in memory, and what the spool holds.

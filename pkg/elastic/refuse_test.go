@@ -256,7 +256,7 @@ func TestServerRepeatsSecrets(t *testing.T) {
 						return &fakesearch.Verdict{Status: 400, Type: "mapper_parsing_exception", Reason: words()}
 					})
 				})
-				r := start(t, s, func(o *elastic.Options) { o.Auth = auth })
+				r := start(t, s, func(o *elastic.Options) { o.Credentials = credentials(auth) })
 				r.write(t, lines("a"))
 				err := r.Close(t.Context())
 				letters, readErr := os.ReadFile(r.dead)

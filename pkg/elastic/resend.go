@@ -67,7 +67,7 @@ func (s *Sink) resend(ctx context.Context, row []byte) error {
 	pair = s.enc.dataStream.convertTo(pair)
 	// The kind is one that is not counted among the lines of a stream.
 	s.packer.add(&ktail.Line{Time: at, Kind: ktail.Gap}, time.Now(), func(dst []byte) []byte { return append(dst, pair...) })
-	if s.packer.full(int(s.limit.Load())) {
+	if s.packer.full(s.limit.get()) {
 		return s.flush(ctx)
 	}
 	return nil

@@ -70,7 +70,7 @@ func TestParseAnswer(t *testing.T) {
 				t.Fatal(err)
 			}
 			for i := range tt.want {
-				if got := judge(&items[i]); got != tt.want[i] {
+				if got := judge(ofItem, &items[i]); got != tt.want[i] {
 					t.Errorf("item %d: verdict %d, want %d", i, got, tt.want[i])
 				}
 			}

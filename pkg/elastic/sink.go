@@ -26,9 +26,13 @@ const (
 
 // Options say where lines go and how. Nodes is all that is needed.
 type Options struct {
-	Nodes     []*url.URL        // of one cluster
-	Transport http.RoundTripper // nil: one that checks certificates by the system's roots
-	Auth      Auth
+	Nodes []*url.URL // of one cluster
+	// Credentials, if set, returns what to authenticate with. It is called at the
+	// start, every minute, and when the servers reject what it returned before.
+	Credentials func() (Credentials, error)
+	// Transport, if set, is used whatever Credentials say about TLS. The default is
+	// NewTransport.
+	Transport http.RoundTripper
 	Index     string // empty: depends on the server, see newTarget
 	Pipeline  string // ingest pipeline; may be empty
 	Fields    []Field
@@ -66,7 +70,9 @@ type Sink struct {
 	queue   *queue
 	backoff *sharedBackoff
 	dead    deadLetters
-	limit   atomic.Int64 // size of a bulk
+	limit   *bulkLimit
+	indices indices
+	report  *reporter
 
 	counters counters
 
@@ -80,6 +86,7 @@ type Sink struct {
 	ending    atomic.Int64 // when Close was called
 	closing   chan struct{}
 	closeOnce sync.Once
+	started   atomic.Bool
 	stopped   chan struct{} // closed when Run has returned
 }
 
@@ -87,9 +94,6 @@ var _ ktail.Sink = (*Sink)(nil)
 
 // New returns a Sink. It opens the spool, if there is to be one.
 func New(o Options) (*Sink, error) {
-	if o.Transport == nil {
-		o.Transport = NewTransport(nil)
-	}
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
 	}
@@ -103,11 +107,19 @@ func New(o Options) (*Sink, error) {
 			o.OnEvent(Event{Kind: SpoolOutdated, Err: fmt.Errorf("%d files in %s are of an earlier version of ktail, whose document IDs differ", len(old), o.Dir)})
 		}
 	}
+	report := &reporter{notify: func(e Event) { o.OnEvent(e.sanitized()) }}
+	client, err := newClient(&o, report)
+	if err != nil {
+		return nil, err
+	}
 	s := &Sink{
 		o:       o,
-		client:  &client{nodes: o.Nodes, auth: o.Auth, agent: o.Version, transport: o.Transport},
+		client:  client,
 		queue:   newQueue(sp),
 		dead:    deadLetters{path: o.DeadLetters, limit: o.DeadLettersSize, fs: spool.OS},
+		limit:   newBulkLimit(),
+		indices: indices{report: report},
+		report:  report,
 		enc:     encoder{agent: o.Version, fields: o.Fields, resumed: o.Resumed},
 		packing: make(chan struct{}, 1),
 		packer:  packer{counting: o.Settled != nil},
@@ -115,38 +127,45 @@ func New(o Options) (*Sink, error) {
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
-	s.limit.Store(bulkSize)
 	s.dead.dropped = func(n int, path string) {
 		s.notify(Event{Kind: LettersDropped, Err: fmt.Errorf("%d dead letters in %s were deleted to make room", n, path)})
 	}
 	s.queue.drop, s.queue.settled, s.queue.notify = o.DropOldest, o.Settled, s.notify
 	s.queue.lost = func(docs int) { s.counters.dropped.Add(int64(docs)) }
-	s.backoff = newSharedBackoff(s.notify, s.queue.setAway)
+	s.backoff = newSharedBackoff(report, s.queue.setAway)
 	return s, nil
 }
 
-func (s *Sink) notify(e Event) { s.o.OnEvent(e) }
+func (s *Sink) notify(e Event) { s.o.OnEvent(e.sanitized()) }
+
+// errRunTwice is the error of a second call of Run.
+var errRunTwice = errors.New("the sink runs already, or has ended")
 
 // Run sends what was written, until Close has been called and all is delivered
 // or given up. The end of ctx does not stop it, but makes it less patient with
 // a server that takes nothing.
-func (s *Sink) Run(ctx context.Context) {
+func (s *Sink) Run(ctx context.Context) error {
+	if s.started.Swap(true) {
+		return errRunTwice
+	}
 	defer close(s.stopped)
 	stop := context.AfterFunc(ctx, func() { s.stopping.Store(time.Now().UnixNano()) })
 	defer stop()
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	var senders sync.WaitGroup
+	var running sync.WaitGroup
 	for range inFlight {
-		senders.Go(func() { s.send(sending) })
+		running.Go(func() { s.send(sending) })
 	}
-	senders.Go(func() {
+	running.Go(func() {
 		// What the server is, before there is something to send.
 		for p := s.connect(sending); p != nil && sending.Err() == nil; p = s.connect(sending) {
 			s.backoff.fail(p, false)
 			s.backoff.wait(sending)
 		}
 	})
+	running.Go(func() { s.client.probe(sending) })
+	running.Go(func() { s.client.keepFresh(sending) })
 	ticker := time.NewTicker(bulkAge / 4)
 	defer ticker.Stop()
 	for {
@@ -155,8 +174,8 @@ func (s *Sink) Run(ctx context.Context) {
 			s.flushOld(sending)
 		case <-s.closing:
 			cancel()
-			senders.Wait()
-			return
+			running.Wait()
+			return nil
 		}
 	}
 }
@@ -178,7 +197,7 @@ func (s *Sink) Write(ctx context.Context, lines []ktail.Line) error {
 			continue // for the user's eyes only: not part of the log
 		}
 		s.packer.add(l, at, func(dst []byte) []byte { return s.enc.append(dst, l, at) })
-		if s.packer.full(int(s.limit.Load())) {
+		if s.packer.full(s.limit.get()) {
 			if err := s.flush(ctx); err != nil {
 				return err
 			}
@@ -202,7 +221,7 @@ func (s *Sink) unlock() { <-s.packing }
 // address has lines encoded for where they are to go, as far as that is known.
 // The lock is held.
 func (s *Sink) address(ctx context.Context) error {
-	t, _ := s.pinnedTarget()
+	t, _ := s.currentTarget()
 	if t.stream.String() == s.enc.dataStream.String() {
 		return nil
 	}
@@ -227,7 +246,8 @@ func (s *Sink) flush(ctx context.Context) error {
 	return nil
 }
 
-// flushOld does so if the first document has waited for long enough.
+// flushOld does so if the first document has waited for long enough, and a sender
+// for a bulk: while all are busy the bulk grows instead.
 func (s *Sink) flushOld(ctx context.Context) {
 	select {
 	case s.packing <- struct{}{}:
@@ -235,7 +255,7 @@ func (s *Sink) flushOld(ctx context.Context) {
 	default:
 		return // Write is at it, and may wait for room
 	}
-	if !s.packer.empty() && time.Since(s.packer.opened) >= bulkAge*3/4 {
+	if !s.packer.empty() && time.Since(s.packer.opened) >= bulkAge*3/4 && s.queue.wanted() {
 		s.flush(ctx) //nolint:errcheck // it fails when the sink is closed, which tells what is left
 	}
 }
@@ -248,22 +268,26 @@ func (s *Sink) shouldGiveUp() bool {
 	return still(s.stopping.Load(), lessPatience) || still(s.ending.Load(), patience)
 }
 
+// isEnding reports whether Close was called.
+func (s *Sink) isEnding() bool { return s.ending.Load() != 0 }
+
 // Status returns the counts, at any time.
 func (s *Sink) Status() Status {
 	c := &s.counters
 	st := Status{
 		Delivered: c.delivered.Load(), Present: c.present.Load(), Retried: c.retried.Load(),
-		DeadLetters: c.dead.Load(), Truncated: c.shortened.Load(), Minimal: c.simplified.Load(),
+		DeadLetters: c.dead.Load(), Truncated: c.truncated.Load(), Minimal: c.minimal.Load(),
 		Diverted: c.diverted.Load(), Dropped: c.dropped.Load(),
 	}
 	st.Waiting, st.Spooled, st.SpoolSize = s.queue.waiting()
 	st.Lag = time.Duration(c.lag.Load())
+	st.LastError = s.report.lastError()
 	return st
 }
 
 // Server names the server, as far as it is known.
 func (s *Sink) Server() string {
-	_, srv := s.pinnedTarget()
+	_, srv := s.currentTarget()
 	return srv.String()
 }
 
@@ -281,10 +305,10 @@ func (s *Sink) Close(ctx context.Context) error {
 	s.drain(ctx)
 	s.queue.close()
 	s.closeOnce.Do(func() { close(s.closing) })
-	<-s.stopped
-	if t, ok := s.o.Transport.(interface{ CloseIdleConnections() }); ok {
-		t.CloseIdleConnections()
+	if s.started.Load() {
+		<-s.stopped
 	}
+	closeIdle(s.client.session.Load().transport)
 	st := s.Status()
 	if s.queue.spool != nil {
 		err = errors.Join(err, s.queue.spool.Close())
@@ -343,12 +367,16 @@ func (e *UndeliveredError) Error() string {
 		if e.DeadLetters != "" {
 			where = "are kept in " + e.DeadLetters
 		}
-		parts = append(parts, fmt.Sprintf("%d lines were refused, and %s", n, where))
+		parts = append(parts, fmt.Sprintf("%d lines were rejected, and %s", n, where))
 	}
 	if n := e.Status.Dropped; n > 0 {
 		parts = append(parts, fmt.Sprintf("%d lines were dropped", n))
 	}
-	return "Elasticsearch: " + strings.Join(parts, "; ")
+	text := "Elasticsearch: " + strings.Join(parts, "; ")
+	if err := e.Status.LastError; err != nil && e.Status.Waiting+e.Status.Spooled > 0 {
+		text += "; the last problem was: " + err.Error()
+	}
+	return text
 }
 
 // ErrLocked is the error of LockDir for a directory that another process uses.

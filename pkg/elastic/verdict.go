@@ -2,44 +2,157 @@ package elastic
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// verdict is what becomes of a document.
+// verdict is what becomes of a document, or of all documents of a request.
 type verdict uint8
 
 const (
-	delivered verdict = iota // it is there
-	present                  // it was there before: as good
-	retry                    // send it again, after a while
-	blocked                  // send it again, much later: somebody has to do something first
-	tooLarge                 // it is too large for the server
-	rejected                 // the server will never take it as it is
+	delivered verdict = iota // it is in the index
+	present                  // it was in the index before, which is as good
+	retry                    // the node, shard or queue is busy: send it again soon
+	blocked                  // an index, pipeline or right is missing: report it, send it again later
+	failing                  // the server failed at it: the document may be to blame
+	tooLarge                 // split the request, or truncate the message
+	malformed                // the server cannot parse the request: split it to find the document
+	doubtful                 // an unknown refusal: the document is to blame only if others are accepted
+	rejected                 // the document is to blame: fall back to the minimal document, then dead letter
 )
 
-// versionConflict is the error of a document that is there already. The others
-// of its status say nothing about that.
+// versionConflict is the error of a document that is in the index already. The
+// other errors of status 409 say nothing about that.
 const versionConflict = "version_conflict_engine_exception"
 
-// judge returns what becomes of a document of which the server said that.
-func judge(it *item) verdict {
-	switch {
-	case it.status >= http.StatusOK && it.status < http.StatusMultipleChoices:
-		return delivered
-	case it.status == http.StatusConflict && (it.kind == "" || it.kind == versionConflict):
-		return present
-	case it.status == http.StatusConflict: // with whatever else
-		return retry
-	case it.status == http.StatusTooManyRequests, it.status >= http.StatusInternalServerError:
-		return retry
-	case it.kind == "cluster_block_exception": // 403 before Elasticsearch 7.9, when the disk is full
-		return retry
-	case it.status == http.StatusUnauthorized, it.status == http.StatusForbidden, it.status == http.StatusNotFound:
-		return blocked
-	case strings.HasPrefix(it.reason, "pipeline with id ["): // … does not exist: 400
-		return blocked
-	case it.status == http.StatusRequestEntityTooLarge:
-		return tooLarge
+// scope is what an answer is about.
+type scope uint8
+
+const (
+	ofItem    scope = 1 << iota // one document of a bulk
+	ofRequest                   // a request as a whole
+)
+
+// A rule maps an answer to a verdict. Empty conditions match everything.
+type rule struct {
+	scope   scope
+	from    int      // lowest HTTP status
+	to      int      // highest HTTP status
+	types   []string // error types, exact
+	reasons []string // what the error's reason begins with
+	verdict verdict
+}
+
+func (r *rule) matches(s scope, it *item) bool {
+	return r.scope&s != 0 && r.from <= it.status && it.status <= r.to &&
+		(r.types == nil || slices.Contains(r.types, it.kind)) &&
+		(r.reasons == nil || slices.ContainsFunc(r.reasons, func(part string) bool { return strings.HasPrefix(it.reason, part) }))
+}
+
+const (
+	anywhere  = ofItem | ofRequest
+	anyStatus = 599
+)
+
+// shardErrors are errors of nodes, shards and the master that pass by themselves.
+var shardErrors = []string{
+	"unavailable_shards_exception", "no_shard_available_action_exception", "primary_missing_action_exception",
+	"process_cluster_event_timeout_exception", "timeout_exception", "receive_timeout_transport_exception",
+	"node_closed_exception", "node_not_connected_exception", "node_disconnected_exception", "connect_transport_exception",
+	"master_not_discovered_exception", "cluster_manager_not_discovered_exception", "not_master_exception", "not_cluster_manager_exception",
+	"es_rejected_execution_exception", "open_search_rejected_execution_exception", "opensearch_rejected_execution_exception", "rejected_execution_exception",
+	"circuit_breaking_exception", "already_closed_exception", "engine_closed_exception",
+	"index_shard_closed_exception", "illegal_index_shard_state_exception", "index_shard_not_started_exception", "shard_not_in_primary_mode_exception",
+	"retry_on_primary_exception", "retry_on_replica_exception", "no_longer_primary_shard_exception", "task_cancelled_exception",
+	"i_o_exception", "file_system_exception", "translog_exception", "out_of_memory_error", "snapshot_in_progress_exception",
+}
+
+// indexErrors are errors about an index, alias, data stream, pipeline or the
+// cluster. They have nothing to do with the document.
+var indexErrors = []string{
+	"index_not_found_exception", "index_closed_exception", "invalid_index_name_exception", "invalid_alias_name_exception",
+	"resource_not_found_exception", "resource_already_exists_exception", "validation_exception", "action_request_validation_exception",
+	"invalid_index_template_exception", "index_template_missing_exception", "index_creation_exception", "type_missing_exception",
+	"security_exception", "status_exception", "invalid_type_name_exception", "unsupported_operation_exception",
+	"cluster_block_exception", "shard_not_found_exception", "index_primary_shard_not_allocated_exception",
+}
+
+// indexReasons are what the reasons of an illegal_argument_exception begin with
+// if it is about an index, alias, data stream or pipeline. The servers use that
+// type for errors of documents as well, and may quote a log line in the middle of
+// a reason, but not at its beginning.
+var indexReasons = []string{
+	"pipeline with id [",       // Elasticsearch, OpenSearch: it does not exist
+	"pipeline [",               // Elasticsearch 8: the same
+	"no write index is",        // an alias of several indices
+	"Alias [",                  // the same, 6.x: it has more than one index
+	"number of documents in",   // Lucene's limit of 2^31 documents in a shard
+	"Number of documents in",   // the same, Elasticsearch 8
+	"only write ops with",      // operations other than create in a data stream
+	"Validation Failed: ",      // too many shards in the cluster, or a request that is not complete
+	"Rejecting mapping update", // an index of 6.x whose type is not _doc
+	"index template [",         // a template that cannot be applied
+	"composable template [",    // the same
+	"no matching index templ",  // a data stream without a template
+	"request [",                // an unknown parameter of the request
+	"Action/metadata line [",   // an unknown parameter of an action, such as _type
+	"unknown setting [",        // a template for another version
+	"Failed to parse mapping",  // a mapping of a template
+	"mapper [",                 // the same
+	"Cannot write to a read-o", // searchable snapshots
+	"cannot write to ",         // the same
+}
+
+// documentErrors are errors of a document.
+var documentErrors = []string{
+	"mapper_parsing_exception", "document_parsing_exception", "strict_dynamic_mapping_exception", "illegal_argument_exception",
+	"parse_exception", "parsing_exception", "x_content_parse_exception", "json_parse_exception", "json_e_o_f_exception", "script_exception",
+	"number_format_exception", "date_time_parse_exception", "max_bytes_length_exceeded_exception", "ingest_processor_exception", "fail_processor_exception",
+	"not_x_content_exception", "input_coercion_exception", "invalid_ip_address_exception", "elasticsearch_parse_exception", "open_search_parse_exception", "opensearch_parse_exception",
+}
+
+// rules is the one place that decides what an answer means. The first rule that
+// matches wins. The recorded answers in internal/fakesearch/testdata show where
+// the four servers differ.
+var rules = []rule{
+	{ofItem, 200, 299, nil, nil, delivered},
+	{ofItem, 409, 409, []string{"", versionConflict}, nil, present},
+	{anywhere, 409, 409, nil, nil, retry},
+	{anywhere, 413, 413, nil, nil, tooLarge},
+
+	// A block of the index or the cluster: the disk is too full, there is no master,
+	// or the index is read-only. It is 403 before Elasticsearch 7.9, even if the
+	// server lifts it by itself.
+	{anywhere, 400, anyStatus, []string{"cluster_block_exception"}, nil, retry},
+	{anywhere, 429, 429, nil, nil, retry},
+	{anywhere, 500, anyStatus, shardErrors, nil, retry},
+	{anywhere, 500, anyStatus, indexErrors, nil, blocked},
+	{ofItem, 500, 500, nil, nil, failing}, // Elasticsearch 6 and 7 answer so when an ingest processor fails
+	{ofItem, 501, anyStatus, nil, nil, retry},
+	{ofRequest, 500, anyStatus, nil, nil, retry},
+
+	{anywhere, 401, 401, nil, nil, blocked},
+	{anywhere, 403, 405, nil, nil, blocked},
+	{anywhere, 300, 399, nil, nil, blocked},
+	{ofRequest, 408, 408, nil, nil, retry},
+	{anywhere, 400, 499, indexErrors, nil, blocked},
+	{anywhere, 400, 499, []string{"", "illegal_argument_exception", "illegal_state_exception"}, indexReasons, blocked},
+	{ofRequest, 400, 400, nil, nil, malformed},
+	{ofRequest, 400, 499, nil, nil, blocked},
+	{ofItem, 400, 499, shardErrors, nil, retry},
+	{ofItem, 400, 499, documentErrors, nil, rejected},
+	{ofItem, 400, 499, nil, nil, doubtful},
+}
+
+// judge returns what the answer about a document, or about a request, means.
+func judge(s scope, it *item) verdict {
+	if s == ofItem && it.status == http.StatusCreated {
+		return delivered // nearly always
 	}
-	return rejected
+	for i := range rules {
+		if rules[i].matches(s, it) {
+			return rules[i].verdict
+		}
+	}
+	return retry
 }

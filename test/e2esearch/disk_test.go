@@ -71,7 +71,7 @@ func TestFullDisk(t *testing.T) {
 		free := occupy(t, disk)
 		w.burst(500)
 		eventually(t, time.Minute, "the full disk to be told", func() bool {
-			return strings.Contains(r.stderr.String(), "no space left on device; lines wait in memory")
+			return strings.Contains(r.stderr.String(), "no space left on device; buffering in memory")
 		})
 		pass(t, 5*time.Second)
 		s.Start(t)
