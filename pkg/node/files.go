@@ -1,0 +1,318 @@
+package node
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// mostOpen is how many unread files of a log are kept open while it is followed:
+// the kubelet keeps five by default. More than that would use up the node's disk
+// where the destination is away for hours.
+const mostOpen = 8
+
+// logFiles is the log of one container as a sequence of files.
+type logFiles struct {
+	dir    string
+	follow bool
+	limit  *fileLimit
+
+	changed chan struct{} // capacity 1: there may be more to read
+
+	mu      sync.Mutex
+	files   []*logFile // oldest first
+	removed bool       // the directory does not exist any more
+	ended   bool       // and the log was read to its end
+	err     error      // to be returned by the next read
+	waiting *logFile   // the reader is at the end of this file
+	size    int64      // of waiting, when the reader was there
+	cursor  cursor
+
+	cutoff     int64  // lines before the first one that is not older are not wanted, in Unix nanoseconds
+	fromStart  bool   // wanted from its first line: the container was created after the watcher started
+	diagnostic string // reported last
+}
+
+func newLogFiles(dir string, follow bool, limit *fileLimit) *logFiles {
+	return &logFiles{dir: dir, follow: follow, limit: limit, changed: make(chan struct{}, 1)}
+}
+
+// cursor is a hint: where the last read stopped.
+type cursor struct {
+	file   *logFile
+	offset int64 // in its uncompressed content
+	last   ktail.Mark
+	some   bool // a line was emitted, and last is its mark
+}
+
+// fileLimit learns how many files the kubelet keeps of an instance's log: at least as
+// many as were ever seen. An instance that has fewer has lost none.
+type fileLimit struct{ most atomic.Int64 }
+
+func (l *fileLimit) seen(n int) {
+	for {
+		most := l.most.Load()
+		if int64(n) <= most || l.most.CompareAndSwap(most, int64(n)) {
+			return
+		}
+	}
+}
+
+// complete reports whether no file of an instance that has n of them was removed. The
+// kubelet removes a file before it creates the next one. An instance with one file was
+// never rotated: a kubelet keeps two files at least, and three unless it is configured
+// to keep less than the default.
+func (l *fileLimit) complete(n int) bool { return n == 1 || int64(n) < l.most.Load()-1 }
+
+// instanceComplete reports whether no file of the instance was removed.
+func (l *logFiles) instanceComplete(instance int) bool {
+	n := 0
+	for _, f := range l.snapshot() {
+		if f.name.instance == instance {
+			n++
+		}
+	}
+	return l.limit.complete(n)
+}
+
+// listedFile is an entry of the directory.
+type listedFile struct {
+	name logName
+	info os.FileInfo
+}
+
+// update brings the files in step with the directory.
+func (l *logFiles) update() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for range 10 { // files may be renamed between listing and opening
+		listed, err := listFiles(l.dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			l.remove()
+			return nil
+		}
+		if err != nil {
+			return explain(err)
+		}
+		l.removed = false
+		err = l.merge(listed)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil // with the next event
+}
+
+// remove records that the directory is gone. Open files are still read.
+func (l *logFiles) remove() {
+	if !l.removed {
+		l.removed = true
+		l.signal()
+	}
+}
+
+func (l *logFiles) signal() {
+	select {
+	case l.changed <- struct{}{}:
+	default:
+	}
+}
+
+// fail has the read return the error.
+func (l *logFiles) fail(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+	l.signal()
+}
+
+// listFiles returns the log files of the directory, oldest first.
+func listFiles(dir string) ([]listedFile, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var listed []listedFile
+	for _, e := range entries {
+		name, ok := parseLogName(e.Name())
+		if !ok {
+			continue
+		}
+		info, err := os.Stat(filepath.Join(dir, e.Name())) // Docker's are links
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		listed = append(listed, listedFile{name, info})
+	}
+	slices.SortFunc(listed, func(a, b listedFile) int { return a.name.compare(b.name) })
+	// Until the kubelet has removed a file that it has compressed, both are there.
+	all := slices.Clone(listed)
+	return slices.DeleteFunc(listed, func(f listedFile) bool {
+		return slices.ContainsFunc(all, func(o listedFile) bool { return o.name.compressed(f.name) })
+	}), nil
+}
+
+// merge adds new files behind those that are known: the sequence that was seen is
+// right even if a clock was set back and the names are not in that order.
+func (l *logFiles) merge(listed []listedFile) error {
+	there := make([]bool, len(l.files))
+	var added []*logFile
+	for _, f := range listed {
+		i := slices.IndexFunc(l.files, func(k *logFile) bool { return k.is(&f) })
+		path := filepath.Join(l.dir, f.name.String())
+		if i < 0 {
+			added = append(added, &logFile{name: f.name, path: path, info: f.info})
+			continue
+		}
+		there[i] = true
+		if k := l.files[i]; k.file == nil || !f.name.gzip {
+			k.name, k.path, k.info = f.name, path, f.info
+		}
+	}
+	l.countInstances(listed)
+	l.linkAdded(added, there, listed)
+	if err := l.openAdded(added); err != nil {
+		return err
+	}
+	kept := l.files[:0]
+	lost := false // a file that was not read
+	for i, k := range l.files {
+		switch {
+		case there[i] || k.file != nil && !k.done || i == len(l.files)-1 && len(added) == 0:
+			if lost && k.link == linked {
+				k.link = unlinked
+			}
+			lost = false
+			kept = append(kept, k)
+		default:
+			lost = lost || !k.done
+			k.close()
+		}
+	}
+	if lost && len(added) > 0 && added[0].link == linked {
+		added[0].link = unlinked
+	}
+	if len(added) > 0 || len(kept) < len(l.files) {
+		l.signal()
+	}
+	clear(l.files[len(kept):])
+	kept = append(kept, added...)
+	l.files = kept
+	return nil
+}
+
+// is reports whether the entry is the file: under the same name or the one that the
+// kubelet gives it when it rotates or compresses it. The same inode under another
+// name is another file.
+func (f *logFile) is(e *listedFile) bool {
+	return f.name.compressed(e.name) || f.name.becomes(e.name) && os.SameFile(f.info, e.info)
+}
+
+func (l *logFiles) countInstances(listed []listedFile) {
+	n := 0
+	for i, f := range listed {
+		if i > 0 && listed[i-1].name.instance != f.name.instance {
+			n = 0
+		}
+		n++
+		l.limit.seen(n)
+	}
+}
+
+// linkAdded finds out whether files are missing between those that are added, and
+// between the first of them and the last one that was known.
+func (l *logFiles) linkAdded(added []*logFile, there []bool, listed []listedFile) {
+	for i, f := range added {
+		var before *logFile
+		vanished := false
+		switch {
+		case i > 0:
+			before = added[i-1]
+		case len(l.files) > 0:
+			before = l.files[len(l.files)-1]
+			vanished = !there[len(there)-1]
+		default:
+			continue
+		}
+		files := 0
+		for _, e := range listed {
+			if e.name.instance == f.name.instance {
+				files++
+			}
+		}
+		switch next := f.name.instance == before.name.instance+1 && l.limit.complete(files); {
+		case next:
+		case vanished:
+			// It may be one of those that are added, compressed.
+			f.link = unknown
+		case f.name.instance != before.name.instance:
+			f.link = unlinked
+		}
+	}
+}
+
+// openAdded opens the files, as far as they may be kept open, before the kubelet
+// removes them.
+func (l *logFiles) openAdded(added []*logFile) error {
+	if !l.follow {
+		return nil
+	}
+	open := 0
+	for _, f := range l.files {
+		if f.file != nil {
+			open++
+		}
+	}
+	for i, f := range added {
+		if latest := i == len(added)-1; !latest && open >= mostOpen-1 {
+			continue
+		}
+		if err := f.open(); err != nil {
+			for _, f := range added {
+				f.close()
+			}
+			return err
+		}
+		open++
+	}
+	return nil
+}
+
+// markRemoved records that the directory does not exist any more.
+func (l *logFiles) markRemoved() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.remove()
+}
+
+func (l *logFiles) isRemoved() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.removed
+}
+
+// hasEnded reports whether the directory is gone and the log was read to its end.
+func (l *logFiles) hasEnded() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
+}
+
+// latestInstance returns the restart count of the latest instance that has a file.
+func (l *logFiles) latestInstance() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.files) == 0 {
+		return 0
+	}
+	return l.files[len(l.files)-1].name.instance
+}

@@ -1,0 +1,205 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// begin opens the file in which the log is to be read from the position on.
+func (r *logReader) begin(ctx context.Context, from *ktail.Position) error {
+	for {
+		r.log.mu.Lock()
+		c, cutoff, fromStart, gone := r.log.cursor, r.log.cutoff, r.log.fromStart, r.log.removed
+		r.log.mu.Unlock()
+		files := r.log.snapshot()
+		switch {
+		case len(files) == 0 && (gone || !r.options.Follow):
+			return nil
+		case len(files) == 0:
+			if err := r.wait(ctx, 0); err != nil {
+				return err
+			}
+			continue
+		case c.file != nil && slices.Contains(files, c.file) && c.follows(from):
+			if !c.some {
+				r.cutoff = cutoff
+			}
+			return r.start(c.file, c.offset)
+		case !from.IsZero():
+			return r.resume(files, from)
+		case fromStart && (files[0].name.instance > 0 || !r.log.instanceComplete(files[0].name.instance)):
+			r.gap = filesRemoved
+			return r.start(files[0], 0)
+		case fromStart, r.options.Tail < 0 && r.options.Since <= 0:
+			return r.start(files[0], 0)
+		default:
+			return r.beginAtEnd(files)
+		}
+	}
+}
+
+// follows reports whether the cursor is where the position is.
+func (c *cursor) follows(from *ktail.Position) bool {
+	if !c.some {
+		return from.IsZero()
+	}
+	return from.Count(c.last) > 0
+}
+
+func (r *logReader) start(f *logFile, offset int64) error {
+	r.file = f
+	if err := r.open(offset); err != nil {
+		return err
+	}
+	r.log.moveCursor(f, offset)
+	return nil
+}
+
+// resume begins behind the lines of the position. If there are none of them left,
+// everything that is left is new.
+func (r *logReader) resume(files []*logFile, from *ktail.Position) error {
+	found, err := find(files, from)
+	if err != nil {
+		return err
+	}
+	r.log.settleLinks()
+	if found.file == nil {
+		r.gap = filesRemoved
+		return r.start(files[0], 0)
+	}
+	return r.start(found.file, found.offset)
+}
+
+// place is where the lines of a position end.
+type place struct {
+	file    *logFile // nil: there are none
+	offset  int64
+	atStart bool // the first line of the files is one of them
+}
+
+// find finds the lines of the position in the files. They are one contiguous run,
+// because a log is only appended to and is removed from its beginning. The search
+// begins with the newest file and goes back until it has the whole run.
+func find(files []*logFile, from *ktail.Position) (place, error) {
+	var found place
+	for i := range slices.Backward(files) {
+		p, err := findFrom(files[i:], from)
+		if err != nil {
+			return p, err
+		}
+		if p.file != nil {
+			found = p
+		}
+		if found.file != nil && !p.atStart {
+			break
+		}
+	}
+	return found, nil
+}
+
+// findFrom finds the lines of the position in the files, read from the first one on.
+func findFrom(files []*logFile, from *ktail.Position) (found place, err error) {
+	s := newScanner(&ktail.Stream{})
+	replay := from.Replay()
+	first, over := true, false
+	visit := func(f *logFile) func(*ktail.Line, int64) bool {
+		return func(l *ktail.Line, end int64) bool {
+			if l.Kind != ktail.Log {
+				return true
+			}
+			if replay.Seen(l) {
+				found.file, found.offset = f, end
+				found.atStart = found.atStart || first
+			} else if found.file != nil && replay.CaughtUp() {
+				over = true
+			}
+			first = false
+			return !over
+		}
+	}
+	for i, f := range files {
+		switch err := s.scanAll(f, 0, visit(f)); {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errDamaged):
+			continue // removed since it was listed; or reported when it is read
+		case err != nil:
+			return found, err
+		}
+		if over {
+			return found, nil
+		}
+		if i+1 < len(files) {
+			see := visit(f)
+			lines := s.finishFile(files[i+1].name.instance != f.name.instance)
+			for j := range lines {
+				see(&lines[j], s.ends[j])
+			}
+		}
+	}
+	return found, nil
+}
+
+// beginAtEnd begins with the lines that Options.Since and Options.Tail select.
+func (r *logReader) beginAtEnd(files []*logFile) error {
+	first := place{file: files[0]}
+	if r.options.Since > 0 {
+		r.cutoff = time.Now().Add(-r.options.Since).UnixNano()
+		r.log.mu.Lock()
+		r.log.cutoff = r.cutoff
+		r.log.mu.Unlock()
+		for i := len(files) - 1; i > 0; i-- {
+			at, ok, err := firstTime(files[i])
+			if err != nil {
+				return err
+			}
+			if ok && at < r.cutoff {
+				first.file = files[i]
+				break
+			}
+		}
+	}
+	if r.options.Tail >= 0 {
+		tail, err := lastLines(files, r.options.Tail)
+		if err != nil {
+			return err
+		}
+		if slices.Index(files, tail.file) >= slices.Index(files, first.file) {
+			first = tail
+		}
+	}
+	return r.start(first.file, first.offset)
+}
+
+// firstTime returns the time of the first line of the file.
+func firstTime(f *logFile) (at int64, ok bool, err error) {
+	err = newScanner(&ktail.Stream{}).scanAll(f, 0, func(l *ktail.Line, _ int64) bool {
+		at, ok = l.Time, l.Kind == ktail.Log
+		return !ok
+	})
+	return at, ok, err
+}
+
+// lastLines returns where the last n lines of the files begin.
+func lastLines(files []*logFile, n int64) (place, error) {
+	for i := len(files) - 1; ; i-- {
+		begins := []int64{0}
+		err := newScanner(&ktail.Stream{}).scanAll(files[i], 0, func(l *ktail.Line, end int64) bool {
+			if l.Kind == ktail.Log {
+				begins = append(begins, end)
+			}
+			return true
+		})
+		if err != nil {
+			return place{}, err
+		}
+		if lines := int64(len(begins) - 1); lines >= n || i == 0 {
+			return place{file: files[i], offset: begins[max(lines-n, 0)]}, nil
+		} else {
+			n -= lines
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package node
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/ktail/ktail/pkg/cri"
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+const (
+	chunkLeast = 1 << 10
+	chunkMost  = 64 << 10
+
+	// MaxText is how many bytes of a line are kept: as many as of a line that is
+	// read through the API server, where 1 MiB includes the timestamp. So both have
+	// the same document ID.
+	MaxText = 1<<20 - len("2006-01-02T15:04:05.000000000Z ")
+
+	// maxRecord is how many bytes of a record are held: enough for MaxText. The rest of
+	// a longer one is skipped. Most runtimes split lines into records of 16 KiB.
+	maxRecord = 1<<20 + 1<<10
+)
+
+// scanner reads the lines of a log from its files.
+//
+// The text of a line is a slice of the chunk it was read into, unless it was joined
+// from parts. A chunk is filled once and never reused.
+type scanner struct {
+	stream *ktail.Stream
+	parser cri.Parser
+	joiner cri.Joiner
+
+	reader     *fileReader
+	chunk      []byte // chunk[start:end] is read and not yet parsed
+	start, end int
+	scanned    int    // no newline before this index
+	base       int64  // offset of chunk[0] in the file
+	long       []byte // beginning of a record longer than maxRecord; nil if there is none
+
+	lines     []ktail.Line
+	ends      []int64 // offset behind the last record of each line
+	malformed int     // records of this file
+}
+
+func newScanner(stream *ktail.Stream) *scanner {
+	return &scanner{stream: stream, joiner: cri.Joiner{Max: MaxText}}
+}
+
+// open continues with another file of the log, or elsewhere in the same one. A line
+// that has begun continues there; see reset.
+func (s *scanner) open(f *logFile, offset int64) error {
+	reader, err := newFileReader(f, offset)
+	if err != nil {
+		return err
+	}
+	s.reader, s.base = reader, offset
+	s.chunk, s.start, s.end, s.scanned, s.long = nil, 0, 0, 0, nil
+	s.malformed = 0
+	return nil
+}
+
+// next reads once and returns the lines that are complete, valid until it is called
+// again; their texts stay valid. io.EOF says that there are no more at present.
+func (s *scanner) next() ([]ktail.Line, error) {
+	s.clear()
+	if s.end == len(s.chunk) {
+		s.renew()
+	}
+	n, err := s.reader.Read(s.chunk[s.end:])
+	s.end += n
+	for {
+		i := bytes.IndexByte(s.chunk[s.scanned:s.end], '\n')
+		if i < 0 {
+			break
+		}
+		newline := s.scanned + i
+		s.add(s.record(newline), s.base+int64(newline)+1)
+		s.start, s.scanned = newline+1, newline+1
+	}
+	if s.long != nil { // the rest of a long record is not kept
+		s.base += int64(s.end - s.start)
+		s.end = s.start
+	}
+	s.scanned = s.end
+	return s.lines, err
+}
+
+func (s *scanner) clear() {
+	clear(s.lines)
+	s.lines, s.ends = s.lines[:0], s.ends[:0]
+}
+
+// record returns the record that ends before the index.
+func (s *scanner) record(end int) []byte {
+	if long := s.long; long != nil {
+		s.long = nil
+		return long
+	}
+	return s.chunk[s.start:end:end]
+}
+
+// renew makes room for the next read.
+func (s *scanner) renew() {
+	rest := s.chunk[s.start:s.end]
+	s.base += int64(s.start)
+	if len(rest) >= maxRecord {
+		s.long = rest[:maxRecord:maxRecord]
+		s.base += int64(len(rest))
+		rest = nil
+	}
+	want := s.reader.available()
+	if want == 0 && s.reader.gzip != nil {
+		want = chunkMost
+	}
+	size := int(min(max(want, chunkLeast), chunkMost))
+	chunk := make([]byte, len(rest)+max(size, min(len(rest), maxRecord)))
+	s.start, s.end = 0, copy(chunk, rest)
+	s.scanned = s.end
+	s.chunk = chunk
+}
+
+// add adds the record, given without its newline, that ends at the offset.
+func (s *scanner) add(raw []byte, end int64) {
+	r, err := s.parser.Parse(raw)
+	if err != nil {
+		s.reportMalformed(raw, end, err)
+		return
+	}
+	l, ok := s.joiner.Add(&r)
+	if !ok {
+		return
+	}
+	s.lines = append(s.lines, ktail.Line{Stream: s.stream, Time: l.Time, Text: l.Text, Cut: l.Cut})
+	s.ends = append(s.ends, end)
+}
+
+// reportMalformed adds a diagnostic for the first malformed record of a file.
+// finishFile reports how many there were.
+func (s *scanner) reportMalformed(raw []byte, end int64, err error) {
+	s.malformed++
+	if s.malformed > 1 {
+		return
+	}
+	const shown = 100
+	begin := raw
+	if len(begin) > shown {
+		begin = begin[:shown]
+	}
+	s.diagnose(end, "%s: byte %d: %v: %q", s.reader.file.path, end-int64(len(raw))-1, err, begin)
+}
+
+func (s *scanner) diagnose(end int64, format string, args ...any) {
+	s.lines = append(s.lines, ktail.Line{Stream: s.stream, Kind: ktail.Diagnostic, Text: fmt.Appendf(nil, format, args...)})
+	s.ends = append(s.ends, end)
+}
+
+// finishFile returns what follows the last newline of a file to which nothing more
+// is written. The line continues in the next file, unless the instance has ended.
+func (s *scanner) finishFile(instanceEnded bool) []ktail.Line {
+	s.clear()
+	end := s.base + int64(s.end)
+	if rest := s.record(s.end); len(rest) > 0 {
+		s.add(rest, end)
+	}
+	s.start = s.end
+	if s.malformed > 1 {
+		s.diagnose(end, "%s: %d records are malformed", s.reader.file.path, s.malformed)
+	}
+	if instanceEnded {
+		if l, ok := s.joiner.Flush(); ok {
+			s.lines = append(s.lines, ktail.Line{Stream: s.stream, Time: l.Time, Text: l.Text, Cut: l.Cut})
+			s.ends = append(s.ends, end)
+		}
+	}
+	return s.lines
+}
+
+// scanAll calls visit with the lines of the file from the offset on, as far as it is
+// written now, until visit returns false.
+func (s *scanner) scanAll(f *logFile, offset int64, visit func(l *ktail.Line, end int64) bool) error {
+	if err := s.open(f, offset); err != nil {
+		return err
+	}
+	for {
+		lines, err := s.next()
+		for i := range lines {
+			if !visit(&lines[i], s.ends[i]) {
+				return nil
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,418 @@
+package node
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// simulation is a kubelet and a container runtime with one container. Each step that
+// another program could see is a step of its own.
+type simulation struct {
+	t    *testing.T
+	dir  string // of the pods
+	path string // of the container
+	now  time.Time
+	step int // counts the changes
+
+	maxFiles int
+	instance int
+	old      *simFile // the runtime still writes stderr to it, during a reopen
+	live     *simFile
+	reopened time.Time // of the fake clock
+	parts    *simLine  // line that has begun
+	rotation int       // next step of the rotation that is under way; 0: none
+	files    []*simFile
+	lines    []*simLine // all that were written, in the order of the files
+	deleted  bool       // the pod
+
+	notify *manualNotifier
+}
+
+// simFile is a file that the runtime writes.
+type simFile struct {
+	name    string
+	file    *os.File
+	removed int  // step in which its content was removed; 0: not yet
+	order   int  // of the file
+	part    bool // its last record is a part of a line
+}
+
+// simLine is a line that the container wrote.
+type simLine struct {
+	time  int64
+	text  string
+	file  *simFile // that has its last part
+	open  bool     // not complete
+	parts []simPart
+}
+
+// simPart is a record of a line.
+type simPart struct {
+	time int64
+	text string
+	file *simFile
+}
+
+// is reports whether the line is l. If files were removed before the step, it may lack
+// the parts that were in them.
+func (w *simLine) is(l *ktail.Line, before int) bool {
+	text := w.text
+	for i, p := range w.parts {
+		if p.time == l.Time && text == string(l.Text) {
+			return true
+		}
+		if w.parts[i].file.removed == 0 || w.parts[i].file.removed > before {
+			return false
+		}
+		text = text[len(p.text):]
+	}
+	return false
+}
+
+// manualNotifier reports what the simulation changes.
+type manualNotifier struct {
+	mu     sync.Mutex
+	signal chan struct{}
+	dirs   map[string]bool
+	lost   bool
+}
+
+func newManualNotifier() *manualNotifier {
+	return &manualNotifier{signal: make(chan struct{}, 1), dirs: map[string]bool{}}
+}
+
+func (n *manualNotifier) add(string)              {}
+func (n *manualNotifier) close()                  {}
+func (n *manualNotifier) events() <-chan struct{} { return n.signal }
+
+func (n *manualNotifier) changes() ([]string, bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var dirs []string
+	for dir := range n.dirs {
+		dirs = append(dirs, dir)
+	}
+	complete := !n.lost
+	clear(n.dirs)
+	n.lost = false
+	return dirs, complete
+}
+
+func (n *manualNotifier) report(dir string, lost bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.dirs[dir] = true
+	n.lost = n.lost || lost
+	select {
+	case n.signal <- struct{}{}:
+	default:
+	}
+}
+
+const simPod = "default_web_0b1c2d3e"
+
+func newSimulation(t *testing.T, maxFiles int) *simulation {
+	dir := t.TempDir()
+	s := &simulation{
+		t: t, dir: dir, path: filepath.Join(dir, simPod, "app"), maxFiles: maxFiles,
+		now: time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC), notify: newManualNotifier(),
+	}
+	s.must(os.MkdirAll(s.path, 0o755))
+	s.create()
+	t.Cleanup(func() {
+		for _, f := range s.files {
+			_ = f.file.Close()
+		}
+	})
+	return s
+}
+
+func (s *simulation) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// changed ends a step: the reader sees it before the next one.
+func (s *simulation) changed(dir string) {
+	s.step++
+	s.notify.report(dir, s.step%7 == 0)
+	synctest.Wait()
+}
+
+func (s *simulation) create() {
+	name := fmt.Sprintf("%d.log", s.instance)
+	file, err := os.Create(filepath.Join(s.path, name))
+	s.must(err)
+	s.live = &simFile{name: name, file: file, order: len(s.files)}
+	s.files = append(s.files, s.live)
+	s.changed(s.path)
+}
+
+// write writes a line or, if part is set, a part of one.
+func (s *simulation) write(text string, stderr, part bool) {
+	if s.deleted {
+		return
+	}
+	f, stream, tag := s.live, "stdout", "F"
+	if stderr {
+		stream = "stderr"
+		if s.old != nil && time.Since(s.reopened) < reopenGrace/2 {
+			f = s.old
+		}
+	}
+	if f != s.live && (s.parts != nil || f.part) {
+		return // it would be joined to a part of another line, as the kubelet does
+	}
+	if part {
+		tag = "P"
+	}
+	_, err := fmt.Fprintf(f.file, "%s %s %s %s\n", s.now.Format(time.RFC3339Nano), stream, tag, text)
+	s.must(err)
+	l := s.parts
+	if l == nil {
+		l = &simLine{time: s.now.UnixNano()}
+		// What goes to the old file comes before all that is in the new one.
+		i := len(s.lines)
+		for i > 0 && s.lines[i-1].file.order > f.order {
+			i--
+		}
+		s.lines = slices.Insert(s.lines, i, l)
+	}
+	l.text, l.file, l.open = l.text+text, f, part
+	f.part = part
+	l.parts = append(l.parts, simPart{s.now.UnixNano(), text, f})
+	s.parts = nil
+	if part {
+		s.parts = l
+	}
+}
+
+// repeat writes the last line again, at the same time.
+func (s *simulation) repeat() {
+	if s.deleted || s.parts != nil || len(s.lines) == 0 {
+		return
+	}
+	last, now := s.lines[len(s.lines)-1], s.now
+	if last.file != s.live || last.text == "" {
+		return
+	}
+	s.now = time.Unix(0, last.time).UTC()
+	s.write(last.text, false, false)
+	s.now = now
+}
+
+// rotate takes the next step of a rotation.
+func (s *simulation) rotate() {
+	if s.deleted {
+		return
+	}
+	live := fmt.Sprintf("%d.log", s.instance)
+	rotated := s.rotatedFiles()
+	switch s.rotation {
+	case 0: // remove the oldest ones; the runtime has finished the reopen before
+		s.old = nil
+		for len(rotated) > s.maxFiles-2 {
+			s.remove(rotated[0])
+			rotated = rotated[1:]
+		}
+	case 1: // compress
+		for _, f := range rotated {
+			if !strings.HasSuffix(f.name, ".gz") {
+				s.compress(f)
+			}
+		}
+	case 2: // rename
+		for {
+			stamp := live + "." + s.now.Format(rotatedLayout)
+			if !slices.ContainsFunc(s.files, func(f *simFile) bool { return f.name == stamp || f.name == stamp+".gz" }) {
+				s.must(os.Rename(filepath.Join(s.path, live), filepath.Join(s.path, stamp)))
+				s.live.name = stamp
+				break
+			}
+			s.now = s.now.Add(time.Second)
+		}
+		s.changed(s.path)
+	case 3: // the runtime opens the next file, and writes stderr to the old one a little longer
+		s.old = s.live
+		s.create()
+		s.reopened = time.Now()
+		s.rotation = 0
+		return
+	}
+	s.rotation++
+}
+
+// rotatedFiles returns the rotated files that the present instance has, as the kubelet
+// orders them.
+func (s *simulation) rotatedFiles() []*simFile {
+	var rotated []*simFile
+	for _, f := range s.files {
+		if f.removed == 0 && f != s.live && strings.HasPrefix(f.name, fmt.Sprintf("%d.log.", s.instance)) {
+			rotated = append(rotated, f)
+		}
+	}
+	slices.SortFunc(rotated, func(a, b *simFile) int { return strings.Compare(a.name, b.name) })
+	return rotated
+}
+
+func (s *simulation) remove(f *simFile) {
+	s.must(os.Remove(filepath.Join(s.path, f.name)))
+	s.changed(s.path)
+	f.removed = s.step
+}
+
+func (s *simulation) compress(f *simFile) {
+	path := filepath.Join(s.path, f.name)
+	in, err := os.Open(path)
+	s.must(err)
+	out, err := os.Create(path + ".tmp")
+	s.must(err)
+	w := gzip.NewWriter(out)
+	_, err = io.Copy(w, in)
+	s.must(errors.Join(err, w.Close(), out.Close(), in.Close()))
+	s.changed(s.path)
+	s.must(os.Rename(path+".tmp", path+".gz"))
+	s.changed(s.path)
+	f.name += ".gz"
+	s.must(os.Remove(path))
+	s.changed(s.path)
+}
+
+// restart starts the next instance of the container, and removes the one before the
+// last.
+func (s *simulation) restart() {
+	if s.deleted {
+		return
+	}
+	if s.rotation > 2 {
+		s.rotate() // the kubelet does not lose a container between two steps
+	}
+	s.rotation, s.old = 0, nil
+	if s.parts != nil {
+		s.parts.open, s.parts = false, nil
+	}
+	for _, f := range slices.Clone(s.files) {
+		if f.removed == 0 && strings.HasPrefix(f.name, fmt.Sprintf("%d.log", s.instance-1)) {
+			s.remove(f)
+		}
+	}
+	s.instance++
+	s.create()
+}
+
+// deletePod removes everything.
+func (s *simulation) deletePod() {
+	if s.deleted {
+		return
+	}
+	if s.parts != nil {
+		s.parts.open, s.parts = false, nil
+	}
+	s.deleted = true
+	for _, f := range s.files {
+		if f.removed == 0 {
+			s.remove(f)
+		}
+	}
+	s.must(os.RemoveAll(filepath.Join(s.dir, simPod)))
+	s.changed(filepath.Join(s.dir, simPod))
+	s.changed(s.dir)
+}
+
+// expected returns the lines that are complete, or will not be continued.
+func (s *simulation) expected() []*simLine {
+	return slices.DeleteFunc(slices.Clone(s.lines), func(l *simLine) bool { return l.open })
+}
+
+// reader is a process that reads the simulation's log.
+type reader struct {
+	sim     *simulation
+	stop    func()
+	started int // step of the simulation
+
+	gate     chan struct{} // empty while the destination blocks
+	mu       sync.Mutex
+	position ktail.Position
+	lines    []ktail.Line
+}
+
+// startReader starts a process that resumes from the position.
+func startReader(sim *simulation, from *ktail.Position) *reader {
+	r := &reader{sim: sim, started: sim.step, position: from.Clone(), gate: make(chan struct{}, 1)}
+	r.gate <- struct{}{}
+	done := make(chan struct{})
+	sim.notify = newManualNotifier()
+	w := &Watcher{Dir: sim.dir, Options: Options{Follow: true, Tail: -1}, notifier: sim.notify}
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stop = sync.OnceFunc(func() {
+		cancel()
+		<-done
+	})
+	go func() {
+		defer close(done)
+		var reading sync.WaitGroup
+		running := map[ktail.Key]bool{}
+		_ = w.Watch(ctx, func(sources []ktail.Source) { // it ends with ctx
+			for _, src := range sources {
+				if running[src.Stream().Key()] {
+					continue
+				}
+				running[src.Stream().Key()] = true
+				reading.Go(func() { r.read(ctx, src) })
+			}
+		})
+		reading.Wait()
+	}()
+	synctest.Wait()
+	return r
+}
+
+// read does what the engine does with a source.
+func (r *reader) read(ctx context.Context, src ktail.Source) {
+	for {
+		r.mu.Lock()
+		from := r.position.Clone()
+		r.mu.Unlock()
+		err := src.Read(ctx, from, func(lines []ktail.Line) error {
+			select {
+			case <-r.gate:
+				r.gate <- struct{}{}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.position.Advance(lines)
+			r.lines = append(r.lines, lines...)
+			return nil
+		})
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if !errors.Is(err, ktail.ErrInterrupted) {
+			r.sim.t.Errorf("Read returned %v", err)
+		}
+	}
+}
+
+// saved returns the position now.
+func (r *reader) saved() ktail.Position {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.position.Clone()
+}

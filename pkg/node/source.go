@@ -1,0 +1,269 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// Options say which lines of a log are read.
+type Options struct {
+	Follow bool
+	Since  time.Duration // only lines that are not older; 0: any
+	Tail   int64         // only that many lines from the end; negative: all
+}
+
+// Reasons of gaps.
+const (
+	filesRemoved    = "the node removed rotated log files"
+	filesDamaged    = "a rotated log file is damaged"
+	instanceRemoved = "the node removed the log of an earlier container instance"
+)
+
+// reopenGrace is how long a runtime may write to a rotated file after it has begun
+// to write to the next one: it hands stdout and stderr over one after the other, and
+// the bytes that it has buffered later still.
+const reopenGrace = 500 * time.Millisecond
+
+// source reads the log of one container from its files. The watcher makes another
+// one when the metadata change; log is what they share.
+type source struct {
+	log     *logFiles
+	stream  *ktail.Stream
+	options *Options
+}
+
+// Stream implements ktail.Source.
+func (s *source) Stream() *ktail.Stream { return s.stream }
+
+// Read implements ktail.Source.
+func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
+	if err := emit(nil); err != nil {
+		return err
+	}
+	if err := s.log.update(); err != nil {
+		return readError(err)
+	}
+	r := &logReader{
+		log: s.log, options: s.options, emit: emit,
+		scanner: newScanner(s.stream), last: from.Time,
+	}
+	err := r.begin(ctx, &from)
+	if err == nil && r.file != nil {
+		err = r.run(ctx)
+	}
+	if err == nil {
+		s.log.close()
+	}
+	return readError(err)
+}
+
+// readError qualifies an error for the engine. Only the file system's are errors
+// that a retry may not help.
+func readError(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || !isPermission(err) {
+		return err
+	}
+	return &ktail.ReadError{Err: err, Permanent: true}
+}
+
+// logReader is one Read of a log.
+type logReader struct {
+	log     *logFiles
+	options *Options
+	emit    func([]ktail.Line) error
+	scanner *scanner
+
+	file   *logFile // being read; nil: the log has no files and will get none
+	final  bool     // nothing was written to file any more when it was last read
+	last   int64    // time of the latest line delivered
+	cutoff int64    // lines before the first one that is not older are skipped; 0: none
+	gap    string   // why lines are missing before the next one; empty if none are
+}
+
+// run reads file after file until the log ends.
+func (r *logReader) run(ctx context.Context) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		lines, err := r.scanner.next()
+		if emitErr := r.forward(lines); emitErr != nil {
+			return emitErr
+		}
+		switch {
+		case err == nil:
+			continue
+		case errors.Is(err, errDamaged):
+			if err := r.reportDamage(err); err != nil {
+				return err
+			}
+		case !errors.Is(err, io.EOF):
+			return err
+		}
+		ended, err := r.afterEOF(ctx)
+		if ended || err != nil {
+			return err
+		}
+	}
+}
+
+// afterEOF waits for more, or continues with the next file. It reports whether the
+// log has ended.
+func (r *logReader) afterEOF(ctx context.Context) (ended bool, err error) {
+	now, next, err := r.log.state(r.file, r.scanner.reader.offset)
+	switch {
+	case err != nil:
+		return false, err
+	case now == growing:
+		return false, nil
+	case now == current && !r.options.Follow:
+		return true, r.forward(r.scanner.finishFile(true))
+	case now == current:
+		r.final = false
+		return false, r.wait(ctx, 0)
+	case !r.final:
+		// What was written before the state was looked up may not be read yet.
+		if r.options.Follow && now == replaced {
+			if err := r.wait(ctx, reopenGrace); err != nil {
+				return false, err
+			}
+		}
+		r.final = true
+		return false, nil
+	case now == removed:
+		return true, r.forward(r.scanner.finishFile(true))
+	}
+	return false, r.advance(next)
+}
+
+// wait returns when there may be more to read, or after the time if it is not 0.
+func (r *logReader) wait(ctx context.Context, atLeast time.Duration) error {
+	if atLeast > 0 {
+		timer := time.NewTimer(atLeast)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	select {
+	case <-r.log.changed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// advance continues with the next file.
+func (r *logReader) advance(next *logFile) error {
+	restarted := next.name.instance != r.file.name.instance
+	if err := r.forward(r.scanner.finishFile(restarted)); err != nil {
+		return err
+	}
+	if next.link == unknown {
+		// The position will tell where to continue.
+		r.log.drop(r.file, false)
+		return ktail.ErrInterrupted
+	}
+	if next.link == unlinked {
+		r.gap = filesRemoved
+		if next.name.instance > r.file.name.instance+1 {
+			r.gap = instanceRemoved
+		}
+	}
+	if restarted {
+		if err := r.emit([]ktail.Line{
+			{Stream: r.scanner.stream, Kind: ktail.Exit},
+			{Stream: r.scanner.stream, Kind: ktail.Restart},
+		}); err != nil {
+			return err
+		}
+	}
+	r.file, r.final = next, false
+	if err := r.open(0); err != nil {
+		return err
+	}
+	if !r.scanner.joiner.Pending() {
+		r.log.moveCursor(next, 0)
+	}
+	return nil
+}
+
+// open opens the file at the offset.
+func (r *logReader) open(offset int64) error {
+	err := r.scanner.open(r.file, offset)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.log.drop(r.file, true)
+		return ktail.ErrInterrupted // the files are listed again
+	}
+	return err
+}
+
+// forward emits the lines that are wanted.
+func (r *logReader) forward(lines []ktail.Line) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	file, end := r.file, r.scanner.ends[len(lines)-1]
+	wanted := lines[:0]
+	for i := range lines {
+		l := &lines[i]
+		if l.Kind != ktail.Log {
+			if r.log.isNews(l.Text) {
+				wanted = append(wanted, *l)
+			}
+			continue
+		}
+		if l.Time < r.cutoff {
+			continue
+		}
+		r.cutoff = 0
+		if r.gap != "" {
+			if err := r.emitGap(l.Time); err != nil {
+				return err
+			}
+		}
+		r.last = max(r.last, l.Time)
+		wanted = append(wanted, *l)
+	}
+	var mark *ktail.Mark
+	for i := len(wanted) - 1; i >= 0 && mark == nil; i-- {
+		if wanted[i].Kind == ktail.Log {
+			m := wanted[i].Mark() // before the slice is the engine's
+			mark = &m
+		}
+	}
+	if len(wanted) > 0 {
+		if err := r.emit(wanted); err != nil {
+			return err
+		}
+	}
+	r.log.delivered(file, end, mark)
+	return nil
+}
+
+// reportDamage reports that the rest of a file cannot be read.
+func (r *logReader) reportDamage(err error) error {
+	r.gap = filesDamaged
+	text := []byte(err.Error())
+	if !r.log.isNews(text) {
+		return nil
+	}
+	return r.emit([]ktail.Line{{Stream: r.scanner.stream, Kind: ktail.Diagnostic, Text: text}})
+}
+
+// emitGap marks, before the line with the time, that lines are missing.
+func (r *logReader) emitGap(at int64) error {
+	why := r.gap
+	r.gap = ""
+	return r.emit([]ktail.Line{{
+		Stream: r.scanner.stream, Kind: ktail.Gap, Since: r.last, Time: at, Text: []byte(why),
+	}})
+}

@@ -1,0 +1,185 @@
+package node
+
+import (
+	"slices"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// fileState says what may still come of a file that was read to its end.
+type fileState uint8
+
+const (
+	current  fileState = iota // the runtime writes to it
+	growing                   // it has more already
+	replaced                  // the runtime writes to the next file since a moment ago
+	complete                  // nothing more is written to it
+	removed                   // the same, and no file comes after it
+)
+
+// state returns the state of a file that was read up to the offset, and the file
+// after it. If the file is current, changed is signaled when that changes.
+func (l *logFiles) state(f *logFile, offset int64) (fileState, *logFile, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.err; err != nil {
+		l.err = nil
+		return 0, nil, err
+	}
+	i := slices.Index(l.files, f)
+	var next *logFile
+	if i >= 0 && i+1 < len(l.files) {
+		next = l.files[i+1]
+	}
+	sizes, size, err := l.sizesFrom(f)
+	if err != nil {
+		return 0, nil, err
+	}
+	switch {
+	case !f.name.gzip && size < offset:
+		return 0, nil, l.truncated(f)
+	case !f.name.gzip && size > offset:
+		return growing, nil, nil
+	case next == nil && l.removed:
+		return removed, nil, nil
+	case next == nil || !l.removed && next.name.instance == f.name.instance && next.name.rotated == "" && sizes == size:
+		// An empty next file does not prove that the runtime writes to it.
+		l.waiting, l.size = f, sizes
+		return current, nil, nil
+	case f.name.gzip || i+2 < len(l.files):
+		return complete, next, nil
+	default:
+		return replaced, next, nil
+	}
+}
+
+// truncated handles a file that became shorter, for example because another program
+// rotates logs by copying: the position tells what of it is new.
+func (l *logFiles) truncated(f *logFile) error {
+	l.cursor = cursor{}
+	f.close()
+	return ktail.ErrInterrupted
+}
+
+// sizesFrom returns the size of the file, and the sum with those of the files after
+// it that are open.
+func (l *logFiles) sizesFrom(f *logFile) (sum, size int64, err error) {
+	if size, err = f.size(); err != nil {
+		return 0, 0, err
+	}
+	sum = size
+	i := slices.Index(l.files, f)
+	for _, next := range l.files[i+1:] {
+		if next.file == nil {
+			sum += next.info.Size()
+			continue
+		}
+		n, err := next.size()
+		if err != nil {
+			return 0, 0, err
+		}
+		sum += n
+	}
+	return sum, size, nil
+}
+
+// poll signals a reader that waits if there is more to read.
+func (l *logFiles) poll() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.waiting == nil {
+		return
+	}
+	if sum, _, err := l.sizesFrom(l.waiting); err == nil && sum == l.size {
+		return
+	}
+	l.waiting = nil
+	l.signal()
+}
+
+// delivered records that the lines of the file up to the offset were emitted, or
+// were not wanted. mark is the last line's; nil if none was wanted.
+func (l *logFiles) delivered(f *logFile, offset int64, mark *ktail.Mark) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if mark != nil {
+		l.cursor.last, l.cursor.some = *mark, true
+	}
+	l.move(f, offset)
+}
+
+// moveCursor records that reading continues at the offset.
+func (l *logFiles) moveCursor(f *logFile, offset int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.move(f, offset)
+}
+
+// move moves the cursor and closes the files before it.
+func (l *logFiles) move(f *logFile, offset int64) {
+	if l.cursor.file != f {
+		for _, before := range l.files[:max(slices.Index(l.files, f), 0)] {
+			before.done = true
+			before.close()
+		}
+	}
+	l.cursor.file, l.cursor.offset = f, offset
+}
+
+// close closes all files: the log has ended.
+func (l *logFiles) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = nil
+	l.ended = l.removed
+	for _, f := range l.files {
+		f.close()
+	}
+}
+
+// drop removes a file that does not exist any more, and the cursor with it. If the file
+// was not read, lines are missing.
+func (l *logFiles) drop(f *logFile, unread bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f.close()
+	i := slices.Index(l.files, f)
+	if i < 0 {
+		return
+	}
+	if unread && i+1 < len(l.files) {
+		l.files[i+1].link = unlinked
+	}
+	l.files = slices.Delete(l.files, i, i+1)
+	l.cursor = cursor{}
+}
+
+// settleLinks is called after a search: what was not found has been removed.
+func (l *logFiles) settleLinks() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.files {
+		if f.link == unknown {
+			f.link = unlinked
+		}
+	}
+}
+
+// isNews reports whether a diagnostic differs from the one before: it comes again
+// when a file is read again.
+func (l *logFiles) isNews(diagnostic []byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.diagnostic == string(diagnostic) {
+		return false
+	}
+	l.diagnostic = string(diagnostic)
+	return true
+}
+
+// snapshot returns the files, oldest first.
+func (l *logFiles) snapshot() []*logFile {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.files)
+}
