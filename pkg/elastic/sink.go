@@ -61,6 +61,8 @@ type Options struct {
 	Settled func(key ktail.Key, lines int)
 	// OnEvent, if set, is told what a user should know. It must not block.
 	OnEvent func(Event)
+
+	fs spool.FS // of Dir and DeadLetters; nil: spool.OS
 }
 
 // Sink delivers lines. Write puts them into a queue; Run sends them.
@@ -97,10 +99,13 @@ func New(o Options) (*Sink, error) {
 	if o.OnEvent == nil {
 		o.OnEvent = func(Event) {}
 	}
+	if o.fs == nil {
+		o.fs = spool.OS
+	}
 	var sp *spool.Spool
 	if o.Dir != "" && o.SpoolSize > 0 {
 		var err error
-		if sp, err = spool.Open(o.Dir, o.SpoolSize, nil); err != nil {
+		if sp, err = spool.Open(o.Dir, o.SpoolSize, o.fs); err != nil {
 			return nil, err
 		}
 		if old := sp.Previous(); len(old) > 0 {
@@ -116,7 +121,7 @@ func New(o Options) (*Sink, error) {
 		o:       o,
 		client:  client,
 		queue:   newQueue(sp),
-		dead:    deadLetters{path: o.DeadLetters, limit: o.DeadLettersSize, fs: spool.OS},
+		dead:    deadLetters{path: o.DeadLetters, limit: o.DeadLettersSize, fs: o.fs},
 		limit:   newBulkLimit(),
 		indices: indices{report: report},
 		report:  report,

@@ -139,14 +139,21 @@ func (c change) apply(names map[string]*inode) {
 func (n *inode) survive(r *rand.Rand) []byte {
 	b := slices.Clone(n.synced)
 	for _, w := range n.log {
-		switch r.IntN(4) {
+		switch r.IntN(5) {
 		case 0: // lost
 		case 1: // as zeros: the size was written, the content was not
 			b = w.apply(b)
 			if w.data != nil {
 				clear(b[w.off : w.off+int64(len(w.data))])
 			}
-		case 2: // in part
+		case 2: // some sectors of it, the others as zeros
+			b = w.apply(b)
+			for at := w.off; at < w.off+int64(len(w.data)); at += 512 {
+				if r.IntN(2) == 0 {
+					clear(b[at:min(at+512, w.off+int64(len(w.data)))])
+				}
+			}
+		case 3: // its beginning
 			if len(w.data) > 0 {
 				w.data = w.data[:r.IntN(len(w.data))]
 			}

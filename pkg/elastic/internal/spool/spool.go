@@ -199,9 +199,14 @@ func (s *Spool) begin() error {
 		return err
 	}
 	s.next++
+	// The header is on disk before anything else is written, so that whatever a
+	// power failure leaves of the first frame is behind an intact header.
 	_, err = f.WriteAt(appendFileHeader(nil), 0)
 	if err == nil {
-		err = s.fs.SyncDir(s.dir) // the content is synced with the first frame
+		err = f.Sync()
+	}
+	if err == nil {
+		err = s.fs.SyncDir(s.dir)
 	}
 	if err != nil {
 		return errors.Join(err, f.Close(), s.fs.Remove(path))
