@@ -171,7 +171,7 @@ type sanitizingWriter struct{ io.Writer }
 
 // Write implements io.Writer.
 func (w sanitizingWriter) Write(p []byte) (int, error) {
-	if _, err := io.WriteString(w.Writer, text.Sanitize(string(p))); err != nil {
+	if _, err := io.WriteString(w.Writer, strings.ReplaceAll(text.Sanitize(string(p)), "\t", " ")); err != nil {
 		return 0, err
 	}
 	return len(p), nil
