@@ -68,10 +68,15 @@ func loadConfig(flag string, env func(string) (string, bool), flags *pflag.FlagS
 		return nil, fmt.Errorf("read config file: %w", err)
 	}
 	defer file.Close() //nolint:errcheck // it is only read
-	if err := c.read(file, flags); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	return c, c.load(file, flags)
+}
+
+// load reads the file from r. Its errors name the file and the line.
+func (c *config) load(r io.Reader, flags *pflag.FlagSet) error {
+	if err := c.read(r, flags); err != nil {
+		return fmt.Errorf("%s: %w", c.path, err)
 	}
-	return c, nil
+	return nil
 }
 
 // read reads the file and checks its keys. Values are checked when flags are set.

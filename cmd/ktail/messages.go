@@ -91,13 +91,13 @@ func (m *messenger) event(e tail.Event) {
 
 func (m *messenger) started(s *ktail.Stream) {
 	if !m.onlyLogs {
-		m.println(m.style.Started(sanitizeStream(s)))
+		m.println(m.style.Started(s))
 	}
 }
 
 func (m *messenger) stopped(s *ktail.Stream, reason string) {
 	if !m.onlyLogs {
-		m.println(m.style.Stopped(sanitizeStream(s)) + inParens(sanitize(reason)))
+		m.println(m.style.Stopped(s) + inParens(sanitize(reason)))
 	}
 }
 
@@ -145,24 +145,10 @@ func inParens(s string) string {
 	return " (" + s + ")"
 }
 
-var lineBreaks = strings.NewReplacer("\n", "^J", "\t", "^I")
-
 // sanitize returns text from outside in a form that is safe as part of a line on a
 // terminal: control characters are escaped, newlines among them.
 func sanitize(s string) string {
-	return lineBreaks.Replace(text.Sanitize(strings.TrimRight(s, " \t\r\n")))
-}
-
-// sanitizeStream returns the stream with safe names. The API server validates names,
-// so that almost always it is the stream itself.
-func sanitizeStream(s *ktail.Stream) *ktail.Stream {
-	namespace, pod, container := sanitize(s.Namespace), sanitize(s.Pod), sanitize(s.Container)
-	if namespace == s.Namespace && pod == s.Pod && container == s.Container {
-		return s
-	}
-	safe := *s
-	safe.Namespace, safe.Pod, safe.Container = namespace, pod, container
-	return &safe
+	return text.SanitizeLine(strings.TrimRight(s, " \t\r\n"))
 }
 
 // sanitizingWriter escapes control characters, except for newlines, in what a

@@ -44,6 +44,8 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 // validate checks the flags that depend on each other, without the cluster.
 func (o options) validate() error {
 	switch {
+	case o.follow && o.noFollow:
+		return errors.New("--follow cannot be combined with --no-follow")
 	case o.stdin && o.elastic.resume:
 		return errors.New("--resume cannot be combined with --stdin, which cannot be read again")
 	case o.stdin: // flags about Kubernetes are ignored

@@ -241,28 +241,37 @@ func TestWithFlagOrigin_AddsWhereTheFlagWasSet(t *testing.T) {
 	}
 }
 
-// FuzzConfig wants that no file, however bad, does more than fail.
+// FuzzConfig checks that every config file is either applied or rejected with an error
+// that names the file and the line.
 func FuzzConfig(f *testing.F) {
 	for _, seed := range []string{
 		"", "tail: 1", presets, bomb, "a: [", "? [a]\n: b", "~: x", "a: &a [*a]", "a: !!binary x", "<<: {tail: 1}", "%YAML 1.1\n---\n- a\n...\n",
 		"templates: {x: '{{'}", "presets: {a: }", "presets: {a: {queries: [~]}}", "tail: 1\n---\ntail: 2", "\xff\xfe\x00", "namespace: [[a]]", "container-state: []",
+		"presets: {a: &a {tail: 1}, b: {<<: [*a, {since: 1d}]}}", "&a <<: *a", "no-follow: yes", "namespace: ','", "a: *b", "\t", "- ", "since: x", "<<: x",
 	} {
 		f.Add([]byte(seed))
 	}
+	path := filepath.Join(f.TempDir(), "c.yaml")
+	place := regexp.MustCompile("^" + regexp.QuoteMeta(path) + `: line \d+: `)
 	f.Fuzz(func(t *testing.T, data []byte) {
+		check := func(err error) {
+			if err != nil && !place.MatchString(err.Error()) {
+				t.Errorf("the error does not name file and line: %v", err)
+			}
+		}
 		var o options
 		fs := pflag.NewFlagSet("ktail", pflag.ContinueOnError)
 		o.addFlags(fs)
 		o.origins = map[string]string{}
-		c := &config{templates: map[string]string{}}
-		if err := c.read(strings.NewReader(string(data)), fs); err != nil {
+		c := &config{path: path, templates: map[string]string{}}
+		if err := c.load(strings.NewReader(string(data)), fs); err != nil {
+			check(err)
 			return
 		}
-		var args []string
 		for _, p := range c.presets {
-			args = append(args, presetPrefix+p.name)
+			_, err := o.applyPresets(c, fs, []string{presetPrefix + p.name})
+			check(err)
 		}
-		_, _ = o.applyPresets(c, fs, args)
-		_ = o.applyFile(c, fs)
+		check(o.applyFile(c, fs))
 	})
 }

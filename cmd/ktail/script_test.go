@@ -54,7 +54,7 @@ func TestMain(m *testing.M) {
 //	                             wait until it has written that to stdout, stderr
 //	unblock NAME                 read its stdout
 //	closeout NAME                close the reading end of its stdout
-//	signal NAME INT|TERM|KILL|USR1
+//	signal NAME INT|TERM|HUP|KILL|USR1
 //	                             send it a signal
 //	finish NAME CODE             wait for its end; stdout and stderr are those of the script then
 //

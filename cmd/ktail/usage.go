@@ -52,10 +52,7 @@ func flagError(flags *pflag.FlagSet, err error) error {
 // unknownFlag suggests flags with similar names.
 func unknownFlag(flags *pflag.FlagSet, err *pflag.NotExistError) error {
 	name, letters := err.GetSpecifiedName(), err.GetSpecifiedShortnames()
-	switch {
-	case len(letters) > 1:
-		return fmt.Errorf("unknown flag -%s in -%s", name, letters)
-	case letters != "":
+	if letters != "" {
 		return fmt.Errorf("unknown flag -%s", name)
 	}
 	var names []string

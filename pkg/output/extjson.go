@@ -56,7 +56,8 @@ func (e *ExtJSON) appendHead(dst []byte, s *ktail.Stream) []byte {
 
 func (e *ExtJSON) name(dst []byte, key, name string, c sgr) []byte {
 	dst = append(e.key(dst, key), '"')
-	return e.separate(append(c.append(dst, name), '"'))
+	quoted := text.AppendEscaped(nil, []byte(text.SanitizeLine(name)))
+	return e.separate(append(c.append(dst, string(quoted)), '"'))
 }
 
 func (e *ExtJSON) key(dst []byte, key string) []byte {

@@ -1,6 +1,9 @@
 package output
 
-import "github.com/ktail/ktail/pkg/ktail"
+import (
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
+)
 
 // Style says how a stream is named before its lines and in messages about it.
 type Style struct {
@@ -38,14 +41,15 @@ func (s Style) colors(stream *ktail.Stream) pair {
 	return s.Palette.pairOf(stream, s.DiffContainer)
 }
 
-// appendName appends "pod", the separator, "container".
+// appendName appends "pod", the separator, "container". The API server validates
+// names, but ktail does not trust it: control characters are escaped.
 func (s Style) appendName(dst []byte, stream *ktail.Stream, separator string) []byte {
 	c := s.colors(stream)
 	if s.Namespace {
-		dst = append(c.pod.append(dst, stream.Namespace), ' ')
+		dst = append(c.pod.append(dst, text.SanitizeLine(stream.Namespace)), ' ')
 	}
-	dst = append(c.pod.append(dst, stream.Pod), separator...)
-	return c.container.append(dst, stream.Container)
+	dst = append(c.pod.append(dst, text.SanitizeLine(stream.Pod)), separator...)
+	return c.container.append(dst, text.SanitizeLine(stream.Container))
 }
 
 // nameWidth returns how many columns appendName takes with a separator of one.

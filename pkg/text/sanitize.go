@@ -1,12 +1,21 @@
 package text
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 const hexDigits = "0123456789ABCDEF"
 
 // Sanitize returns s with everything made visible that would make a terminal do
 // more than show characters. SGR sequences count as such.
 func Sanitize(s string) string { return string(AppendSanitized(nil, []byte(s))) }
+
+// SanitizeLine returns s like Sanitize, but on one line: newlines and tabs become ^J
+// and ^I.
+func SanitizeLine(s string) string { return lineBreaks.Replace(Sanitize(s)) }
+
+var lineBreaks = strings.NewReplacer("\n", "^J", "\t", "^I")
 
 // AppendSanitized appends the text with everything made visible that would make
 // a terminal do more than show characters. It writes what less shows: ^[ for an

@@ -30,6 +30,12 @@ func TestSanitize(t *testing.T) {
 
 // FuzzSanitize checks that no control character is left, that sanitizing twice
 // changes nothing, and that IsPrintable only accepts what does not change.
+func TestSanitizeLine_StaysOnOneLine(t *testing.T) {
+	if got, want := text.SanitizeLine("a\n\tb\r\x1b[1m"), "a^J^Ib^M^[[1m"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func FuzzSanitize(f *testing.F) {
 	for _, s := range []string{"", "abc\t", "\x1b]0;x\x07", "\x9b2J\u009b\u202e\x7f\r\n", "日本\xe6\x97"} {
 		f.Add(s)
