@@ -1,0 +1,173 @@
+package main
+
+import (
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/spf13/pflag"
+)
+
+// documents returns the Markdown files of the repository by their path, with "/"
+// from its root.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	texts := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "dist"):
+			return filepath.SkipDir
+		case entry.IsDir() || filepath.Ext(path) != ".md":
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, path)
+		texts[filepath.ToSlash(relative)] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if texts["README.md"] == "" {
+		t.Fatal("README.md not found")
+	}
+	return texts
+}
+
+var (
+	link       = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	notAnchor  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	headingRow = regexp.MustCompile(`(?m)^#+ (.*)$`)
+)
+
+func TestDocs_RelativeLinksResolve(t *testing.T) {
+	all := documents(t)
+	for path, text := range all {
+		for _, match := range link.FindAllStringSubmatch(text, -1) {
+			target, err := url.Parse(match[1])
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+				continue
+			}
+			if target.IsAbs() {
+				continue
+			}
+			file := path
+			if target.Path != "" {
+				file = filepath.ToSlash(filepath.Join(filepath.Dir(path), target.Path))
+			}
+			if _, err := os.Stat(filepath.Join("..", "..", file)); err != nil {
+				t.Errorf("%s: broken link %s", path, match[1])
+			}
+			if target.Fragment != "" && !hasAnchor(all[file], target.Fragment) {
+				t.Errorf("%s: no heading for %s", path, match[1])
+			}
+		}
+	}
+}
+
+// hasAnchor reports whether a heading gets this anchor on GitHub.
+func hasAnchor(text, anchor string) bool {
+	for _, heading := range headingRow.FindAllStringSubmatch(text, -1) {
+		plain := notAnchor.ReplaceAllString(strings.ToLower(heading[1]), "")
+		if strings.ReplaceAll(plain, " ", "-") == anchor {
+			return true
+		}
+	}
+	return false
+}
+
+// TestDocs_WrappedAt100Columns looks at prose: tables, code and links cannot be
+// wrapped. BENCHMARKS.md is generated.
+func TestDocs_WrappedAt100Columns(t *testing.T) {
+	const columns = 100
+	for path, text := range documents(t) {
+		if path == "BENCHMARKS.md" {
+			continue
+		}
+		code := false
+		for i, row := range strings.Split(text, "\n") {
+			if strings.HasPrefix(strings.TrimSpace(row), "```") {
+				code = !code
+			}
+			if code || strings.HasPrefix(row, "|") || !strings.Contains(strings.TrimSpace(row), " ") {
+				continue
+			}
+			if n := utf8.RuneCountInString(row); n > columns {
+				t.Errorf("%s:%d: %d columns, want at most %d", path, i+1, n, columns)
+			}
+		}
+	}
+}
+
+// TestDocs_FlagsExist parses every ktail command in a code block with the real
+// flags, and looks up every flag that the text names.
+func TestDocs_FlagsExist(t *testing.T) {
+	flags := func() *pflag.FlagSet {
+		return newCommand(streams{Out: io.Discard, ErrOut: io.Discard, Env: os.LookupEnv}).Flags()
+	}
+	named := regexp.MustCompile("`(?:-[a-zA-Z]`?, `)?--([a-z][a-z-]*)[ =`]")
+	commands := 0
+	for path, text := range documents(t) {
+		if path != "README.md" && !strings.HasPrefix(path, "docs/") {
+			continue
+		}
+		for _, match := range named.FindAllStringSubmatch(text, -1) {
+			if flags().Lookup(match[1]) == nil && !foreignFlags[match[1]] {
+				t.Errorf("%s: unknown flag --%s", path, match[1])
+			}
+		}
+		for _, command := range commandsIn(text) {
+			commands++
+			if err := flags().Parse(command); err != nil {
+				t.Errorf("%s: ktail %s: %v", path, strings.Join(command, " "), err)
+			}
+		}
+	}
+	if commands < 40 {
+		t.Errorf("%d commands found, want the examples of README.md", commands)
+	}
+}
+
+// foreignFlags are flags of kubectl that the documents mention.
+var foreignFlags = map[string]bool{"previous": true, "limit-bytes": true, "prefix": true}
+
+// commandsIn returns the arguments of the ktail commands in code blocks.
+func commandsIn(text string) [][]string {
+	word := regexp.MustCompile(`'[^']*'|[^\s']+`)
+	var commands [][]string
+	for i, block := range strings.Split(text, "```") {
+		if i%2 == 0 {
+			continue
+		}
+		for row := range strings.Lines(strings.ReplaceAll(block, "\\\n", " ")) {
+			if _, piped, ok := strings.Cut(row, " | ktail "); ok {
+				row = "ktail " + piped
+			}
+			rest, ok := strings.CutPrefix(row, "ktail ")
+			if !ok {
+				continue
+			}
+			rest, _, _ = strings.Cut(rest, " # ")
+			rest, _, _ = strings.Cut(rest, " | ")
+			var args []string
+			for _, w := range word.FindAllString(rest, -1) {
+				args = append(args, strings.Trim(w, "'"))
+			}
+			commands = append(commands, args)
+		}
+	}
+	return commands
+}
