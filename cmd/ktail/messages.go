@@ -67,14 +67,11 @@ func (m *messenger) println(line string) {
 // event prints what the engine reports.
 func (m *messenger) event(e tail.Event) {
 	switch e.Kind {
-	case tail.Started, tail.Restarted:
+	case tail.Started:
 		m.expect(e.Stream)
 		m.started(e.Stream)
 	case tail.Ended:
 		m.failures.streamEnded(e.Stream)
-		m.stopped(e.Stream, e.Why)
-	case tail.Stopped:
-		m.stopped(e.Stream, e.Why)
 	case tail.Failing:
 		m.failures.failing(e.Stream, e.Err)
 	case tail.Recovered:

@@ -7,23 +7,13 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/internal/fakeapi"
-	"github.com/ktail/ktail/pkg/tail"
 )
 
-// life returns what was said of when containers end and run.
+// life returns when containers have started and ended, in order.
 func (r *run) life() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var said []string
-	for _, e := range r.events {
-		switch e.Kind {
-		case tail.Started, tail.Restarted:
-			said = append(said, "+")
-		case tail.Stopped, tail.Ended:
-			said = append(said, "- "+e.Why)
-		}
-	}
-	return said
+	return slices.DeleteFunc(slices.Clone(r.screen), func(s string) bool { return s != "+" && s[0] != '-' })
 }
 
 // Each end of a container is said once, with its reason, and each next run, of a

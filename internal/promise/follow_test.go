@@ -56,6 +56,7 @@ type run struct {
 	diagnostics []string
 	warnings    []string
 	events      []tail.Event
+	screen      []string // lines and what is reported of starts and exits, in order
 }
 
 // followAll follows every pod of the namespace, as without any flag.
@@ -81,7 +82,14 @@ func resume(t testing.TB, w *kube.Watcher, positions *tail.Positions) *run {
 	w.Warn = func(err error) { r.add(func() { r.warnings = append(r.warnings, err.Error()) }) }
 	tailer := &tail.Tailer{
 		Watchers: []ktail.Watcher{w}, Sink: r, Once: !w.Options.Follow, MergeWindow: 100 * time.Millisecond, Positions: positions,
-		OnEvent: func(e tail.Event) { r.add(func() { r.events = append(r.events, e) }) },
+		OnEvent: func(e tail.Event) {
+			r.add(func() {
+				r.events = append(r.events, e)
+				if e.Kind == tail.Started {
+					r.screen = append(r.screen, "+")
+				}
+			})
+		},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error, 1)
@@ -111,11 +119,16 @@ func (r *run) Write(_ context.Context, lines []ktail.Line) error {
 		switch l.Kind {
 		case ktail.Log:
 			r.lines = append(r.lines, string(l.Text))
+			r.screen = append(r.screen, string(l.Text))
 			if r.positions != nil {
 				r.positions.Settled(l.Stream.Key(), 1)
 			}
 		case ktail.Gap:
 			r.gaps = append(r.gaps, l)
+		case ktail.Exit:
+			r.screen = append(r.screen, strings.TrimSpace("- "+string(l.Text)))
+		case ktail.Restart:
+			r.screen = append(r.screen, "+")
 		case ktail.Diagnostic:
 			r.diagnostics = append(r.diagnostics, string(l.Text))
 		}

@@ -140,7 +140,9 @@ func ends(t *testing.T, s Subject) {
 	for range 10 {
 		err := r.end(t)
 		for _, l := range r.lines {
-			all = append(all, string(l.Text))
+			if l.Kind == ktail.Log {
+				all = append(all, string(l.Text))
+			}
 		}
 		if err == nil {
 			break

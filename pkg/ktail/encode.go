@@ -3,30 +3,35 @@ package ktail
 import (
 	"encoding/binary"
 	"errors"
-	"math"
 )
 
-// positionVersion is the first byte of an encoded position.
-const positionVersion = 1
+// positionVersion is the first byte of an encoded position. Version 1 kept its
+// lines by their times instead of the order of delivery.
+const positionVersion = 2
 
-var errBadPosition = errors.New("not the encoding of a position")
+var (
+	errBadPosition = errors.New("invalid encoding of a position")
+	errOldPosition = errors.New("position has the format of another version of ktail")
+)
 
 // AppendBinary implements encoding.BinaryAppender. A position takes eight bytes
-// for each line since Start. It never fails.
+// for each line of its window. AppendBinary never fails.
 func (p *Position) AppendBinary(b []byte) ([]byte, error) {
 	b = append(b, positionVersion)
+	if p.lines == 0 {
+		return b, nil
+	}
 	b = binary.AppendVarint(b, p.Time)
 	b = binary.AppendVarint(b, p.Begin)
-	b = binary.AppendVarint(b, p.start)
-	b = binary.LittleEndian.AppendUint64(b, p.last)
-	for i := range p.recent {
-		d := &p.recent[i]
-		if len(d.sums) == 0 || d.second < p.start {
-			continue
-		}
-		b = binary.AppendVarint(b, d.second)
-		b = binary.AppendUvarint(b, uint64(len(d.sums)))
-		for _, sum := range d.sums {
+	b = binary.AppendVarint(b, p.last.Time)
+	b = binary.LittleEndian.AppendUint64(b, p.last.Digest)
+	b = binary.AppendVarint(b, p.before)
+	for i := range p.runs {
+		r := &p.runs[i]
+		b = binary.AppendVarint(b, r.min)
+		b = binary.AppendUvarint(b, uint64(r.max-r.min))
+		b = binary.AppendUvarint(b, uint64(len(r.sums)))
+		for _, sum := range r.sums {
 			b = binary.LittleEndian.AppendUint64(b, sum)
 		}
 	}
@@ -36,25 +41,35 @@ func (p *Position) AppendBinary(b []byte) ([]byte, error) {
 // UnmarshalBinary implements encoding.BinaryUnmarshaler. The position is
 // unchanged when it fails.
 func (p *Position) UnmarshalBinary(b []byte) error {
-	if len(b) == 0 || b[0] != positionVersion {
+	if len(b) == 0 {
 		return errBadPosition
 	}
+	if b[0] != positionVersion {
+		return errOldPosition
+	}
+	if len(b) == 1 {
+		*p = Position{}
+		return nil
+	}
 	d := decoder{b: b[1:], ok: true}
-	next := Position{Time: d.varint(), Begin: d.varint(), start: d.varint(), last: d.fixed()}
+	next := Position{Time: d.varint(), Begin: d.varint()}
+	next.last = Mark{Time: d.varint(), Digest: d.fixed()}
+	next.before = d.varint()
 	for d.ok && len(d.b) > 0 {
-		s := digests{second: d.varint()}
+		r := run{min: d.varint()}
+		r.max = r.min + int64(d.uvarint())
 		n := d.uvarint()
-		if n > uint64(len(d.b)/8) {
+		if n == 0 || n > uint64(len(d.b)/8) || r.max < r.min {
 			return errBadPosition
 		}
-		s.sums = make([]uint64, n)
-		for i := range s.sums {
-			s.sums[i] = d.fixed()
+		r.sums = make([]uint64, n)
+		for i := range r.sums {
+			r.sums[i] = d.fixed()
 		}
-		next.recent = append(next.recent, s)
-		next.lines += len(s.sums)
+		next.runs = append(next.runs, r)
+		next.lines += len(r.sums)
 	}
-	if !d.ok || next.Time == math.MinInt64 {
+	if !d.ok || next.lines == 0 {
 		return errBadPosition
 	}
 	*p = next

@@ -2,6 +2,7 @@ package ktail_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +28,7 @@ func TestPositionEncoding(t *testing.T) {
 		t.Errorf("got %+v, want %+v", q, p)
 	}
 	r := q.Replay()
-	for i, want := range []bool{false, true, true, true, true} {
+	for i, want := range []bool{true, true, true, true, true} {
 		if got := r.Seen(&lines[i]); got != want {
 			t.Errorf("line %d: seen is %t, want %t", i, got, want)
 		}
@@ -37,6 +38,15 @@ func TestPositionEncoding(t *testing.T) {
 	}
 	if got := q.Count(lines[1].Mark()); got != 2 {
 		t.Errorf("counted %d of a line delivered twice", got)
+	}
+}
+
+// A position of another version is refused, with words that say so.
+func TestPositionOfAnotherVersion(t *testing.T) {
+	var p ktail.Position
+	err := p.UnmarshalBinary([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
+	if err == nil || !strings.Contains(err.Error(), "another version") {
+		t.Errorf("got %v, want that the version is another one", err)
 	}
 }
 
@@ -54,7 +64,8 @@ func FuzzPositionDecoding(f *testing.F) {
 	f.Add(b)
 	f.Add(b[:len(b)-3])
 	f.Add([]byte{})
-	f.Add([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
+	f.Add([]byte{2})
+	f.Add([]byte{2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var p, q ktail.Position
 		if p.UnmarshalBinary(b) != nil {

@@ -70,9 +70,16 @@ type Renderer interface {
 	Append(dst []byte, line *Line) []byte
 }
 
-// ErrInterrupted is what a Source returns when the stream broke off, without
-// an error of its own, while its container may still write.
-var ErrInterrupted = errors.New("the log stream ended while the container may still write")
+var (
+	// ErrInterrupted is returned by a Source when the stream broke off, without an
+	// error of its own, while its container may still write.
+	ErrInterrupted = errors.New("the log stream ended while the container may still write")
+
+	// ErrWaiting is returned by a Source when everything was emitted and nothing can
+	// be written until the container runs again. The watcher then replaces the
+	// source; there is no need to read it before.
+	ErrWaiting = errors.New("the container waits for its next instance")
+)
 
 // A ReadError qualifies an error of Source.Read for whoever decides on going on.
 type ReadError struct {

@@ -2,141 +2,180 @@ package ktail
 
 import (
 	"iter"
+	"math"
 	"slices"
 	"time"
 )
 
 const second = int64(time.Second)
 
-// A position's window reaches back as far as times can be expected to step back:
-// milliseconds where stdout and stderr are stamped by two goroutines of the container
-// runtime, seconds where the node's clock is set. What it costs is that a resumed
-// read asks for all of it again, so that of a busy log it is no longer than it must be.
+// Limits of a position's window, which holds the lines delivered last.
 const (
-	windowMost  = 30   // seconds before the one of the latest line
-	windowLeast = 1    // of these, however many lines they have
-	windowLines = 1024 // in a window that is longer
+	windowLines = 1024 // older runs are dropped when the others have this many lines
+	windowMost  = 2 * windowLines
+	windowRuns  = 32 // bounds the memory of thousands of quiet logs
+	sealedLines = 20
 
-	// Of a quiet log, seconds before the window are kept until there are so many. More
-	// would be less work, but a thousand quiet logs each take that memory.
-	recentMost = windowMost + 2
+	// stepBack is how far, in seconds, a time may step back without beginning a new
+	// run. Two goroutines of the container runtime stamp stdout and stderr.
+	stepBack = 2
 )
 
-// Position is where a stream was left: the latest time delivered, and the
-// digests of all lines delivered since the beginning of its window, which is at
-// least one whole second before it.
+// Position is where a stream was left: the digests of the lines delivered last,
+// in order of delivery. This is its window. The zero value is the beginning of
+// the log.
 //
-// A time alone would not do: many lines may carry the same one, and times step
-// back within a log. Whole seconds, because that is what the sinceTime of the pod
-// log API can say.
+// The order of delivery is the order of the log. Times are not: many lines may
+// have the same time, times step back where stdout and stderr are stamped by two
+// goroutines, and the clock of a node can be set back by hours. So a window never
+// depends on the latest time.
 type Position struct {
 	// Time is the latest time of all lines delivered, in Unix nanoseconds.
 	Time int64
 	// Begin is the time of the first line delivered.
 	Begin int64
 
-	last   uint64    // digest of the line delivered last
-	start  int64     // first second of the window, Unix time
-	recent []digests // one for each second of the window that has lines, newest last
-	lines  int       // in recent
+	last   Mark  // of the line delivered last
+	before int64 // latest second of the lines that have left the window; noTime if there are none
+	runs   []run // oldest first
+	lines  int   // in runs
+	spare  []uint64
 }
 
-// digests are those of the lines of one second, in the order of delivery.
-type digests struct {
-	second int64 // Unix time
-	sums   []uint64
+// run is a part of the window: consecutive lines of about one second.
+type run struct {
+	min, max int64 // seconds, Unix time
+	sums     []uint64
 }
 
-// IsZero reports whether nothing was delivered yet.
-func (p *Position) IsZero() bool { return p.Time == 0 }
+const noTime = math.MinInt64
 
-// Start is the beginning of the window: a Source that resumes asks for every
-// line from this time on.
-func (p *Position) Start() time.Time { return time.Unix(p.start, 0).UTC() }
+// IsZero reports whether no line was delivered yet.
+func (p *Position) IsZero() bool { return p.lines == 0 }
 
-// Advance takes note of lines that were delivered.
+// Len returns how many lines the window holds.
+func (p *Position) Len() int { return p.lines }
+
+// Last returns the mark of the line delivered last.
+func (p *Position) Last() Mark { return p.last }
+
+// Full reports whether lines have left the window. If not, it holds every line
+// that was ever delivered.
+func (p *Position) Full() bool { return p.lines > 0 && p.before != noTime }
+
+// Start returns the beginning of the second of the earliest line in the window.
+func (p *Position) Start() time.Time { return time.Unix(p.start(), 0).UTC() }
+
+func (p *Position) start() int64 {
+	if p.lines == 0 {
+		return 0
+	}
+	start := p.runs[0].min
+	for i := range p.runs {
+		start = min(start, p.runs[i].min)
+	}
+	return start
+}
+
+// Covers reports whether the window holds every delivered line of the given time:
+// a line of that time which the window does not hold is new.
+func (p *Position) Covers(at int64) bool {
+	if p.before == noTime || at > p.Time {
+		return true
+	}
+	sec := seconds(at)
+	return sec > p.before && sec >= p.start()
+}
+
+// Advance records lines that were delivered. Only lines of kind Log count.
 func (p *Position) Advance(lines []Line) {
 	for i := range lines {
 		if lines[i].Kind == Log {
-			p.advance(&lines[i])
+			p.Add(lines[i].Mark())
 		}
 	}
 }
 
-func (p *Position) advance(l *Line) { p.Add(l.Mark()) }
-
-// Add takes note of one line that was delivered, of which only the mark is left.
+// Add records one line that was delivered, given by its mark.
 func (p *Position) Add(m Mark) {
-	sec := m.Time / second
-	if p.IsZero() {
-		p.Begin, p.start = m.Time, sec-windowMost
+	sec := seconds(m.Time)
+	if p.lines == 0 {
+		p.Time, p.Begin, p.before = m.Time, m.Time, noTime
 	}
 	p.Time = max(p.Time, m.Time)
-	p.start = max(p.start, p.Time/second-windowMost)
-	p.last = m.Digest
-	for i := len(p.recent) - 1; i >= 0; i-- {
-		if d := &p.recent[i]; d.second == sec {
-			d.sums = append(d.sums, p.last)
+	p.last = m
+	if n := len(p.runs); n > 0 && p.lines < windowMost {
+		if r := &p.runs[n-1]; sec <= r.max && sec >= r.min-stepBack {
+			r.min = min(r.min, sec)
+			r.sums = append(r.sums, m.Digest)
 			p.lines++
 			return
 		}
 	}
-	if sec < p.start {
-		return // older than what a resumed read asks for
+	p.trim()
+	if n := len(p.runs); n > 0 && p.runs[n-1].min <= sec && sec <= p.runs[n-1].max {
+		p.runs[n-1].sums = append(p.runs[n-1].sums, m.Digest)
+	} else {
+		p.runs = append(p.runs, run{min: sec, max: sec, sums: append(p.spare, m.Digest)})
+		p.spare = nil
 	}
-	if p.lines > windowLines || len(p.recent) >= recentMost {
-		p.narrow()
-	}
-	var sums []uint64
-	if n := len(p.recent); n < cap(p.recent) {
-		sums = p.recent[:n+1][n].sums[:0] // narrow has left it there
-	}
-	p.recent = append(p.recent, digests{second: sec, sums: append(sums, p.last)})
 	p.lines++
 }
 
-// narrow lets go of the seconds before the window, and of the first ones of a
-// window that has too many lines. Their lists stay behind the end of recent, to
-// be used again.
-func (p *Position) narrow() {
-	latest := p.Time / second
-	for {
-		kept := 0
-		for i := range p.recent {
-			if p.recent[i].second < p.start {
-				p.lines -= len(p.recent[i].sums)
-				continue
-			}
-			p.recent[kept], p.recent[i] = p.recent[i], p.recent[kept]
-			kept++
-		}
-		p.recent = p.recent[:kept]
-		if p.lines <= windowLines || p.start >= latest-windowLeast {
-			return
-		}
-		p.start++
+// trim drops the oldest lines as far as the limits ask for it. Their memory is
+// used for the next run.
+func (p *Position) trim() {
+	drop := 0
+	for drop < len(p.runs)-1 &&
+		(p.lines-len(p.runs[drop].sums) >= windowLines || len(p.runs)-drop >= windowRuns) {
+		p.drop(&p.runs[drop], len(p.runs[drop].sums))
+		drop++
+	}
+	if drop > 0 {
+		p.spare = p.runs[drop-1].sums[:0]
+		p.runs = slices.Delete(p.runs, 0, drop)
+	}
+	if p.lines >= windowMost { // all in the last runs
+		r := &p.runs[0]
+		n := min(p.lines-windowLines, len(r.sums)-1)
+		p.drop(r, n)
+		r.sums = r.sums[:copy(r.sums, r.sums[n:])]
 	}
 }
 
-// Seal makes the window as short as it may be, and takes no more memory than
-// that: no lines are expected any more, nor a clock that is set back.
+// drop counts n lines of the run as gone from the window.
+func (p *Position) drop(r *run, n int) {
+	p.before = max(p.before, r.max)
+	p.lines -= n
+}
+
+// Seal keeps what recognizes the last lines only, and releases the rest: no
+// further lines are expected.
 func (p *Position) Seal() {
-	if p.start >= p.Time/second-windowLeast && len(p.recent) == cap(p.recent) {
+	if p.lines <= sealedLines && len(p.runs) == cap(p.runs) {
 		return
 	}
-	p.start = max(p.start, p.Time/second-windowLeast)
-	p.narrow()
+	for p.lines > sealedLines {
+		r := &p.runs[0]
+		n := min(p.lines-sealedLines, len(r.sums))
+		p.drop(r, n)
+		if n == len(r.sums) {
+			p.runs = p.runs[1:]
+		} else {
+			r.sums = r.sums[n:]
+		}
+	}
 	*p = p.Clone()
 }
 
-// Count returns how often such a line was delivered since Start.
+// Count returns how often the window holds the line.
 func (p *Position) Count(m Mark) int {
-	n := 0
-	for i := range p.recent {
-		if p.recent[i].second != m.Time/second {
+	n, sec := 0, seconds(m.Time)
+	for i := range p.runs {
+		if r := &p.runs[i]; sec < r.min || sec > r.max {
 			continue
 		}
-		for _, sum := range p.recent[i].sums {
+		for _, sum := range p.runs[i].sums {
 			if sum == m.Digest {
 				n++
 			}
@@ -145,12 +184,12 @@ func (p *Position) Count(m Mark) int {
 	return n
 }
 
-// Digests iterates over the digests of the lines in the window, in order of delivery
-// within each second.
+// Digests iterates over the digests of the lines in the window, in order of
+// delivery.
 func (p *Position) Digests() iter.Seq[uint64] {
 	return func(yield func(uint64) bool) {
-		for i := range p.recent {
-			for _, sum := range p.recent[i].sums {
+		for i := range p.runs {
+			for _, sum := range p.runs[i].sums {
 				if !yield(sum) {
 					return
 				}
@@ -162,18 +201,19 @@ func (p *Position) Digests() iter.Seq[uint64] {
 // Clone returns a copy that does not change when the original advances.
 func (p *Position) Clone() Position {
 	c := *p
-	c.recent = slices.Clip(slices.Clone(p.recent))
-	for i := range c.recent {
-		c.recent[i].sums = slices.Clip(slices.Clone(c.recent[i].sums))
+	c.spare = nil
+	c.runs = slices.Clip(slices.Clone(p.runs))
+	for i := range c.runs {
+		c.runs[i].sums = slices.Clip(slices.Clone(c.runs[i].sums))
 	}
 	return c
 }
 
 // Replay returns what recognizes the lines of the window when they come again.
 func (p *Position) Replay() *Replay {
-	r := &Replay{left: map[uint64]int{}, last: p.last, caughtUp: p.IsZero()}
-	for _, d := range p.recent {
-		for _, sum := range d.sums {
+	r := &Replay{left: make(map[uint64]int, p.lines), last: p.last.Digest, caughtUp: p.IsZero()}
+	for i := range p.runs {
+		for _, sum := range p.runs[i].sums {
 			r.left[sum]++
 		}
 	}
@@ -188,8 +228,8 @@ type Replay struct {
 	caughtUp bool
 }
 
-// Seen reports whether the line was delivered before, and takes it off: the
-// same line occurring more often than it was delivered is new.
+// Seen reports whether the line was delivered before, and counts it: if the same
+// line occurs more often than it was delivered, it is new.
 func (r *Replay) Seen(l *Line) bool {
 	if len(r.left) == 0 {
 		return false
@@ -209,10 +249,21 @@ func (r *Replay) Seen(l *Line) bool {
 	return true
 }
 
-// Overlap reports whether any delivered line was seen again. A log is cut off
-// at its beginning only, so one of them proves that nothing after it is missing.
+// Overlap reports whether any delivered line was seen again.
 func (r *Replay) Overlap() bool { return r.overlap }
 
-// CaughtUp reports whether the line delivered last was seen again, or none was
+// CaughtUp reports whether the line delivered last was seen again, or no line was
 // ever delivered: the log was served to where it had been read.
 func (r *Replay) CaughtUp() bool { return r.caughtUp }
+
+// Release frees the memory of the replay: no line will be looked up any more.
+func (r *Replay) Release() { r.left = nil }
+
+// seconds returns the second that a time in nanoseconds lies in.
+func seconds(at int64) int64 {
+	sec := at / second
+	if at < 0 && sec*second != at {
+		sec--
+	}
+	return sec
+}

@@ -29,25 +29,85 @@ func lines(from, to time.Duration, perSecond int) []ktail.Line {
 	return all
 }
 
-func TestPositionStart(t *testing.T) {
+// clockBack is a log whose clock is set back by an hour after the first lines.
+func clockBack() []ktail.Line {
+	return append(lines(5000*time.Second, 5100*time.Second, 100), lines(1400*time.Second, 1409*time.Second, 100)...)
+}
+
+func TestPositionWindow(t *testing.T) {
 	tests := []struct {
-		name  string
-		lines []ktail.Line
-		want  time.Duration
+		name        string
+		lines       []ktail.Line
+		least, most int // lines in the window
+		start       time.Duration
 	}{
-		{"half a minute before the second of the line", []ktail.Line{line(100*time.Second+1, "a")}, 70 * time.Second},
-		{"at the full second too", []ktail.Line{line(100*time.Second, "a")}, 70 * time.Second},
-		{"of the latest line, not the last", []ktail.Line{line(102*time.Second, "a"), line(100*time.Second, "b")}, 72 * time.Second},
-		{"of a quiet log", lines(10*time.Second, 100*time.Second, 34), 70 * time.Second},
-		{"less of a busy log", lines(10*time.Second, 100*time.Second, 204), 95 * time.Second},
-		{"never less than one whole second", lines(10*time.Second, 100*time.Second, 2000), 99 * time.Second},
+		{"one line", []ktail.Line{line(100*time.Second+1, "a")}, 1, 1, 100 * time.Second},
+		{"a time that steps back", []ktail.Line{line(102*time.Second, "a"), line(100*time.Second, "b")}, 2, 2, 100 * time.Second},
+		{"a negative time", []ktail.Line{line(-time.Second/2, "a")}, 1, 1, -time.Second},
+		{"a quiet log", lines(10*time.Second, 1000*time.Second, 1), 32, 32, 969 * time.Second},
+		{"a busy log", lines(10*time.Second, 100*time.Second, 100), 1024, 1200, 89 * time.Second},
+		{"a very busy log", lines(10*time.Second, 20*time.Second, 10_000), 1024, 2048, 20 * time.Second},
+		{"a clock that was set back", clockBack(), 1024, 1200, 1400 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := position(tt.lines...).Start().UnixNano(); got != int64(tt.want) {
-				t.Errorf("Start() = %v, want %v", time.Duration(got), tt.want)
+			p := position(tt.lines...)
+			if p.Len() < tt.least || p.Len() > tt.most {
+				t.Errorf("the window has %d lines, want %d to %d", p.Len(), tt.least, tt.most)
+			}
+			if got := p.Start().UnixNano(); got != int64(tt.start) {
+				t.Errorf("Start() = %v, want %v", time.Duration(got), tt.start)
+			}
+			last := tt.lines[len(tt.lines)-p.Len():]
+			for i := range last {
+				if p.Count(last[i].Mark()) == 0 {
+					t.Fatalf("the window does not hold line %d of the last %d", i, len(last))
+				}
 			}
 		})
+	}
+}
+
+// A line that the position covers and does not hold was not delivered.
+func TestPositionCovers(t *testing.T) {
+	for name, all := range map[string][]ktail.Line{
+		"few lines":  {line(100*time.Second, "a"), line(3*time.Second, "b")},
+		"busy":       lines(10*time.Second, 100*time.Second, 100),
+		"very busy":  lines(10*time.Second, 20*time.Second, 10_000),
+		"clock back": clockBack(),
+		"one future": append([]ktail.Line{line(time.Hour*1000, "f")}, lines(10*time.Second, 500*time.Second, 20)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := position(all...)
+			covered := 0
+			for i := range all {
+				if !p.Covers(all[i].Time) {
+					continue
+				}
+				covered++
+				if p.Count(all[i].Mark()) == 0 {
+					t.Fatalf("line %d at %v is covered, but not held", i, time.Duration(all[i].Time))
+				}
+			}
+			if !p.Covers(p.Time + 1) {
+				t.Error("a line later than all others is not covered")
+			}
+			t.Logf("%d of %d lines are covered, the window has %d", covered, len(all), p.Len())
+		})
+	}
+}
+
+// Seal keeps the last lines only.
+func TestPositionSeal(t *testing.T) {
+	all := clockBack()
+	p := position(all...)
+	p.Seal()
+	if p.Len() != 20 || p.Last() != all[len(all)-1].Mark() || p.Count(p.Last()) == 0 {
+		t.Errorf("%d lines are left", p.Len())
+	}
+	p.Advance(all[:1])
+	if p.Count(all[0].Mark()) != 1 {
+		t.Error("a sealed position does not advance")
 	}
 }
 
@@ -66,7 +126,7 @@ func TestReplaySeen(t *testing.T) {
 		{"another text at the same time", []ktail.Line{a}, []ktail.Line{line(time.Duration(a.Time), "A")}, []bool{false}},
 		{"a step back over a second", []ktail.Line{c, b}, []ktail.Line{c, b}, []bool{true, true}},
 		{"a step back over many seconds", []ktail.Line{line(3*time.Second, "x"), line(20*time.Second, "y"), a}, []ktail.Line{a}, []bool{true}},
-		{"a step back beyond the window", []ktail.Line{line(50*time.Second, "x"), a}, []ktail.Line{a}, []bool{false}},
+		{"a step back of an hour", []ktail.Line{line(3650*time.Second, "x"), a}, []ktail.Line{a}, []bool{true}},
 		{"a diagnostic does not count", []ktail.Line{{Kind: ktail.Diagnostic, Text: []byte("a")}}, []ktail.Line{line(0, "a")}, []bool{false}},
 	}
 	for _, tt := range tests {

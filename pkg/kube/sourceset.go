@@ -13,6 +13,7 @@ import (
 
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
+	"github.com/ktail/ktail/pkg/kube/internal/podlog"
 )
 
 // minSetInterval is the shortest time between two published sets.
@@ -202,24 +203,32 @@ func (p *podStore) put(pod *corev1.Pod) {
 func (p *podStore) source(old *podEntry, pod *corev1.Pod, c container, born, alone bool) *source {
 	w := p.set.w
 	// With a condition, only lines written while it holds are wanted.
-	k := &kept{whole: born && w.Selection.Condition == nil, alone: alone}
+	log := podlog.New(startOf(born && w.Selection.Condition == nil, alone))
 	for _, o := range old.sources {
 		o, ok := o.(*source)
-		if !ok || o.stream.Container != c.name {
+		if !ok || o.Stream().Container != c.name {
 			continue
 		}
-		if o.stream.Instance == c.instance && o.finished == c.finished &&
-			maps.Equal(o.stream.Labels, pod.Labels) && maps.Equal(o.stream.Annotations, pod.Annotations) {
+		if o.Stream().Instance == c.instance && o.finished == c.finished &&
+			maps.Equal(o.Stream().Labels, pod.Labels) && maps.Equal(o.Stream().Annotations, pod.Annotations) {
 			return o
 		}
-		k = o.kept
+		log = o.Log()
 	}
-	return &source{
-		client: w.Client, options: &w.Options, finished: c.finished, before: c.before, kept: k,
-		stream: &ktail.Stream{
-			Cluster: w.Client.Context, Namespace: pod.Namespace, Pod: pod.Name, PodUID: podUID(pod),
-			Container: c.name, Node: pod.Spec.NodeName,
-			Labels: pod.Labels, Annotations: pod.Annotations, Owner: controllerOf(&pod.ObjectMeta), Image: c.image, Instance: c.instance,
-		},
+	return newSource(w, c.finished, log, &ktail.Stream{
+		Cluster: w.Client.Context, Namespace: pod.Namespace, Pod: pod.Name, PodUID: podUID(pod),
+		Container: c.name, Node: pod.Spec.NodeName,
+		Labels: pod.Labels, Annotations: pod.Annotations, Owner: controllerOf(&pod.ObjectMeta), Image: c.image, Instance: c.instance,
+	})
+}
+
+// startOf returns from where the log of a container is wanted.
+func startOf(born, alone bool) podlog.Start {
+	switch {
+	case !born:
+		return podlog.FromOptions
+	case alone:
+		return podlog.FromInstance
 	}
+	return podlog.FromFirst
 }

@@ -1,21 +1,16 @@
 package tail
 
-import (
-	"github.com/ktail/ktail/pkg/ktail"
-)
+import "github.com/ktail/ktail/pkg/ktail"
 
-// EventKind tells what an Event is about.
+// EventKind is the kind of an Event.
 type EventKind uint8
 
 const (
 	// Started: a stream is being read.
 	Started EventKind = iota
-	// Ended: a stream has ended for good, or is not wanted any more.
+	// Ended: a stream is not read any more, and its last lines were written. It has
+	// ended for good, or is not wanted any more.
 	Ended
-	// Stopped: what writes to a stream has ended, and may run again.
-	Stopped
-	// Restarted: a stream that was stopped is written to again.
-	Restarted
 	// Failing: a stream cannot be read, for Err; the engine goes on trying. It
 	// is told once until the stream is read again.
 	Failing
@@ -30,22 +25,11 @@ const (
 	Waiting
 )
 
-// knowing is a source that can tell why its stream has ended, when Read has
-// returned nil; or why what wrote to it has, when Read was interrupted by that, or
-// emits nothing because what writes now is read.
-type knowing interface {
-	// Why is a word or two, or empty if that is not known.
-	Why() string
-	// Ended is the instance that Why is about. The stream may still have an older
-	// one: it is as it was when the source was made.
-	Ended() ktail.Instance
-}
-
-// Event is something that a user should know while the engine runs.
+// Event is something that a user should know while the engine runs, and that has
+// no place among the lines.
 type Event struct {
 	Kind   EventKind
 	Stream *ktail.Stream // nil for Waiting
 	Err    error
-	Why    string // of Ended and Stopped, if its source knows
 	Count  int
 }

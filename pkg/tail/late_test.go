@@ -47,6 +47,9 @@ type clocked struct {
 
 func (c *clocked) Write(_ context.Context, lines []ktail.Line) error {
 	for _, l := range lines {
+		if l.Kind != ktail.Log {
+			continue
+		}
 		c.texts = append(c.texts, string(l.Text))
 		c.at = append(c.at, time.Since(c.start))
 	}

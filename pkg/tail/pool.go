@@ -29,19 +29,35 @@ type pool struct {
 
 // entry is a stream in the pool.
 type entry struct {
-	key      ktail.Key
-	watcher  int // whose set it is in
-	stream   *stream
-	state    state
-	departed bool // is not in the set any more
+	key     ktail.Key
+	watcher int // whose set it is in, or was last
+	stream  *stream
+	state   state
 }
 
+// state is the state of a stream in the pool. These are the transitions:
+//
+//	          add: queued                    remove: out of the pool
+//	queued    fill: reading                  remove: out of the pool
+//	reading   its run ends: flushing         remove: draining
+//	draining  its run ends: flushingGone     add: reading
+//	flushing  written: ended                 remove: flushingGone; add of another instance: flushingAgain
+//	flushingGone   written: out of the pool  add: flushingAgain
+//	flushingAgain  written: queued           remove: flushingGone
+//	ended     add of another instance: queued    remove: out of the pool
+//
+// If its run is cut while it is reading, it was about to drain when it came back:
+// then flushingAgain follows.
 type state uint8
 
 const (
-	queued state = iota
-	reading
-	ended
+	queued        state = iota // waits for its turn
+	reading                    // is read
+	draining                   // is read, and has left the set
+	flushing                   // has ended; its last lines are being written
+	flushingGone               // the same, and it has left the set
+	flushingAgain              // the same, and it is to be read again
+	ended                      // has ended, and is in the set
 )
 
 func newPool(ctx context.Context, t *Tailer, m *merger, watchers int) *pool {
@@ -87,25 +103,39 @@ func (p *pool) add(key ktail.Key, watcher int, src ktail.Source) {
 		p.queue = append(p.queue, e)
 		return
 	}
-	// A stream that has ended against expectation runs again: it goes on where
+	// A stream that has ended against expectation runs again: it continues where
 	// it was left.
-	again := e.state == ended && e.stream.newest().Stream().Instance != src.Stream().Instance
-	e.departed = false
+	another := e.stream.newest().Stream().Instance != src.Stream().Instance
 	e.stream.replace(src)
-	if again {
-		e.state = queued
-		p.queue = append(p.queue, e)
+	switch e.state {
+	case draining:
+		e.state = reading
+	case flushingGone:
+		e.state = flushingAgain
+	case flushing:
+		if another {
+			e.state = flushingAgain
+		}
+	case ended:
+		if another {
+			p.enqueue(e)
+		}
 	}
+}
+
+func (p *pool) enqueue(e *entry) {
+	e.state = queued
+	p.queue = append(p.queue, e)
 }
 
 // remove releases a stream that is not in its watcher's set any more.
 func (p *pool) remove(e *entry) {
 	switch e.state {
 	case reading:
-		if !e.departed {
-			e.departed = true
-			e.stream.leave()
-		}
+		e.state = draining
+		e.stream.leave()
+	case flushing, flushingAgain:
+		e.state = flushingGone
 	case queued:
 		p.queue = slices.DeleteFunc(p.queue, func(q *entry) bool { return q == e })
 		p.evict(e)
@@ -117,6 +147,7 @@ func (p *pool) remove(e *entry) {
 // evict takes a stream out of the pool that is not read.
 func (p *pool) evict(e *entry) {
 	delete(p.streams, e.key)
+	e.stream.pos.Seal()
 	p.departed.put(e.key, e.stream.pos)
 }
 
@@ -146,31 +177,55 @@ func (p *pool) fill(first bool) {
 // read runs one stream to its end.
 func (p *pool) read(e *entry, in *input) {
 	p.t.notify(Event{Kind: Started, Stream: e.stream.newest().Stream()})
-	err := e.stream.run(p.ctx, in)
-	if err != nil {
+	how, err := e.stream.run(p.ctx, in)
+	p.flush(e, how)
+	if how == failed {
 		p.t.notify(Event{Kind: Failed, Stream: e.stream.newest().Stream(), Err: err})
-	} else if p.ctx.Err() == nil && !e.stream.between.stopped { // else that was told
-		src, why := e.stream.newest(), ""
-		if k, ok := src.(knowing); ok {
-			why = k.Why()
-		}
-		p.t.notify(Event{Kind: Ended, Stream: src.Stream(), Why: why})
 	}
 	// The next one begins when this one has been written: with a limit of one,
 	// one log comes after the other.
 	in.waitDrained(p.ctx)
+	if how != failed && p.ctx.Err() == nil {
+		p.t.notify(Event{Kind: Ended, Stream: e.stream.newest().Stream()})
+	}
+	p.release(e, how)
+}
+
+// flush records that the run of a stream has ended, whose last lines are not
+// written yet.
+func (p *pool) flush(e *entry, how outcome) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e.state = ended
-	if err != nil {
+	switch {
+	case e.state == draining:
+		e.state = flushingGone
+	case how == cut && p.ctx.Err() == nil:
+		e.state = flushingAgain
+	default:
+		e.state = flushing
+	}
+}
+
+// release records that the last lines of a stream are written, and starts the next
+// ones.
+func (p *pool) release(e *entry, how outcome) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if how == failed {
 		p.failed++
 	}
 	if p.t.Positions != nil {
 		// Without following, logs end that go on.
-		p.t.Positions.end(e.key, err == nil && !p.t.Once && p.ctx.Err() == nil)
+		p.t.Positions.end(e.key, how == over && !p.t.Once && p.ctx.Err() == nil)
 	}
-	if e.departed {
+	switch e.state {
+	case flushingGone:
 		p.evict(e)
+	case flushingAgain:
+		p.enqueue(e)
+	default:
+		e.state = ended
+		e.stream.pos.Seal()
 	}
 	p.active--
 	p.t.counters.active.Store(int64(p.active))

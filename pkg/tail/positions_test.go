@@ -39,6 +39,9 @@ type settler struct {
 
 func (s *settler) Write(_ context.Context, lines []ktail.Line) error {
 	for _, l := range lines {
+		if l.Kind != ktail.Log {
+			continue
+		}
 		s.got = append(s.got, string(l.Text))
 		if len(s.got) <= s.most {
 			s.positions.Settled(l.Stream.Key(), 1)

@@ -14,21 +14,23 @@ import (
 // pod's last words.
 const drainSilence = 10 * time.Second
 
+// waitingDelay is how long a stream waits for the watcher to report the next
+// instance of its container. If the watcher fails, the log is looked at again.
+const waitingDelay = 5 * time.Minute
+
 // stream reads one source again and again until it has ended for good. What was
 // delivered is kept in its position, so that every line is delivered once.
 type stream struct {
-	t   *Tailer
-	pos ktail.Position // of the goroutine in run, as is between
+	t      *Tailer
+	pos    ktail.Position // of the goroutine in run
+	exited bool           // of the goroutine in run: the last line, apart from notices, was an Exit
 
-	between between
+	mu     sync.Mutex
+	source ktail.Source       // the newest one
+	drain  *time.Timer        // stops a stream that has left the set; nil while it is in the set
+	cancel context.CancelFunc // of run
 
-	mu         sync.Mutex
-	source     ktail.Source // the newest one
-	leaving    bool
-	drainTimer *time.Timer        // stops a stream that leaves
-	cancel     context.CancelFunc // of run
-
-	changed chan struct{} // told when source was replaced; capacity 1
+	changed chan struct{} // receives when source was replaced; capacity 1
 }
 
 func newStream(t *Tailer, src ktail.Source) *stream {
@@ -45,14 +47,14 @@ func (s *stream) newest() ktail.Source {
 	return s.source
 }
 
-// replace says what is known of the stream now. A resume that waits is tried at
-// once if that is news.
+// replace sets what is known of the stream now. If that is news, a read that
+// waits to be resumed is resumed at once.
 func (s *stream) replace(src ktail.Source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.leaving {
-		s.leaving = false
-		s.drainTimer.Stop()
+	if s.drain != nil {
+		s.drain.Stop()
+		s.drain = nil
 	}
 	if s.source == src {
 		return
@@ -68,11 +70,9 @@ func (s *stream) replace(src ktail.Source) {
 func (s *stream) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.leaving {
-		return
+	if s.drain == nil {
+		s.drain = time.AfterFunc(drainSilence, s.stop)
 	}
-	s.leaving = true
-	s.drainTimer = time.AfterFunc(drainSilence, s.stop)
 }
 
 // stop ends run.
@@ -84,17 +84,35 @@ func (s *stream) stop() {
 	}
 }
 
-// run reads the stream into the merger. It returns nil when the stream has
-// ended or was cut or ctx has ended, and otherwise why it was given up.
-func (s *stream) run(ctx context.Context, in *input) error {
+// outcome is how the run of a stream has ended.
+type outcome uint8
+
+const (
+	over   outcome = iota // the stream has ended for good
+	cut                   // it was stopped, or the engine stops
+	failed                // it was given up
+)
+
+// run reads the stream into the merger. The error says why the stream failed.
+func (s *stream) run(ctx context.Context, in *input) (outcome, error) {
 	defer in.close()
+	s.exited = false
+	how, err := s.read(ctx, in)
+	if how == failed || ctx.Err() != nil || s.exited {
+		return how, err
+	}
+	s.exited = true
+	return how, in.push(ctx, []ktail.Line{{Stream: s.newest().Stream(), Kind: ktail.Exit}})
+}
+
+// read reads the stream until it has ended, was stopped or is given up.
+func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.mu.Lock()
 	s.cancel = cancel
 	s.mu.Unlock()
 
-	s.between = between{notify: s.t.notify}
 	var wait backoff
 	var reported bool // that the stream is failing
 	for {
@@ -110,19 +128,23 @@ func (s *stream) run(ctx context.Context, in *input) error {
 				s.t.notify(Event{Kind: Recovered, Stream: src.Stream()})
 			}
 			progress = progress || len(lines) > 0
-			s.between.read(src, len(lines))
 			return s.emit(ctx, in, lines)
 		})
 		in.opened()
-		if err == nil || ctx.Err() != nil {
-			return nil
+		switch {
+		case ctx.Err() != nil:
+			return cut, nil
+		case err == nil:
+			return over, nil
 		}
-		s.between.interrupted(src)
 		delay := wait.next(time.Since(began), err, progress)
+		if errors.Is(err, ktail.ErrWaiting) {
+			delay, wait = waitingDelay, backoff{}
+		}
 		var read *ktail.ReadError
 		permanent := errors.As(err, &read) && read.Permanent
 		if s.t.Once && (permanent || wait.exhausted()) {
-			return err
+			return failed, err
 		}
 		// The first interruption is everyday life, and so is the end of a
 		// connection while a container is about to be restarted.
@@ -131,7 +153,7 @@ func (s *stream) run(ctx context.Context, in *input) error {
 			s.t.notify(Event{Kind: Failing, Stream: src.Stream(), Err: err})
 		}
 		if !s.pause(ctx, delay) {
-			return nil
+			return cut, nil
 		}
 		s.t.counters.resumes.Add(1)
 	}
@@ -144,6 +166,10 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 	}
 	s.holdDrain(true)
 	defer s.holdDrain(false)
+	lines = s.mark(lines)
+	if len(lines) == 0 {
+		return nil
+	}
 	if !lines[0].Stream.Key().IsZero() { // or else there is nothing to resume
 		s.pos.Advance(lines)
 	}
@@ -153,17 +179,34 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 	return in.push(ctx, filter(lines, s.t.Filters))
 }
 
-// holdDrain stops the clock of a leaving stream while its lines are taken,
-// since that may block for as long as the reader of our output likes.
+// mark records whether the lines end with an Exit. It leaves out a Restart that
+// follows none: that the stream has started was reported.
+func (s *stream) mark(lines []ktail.Line) []ktail.Line {
+	if lines[0].Kind == ktail.Restart && !s.exited {
+		lines = lines[1:]
+	}
+	for i := range lines {
+		switch lines[i].Kind {
+		case ktail.Exit:
+			s.exited = true
+		case ktail.Log, ktail.Restart:
+			s.exited = false
+		}
+	}
+	return lines
+}
+
+// holdDrain stops the clock of a stream that has left the set while its lines are
+// taken, since that may block for as long as the reader of the output likes.
 func (s *stream) holdDrain(hold bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case !s.leaving:
+	case s.drain == nil:
 	case hold:
-		s.drainTimer.Stop()
+		s.drain.Stop()
 	default:
-		s.drainTimer.Reset(drainSilence)
+		s.drain.Reset(drainSilence)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ktail/ktail/internal/sourcetest"
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/tail"
 )
@@ -93,6 +94,7 @@ func once(sources ...ktail.Source) ktail.Watcher {
 type sink struct {
 	mu     sync.Mutex
 	texts  []string
+	marks  []string // the texts with starts and exits among them
 	closed bool
 	write  func(n int) error // called with the number of lines so far; may be nil
 }
@@ -101,7 +103,15 @@ func (s *sink) Write(_ context.Context, lines []ktail.Line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range lines {
-		s.texts = append(s.texts, string(l.Text))
+		switch l.Kind {
+		case ktail.Exit:
+			s.marks = append(s.marks, "- "+l.Stream.Pod)
+		case ktail.Restart:
+			s.marks = append(s.marks, "+ "+l.Stream.Pod)
+		default:
+			s.texts = append(s.texts, string(l.Text))
+			s.marks = append(s.marks, string(l.Text))
+		}
 	}
 	if s.write != nil {
 		return s.write(len(s.texts))
@@ -114,6 +124,12 @@ func (s *sink) Close(context.Context) error {
 	defer s.mu.Unlock()
 	s.closed = true
 	return nil
+}
+
+func (s *sink) allMarks() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.marks)
 }
 
 func (s *sink) all() []string {
@@ -393,6 +409,68 @@ func TestPool_ContinuesReturningStream(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A stream that leaves the set and returns is read on, whatever its last lines are
+// waiting for: also if it was cut while the output was blocked.
+func TestPool_ContinuesStreamThatReturnsWhileOutputIsBlocked(t *testing.T) {
+	for _, away := range []time.Duration{time.Second, 12 * time.Second} {
+		for _, blocked := range []time.Duration{0, 5 * time.Second, 11 * time.Second, time.Minute} {
+			t.Run(fmt.Sprintf("away=%v/blocked=%v", away, blocked), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					log := sourcetest.NewLog(newStream("a"))
+					sets := make(chan []ktail.Source)
+					out := &sink{}
+					out.write = func(n int) error {
+						if n == 2 {
+							time.Sleep(blocked)
+						}
+						return nil
+					}
+					start(t, &tail.Tailer{Watchers: []ktail.Watcher{feed(sets)}, Sink: out})
+					log.Write("one")
+					sets <- []ktail.Source{log}
+					time.Sleep(time.Second)
+					log.Write("two")
+					time.Sleep(time.Second)
+					sets <- nil
+					time.Sleep(time.Second)
+					log.Write("three")
+					time.Sleep(away)
+					sets <- []ktail.Source{log}
+					log.Write("four")
+					time.Sleep(10 * time.Minute)
+					log.Write("five")
+					time.Sleep(time.Minute)
+					if want := []string{"one", "two", "three", "four", "five"}; !slices.Equal(out.all(), want) {
+						t.Errorf("wrote %v, want %v", out.all(), want)
+					}
+				})
+			})
+		}
+	}
+}
+
+// The end of a stream is written after its last line, once, whether its source has
+// reported it, it has ended without a word, or it was cut.
+func TestStream_EndsWithExit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stream := newStream("b")
+		reports := &source{stream: stream, read: func(_ context.Context, _ int, _ ktail.Position, emit func([]ktail.Line) error) error {
+			exit := ktail.Line{Stream: stream, Kind: ktail.Exit, Text: []byte("Completed")}
+			return emit(append(lines(stream, 2*time.Hour, "b1"), exit))
+		}}
+		sets := make(chan []ktail.Source)
+		out := &sink{}
+		start(t, &tail.Tailer{Watchers: []ktail.Watcher{feed(sets)}, Sink: out})
+		for _, set := range [][]ktail.Source{{ending("a", "a1")}, {reports}, {running("c", "c1")}, nil} {
+			sets <- set
+			time.Sleep(time.Minute)
+		}
+		if want := []string{"a1", "- a", "b1", "- b", "c1", "- c"}; !slices.Equal(out.allMarks(), want) {
+			t.Errorf("wrote %v, want %v", out.allMarks(), want)
+		}
+	})
 }
 
 // A stream that had ended and runs again goes on from its position.

@@ -1,4 +1,4 @@
-package kube
+package podlog
 
 import (
 	"context"
@@ -39,8 +39,8 @@ func (p *pieces) Read(dst []byte) (int, error) {
 
 func readAll(tb testing.TB, r io.Reader) (lines int) {
 	tb.Helper()
-	s := &source{stream: &ktail.Stream{}, options: &LogOptions{}, kept: &kept{}}
-	rd := newReading(s, ktail.Position{}, func(batch []ktail.Line) error { lines += len(batch); return nil })
+	s := NewSource(nil, &Options{}, &ktail.Stream{}, New(FromOptions))
+	rd := newResponse(s, &ktail.Position{}, func(batch []ktail.Line) error { lines += len(batch); return nil })
 	if err := rd.copy(context.Background(), r); !errors.Is(err, io.EOF) {
 		tb.Fatal(err)
 	}

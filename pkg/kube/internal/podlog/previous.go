@@ -1,0 +1,233 @@
+package podlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// Why lines may be missing.
+const (
+	instancesGone = "earlier container instances were removed"
+	rotatedOrGone = "the log was rotated, or " + instancesGone
+)
+
+// catchUp emits the log of the instance that was being read when the connection
+// broke before it had written anything, if there is another instance now, and
+// advances the position. Of a container that was created after the start, what its
+// earlier instances have written is wanted in any case.
+func (s *Source) catchUp(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) error {
+	now, err := s.api.Container(ctx)
+	l := s.log
+	switch {
+	case err != nil:
+		return err
+	case now.Gone:
+		return errGone
+	case !now.Known:
+		return nil
+	case now.Instance == l.reading && (l.start == FromOptions || now.Instance.Restarts == 0):
+		return nil
+	}
+	l.skip(now.Instance)
+	if _, err := s.readPrevious(ctx, from, emit); err != nil {
+		return err
+	}
+	l.reading = now.Instance
+	if !from.IsZero() {
+		l.expect = followsOn
+	}
+	return emitAny(emit, l.next(s.stream, &now))
+}
+
+// reportSkipped returns emit, which puts a gap before the first line if instances
+// were skipped. When the gap began is not known.
+func (s *Source) reportSkipped(emit func([]ktail.Line) error) func([]ktail.Line) error {
+	return func(lines []ktail.Line) error {
+		if s.log.skipped && len(lines) > 0 && lines[0].Kind == ktail.Log {
+			s.log.skipped = false
+			if err := emit([]ktail.Line{{Stream: s.stream, Kind: ktail.Gap, Time: lines[0].Time, Text: []byte(instancesGone)}}); err != nil {
+				return err
+			}
+		}
+		return emit(lines)
+	}
+}
+
+// joinFirst is called with the first line ever of a log, if it is not certain
+// that it is the first one wanted: the container may have been restarted since it
+// was last looked up, so that this is the log of the next instance already. What
+// the one before has written comes first.
+func (r *response) joinFirst(ctx context.Context, _ *ktail.Line) (bool, error) {
+	s, l := r.source, r.source.log
+	now, err := s.api.Container(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case now.Gone:
+		return false, errGone
+	}
+	l.skip(now.Instance)
+	// If no restart is known of, the log of the instance before is not wanted,
+	// unless it is that of the instance which is known.
+	since := int64(math.MinInt64)
+	if l.start != FromFirst && now.Instance == l.reading {
+		since = now.StartedAt.UnixNano()
+	}
+	emitted := false
+	_, err = s.readPrevious(ctx, r.from, func(lines []ktail.Line) error {
+		lines = slices.DeleteFunc(lines, func(l ktail.Line) bool { return l.Kind == ktail.Log && l.Time < since })
+		emitted = emitted || len(lines) > 0 && lines[0].Kind == ktail.Log
+		return emitAny(r.emit, lines)
+	})
+	if err != nil {
+		return false, err // it is asked for again
+	}
+	l.reading = now.Instance
+	if err := emitAny(r.emit, l.next(s.stream, &now)); err != nil || !emitted {
+		return true, err
+	}
+	l.expect = followsOn
+	return false, errReopen
+}
+
+// joinPrevious is called with the first line that is certain to be new, of a log
+// that does not contain the position. Either the container was restarted: then the
+// rest of its previous instance's log comes first. Or lines are missing; then that
+// is reported.
+func (r *response) joinPrevious(ctx context.Context, first *ktail.Line) (bool, error) {
+	if r.source.log.expect != continues {
+		return r.restart()
+	}
+	if err := r.source.leave(ctx, r, first.Time); err != nil {
+		return false, err
+	}
+	return r.restart()
+}
+
+// restart begins with the first line of the response, or has it read once more if
+// lines of it were passed over.
+func (r *response) restart() (bool, error) {
+	if !r.passed {
+		return true, nil
+	}
+	r.source.log.expect = fresh
+	return false, errReopen
+}
+
+// leave emits what follows the position in the log of the instance before. If
+// nothing shows that this is complete, it reports a gap up to the time. If lines
+// were emitted, it returns errReopen: these may come again if the server does not
+// know the parameter that asks for that log.
+func (s *Source) leave(ctx context.Context, r *response, at int64) error {
+	l := s.log
+	now, err := s.api.Container(ctx)
+	switch {
+	case err != nil:
+		return err
+	case now.Gone:
+		return errGone
+	}
+	before := r.from.Last()
+	joined, err := s.readPrevious(ctx, r.from, r.emit)
+	if err != nil {
+		return err
+	}
+	if !joined {
+		if err := r.gap(at, rotatedOrGone); err != nil {
+			return err
+		}
+	} else if now.Instance.Restarts <= l.reading.Restarts {
+		// The status is behind: what was the log of this instance is that of the
+		// previous one now.
+		now = State{Instance: ktail.Instance{Restarts: l.reading.Restarts + 1}}
+	}
+	l.reading, l.expect, l.absent = now.Instance, followsOn, 0
+	if err := emitAny(r.emit, l.next(s.stream, &now)); err != nil {
+		return err
+	}
+	if r.from.Last() != before {
+		return errReopen
+	}
+	return nil
+}
+
+// readPrevious emits what was not delivered yet of the log of the instance before
+// the present one, and advances the position. It reports whether the present
+// instance's log joins on to what was delivered now, apart from gaps that were
+// reported.
+func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) (joined bool, err error) {
+	tail := int64(-1)
+	if !from.IsZero() {
+		tail = 16*int64(from.Len()+64) + 1000
+	}
+	var rest []byte
+	var size int64
+	// A response may have been cut without a sign of it, even in what was delivered
+	// before: it is believed when another one brings nothing new, and gets to where
+	// the reading was left. Where that is in the present instance's log it cannot;
+	// then both must have ended at the same byte.
+	const most = 10
+	for try := 0; try < most; try++ {
+		r := newResponse(s, from, func(lines []ktail.Line) error {
+			from.Advance(lines)
+			// Words of the kubelet, such as that there is no such log, join nothing.
+			joined = joined || slices.ContainsFunc(lines, func(l ktail.Line) bool { return l.Kind != ktail.Diagnostic })
+			return emit(lines)
+		})
+		r.previous, r.tail, r.begin, r.isNew = true, tail >= 0, r.joinOlder, r.isLater
+		if from.IsZero() {
+			r.phase = allNew
+		}
+		err := s.readPreviousOnce(ctx, r, tail)
+		var status apierrors.APIStatus
+		if errors.As(err, &status) && status.Status().Code == http.StatusBadRequest {
+			return joined, nil // there is none; 404 would be of a kubelet that does not know the pod yet
+		}
+		if errors.Is(err, errTooShort) || errors.Is(err, io.EOF) && r.tail && r.any && r.lost() {
+			tail, try = -1, -1
+			continue
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		joined = joined || r.overlap()
+		if try > 0 && !r.progress && bytes.Equal(r.scanner.rest(), rest) && (r.caughtUp() || r.scanner.total == size) {
+			err := r.emitRest(ctx)
+			return joined || r.overlap(), err // of the rest, too
+		}
+		rest, size = bytes.Clone(r.scanner.rest()), r.scanner.total
+	}
+	return joined, ktail.ErrInterrupted
+}
+
+func (r *response) overlap() bool  { return r.replay != nil && r.replay.Overlap() }
+func (r *response) caughtUp() bool { return r.replay == nil || r.replay.CaughtUp() }
+
+// readPreviousOnce reads one response to its end.
+func (s *Source) readPreviousOnce(ctx context.Context, r *response, tail int64) error {
+	query := s.query(r.from, tail)
+	query.Set("previous", "true")
+	query.Del("follow")
+	body, err := s.api.OpenLog(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // it is only read from
+	return r.copy(ctx, body)
+}
+
+// joinOlder is called with the first line of a previous instance's log that is
+// later than what was delivered, if the position is not in that log: instances
+// between were missed.
+func (r *response) joinOlder(_ context.Context, l *ktail.Line) (bool, error) {
+	return true, r.gap(l.Time, rotatedOrGone)
+}

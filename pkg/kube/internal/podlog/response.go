@@ -1,0 +1,223 @@
+package podlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// response is one response of the pod log API being read. It emits the lines that
+// were not delivered before.
+//
+// The lines of the position are one contiguous piece of the log. Lines before it
+// were delivered earlier, or were never wanted; lines after it are new.
+type response struct {
+	source *Source
+	from   *ktail.Position
+	emit   func([]ktail.Line) error
+
+	// begin is called with the first line that is certain to be new if nothing of
+	// the position came before it. It reports whether the line is wanted. If it is,
+	// so are all that follow.
+	begin func(context.Context, *ktail.Line) (bool, error)
+	// isNew reports whether a line at this time, which the position does not hold,
+	// is certain not to have been delivered.
+	isNew func(at int64) bool
+
+	previous   bool // of the instance before
+	tail       bool // it begins in the middle of the log
+	sinceAsked bool // it begins at a time
+
+	scanner  *scanner
+	replay   *ktail.Replay
+	phase    phase
+	any      bool // a line has come
+	passed   bool // lines came that may have been delivered, or may be new
+	progress bool // a line was emitted
+	last     ktail.Mark
+	rate     lineRate
+}
+
+type phase uint8
+
+const (
+	searching phase = iota // for the first line of the position
+	replaying              // lines that were delivered
+	allNew                 // lines that come after the position
+)
+
+// newResponse reads what is new since the position.
+func newResponse(s *Source, from *ktail.Position, emit func([]ktail.Line) error) *response {
+	r := &response{source: s, from: from, emit: emit, last: from.Last()}
+	switch {
+	case !from.IsZero():
+		r.replay, r.begin, r.isNew = from.Replay(), r.joinPrevious, from.Covers
+		if s.mayPrecedeFirst(from) {
+			r.isNew = r.isLater
+		}
+	case s.options.Follow && (s.log.start == FromFirst || s.log.opens > 1):
+		r.replay, r.begin, r.isNew = from.Replay(), r.joinFirst, func(int64) bool { return true }
+	default:
+		r.phase = allNew
+	}
+	return r
+}
+
+// isLater reports whether the time is later than that of all lines delivered.
+func (r *response) isLater(at int64) bool { return at > r.from.Time }
+
+// lost reports whether nothing has come yet of the position, nor a line that is
+// certain to follow it.
+func (r *response) lost() bool { return r.phase == searching && !r.from.IsZero() }
+
+// copy emits the new lines of the body until it ends, and returns why it did:
+// io.EOF, or the error of the connection, of emit or of begin.
+func (r *response) copy(ctx context.Context, body io.Reader) error {
+	r.scanner = newScanner(body, r.source.stream)
+	for {
+		lines, err := r.scanner.next()
+		r.rate.record(lines)
+		if emitErr := r.forward(ctx, lines); emitErr != nil {
+			return emitErr
+		}
+		if err != nil {
+			switch {
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case errors.Is(err, io.EOF):
+				return io.EOF
+			}
+			return fmt.Errorf("read log of %s: %w", r.source.stream, err)
+		}
+	}
+}
+
+// forward emits those of the lines that are new.
+func (r *response) forward(ctx context.Context, lines []ktail.Line) error {
+	kept := lines[:0]
+	r.makePiece(lines)
+	for i := range lines {
+		keep, err := r.wants(ctx, &lines[i]) // of a copy, the pointer would cost an allocation
+		if err != nil {
+			return err
+		}
+		if keep {
+			kept = append(kept, lines[i])
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	if l := &kept[len(kept)-1]; l.Kind == ktail.Log {
+		if !r.progress {
+			r.progress = true
+			r.source.log.overlapped()
+		}
+		r.last = l.Mark()
+	}
+	return r.emit(kept)
+}
+
+func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {
+	if l.Kind != ktail.Log {
+		return r.source.log.isNews(l.Text), nil
+	}
+	first := !r.any
+	r.any = true
+	switch {
+	case r.phase == allNew:
+		return true, nil
+	case r.replay.Seen(l):
+		// If the position begins before the response, lines that are the same
+		// cannot be counted.
+		if first && r.tail {
+			return false, errTooShort
+		}
+		r.phase = replaying
+		r.source.log.overlapped()
+		if !r.previous {
+			r.source.log.isReading(r.source.stream.Instance)
+		}
+		return false, nil
+	case r.phase == replaying:
+		if !r.replay.CaughtUp() && !r.isNew(l.Time) {
+			return false, nil // before the position: the same line as one that is in it came early
+		}
+	case !r.isNew(l.Time):
+		r.passed = true
+		return false, nil
+	case r.tail:
+		return false, errTooShort
+	default:
+		if keep, err := r.begin(ctx, l); err != nil || !keep {
+			return false, err
+		}
+	}
+	r.phase = allNew
+	r.replay.Release()
+	return true, nil
+}
+
+// makePiece makes a line of the first text if that is the end of a log line whose
+// beginning is older than the response was asked for: the kubelet puts the timestamp
+// before the first entry of a line only, also if it leaves that out (ReadLogs in
+// k8s.io/cri-client/pkg/logs).
+func (r *response) makePiece(lines []ktail.Line) {
+	if r.any || !r.sinceAsked || !r.from.IsZero() || len(lines) == 0 {
+		return
+	}
+	if l := &lines[0]; l.Kind == ktail.Diagnostic && !isKubeletText(l.Text) && (len(lines) == 1 || lines[1].Kind == ktail.Log) {
+		l.Kind = ktail.Log
+		l.Time = time.Now().Add(-r.source.options.Since).UnixNano()
+	}
+}
+
+// isKubeletText reports whether the text is known to be of the kubelet, not of a
+// container.
+func isKubeletText(text []byte) bool {
+	for _, beginning := range []string{"unable to retrieve container logs", "failed to ", "rpc error", "container "} {
+		if bytes.HasPrefix(text, []byte(beginning)) {
+			return true
+		}
+	}
+	return false
+}
+
+// emitRest emits what follows the last newline: the last words of a container
+// that did not end its line.
+func (r *response) emitRest(ctx context.Context) error {
+	l := r.scanner.tail()
+	if len(l.Text) == 0 || l.Kind != ktail.Log && looksLikeTime(l.Text) {
+		return nil
+	}
+	return r.forward(ctx, []ktail.Line{l})
+}
+
+// looksLikeTime tells the beginning of a line that broke off in its timestamp
+// from a message of the kubelet.
+func looksLikeTime(text []byte) bool {
+	const date = "0000-00-00T"
+	for i := range min(len(text), len(date)) {
+		if date[i] == '0' && ('0' > text[i] || text[i] > '9') || date[i] != '0' && text[i] != date[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// gap marks, at the time of the line that comes next, that lines are missing after
+// the line delivered last. If the clock was set back in between, there is no time
+// to give for the end.
+func (r *response) gap(at int64, why string) error {
+	since := r.from.Last().Time
+	if at <= since || at == math.MaxInt64 {
+		at = 0
+	}
+	return r.emit([]ktail.Line{{Stream: r.source.stream, Kind: ktail.Gap, Since: since, Time: at, Text: []byte(why)}})
+}
