@@ -56,8 +56,10 @@ type Server struct {
 	opts   Options
 	flavor atomic.Pointer[Flavor]
 	fault  atomic.Pointer[func(*http.Request) *Fault]
-	tally  tally
-	store  *store
+
+	decoded sync.Map // fields of documents, for searches
+	tally   tally
+	store   *store
 
 	http     *http.Server
 	listener *listener

@@ -127,6 +127,10 @@ func (s *Server) route(flavor *Flavor, r *http.Request, body []byte, fault *Faul
 			return errorAnswer(http.StatusNotFound, "index_not_found_exception", "no such index ["+first+"]")
 		}
 		return jsonAnswer(http.StatusOK, map[string]any{first: map[string]any{}})
+	case rest == "_search":
+		return s.search(first, body)
+	case rest == "_msearch":
+		return s.multiSearch(first, body)
 	case rest == "_count":
 		return jsonAnswer(http.StatusOK, map[string]any{"count": len(s.Documents(first))})
 	case rest == "_refresh":

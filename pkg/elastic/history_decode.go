@@ -1,0 +1,356 @@
+package elastic
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/ktail/ktail/pkg/cri"
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
+)
+
+// hit is one document of a search response.
+type hit struct {
+	id       lineID
+	hasID    bool // the document ID is one that ktail makes
+	sequence int64
+	line     ktail.Line
+}
+
+// lineID is what an ID that ktail makes consists of; see appendID.
+type lineID [27]byte
+
+// parseID reports false for an ID of another program.
+func parseID(s []byte) (id lineID, ok bool) {
+	if len(s) != idLen {
+		return id, false
+	}
+	n, err := base64.RawURLEncoding.Decode(id[:], s)
+	return id, err == nil && n == len(id)
+}
+
+func (id *lineID) mark() ktail.Mark {
+	return ktail.Mark{Time: int64(binary.BigEndian.Uint64(id[:])), Digest: binary.BigEndian.Uint64(id[16:])}
+}
+
+// documentDecoder turns the documents of search responses back into lines. It
+// is used by one goroutine.
+type documentDecoder struct {
+	reader  text.JSONReader
+	clock   cri.Clock
+	streams map[string]*ktail.Stream // by the JSON that describes them
+	scratch []byte
+	chunk   []byte // texts of lines are slices of it
+}
+
+const (
+	// maxDecodedStreams bounds what a decoder keeps. Afterwards streams are
+	// decoded again.
+	maxDecodedStreams = 16 << 10
+	textChunk         = 64 << 10
+)
+
+// rawDocument holds the members of a document that a line is made of. Each is
+// JSON text.
+type rawDocument struct {
+	time, message, event, log, minimal        []byte
+	kubernetes, container, orchestrator, host []byte
+}
+
+// hits calls emit with each document of a search response, and reports what the
+// response says of its own completeness.
+func (d *documentDecoder) hits(body []byte, emit func(*hit) error) error {
+	r := &d.reader
+	r.Reset(body)
+	var err error
+	var complete completeness
+	r.Object(func(key []byte) {
+		switch string(key) {
+		case "timed_out":
+			complete.timedOut = string(r.Value()) == "true"
+		case "_shards":
+			complete.shards = r.Value()
+		case "hits":
+			r.Object(func(key []byte) {
+				if string(key) != "hits" {
+					return
+				}
+				r.Array(func() {
+					if err == nil {
+						err = d.hit(emit)
+					}
+				})
+			})
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if r.Failed() {
+		return errAnswer
+	}
+	return complete.err()
+}
+
+// hit decodes the document at the current position.
+func (d *documentDecoder) hit(emit func(*hit) error) error {
+	var h hit
+	var doc rawDocument
+	d.reader.Object(func(key []byte) {
+		switch string(key) {
+		case "_id":
+			if value := d.reader.Value(); len(value) > 2 {
+				h.id, h.hasID = parseID(value[1 : len(value)-1])
+			}
+		case "_source":
+			d.source(&doc)
+		}
+	})
+	if d.reader.Failed() {
+		return errAnswer
+	}
+	if err := d.decode(&doc, &h); err != nil {
+		return err
+	}
+	return emit(&h)
+}
+
+// source collects the members of the document at the current position.
+func (d *documentDecoder) source(doc *rawDocument) {
+	r := &d.reader
+	r.Object(func(key []byte) {
+		switch string(key) {
+		case "@timestamp":
+			doc.time = r.Value()
+		case "message":
+			doc.message = r.Value()
+		case "event":
+			doc.event = r.Value()
+		case "log":
+			doc.log = r.Value()
+		case "ktail":
+			r.Object(func(key []byte) {
+				if string(key) == "document" {
+					doc.minimal = r.Value()
+				}
+			})
+		case "kubernetes":
+			doc.kubernetes = r.Value()
+		case "container":
+			doc.container = r.Value()
+		case "orchestrator":
+			doc.orchestrator = r.Value()
+		case "host":
+			doc.host = r.Value()
+		}
+	})
+}
+
+// decode fills in the line. A minimal document holds the whole one as text.
+func (d *documentDecoder) decode(doc *rawDocument, h *hit) error {
+	if doc.minimal != nil {
+		var whole string
+		if err := json.Unmarshal(doc.minimal, &whole); err != nil {
+			return fmt.Errorf("decode the field ktail.document: %w", err)
+		}
+		inner := documentDecoder{streams: d.streams}
+		inner.reader.Reset([]byte(whole))
+		var complete rawDocument
+		inner.source(&complete)
+		if inner.reader.Failed() {
+			return fmt.Errorf("decode the field ktail.document: %w", errAnswer)
+		}
+		complete.minimal = nil
+		err := inner.decode(&complete, h)
+		d.streams = inner.streams
+		return err
+	}
+	stream, err := d.stream(doc)
+	if err != nil {
+		return err
+	}
+	h.line = ktail.Line{Stream: stream, Time: d.time(doc.time)}
+	if h.hasID {
+		h.line.Time = h.id.mark().Time
+	}
+	h.line.Cut = doc.log != nil && bytes.Contains(doc.log, []byte(`"truncated"`))
+	if err := d.event(doc, h); err != nil {
+		return err
+	}
+	if h.line.Kind == ktail.Log {
+		h.line.Text = d.text(doc.message)
+	}
+	return nil
+}
+
+// event decodes the members of event that a line needs.
+func (d *documentDecoder) event(doc *rawDocument, h *hit) error {
+	h.sequence = h.line.Time
+	if doc.event == nil {
+		return nil
+	}
+	var gap bool
+	var r text.JSONReader
+	r.Reset(doc.event)
+	r.Object(func(key []byte) {
+		switch string(key) {
+		case "sequence":
+			if n, err := strconv.ParseInt(string(r.Value()), 10, 64); err == nil {
+				h.sequence = n
+			}
+		case "action":
+			gap = string(r.Value()) == `"gap"`
+		}
+	})
+	if !gap {
+		return nil
+	}
+	var event struct{ Start, End, Reason string }
+	if err := json.Unmarshal(doc.event, &event); err != nil {
+		return fmt.Errorf("decode a gap: %w", err)
+	}
+	h.line.Kind = ktail.Gap
+	h.line.Since = d.time([]byte(strconv.Quote(event.Start)))
+	h.line.Text = []byte(event.Reason)
+	return nil
+}
+
+// time returns a time in Unix nanoseconds, or 0 if there is none.
+func (d *documentDecoder) time(quoted []byte) int64 {
+	if len(quoted) < 2 {
+		return 0
+	}
+	// The parser expects what follows a timestamp in a log: a space.
+	d.scratch = append(append(d.scratch[:0], quoted[1:len(quoted)-1]...), ' ')
+	at, n := d.clock.Parse(d.scratch)
+	if n == 0 {
+		return 0
+	}
+	return at
+}
+
+// text returns the text of a JSON string. It is never written to again.
+func (d *documentDecoder) text(quoted []byte) []byte {
+	if len(quoted) < 2 || quoted[0] != '"' {
+		return nil
+	}
+	raw := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(raw, '\\') >= 0 {
+		var s string
+		if json.Unmarshal(quoted, &s) != nil {
+			return nil
+		}
+		return []byte(s)
+	}
+	if len(raw) > cap(d.chunk)-len(d.chunk) {
+		d.chunk = make([]byte, 0, max(textChunk, len(raw)))
+	}
+	start := len(d.chunk)
+	d.chunk = append(d.chunk, raw...)
+	return d.chunk[start:len(d.chunk):len(d.chunk)]
+}
+
+// stream returns the stream of a document. Documents of the same container
+// instance share it.
+func (d *documentDecoder) stream(doc *rawDocument) (*ktail.Stream, error) {
+	d.scratch = append(append(append(append(d.scratch[:0], doc.kubernetes...), doc.container...), doc.orchestrator...), doc.host...)
+	if s := d.streams[string(d.scratch)]; s != nil {
+		return s, nil
+	}
+	s, err := decodeStream(doc)
+	if err != nil {
+		return nil, err
+	}
+	if d.streams == nil || len(d.streams) >= maxDecodedStreams {
+		d.streams = map[string]*ktail.Stream{}
+	}
+	d.streams[string(d.scratch)] = s
+	return s, nil
+}
+
+func decodeStream(doc *rawDocument) (*ktail.Stream, error) {
+	var k struct {
+		Namespace string
+		Pod       struct{ Name, UID string }
+		Container struct{ Name string }
+		Node      struct{ Name string }
+		Labels    map[string]any
+	}
+	var owners map[string]any
+	var container struct {
+		ID      string
+		Runtime string
+		Image   struct{ Name string }
+	}
+	var orchestrator struct{ Cluster struct{ Name string } }
+	for _, part := range []struct {
+		raw  []byte
+		into any
+	}{{doc.kubernetes, &k}, {doc.kubernetes, &owners}, {doc.container, &container}, {doc.orchestrator, &orchestrator}} {
+		if part.raw == nil {
+			continue
+		}
+		if err := json.Unmarshal(part.raw, part.into); err != nil {
+			return nil, fmt.Errorf("decode the metadata of a document: %w", err)
+		}
+	}
+	s := &ktail.Stream{
+		Cluster: orchestrator.Cluster.Name, Namespace: k.Namespace, Pod: k.Pod.Name, PodUID: k.Pod.UID,
+		Container: k.Container.Name, Node: k.Node.Name, Image: container.Image.Name,
+		Instance: ktail.Instance{ID: container.ID},
+	}
+	if container.Runtime != "" {
+		s.Instance.ID = container.Runtime + "://" + container.ID
+	}
+	for key, value := range k.Labels {
+		if text, ok := value.(string); ok {
+			if s.Labels == nil {
+				s.Labels = map[string]string{}
+			}
+			s.Labels[key] = text
+		}
+	}
+	for kind, field := range ownerFields {
+		owner, _ := owners[field].(map[string]any)
+		if name, ok := owner["name"].(string); ok {
+			s.Owner = ktail.Owner{Kind: kind, Name: name}
+		}
+	}
+	return s, nil
+}
+
+// completeness is what a search response says of itself.
+type completeness struct {
+	timedOut bool
+	shards   []byte
+}
+
+// err returns an error if shards are missing from the response: then lines are.
+func (c *completeness) err() error {
+	var shards struct {
+		Total, Failed int
+		Failures      []struct {
+			Index  string
+			Reason struct{ Type, Reason string }
+		}
+	}
+	if c.shards != nil {
+		if err := json.Unmarshal(c.shards, &shards); err != nil {
+			return errAnswer
+		}
+	}
+	switch {
+	case shards.Failed > 0 && len(shards.Failures) > 0:
+		f := shards.Failures[0]
+		return fmt.Errorf("%d of %d shards failed; index %s: %s: %s", shards.Failed, shards.Total, f.Index, f.Reason.Type, f.Reason.Reason)
+	case shards.Failed > 0:
+		return fmt.Errorf("%d of %d shards failed", shards.Failed, shards.Total)
+	case c.timedOut:
+		return errSearchTimeout
+	}
+	return nil
+}

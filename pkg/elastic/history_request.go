@@ -1,0 +1,96 @@
+package elastic
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+var errSearchTimeout = errors.New("the server stopped the search before it was complete")
+
+const (
+	// searchTimeout is how long a server may take to answer a search.
+	searchTimeout = 60 * time.Second
+	// searchPatience is for how long a search is tried again when servers are busy or
+	// unreachable.
+	searchPatience = time.Minute
+)
+
+// path returns the path of a search API.
+func (h *History) path(api string) string {
+	names := strings.Split(h.o.Index, ",")
+	for i, name := range names {
+		names[i] = strings.ReplaceAll(url.PathEscape(strings.TrimSpace(name)), "%2A", "*")
+	}
+	path := "/" + strings.Join(names, ",") + "/" + api + "?ignore_unavailable=true"
+	if api == "_search" {
+		path += "&allow_partial_search_results=false" // from 6.3 on; responses are checked as well
+	}
+	return path
+}
+
+// search sends a search.
+func (h *History) search(ctx context.Context, request jsonObject, into *responseBuffer) (*response, error) {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return nil, err
+	}
+	return h.send(ctx, http.MethodPost, h.path("_search"), "application/json", body, into)
+}
+
+// send sends a request until a server answers it, or for searchPatience. A
+// response that is not complete is an error.
+func (h *History) send(ctx context.Context, method, path, contentType string, body []byte, into *responseBuffer) (*response, error) {
+	begun := time.Now()
+	delay := 250 * time.Millisecond
+	for {
+		resp, err := h.try(ctx, method, path, contentType, body, into)
+		if err == nil || ctx.Err() != nil || !isTransient(err) || time.Since(begun) > searchPatience {
+			return resp, err
+		}
+		var status *StatusError
+		wait := delay
+		if errors.As(err, &status) && resp != nil {
+			wait = max(wait, min(resp.retryAfter, searchPatience/4))
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, ctx.Err()
+		}
+		delay = min(2*delay, 5*time.Second)
+	}
+}
+
+func (h *History) try(ctx context.Context, method, path, contentType string, body []byte, into *responseBuffer) (*response, error) {
+	ctx, cancel := context.WithTimeout(ctx, searchTimeout)
+	defer cancel()
+	header := http.Header{"Accept": {"application/json"}, "Content-Type": {contentType}}
+	resp, err := h.client.request(ctx, method, path, header, body, into)
+	if err != nil {
+		return nil, err
+	}
+	if resp.status == http.StatusNotFound {
+		return resp, fmt.Errorf("no index matches %q: check --history-index: %w", h.o.Index, resp.serverError())
+	}
+	if resp.status != http.StatusOK {
+		return resp, resp.serverError()
+	}
+	return resp, nil
+}
+
+// isTransient reports whether it is worth trying again.
+func isTransient(err error) bool {
+	var status *StatusError
+	if !errors.As(err, &status) {
+		return true // not reached, or cut off
+	}
+	return status.Status == http.StatusTooManyRequests || status.Status >= http.StatusInternalServerError
+}

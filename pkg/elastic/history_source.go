@@ -1,0 +1,304 @@
+package elastic
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+const (
+	// windowLines is how many lines a request is meant to return. A document takes
+	// about 1 KB.
+	windowLines = 5000
+	// maxWindowLines is how many it may return (index.max_result_window).
+	maxWindowLines = 10_000
+	// windowsAhead is how many requests are made before their lines are needed.
+	windowsAhead = 2
+	// planBuckets is into how many parts a range is divided to count its lines.
+	planBuckets = 1000
+	// emitLines is how many lines are emitted at once.
+	emitLines = 512
+)
+
+// historySource emits the lines of a query, in windows of event.sequence. It needs
+// no state on the server (scroll, point in time), and the same requests work from
+// Elasticsearch 6.4 on.
+type historySource struct {
+	h      *History
+	query  *historyQuery
+	stream *ktail.Stream
+
+	next    int64 // sequence from which lines were not emitted yet
+	decoder documentDecoder
+	seen    map[lineID]bool // IDs of the present window
+	before  map[lineID]bool // and of the one before
+	batch   []ktail.Line
+
+	lastKey ktail.Key // of the last line whose position was recorded
+	last    *ktail.Position
+}
+
+// window is a range of sequences: [from, to).
+type window struct{ from, to int64 }
+
+// Stream implements ktail.Source. The stream names no log: lines have their own.
+func (s *historySource) Stream() *ktail.Stream { return s.stream }
+
+// Read implements ktail.Source. A later call continues behind the last window that
+// was emitted; the position is not needed.
+func (s *historySource) Read(ctx context.Context, _ ktail.Position, emit func([]ktail.Line) error) error {
+	if err := emit(nil); err != nil {
+		return err
+	}
+	s.next = max(s.next, s.query.from)
+	windows, err := s.planWindows(ctx, window{s.next, s.query.to})
+	if err != nil {
+		return s.failed(ctx, err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	free := make(chan *responseBuffer, windowsAhead+1)
+	for range cap(free) {
+		free <- &responseBuffer{}
+	}
+	wanted := s.query.wanted()
+	for answer := range s.fetch(ctx, windows, free) {
+		select {
+		case f := <-answer:
+			if f.err == nil {
+				f.err = s.emitWindow(ctx, f, wanted, emit)
+			}
+			if f.err != nil {
+				return s.failed(ctx, f.err)
+			}
+			free <- f.into
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return ctx.Err()
+}
+
+// failed qualifies an error: requests were repeated for long enough.
+func (s *historySource) failed(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &ktail.ReadError{Err: fmt.Errorf("read history: %w", err), Permanent: true}
+}
+
+// fetched is the answer to the request for a window.
+type fetched struct {
+	window
+	body []byte
+	into *responseBuffer
+	err  error
+}
+
+// fetch requests windows ahead of their use. The channel yields, in order, where
+// the answer for each of them will come. fetch closes it.
+func (s *historySource) fetch(ctx context.Context, windows []window, free <-chan *responseBuffer) <-chan chan fetched {
+	answers := make(chan chan fetched, windowsAhead)
+	go func() {
+		defer close(answers)
+		for _, w := range windows {
+			var into *responseBuffer
+			select {
+			case into = <-free:
+			case <-ctx.Done():
+				return
+			}
+			answer := make(chan fetched, 1)
+			go func() {
+				body, err := s.request(ctx, w, into)
+				answer <- fetched{window: w, body: body, into: into, err: err}
+			}()
+			select {
+			case answers <- answer:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return answers
+}
+
+func (s *historySource) request(ctx context.Context, w window, into *responseBuffer) ([]byte, error) {
+	resp, err := s.h.search(ctx, jsonObject{
+		"size": maxWindowLines, "sort": bySequence, "query": s.query.filter(w.from, w.to), "track_scores": false,
+	}, into)
+	if err != nil {
+		return nil, err
+	}
+	return resp.body, nil
+}
+
+// emitWindow emits the lines of a window. A window with more lines than a response
+// may have is continued from the last of them.
+func (s *historySource) emitWindow(ctx context.Context, f fetched, wanted map[ktail.Key]int64, emit func([]ktail.Line) error) error {
+	body := f.body
+	for {
+		n, fresh, last := 0, 0, int64(0)
+		err := s.decoder.hits(body, func(h *hit) error {
+			n++
+			last = h.sequence
+			if h.hasID && !s.isNew(h.id) || !s.query.wants(wanted, h) {
+				return nil
+			}
+			fresh++
+			return s.add(h, emit)
+		})
+		if err != nil {
+			return err
+		}
+		if n < maxWindowLines {
+			break
+		}
+		if fresh == 0 {
+			return fmt.Errorf("more than %d lines have the event.sequence %d", maxWindowLines, last)
+		}
+		if body, err = s.request(ctx, window{last, f.to}, f.into); err != nil {
+			return err
+		}
+	}
+	s.next = f.to
+	s.before, s.seen = s.seen, s.before
+	clear(s.seen)
+	return s.flush(emit)
+}
+
+// isNew reports whether a document with the ID was not read yet. The same document
+// may be in two backing indices of a data stream.
+func (s *historySource) isNew(id lineID) bool {
+	if s.seen[id] || s.before[id] {
+		return false
+	}
+	if s.seen == nil {
+		s.seen, s.before = map[lineID]bool{}, map[lineID]bool{}
+	}
+	s.seen[id] = true
+	return true
+}
+
+func (s *historySource) add(h *hit, emit func([]ktail.Line) error) error {
+	s.h.last = max(s.h.last, h.sequence)
+	if s.h.positions != nil && h.line.Kind == ktail.Log {
+		s.record(h)
+	}
+	s.batch = append(s.batch, h.line)
+	if len(s.batch) < emitLines {
+		return nil
+	}
+	return s.flush(emit)
+}
+
+func (s *historySource) flush(emit func([]ktail.Line) error) error {
+	if len(s.batch) == 0 {
+		return nil
+	}
+	err := emit(s.batch)
+	clear(s.batch)
+	s.batch = s.batch[:0]
+	return err
+}
+
+// record advances the position of the line's stream.
+func (s *historySource) record(h *hit) {
+	key := h.line.Stream.Key()
+	if s.last == nil || key != s.lastKey {
+		if s.h.positions[key] == nil {
+			s.h.positions[key] = &ktail.Position{}
+		}
+		s.lastKey, s.last = key, s.h.positions[key]
+	}
+	mark := h.line.Mark()
+	if h.hasID {
+		mark = h.id.mark() // that of the whole text, where the document holds a part
+	}
+	s.last.Add(mark)
+}
+
+// planWindows divides a range into windows of about windowLines lines.
+func (s *historySource) planWindows(ctx context.Context, w window) ([]window, error) {
+	if w.from >= w.to {
+		return nil, nil
+	}
+	parts, err := s.count(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	var windows []window
+	start, lines := w.from, int64(0)
+	cut := func(at int64) {
+		if at > start {
+			windows = append(windows, window{start, at})
+			start, lines = at, 0
+		}
+	}
+	for i, c := range parts {
+		if lines > 0 && lines+c.lines > windowLines {
+			cut(c.from)
+		}
+		end := w.to
+		if i+1 < len(parts) {
+			end = parts[i+1].from
+		}
+		if c.lines > maxWindowLines && c.width > minBucket {
+			cut(c.from)
+			end = min(end, c.from+c.width+roundingError)
+			divided, err := s.planWindows(ctx, window{start, end})
+			if err != nil {
+				return nil, err
+			}
+			windows = append(windows, divided...)
+			start, lines = end, 0
+			continue
+		}
+		lines += c.lines
+	}
+	cut(w.to)
+	return windows, nil
+}
+
+// minBucket is the width of a bucket that is not divided further, in nanoseconds.
+// Aggregations round sequences to roundingError.
+const minBucket = 64 * roundingError
+
+// part is how many lines there are from a sequence on.
+type part struct{ from, width, lines int64 }
+
+// count returns the counts of the parts of a range that have lines.
+func (s *historySource) count(ctx context.Context, w window) ([]part, error) {
+	interval := max((w.to-w.from)/planBuckets, roundingError)
+	var into responseBuffer
+	resp, err := s.h.search(ctx, jsonObject{
+		"size": 0, "query": s.query.filter(w.from, w.to),
+		"aggs": jsonObject{"parts": jsonObject{"histogram": jsonObject{
+			"field": "event.sequence", "interval": interval, "min_doc_count": 1,
+		}}},
+	}, &into)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Aggregations struct {
+			Parts struct {
+				Buckets []struct {
+					Key   float64 `json:"key"`
+					Count int64   `json:"doc_count"`
+				} `json:"buckets"`
+			} `json:"parts"`
+		} `json:"aggregations"`
+	}
+	if json.Unmarshal(resp.body, &answer) != nil {
+		return nil, errAnswer
+	}
+	var parts []part
+	for _, b := range answer.Aggregations.Parts.Buckets {
+		from := min(max(int64(b.Key), w.from), w.to)
+		parts = append(parts, part{from: from, width: interval, lines: b.Count})
+	}
+	return parts, nil
+}

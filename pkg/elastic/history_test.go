@@ -1,0 +1,309 @@
+package elastic_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakesearch"
+	"github.com/ktail/ktail/pkg/elastic"
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// history returns what a History reads, and its positions.
+func history(t *testing.T, s server, change ...func(*elastic.HistoryOptions)) ([]ktail.Line, *elastic.History, error) {
+	t.Helper()
+	o := elastic.HistoryOptions{
+		Nodes:     []*url.URL{{Scheme: "http", Host: "es1:9200"}},
+		Transport: dialing(func(context.Context, string) server { return s }),
+		Version:   "1.2.3", Tail: -1, KeepPositions: true,
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	h, err := elastic.NewHistory(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sources []ktail.Source
+	if err := h.Watch(t.Context(), func(set []ktail.Source) { sources = set }); err != nil {
+		return nil, h, err
+	}
+	var read []ktail.Line
+	for _, source := range sources {
+		err := source.Read(t.Context(), ktail.Position{}, func(lines []ktail.Line) error {
+			for _, l := range lines {
+				l.Text = slices.Clone(l.Text)
+				read = append(read, l)
+			}
+			return nil
+		})
+		if err != nil {
+			return read, h, err
+		}
+	}
+	return read, h, nil
+}
+
+// deliver forwards the lines.
+func deliver(t *testing.T, s server, lines []ktail.Line) {
+	t.Helper()
+	r := start(t, s)
+	r.write(t, lines)
+	r.close(t)
+}
+
+func texts(lines []ktail.Line) []string {
+	all := make([]string, len(lines))
+	for i, l := range lines {
+		all[i] = string(l.Text)
+	}
+	return all
+}
+
+// podStream is the stream of a container of its own.
+func podStream(n int) *ktail.Stream {
+	return &ktail.Stream{
+		Cluster: "prod", Namespace: "shop", Pod: fmt.Sprintf("web-%d", n), PodUID: fmt.Sprintf("uid-%d", n), Container: "app",
+		Node: "node-1", Labels: map[string]string{"app": "web"}, Owner: ktail.Owner{Kind: "Deployment", Name: "web"},
+		Image: "shop/web:1", Instance: ktail.Instance{ID: fmt.Sprintf("containerd://id-%d", n)},
+	}
+}
+
+// merged returns lines of several streams in the order in which ktail prints them:
+// within a stream times step back and repeat.
+func merged(r *rand.Rand, streams, n int) []ktail.Line {
+	var all []ktail.Line
+	at := begin
+	for i := range n {
+		at += r.Int64N(int64(3 * time.Millisecond))
+		s := podStream(r.IntN(streams))
+		all = append(all, ktail.Line{Stream: s, Time: at, Text: fmt.Appendf(nil, "%d of %s: \"\\\x1b[31m\u20ac\t", i, s.Pod)})
+		switch r.IntN(20) {
+		case 0: // the other stream of the container, stamped earlier
+			all = append(all, ktail.Line{Stream: s, Time: at - r.Int64N(int64(time.Millisecond)), Text: fmt.Appendf(nil, "%d back", i)})
+		case 1: // the same line again
+			all = append(all, ktail.Line{Stream: s, Time: at, Text: all[len(all)-1].Text})
+		}
+	}
+	return all
+}
+
+func TestHistory_ReturnsForwardedLinesInTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
+		want := merged(rand.New(rand.NewPCG(1, 2)), 5, 12_000)
+		deliver(t, s, want)
+		got, h, err := history(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, texts(got), texts(want))
+		for i := range min(len(got), len(want)) {
+			if got[i].Time != want[i].Time || got[i].Stream.Key() != want[i].Stream.Key() {
+				t.Fatalf("line %d is %v of %s, want %v of %s", i, got[i].Time, got[i].Stream, want[i].Time, want[i].Stream)
+			}
+		}
+		if a, b := fmt.Sprintf("%+v", *got[0].Stream), fmt.Sprintf("%+v", *want[0].Stream); a != b {
+			t.Errorf("the stream is  %s\nwant %s", a, b)
+		}
+		// A live log that is read from the position repeats nothing.
+		for n := range 5 {
+			p := h.Position(podStream(n).Key())
+			replay := p.Replay()
+			start := p.Start()
+			for i := range want {
+				l := &want[i]
+				if l.Stream.Key() == podStream(n).Key() && !time.Unix(0, l.Time).Before(start) && !replay.Seen(l) {
+					t.Fatalf("the position of %s does not know its line %q", l.Stream, l.Text)
+				}
+			}
+			if !replay.CaughtUp() {
+				t.Errorf("the position of web-%d does not know its last line", n)
+			}
+		}
+	})
+}
+
+// A window never has more lines than a server returns, however they are spread.
+func TestHistory_ReturnsBurstsCompletely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64})
+		var want []ktail.Line
+		for i := range 30_000 {
+			want = append(want, ktail.Line{Stream: podStream(i % 3), Time: begin + int64(i)/100, Text: fmt.Appendf(nil, "%d", i)})
+		}
+		want = append(want, ktail.Line{Stream: podStream(0), Time: begin + int64(time.Hour), Text: []byte("last")})
+		deliver(t, s, want)
+		got, _, err := history(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := texts(got), texts(want)
+		slices.Sort(a)
+		slices.Sort(b)
+		same(t, a, b)
+	})
+}
+
+func TestHistory_Selects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
+		var all []ktail.Line
+		for i := range 100 {
+			all = append(all, ktail.Line{Stream: podStream(i % 4), Time: begin + int64(i)*int64(time.Second), Text: fmt.Appendf(nil, "%02d", i)})
+		}
+		deliver(t, s, all)
+		at := func(i int) time.Time { return time.Unix(0, begin+int64(i)*int64(time.Second)) }
+		tests := []struct {
+			name   string
+			change func(*elastic.HistoryOptions)
+			want   string
+		}{
+			{"streams", func(o *elastic.HistoryOptions) {
+				o.Select = func(s *ktail.Stream) bool { return s.Pod == "web-2" }
+				o.Since = at(90)
+			}, "90 94 98"},
+			{"a range of time, of which the end is excluded", func(o *elastic.HistoryOptions) { o.Since, o.Until = at(7), at(10) }, "07 08 09"},
+			{"the last lines of each stream", func(o *elastic.HistoryOptions) { o.Tail = 2 }, "92 93 94 95 96 97 98 99"},
+			{"the last lines before a time", func(o *elastic.HistoryOptions) { o.Tail, o.Until = 1, at(8) }, "04 05 06 07"},
+			{"fewer lines than asked for", func(o *elastic.HistoryOptions) { o.Tail, o.Until = 5, at(6) }, "00 01 02 03 04 05"},
+			{"no lines", func(o *elastic.HistoryOptions) { o.Tail = 0 }, ""},
+			{"no stream", func(o *elastic.HistoryOptions) { o.Select = func(*ktail.Stream) bool { return false } }, ""},
+		}
+		for _, tt := range tests {
+			got, _, err := history(t, s, tt.change)
+			if err != nil {
+				t.Fatalf("%s: %v", tt.name, err)
+			}
+			if joined := strings.Join(texts(got), " "); joined != tt.want {
+				t.Errorf("%s: got  %s\nwant %s", tt.name, joined, tt.want)
+			}
+		}
+	})
+}
+
+func TestHistory_ShowsGapsAndTruncatedLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		ls := lines("before", "after")
+		ls[0].Cut = true
+		gap := ktail.Line{Stream: stream, Kind: ktail.Gap, Since: ls[0].Time, Time: ls[1].Time, Text: []byte("rotated")}
+		deliver(t, s, []ktail.Line{ls[0], gap, ls[1]})
+		got, _, err := history(t, s)
+		if err != nil || len(got) != 3 {
+			t.Fatalf("got %d lines, %v", len(got), err)
+		}
+		if !got[0].Cut || got[2].Cut {
+			t.Error("the truncated line is not marked, or another one is")
+		}
+		if g := got[1]; g.Kind != ktail.Gap || g.Since != gap.Since || g.Time != gap.Time || string(g.Text) != "rotated" {
+			t.Errorf("the gap is %+v", g)
+		}
+	})
+}
+
+func TestHistory_ReadsMinimalDocumentsCompletely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// The labels of the pod do not fit the mapping.
+		s := serve(t, fakesearch.Options{Numbers: []string{"kubernetes.labels.app"}})
+		deliver(t, s, lines("one", "two"))
+		got, _, err := history(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, texts(got), []string{"one", "two"})
+		for _, l := range got {
+			if l.Stream.Pod != "web-1" || l.Stream.Labels["app"] != "web" {
+				t.Errorf("the stream is %+v", *l.Stream)
+			}
+		}
+	})
+}
+
+// A data stream that has rolled over can hold a document twice.
+func TestHistory_ReturnsADocumentOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		ls := lines(numbered(20)...)
+		deliver(t, s, ls)
+		r := start(t, s, func(o *elastic.Options) { o.Index = "ktail-older" })
+		r.write(t, ls[:10])
+		r.close(t)
+		got, _, err := history(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, texts(got), numbered(20))
+	})
+}
+
+// Whatever a server says instead of an answer, the result is complete or an error.
+func TestHistory_IsNeverSilentlyIncomplete(t *testing.T) {
+	incomplete := func(body string) *fakesearch.Fault {
+		return &fakesearch.Fault{Answer: &fakesearch.Answer{Body: body}}
+	}
+	tests := []struct {
+		name  string
+		fault *fakesearch.Fault
+		want  string // in the error
+	}{
+		{"no index", failing(404, "index_not_found_exception", "no such index [x]"), "no index matches"},
+		{"no permission", failing(403, "security_exception", "action [indices:data/read/search] is unauthorized"), "unauthorized"},
+		{"no login", failing(401, "security_exception", "missing authentication credentials"), "401"},
+		{"busy for good", failing(429, "es_rejected_execution_exception", "rejected execution"), "rejected execution"},
+		{"unavailable for good", failing(503, "no_shard_available_action_exception", "no shard"), "no shard"},
+		{"failed shards", incomplete(`{"timed_out":false,"_shards":{"total":5,"failed":2,"failures":[{"index":"ktail-1","reason":{"type":"t","reason":"broken"}}]},"hits":{"hits":[]}}`), "2 of 5 shards failed"},
+		{"stopped", incomplete(`{"timed_out":true,"_shards":{"total":5,"failed":0},"hits":{"hits":[]}}`), "before it was complete"},
+		{"a login page", incomplete("<html>log in</html>"), "makes no sense"},
+		{"half an answer", incomplete(`{"timed_out":false,"_shards":{"total":1,"failed":0},"hits":{"hits":[{"_id":"x","_source":{"mess`), "makes no sense"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{})
+				deliver(t, s, lines(numbered(10)...))
+				searches := 0
+				s.SetFault(func(r *http.Request) *fakesearch.Fault {
+					if !strings.HasSuffix(r.URL.Path, "/_search") {
+						return nil
+					}
+					if searches++; searches <= 1 { // the list of streams
+						return nil
+					}
+					return tt.fault
+				})
+				_, _, err := history(t, s)
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("the error is %v, want one with %q", err, tt.want)
+				}
+			})
+		})
+	}
+}
+
+func TestHistory_SurvivesServersThatRecover(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		deliver(t, s, lines(numbered(10)...))
+		n := 0
+		s.SetFault(func(*http.Request) *fakesearch.Fault {
+			n++
+			return []*fakesearch.Fault{
+				failing(429, "es_rejected_execution_exception", "rejected"), nil, failing(503, "x", "y"), {Cut: fakesearch.CutBeforeAnswer}, nil,
+			}[n%5]
+		})
+		got, _, err := history(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, texts(got), numbered(10))
+	})
+}

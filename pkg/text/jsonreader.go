@@ -1,0 +1,106 @@
+package text
+
+// A JSONReader walks once through one JSON value. The caller enters the objects
+// and arrays that it wants and skips the rest, so each byte is looked at once and
+// nothing is allocated. After the first syntax error all methods do nothing.
+//
+// The zero value is ready after Reset.
+type JSONReader struct {
+	text   []byte
+	pos    int
+	depth  int
+	failed bool
+}
+
+// Reset starts at the beginning of the text.
+func (r *JSONReader) Reset(text []byte) { *r = JSONReader{text: text, pos: skipSpace(text, 0)} }
+
+// Failed reports whether the text is not JSON, as far as it was read.
+func (r *JSONReader) Failed() bool { return r.failed }
+
+// Value skips the value at the current position and returns its text. It
+// returns nil after a syntax error.
+func (r *JSONReader) Value() []byte {
+	if r.failed {
+		return nil
+	}
+	end := skipValue(r.text, r.pos, r.depth)
+	if end < 0 {
+		r.failed = true
+		return nil
+	}
+	value := r.text[r.pos:end]
+	r.pos = end
+	return value
+}
+
+// Object calls member with the key of each member, without its quotes and with
+// its escapes as they are. member reads the value; one that it leaves is skipped.
+// A value that is not an object is skipped.
+func (r *JSONReader) Object(member func(key []byte)) {
+	r.members('{', '}', member)
+}
+
+// Array calls element at each element, which reads it; one that it leaves is
+// skipped. A value that is not an array is skipped.
+func (r *JSONReader) Array(element func()) {
+	r.members('[', ']', func([]byte) { element() })
+}
+
+func (r *JSONReader) members(opening, closing byte, visit func(key []byte)) {
+	if r.failed {
+		return
+	}
+	if r.pos >= len(r.text) || r.text[r.pos] != opening {
+		r.Value()
+		return
+	}
+	if r.depth++; r.depth > maxDepth {
+		r.failed = true
+		return
+	}
+	r.pos = skipSpace(r.text, r.pos+1)
+	if r.at(closing) {
+		r.pos++
+		r.depth--
+		return
+	}
+	for !r.failed {
+		r.member(closing == '}', visit)
+		if r.failed {
+			return
+		}
+		r.pos = skipSpace(r.text, r.pos)
+		switch {
+		case r.at(closing):
+			r.pos++
+			r.depth--
+			return
+		case !r.at(','):
+			r.failed = true
+		default:
+			r.pos = skipSpace(r.text, r.pos+1)
+		}
+	}
+}
+
+func (r *JSONReader) member(keyed bool, visit func(key []byte)) {
+	var key []byte
+	if keyed {
+		start := r.pos
+		value := skipKey(r.text, start)
+		if value < 0 {
+			r.failed = true
+			return
+		}
+		key = r.text[start+1 : skipString(r.text, start)-1]
+		r.pos = value
+	}
+	start := r.pos
+	visit(key)
+	if r.pos == start {
+		r.Value()
+	}
+}
+
+func (r *JSONReader) at(b byte) bool { return r.pos < len(r.text) && r.text[r.pos] == b }
