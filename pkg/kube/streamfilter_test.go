@@ -1,0 +1,85 @@
+package kube_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube"
+)
+
+func TestSelection_StreamFilter(t *testing.T) {
+	re := func(s string) *regexp.Regexp { return regexp.MustCompile(s) }
+	web := ktail.Stream{
+		Namespace: "shop", Pod: "web-7d9f8-abcde", Container: "nginx", Node: "worker-1",
+		Labels: map[string]string{"app": "web", "app_kubernetes_io/name": "web"}, Owner: ktail.Owner{Kind: "Deployment", Name: "web"},
+	}
+	backup := ktail.Stream{Namespace: "shop", Pod: "backup-28-x7x7x", Container: "job", Owner: ktail.Owner{Kind: "Job", Name: "backup-28"}}
+	tests := []struct {
+		name      string
+		selection kube.Selection
+		stream    ktail.Stream
+		want      bool
+	}{
+		{"everything", kube.Selection{}, web, true},
+		{"the namespace", kube.Selection{Namespaces: []string{"a", "shop"}}, web, true},
+		{"another namespace", kube.Selection{Namespaces: []string{"a"}}, web, false},
+		{"the pod's name", kube.Selection{Pods: []*regexp.Regexp{re("^web")}}, web, true},
+		{"another pod's name", kube.Selection{Pods: []*regexp.Regexp{re("^api")}}, web, false},
+		{"an excluded pod", kube.Selection{ExcludePods: []*regexp.Regexp{re("7d9")}}, web, false},
+		{"the container", kube.Selection{Containers: re("ngi")}, web, true},
+		{"an excluded container", kube.Selection{ExcludeContainers: []*regexp.Regexp{re("ngi")}}, web, false},
+		{"a label", kube.Selection{LabelSelector: "app in (web, api)"}, web, true},
+		{"a label whose dots became underscores", kube.Selection{LabelSelector: "app.kubernetes.io/name=web"}, web, true},
+		{"a label that is absent", kube.Selection{LabelSelector: "!tier"}, web, true},
+		{"another label", kube.Selection{LabelSelector: "app=api"}, web, false},
+		{"the node", kube.Selection{FieldSelector: "spec.nodeName=worker-1"}, web, true},
+		{"another node", kube.Selection{FieldSelector: "spec.nodeName!=worker-1"}, web, false},
+		{"the deployment", kube.Selection{Owners: []kube.Owner{{Kind: "deploy", Name: "web"}}}, web, true},
+		{"another deployment", kube.Selection{Owners: []kube.Owner{{Kind: "deploy", Name: "we"}}}, web, false},
+		{"its replica set", kube.Selection{Owners: []kube.Owner{{Kind: "rs", Name: "web-7d9f8"}}}, web, true},
+		{"another replica set", kube.Selection{Owners: []kube.Owner{{Kind: "rs", Name: "web"}}}, web, false},
+		{"the pod as an owner", kube.Selection{Owners: []kube.Owner{{Kind: "po", Name: "web-7d9f8-abcde"}}}, web, true},
+		{"one owner of two, or a name", kube.Selection{Owners: []kube.Owner{{Kind: "sts", Name: "db"}}, Pods: []*regexp.Regexp{re("web")}}, web, true},
+		{"the job", kube.Selection{Owners: []kube.Owner{{Kind: "job", Name: "backup-28"}}}, backup, true},
+		{"its cron job", kube.Selection{Owners: []kube.Owner{{Kind: "cj", Name: "backup"}}}, backup, true},
+		{"another cron job", kube.Selection{Owners: []kube.Owner{{Kind: "cj", Name: "back"}}}, backup, false},
+		{"a custom resource", kube.Selection{Owners: []kube.Owner{{Kind: "JOB", Name: "backup-28"}}}, backup, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			wants, err := tt.selection.StreamFilter()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := wants(&tt.stream); got != tt.want {
+				t.Errorf("wanted: %t, want %t", got, tt.want)
+			}
+		})
+	}
+}
+
+// What a stream does not say must not be ignored: that would widen the selection.
+func TestSelection_StreamFilterRefusesWhatStreamsDoNotSay(t *testing.T) {
+	condition, err := kube.ParseCondition("ready")
+	if err != nil {
+		t.Fatal(err)
+	}
+	states, err := kube.ParseStates([]string{"running"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]kube.Selection{
+		"condition":         {Condition: condition},
+		"state":             {States: states},
+		"status.phase":      {FieldSelector: "status.phase=Running"},
+		"svc/web":           {Owners: []kube.Owner{{Kind: "svc", Name: "web"}}},
+		"invalid label sel": {LabelSelector: "a=b=c"},
+	}
+	for want, selection := range tests {
+		if _, err := selection.StreamFilter(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the error is %v, want one with %q", err, want)
+		}
+	}
+}
