@@ -17,6 +17,7 @@ const (
 	sectionFiltering  = "Filtering"
 	sectionOutput     = "Output"
 	sectionForwarding = "Forwarding"
+	sectionHistory    = "History"
 	sectionLimits     = "Limits and ordering"
 	sectionCluster    = "Cluster"
 	sectionGeneral    = "General"
@@ -24,7 +25,7 @@ const (
 )
 
 var sections = []string{
-	sectionSelection, sectionFiltering, sectionOutput, sectionForwarding, sectionLimits, sectionCluster, sectionGeneral,
+	sectionSelection, sectionFiltering, sectionOutput, sectionForwarding, sectionHistory, sectionLimits, sectionCluster, sectionGeneral,
 }
 
 // summaryFlags are the most used flags, which -h describes.

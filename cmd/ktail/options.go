@@ -19,6 +19,7 @@ type options struct {
 	logFlags
 	lineFlags
 	elastic elasticOptions
+	history historyFlags
 	limitFlags
 	connectionFlags
 	configFlags
@@ -34,6 +35,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	inSection(sectionFiltering, fs, o.addFilterFlags)
 	inSection(sectionOutput, fs, o.addOutputFlags)
 	inSection(sectionForwarding, fs, o.elastic.addFlags)
+	inSection(sectionHistory, fs, o.history.addFlags)
 	inSection(sectionLimits, fs, o.limitFlags.addFlags)
 	inSection(sectionCluster, fs, o.connectionFlags.addFlags)
 	inSection(sectionGeneral, fs, o.configFlags.addFlags)
@@ -48,6 +50,8 @@ func (o options) validate() error {
 		return errors.New("--follow cannot be combined with --no-follow")
 	case o.stdin && o.elastic.resume:
 		return errors.New("--resume cannot be combined with --stdin, which cannot be read again")
+	case o.stdin && o.history.enabled():
+		return errors.New("--history cannot be combined with --stdin")
 	case o.stdin: // flags about Kubernetes are ignored
 		return nil
 	case o.base.Condition != nil && o.tail != 0 && !o.noFollow:

@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube"
 	"github.com/ktail/ktail/pkg/stdin"
@@ -18,8 +20,12 @@ type plan struct {
 	filters       []ktail.Filter
 	mergeWindow   time.Duration // negative: wait for all streams
 	showNamespace bool          // lines can come from more than one namespace
-	client        *kube.Client  // nil with --stdin
+	client        *kube.Client  // nil with --stdin, and possibly if onlyHistory
 }
+
+// onlyHistory reports whether the run needs no cluster: it shows forwarded lines and
+// ends.
+func (p plan) onlyHistory() bool { return p.history.enabled() && p.noFollow }
 
 // newPlan checks the options and connects to the cluster, unless lines come from
 // stdin.
@@ -31,12 +37,15 @@ func newPlan(ctx context.Context, s streams, o options, queries []string) (plan,
 	if p.stdin {
 		return p, nil
 	}
-	if p.client, err = o.connect(); err != nil {
+	namespace := metav1.NamespaceDefault
+	if p.client, err = o.connect(); err == nil {
+		namespace = p.client.Namespace
+	} else if !p.onlyHistory() {
 		return p, err
 	}
-	p.selection.Namespaces = o.inContext(p.client.Namespace)
+	p.selection.Namespaces = o.inContext(namespace)
 	p.showNamespace = len(p.selection.Namespaces) != 1
-	if o.prompt {
+	if o.prompt && p.client != nil {
 		p.selection, err = promptSelection(ctx, p.client, p.selection, s)
 	}
 	return p, err
@@ -51,6 +60,12 @@ func offlinePlan(o options, queries []string) (plan, error) {
 	}
 	if p.elastic, err = o.elastic.parsed(); err != nil {
 		return p, err
+	}
+	if p.history, err = o.history.parsed(o.tail); err != nil {
+		return p, err
+	}
+	if !p.history.until.IsZero() {
+		o.noFollow, p.noFollow = true, true
 	}
 	if err := o.validate(); err != nil {
 		return p, err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // credential plugins
@@ -112,15 +113,23 @@ func runTail(ctx context.Context, s streams, o options, queries []string) error 
 	if r, ok := renderer.(interface{ Expect(*ktail.Stream) }); ok {
 		messages.expect = r.Expect
 	}
+	writer := &output.Writer{Out: s.Out, Renderer: renderer, Notice: messages.notice}
 	t := tail.Tailer{
-		Watchers:    []ktail.Watcher{p.newWatcher(s, messages)},
 		Filters:     p.filters,
-		Sink:        &output.Writer{Out: s.Out, Renderer: renderer, Notice: messages.notice},
+		Sink:        writer,
 		Once:        p.noFollow,
 		MergeWindow: p.mergeWindow,
 		MaxStreams:  max(p.maxLogRequests, 0),
 		OnEvent:     messages.event,
 	}
+	if p.history.enabled() {
+		history, err := runHistory(ctx, s, p, messages, writer)
+		if err != nil || p.noFollow || ctx.Err() != nil {
+			return errors.Join(err, writer.Close(context.WithoutCancel(ctx)))
+		}
+		t.Start = history.Position
+	}
+	t.Watchers = []ktail.Watcher{p.newWatcher(s, messages)}
 	if p.elastic.enabled() {
 		return runForwarding(ctx, s, p, messages, &t)
 	}

@@ -11,9 +11,9 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// defaultHistoryIndex matches everything that a Sink without an index of its own
+// DefaultHistoryIndex matches everything that a Sink without an index of its own
 // writes to.
-const defaultHistoryIndex = "logs-ktail-*,ktail-*"
+const DefaultHistoryIndex = "logs-ktail-*,ktail-*"
 
 // HistoryOptions describe which forwarded lines to read, and from where.
 type HistoryOptions struct {
@@ -63,7 +63,7 @@ func NewHistory(o HistoryOptions) (*History, error) {
 		return nil, fmt.Errorf("history: the number of last lines must be at most %d", MaxHistoryTail)
 	}
 	if o.Index == "" {
-		o.Index = defaultHistoryIndex
+		o.Index = DefaultHistoryIndex
 	}
 	h := &History{o: o, client: &client{nodes: o.Nodes, auth: o.Auth, agent: o.Version, transport: o.Transport}}
 	if o.KeepPositions {

@@ -38,6 +38,9 @@ func newStream(t *Tailer, src ktail.Source) *stream {
 	if t.Positions != nil {
 		s.pos = t.Positions.start(src.Stream().Key())
 	}
+	if t.Start != nil && s.pos.IsZero() {
+		s.pos = t.Start(src.Stream().Key())
+	}
 	return s
 }
 

@@ -50,6 +50,11 @@ type Tailer struct {
 	// it, must tell it what is settled.
 	Positions *Positions
 
+	// Start, if set, returns the position that the stream is read from if Positions
+	// have none: where another source of its lines has ended. A zero position is the
+	// start of the log.
+	Start func(ktail.Key) ktail.Position
+
 	// CloseTimeout bounds how long the sink may take to flush at the end. 0 is
 	// ten seconds.
 	CloseTimeout time.Duration

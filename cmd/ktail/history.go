@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ktail/ktail/pkg/elastic"
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/tail"
+)
+
+// staleHistory is how old the newest forwarded line may be without a message:
+// forwarders deliver within seconds.
+const staleHistory = 30 * time.Second
+
+// runHistory reads the forwarded lines of a plan into the sink, which stays open.
+// The result knows where each stream continues in its live log.
+func runHistory(ctx context.Context, s streams, p plan, m *messenger, sink ktail.Sink) (*elastic.History, error) {
+	wants, err := p.selection.StreamFilter()
+	if err != nil {
+		return nil, fmt.Errorf("--history cannot select pods like that: %w", err)
+	}
+	credentials := p.elastic
+	credentials.auth = p.history.auth
+	auth, err := credentials.credentials(s.Env)
+	if err != nil {
+		return nil, err
+	}
+	config, err := p.elastic.tlsConfig()
+	if err != nil {
+		return nil, err
+	}
+	o := elastic.HistoryOptions{
+		Nodes: p.history.nodes, Transport: elastic.NewTransport(config), Auth: auth, Version: version,
+		Index: p.history.index, Since: p.historySince(), Until: p.history.until.Time, Tail: p.log.Tail,
+		Select: wants, KeepPositions: !p.noFollow,
+	}
+	history, err := elastic.NewHistory(o)
+	if err != nil {
+		return nil, err
+	}
+	t := tail.Tailer{
+		Watchers: []ktail.Watcher{history},
+		Filters:  p.filters,
+		Sink:     staysOpen{sink},
+		Once:     true,
+	}
+	if err := t.Run(ctx); err != nil {
+		return nil, err
+	}
+	p.reportHistoryEnd(m, history.End())
+	return history, nil
+}
+
+// historySince returns the time of the oldest line to show; zero means all.
+func (p plan) historySince() time.Time {
+	switch {
+	case !p.sinceTime.IsZero():
+		return p.sinceTime.Time
+	case p.log.Since > 0:
+		return time.Now().Add(-p.log.Since)
+	}
+	return time.Time{}
+}
+
+// reportHistoryEnd reports that there is no history, or that the live logs have to
+// fill in what it does not have yet.
+func (p plan) reportHistoryEnd(m *messenger, end time.Time) {
+	age := time.Since(end)
+	switch {
+	case end.IsZero():
+		m.printf("no forwarded lines match in %s", p.history.where())
+	case !p.noFollow && age > staleHistory:
+		m.printf("the forwarded lines end at %s, %s ago; the logs of the nodes continue from there",
+			end.Format(time.RFC3339), age.Round(time.Second))
+	}
+}
+
+// where names the indices that were searched.
+func (f *historyFlags) where() string {
+	index := f.index
+	if index == "" {
+		index = elastic.DefaultHistoryIndex
+	}
+	return index + " of " + f.addresses.String()
+}
+
+// staysOpen is a sink that is not closed with the first of two Tailers.
+type staysOpen struct{ ktail.Sink }
+
+// Close implements ktail.Sink.
+func (staysOpen) Close(context.Context) error { return nil }
