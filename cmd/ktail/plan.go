@@ -38,17 +38,20 @@ func newPlan(ctx context.Context, s streams, o options, queries []string) (plan,
 		return p, nil
 	}
 	namespace := metav1.NamespaceDefault
-	if p.client, err = o.connect(); err == nil {
+	p.client, err = o.connect()
+	switch {
+	case err == nil:
 		namespace = p.client.Namespace
-	} else if !p.onlyHistory() {
+	case !p.onlyHistory():
 		return p, err
 	}
 	p.selection.Namespaces = o.inContext(namespace)
 	p.showNamespace = len(p.selection.Namespaces) != 1
 	if o.prompt && p.client != nil {
 		p.selection, err = promptSelection(ctx, p.client, p.selection, s)
+		return p, err
 	}
-	return p, err
+	return p, nil
 }
 
 // offlinePlan returns the part of the plan that does not depend on the cluster.

@@ -111,6 +111,11 @@ func (s *Server) search(pattern string, body []byte) *Answer {
 	if request.From+request.Size > 10_000 {
 		return errorAnswer(http.StatusBadRequest, "illegal_argument_exception", "Result window is too large, from + size must be less than or equal to: [10000]")
 	}
+	for name := range strings.SplitSeq(pattern, ",") {
+		if !strings.Contains(name, "*") && !s.store.has(name) {
+			return errorAnswer(http.StatusNotFound, "index_not_found_exception", "no such index ["+name+"]")
+		}
+	}
 	found := s.find(pattern, &request)
 	answer := map[string]any{
 		"took": 1, "timed_out": false,

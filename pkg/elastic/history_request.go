@@ -27,9 +27,9 @@ func (h *History) path(api string) string {
 	for i, name := range names {
 		names[i] = strings.ReplaceAll(url.PathEscape(strings.TrimSpace(name)), "%2A", "*")
 	}
-	path := "/" + strings.Join(names, ",") + "/" + api + "?ignore_unavailable=true"
+	path := "/" + strings.Join(names, ",") + "/" + api
 	if api == "_search" {
-		path += "&allow_partial_search_results=false" // from 6.3 on; responses are checked as well
+		path += "?allow_partial_search_results=false" // from 6.3 on; responses are checked as well
 	}
 	return path
 }
