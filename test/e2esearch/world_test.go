@@ -91,7 +91,7 @@ func (w *world) fill(each int) {
 	begin := time.Now().Add(-10 * time.Minute).UnixNano()
 	for n, p := range w.pods {
 		entries := make([]fakeapi.Entry, each)
-		at := begin + int64(n)
+		at := begin + int64(n)*1009 // the logs of two pods never share a time
 		for i := range entries {
 			text := fmt.Sprintf(`%d GET /cart/%d?user="%d" 200 \o/ ünï`, i, i%97, i%7)
 			switch {
