@@ -30,12 +30,12 @@ func (f *historyFlags) enabled() bool { return len(f.addresses.values) > 0 }
 func (f *historyFlags) addFlags(fs *pflag.FlagSet) {
 	f.addresses.valueName = "URL"
 	fs.Var(&f.addresses, "history",
-		"Start with the lines that ktail forwarded to this Elasticsearch or OpenSearch, those of deleted pods included, then continue with the live logs. "+
-			"Takes the --elasticsearch-... flags for authentication and TLS")
+		"Start with the lines forwarded to this Elasticsearch. Those of deleted pods are included. "+
+			"ktail then continues with the live logs. The --elasticsearch-... flags for authentication and TLS apply")
 	fs.StringVar(&f.index, "history-index", "",
 		"Index, alias, data stream, or pattern to read from (default: logs-ktail-*,ktail-*) `PATTERN`")
 	fs.Var(&f.until, "until",
-		"Only show forwarded lines older than this: a duration such as 1h, or a time such as 2026-01-31T10:00:00Z. Implies --no-follow")
+		"Only show forwarded lines older than this. A duration such as 1h, or a time such as 2026-01-31T10:00:00Z. Requires --history and implies --no-follow")
 }
 
 // parsed checks the flags and returns them with the values that are derived from

@@ -32,8 +32,9 @@ func runHistory(ctx context.Context, s streams, p plan, m *messenger, sink ktail
 		return nil, err
 	}
 	o := elastic.HistoryOptions{
-		Nodes: p.history.nodes, Transport: elastic.NewTransport(config), Auth: auth, Version: version,
-		Index: p.history.index, Since: p.historySince(), Until: p.history.until.Time, Tail: p.log.Tail,
+		Nodes: p.history.nodes, Version: version,
+		Credentials: func() (elastic.Credentials, error) { return elastic.Credentials{Auth: auth, TLS: config}, nil },
+		Index:       p.history.index, Since: p.historySince(), Until: p.history.until.Time, Tail: p.log.Tail,
 		Select: wants, KeepPositions: !p.noFollow,
 	}
 	history, err := elastic.NewHistory(o)

@@ -17,10 +17,10 @@ const DefaultHistoryIndex = "logs-ktail-*,ktail-*"
 
 // HistoryOptions describe which forwarded lines to read, and from where.
 type HistoryOptions struct {
-	Nodes     []*url.URL
-	Transport http.RoundTripper // see NewTransport
-	Auth      Auth
-	Version   string // of ktail, for the User-Agent header
+	Nodes       []*url.URL
+	Credentials func() (Credentials, error) // as Options.Credentials
+	Transport   http.RoundTripper           // as Options.Transport
+	Version     string                      // of ktail, for the User-Agent header
 
 	Index string    // index, alias, data stream, or a pattern of them; empty: those that a Sink writes to by default
 	Since time.Time // lines from this time on; zero: all
@@ -65,7 +65,14 @@ func NewHistory(o HistoryOptions) (*History, error) {
 	if o.Index == "" {
 		o.Index = DefaultHistoryIndex
 	}
-	h := &History{o: o, client: &client{nodes: o.Nodes, auth: o.Auth, agent: o.Version, transport: o.Transport}}
+	client, err := newClient(
+		&Options{Nodes: o.Nodes, Credentials: o.Credentials, Transport: o.Transport, Version: o.Version},
+		&reporter{notify: func(Event) {}}, // an error is returned once it lasts
+	)
+	if err != nil {
+		return nil, err
+	}
+	h := &History{o: o, client: client}
 	if o.KeepPositions {
 		h.positions = map[ktail.Key]*ktail.Position{}
 	}

@@ -7,8 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"time"
 
-	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/text"
 )
@@ -41,7 +41,6 @@ func (id *lineID) mark() ktail.Mark {
 // is used by one goroutine.
 type documentDecoder struct {
 	reader  text.JSONReader
-	clock   cri.Clock
 	streams map[string]*ktail.Stream // by the JSON that describes them
 	scratch []byte
 	chunk   []byte // texts of lines are slices of it
@@ -173,9 +172,12 @@ func (d *documentDecoder) decode(doc *rawDocument, h *hit) error {
 	if err != nil {
 		return err
 	}
-	h.line = ktail.Line{Stream: stream, Time: d.time(doc.time)}
-	if h.hasID {
+	h.line = ktail.Line{Stream: stream}
+	switch {
+	case h.hasID:
 		h.line.Time = h.id.mark().Time
+	case len(doc.time) > 2:
+		h.line.Time = parseTime(string(doc.time[1 : len(doc.time)-1]))
 	}
 	h.line.Cut = doc.log != nil && bytes.Contains(doc.log, []byte(`"truncated"`))
 	if err := d.event(doc, h); err != nil {
@@ -214,23 +216,18 @@ func (d *documentDecoder) event(doc *rawDocument, h *hit) error {
 		return fmt.Errorf("decode a gap: %w", err)
 	}
 	h.line.Kind = ktail.Gap
-	h.line.Since = d.time([]byte(strconv.Quote(event.Start)))
+	h.line.Since = parseTime(event.Start)
 	h.line.Text = []byte(event.Reason)
 	return nil
 }
 
-// time returns a time in Unix nanoseconds, or 0 if there is none.
-func (d *documentDecoder) time(quoted []byte) int64 {
-	if len(quoted) < 2 {
+// parseTime returns a time in Unix nanoseconds, or 0 if there is none.
+func parseTime(s string) int64 {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
 		return 0
 	}
-	// The parser expects what follows a timestamp in a log: a space.
-	d.scratch = append(append(d.scratch[:0], quoted[1:len(quoted)-1]...), ' ')
-	at, n := d.clock.Parse(d.scratch)
-	if n == 0 {
-		return 0
-	}
-	return at
+	return t.UnixNano()
 }
 
 // text returns the text of a JSON string. It is never written to again.
