@@ -39,6 +39,7 @@ func promptSelection(ctx context.Context, client *kube.Client, all kube.Selectio
 	fmt.Fprint(s.ErrOut, "ktail: numbers to tail, separated by commas (empty: all): ") //nolint:errcheck // as above
 	chosen, err := readChoice(s.In, offered)
 	if err != nil {
+		fmt.Fprintln(s.ErrOut) //nolint:errcheck // as above
 		return all, fmt.Errorf("--prompt: %w", err)
 	}
 	switch {

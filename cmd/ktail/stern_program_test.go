@@ -15,7 +15,7 @@ var sternProgramCases = []sternCase{
 	{args: "old --tail 1 --color never", until: "line 3"},
 	{args: "old --since 24h --color never", until: "line 3"},
 	{args: ". --condition ready --tail 0 --color never", until: "api-1"},
-	{args: "web --max-log-requests 1 --color never", until: "waits until", want: "1 log waits until another one ends", better: "above the limit logs wait, and nothing exits"},
+	{args: "web --max-log-requests 1 --color never", until: "waiting for a free slot", want: "1 log is waiting for a free slot", better: "above the limit logs wait, and nothing exits"},
 	{args: "web --max-log-requests 0 --color never"}, // with --no-follow stern hangs
 	{args: "web --max-log-requests 5" + base},
 	{
@@ -45,7 +45,7 @@ var sternProgramCases = []sternCase{
 	{args: "--help", sides: true},
 	{args: "-h", sides: true},
 	{
-		args: "--show-hidden-options", sides: true, want: "^ *--as string.*--user string",
+		args: "--show-hidden-options", sides: true, want: "^ *--as VALUE.*--user VALUE",
 		better: "the list is what was asked for, so it goes to stdout as a whole",
 	},
 	{args: "--completion bash", sides: true},
@@ -60,7 +60,7 @@ var sternProgramCases = []sternCase{
 	{args: "web --verbosity 6" + base},
 	{args: "web --verbosity lots" + base},
 	{args: "web --config missing.yaml" + base},
-	{args: "--prompt --no-follow -n shop", want: "^  1  one\n  2  two\nWhich", better: "what is asked goes to stderr, so that stdout has only lines"},
+	{args: "--prompt --no-follow -n shop", want: "^  1  one\n  2  two\nktail: numbers to tail", better: "what is asked goes to stderr, so that stdout has only lines"},
 	{
 		args: "--prompt --no-follow -n shop --only-log-lines --color never", stdin: "2\n", want: "^cart-2 app cart-2 line 1\n",
 		better: "the answer may come from a pipe, and may be several",
@@ -81,12 +81,12 @@ var sternProgramCases = []sternCase{
 	},
 	{args: "deploy/web" + base, fault: "list deployments status=403"},
 	{
-		args: "web --color never", fault: "watch pods status=403", until: "trying again",
-		want:   "watch pods in namespace default: .* see: kubectl auth can-i watch pods -n default; trying again",
+		args: "web --color never", fault: "watch pods status=403", until: "retrying",
+		want:   "watch pods in namespace default: .* see: kubectl auth can-i watch pods -n default; retrying",
 		better: "the verb that is missing is told, and that is the end of nothing",
 	},
 	{
-		args: "web -n default,other --only-log-lines --color never", fault: "watch pods namespace=other status=403", until: "trying again",
+		args: "web -n default,other --only-log-lines --color never", fault: "watch pods namespace=other status=403", until: "retrying",
 		want:   "watch pods in namespace other: ",
 		better: "one forbidden namespace does not keep the other from being followed",
 	},
