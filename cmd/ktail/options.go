@@ -22,6 +22,7 @@ type options struct {
 	history historyFlags
 	limitFlags
 	connectionFlags
+	podLogsFlags
 	configFlags
 	programFlags
 	kubectlFlags
@@ -38,6 +39,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	inSection(sectionHistory, fs, o.history.addFlags)
 	inSection(sectionLimits, fs, o.limitFlags.addFlags)
 	inSection(sectionCluster, fs, o.connectionFlags.addFlags)
+	inSection(sectionCluster, fs, o.podLogsFlags.addFlags)
 	inSection(sectionGeneral, fs, o.configFlags.addFlags)
 	inSection(sectionGeneral, fs, o.programFlags.addFlags)
 	inSection(sectionKubectl, fs, o.kubectlFlags.addFlags)
@@ -57,7 +59,7 @@ func (o options) validate() error {
 	case o.base.Condition != nil && o.tail != 0 && !o.noFollow:
 		return errors.New("--condition requires --no-follow or --tail=0, because a pod that meets the condition again would be shown twice")
 	}
-	return errors.Join(o.logFlags.validate(), o.limitFlags.validate())
+	return errors.Join(o.logFlags.validate(), o.limitFlags.validate(), o.validatePodLogs())
 }
 
 // logFlags select the part of each log to read.

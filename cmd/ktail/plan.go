@@ -20,7 +20,7 @@ type plan struct {
 	filters       []ktail.Filter
 	mergeWindow   time.Duration // negative: wait for all streams
 	showNamespace bool          // lines can come from more than one namespace
-	client        *kube.Client  // nil with --stdin, and possibly if onlyHistory
+	client        *kube.Client  // nil if not needsCluster, and possibly if onlyHistory
 }
 
 // onlyHistory reports whether the run needs no cluster: it shows forwarded lines and
@@ -28,13 +28,17 @@ type plan struct {
 func (p plan) onlyHistory() bool { return p.history.enabled() && p.noFollow }
 
 // newPlan checks the options and connects to the cluster, unless lines come from
-// stdin.
+// stdin or files.
 func newPlan(ctx context.Context, s streams, o options, queries []string) (plan, error) {
 	p, err := offlinePlan(o, queries)
 	if err != nil {
 		return p, usageError{err}
 	}
-	if p.stdin {
+	if p.readsFiles() {
+		p.selection.Namespaces = o.podLogNamespaces()
+		p.showNamespace = len(p.selection.Namespaces) != 1
+	}
+	if !p.needsCluster() {
 		return p, nil
 	}
 	namespace := metav1.NamespaceDefault
@@ -44,6 +48,9 @@ func newPlan(ctx context.Context, s streams, o options, queries []string) (plan,
 		namespace = p.client.Namespace
 	case !p.onlyHistory():
 		return p, err
+	}
+	if p.readsFiles() {
+		return p, nil
 	}
 	p.selection.Namespaces = o.inContext(namespace)
 	p.showNamespace = len(p.selection.Namespaces) != 1
@@ -98,10 +105,14 @@ func offlinePlan(o options, queries []string) (plan, error) {
 // older.
 const clockSkew = time.Minute
 
-// newWatcher returns the watcher that finds the logs: in a cluster, or on stdin.
+// newWatcher returns the watcher that finds the logs: in a cluster, on a node, or on
+// stdin.
 func (p plan) newWatcher(s streams, m *messenger) ktail.Watcher {
 	if p.stdin {
 		return &stdin.Watcher{In: s.In}
+	}
+	if p.readsFiles() {
+		return p.newNodeWatcher(m)
 	}
 	return &noMatchReporter{
 		watcher: &kube.Watcher{Client: p.client, Selection: p.selection, Options: p.log, Warn: m.warn},

@@ -73,6 +73,9 @@ func newCommand(s streams) *cobra.Command {
 			if o.elastic.resend != "" {
 				return o.withFlagOrigin(runResend(cmd.Context(), s, o))
 			}
+			if o.readsFiles() && !cmd.Flags().Changed("since") {
+				o.since = 0 // a copy may be old
+			}
 			return o.withFlagOrigin(runTail(cmd.Context(), s, o, queries))
 		},
 	}

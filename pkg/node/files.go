@@ -65,10 +65,10 @@ func (l *fileLimit) seen(n int) {
 }
 
 // complete reports whether no file of an instance that has n of them was removed. The
-// kubelet removes a file before it creates the next one. An instance with one file was
-// never rotated: a kubelet keeps two files at least, and three unless it is configured
-// to keep less than the default.
-func (l *fileLimit) complete(n int) bool { return n == 1 || int64(n) < l.most.Load()-1 }
+// kubelet removes a file before it creates the next one, so that there may be one less
+// than it keeps. It keeps five by default; that it keeps four at least is assumed, so
+// that an instance with one or two files has lost none.
+func (l *fileLimit) complete(n int) bool { return n <= 2 || int64(n) < l.most.Load()-1 }
 
 // instanceComplete reports whether no file of the instance was removed.
 func (l *logFiles) instanceComplete(instance int) bool {

@@ -80,18 +80,18 @@ func FuzzSimulatedNode(f *testing.F) {
 		f.Add([]byte(ops), uint8(2))
 	}
 	f.Fuzz(func(t *testing.T, ops []byte, maxFiles uint8) {
-		t.Logf("steps %s, %d files", ops, 3+int(maxFiles)%4)
+		t.Logf("steps %s, %d files", ops, 4+int(maxFiles)%3)
 		if len(ops) > 200 {
 			return
 		}
-		synctest.Test(t, func(t *testing.T) { runSimulation(t, ops, 3+int(maxFiles)%4) })
+		synctest.Test(t, func(t *testing.T) { runSimulation(t, ops, 4+int(maxFiles)%3) })
 	})
 }
 
 // Schedules that a random number generator makes reach states that mutations of a few
 // bytes do not.
 func FuzzRandomSchedule(f *testing.F) {
-	for seed := range uint64(100) {
+	for seed := range uint64(40) {
 		f.Add(seed, uint8(seed))
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, maxFiles uint8) {
@@ -104,8 +104,8 @@ func FuzzRandomSchedule(f *testing.F) {
 		if random.IntN(4) == 0 {
 			ops = append(ops, 'D')
 		}
-		t.Logf("steps %s, %d files", ops, 3+int(maxFiles)%4)
-		synctest.Test(t, func(t *testing.T) { runSimulation(t, ops, 3+int(maxFiles)%4) })
+		t.Logf("steps %s, %d files", ops, 4+int(maxFiles)%3)
+		synctest.Test(t, func(t *testing.T) { runSimulation(t, ops, 4+int(maxFiles)%3) })
 	})
 }
 

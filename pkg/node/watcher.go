@@ -415,3 +415,12 @@ func (w *Watcher) pathStream(p *podEntry, container string, c *containerEntry) *
 		Namespace: p.namespace, Pod: p.pod, PodUID: p.uid, Container: container, Node: w.Node, Instance: instance,
 	}
 }
+
+// HasPods reports whether the directory contains the directory of a pod.
+func HasPods(dir string) bool {
+	entries, _ := os.ReadDir(dir) // without a list there are none
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		_, ok := parsePodDir(e.Name())
+		return ok
+	})
+}
