@@ -37,8 +37,8 @@ type scope struct {
 }
 
 // newScope connects to the cluster.
-func newScope(o options, queries []string) (scope, error) {
-	client, err := o.connect()
+func newScope(o options, queries []string, env func(string) (string, bool)) (scope, error) {
+	client, err := o.connect(env)
 	if err != nil {
 		return scope{}, err
 	}
@@ -102,7 +102,7 @@ func (c *completer) ask(f fromCluster, directive cobra.ShellCompDirective) cobra
 		defer cancel()
 		answer := make(chan []cobra.Completion, 1)
 		go func() { // a credential plugin does not stop with ctx
-			in, err := newScope(*c.o, queries)
+			in, err := newScope(*c.o, queries, c.env)
 			if err != nil {
 				answer <- nil
 				return

@@ -42,7 +42,7 @@ func newPlan(ctx context.Context, s streams, o options, queries []string) (plan,
 		return p, nil
 	}
 	namespace := metav1.NamespaceDefault
-	p.client, err = o.connect()
+	p.client, err = o.connect(s.Env)
 	switch {
 	case err == nil:
 		namespace = p.client.Namespace
