@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -93,7 +95,7 @@ func TestPositions_OfEndedStreamsAreBounded(t *testing.T) {
 	for key := range p.streams {
 		p.end(key, true)
 	}
-	if err := p.Save(); err != nil {
+	if err := p.Save(); err != nil { // rewrites the file, since there is none
 		t.Fatal(err)
 	}
 	if got := len(p.streams); got != maxIdlePositions {
@@ -130,30 +132,56 @@ func TestPositions_OfEndedStreamsAreBounded(t *testing.T) {
 	}
 }
 
-// BenchmarkSave writes the positions of a thousand logs that are read, and of ten
-// thousand that have ended.
+// BenchmarkSave simulates ten seconds of a thousand logs of 100 lines/s each, whose
+// positions are saved every two seconds.
 func BenchmarkSave(b *testing.B) {
-	p, err := LoadPositions(filepath.Join(b.TempDir(), "positions"))
-	if err != nil {
-		b.Fatal(err)
+	for _, streams := range []int{1000, 10_000} {
+		b.Run(fmt.Sprint("streams=", streams), func(b *testing.B) {
+			p, err := LoadPositions(filepath.Join(b.TempDir(), "positions"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			all := make([]*ktail.Stream, streams)
+			for i := range all {
+				all[i] = &ktail.Stream{PodUID: fmt.Sprintf("6d4cf56d-b6fd-4f5a-9c3e-%012d", i), Container: "app"}
+				p.start(all[i].Key())
+			}
+			lines := make([]ktail.Line, 100)
+			now, seconds := time.Now().UnixNano(), 0
+			written, size := int64(0), int64(0)
+			save := func() {
+				if err := p.Save(); err != nil {
+					b.Fatal(err)
+				}
+				if after := p.journal.size; after >= size {
+					written += after - size
+				} else {
+					written += after
+				}
+				size = p.journal.size
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				for range 10 {
+					for _, s := range all {
+						for k := range lines {
+							lines[k] = ktail.Line{Stream: s, Time: now + int64(k)*10_000_000, Text: strconv.AppendInt(nil, int64(k), 10)}
+						}
+						p.record(s.Key(), lines, func(*ktail.Line) bool { return true })
+						p.Settled(s.Key(), len(lines))
+					}
+					now += int64(time.Second)
+					if seconds++; seconds%2 == 0 {
+						save()
+					}
+				}
+			}
+			runtime.GC()
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			b.ReportMetric(float64(written)/1024/float64(seconds), "KiB-written/s")
+			b.ReportMetric(float64(m.HeapAlloc)/1e6, "MB-heap")
+			runtime.KeepAlive(p)
+		})
 	}
-	jobs(p, 10_000)
-	for key := range p.streams {
-		p.end(key, true)
-	}
-	for range 10 {
-		jobs(p, 1000)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		p.changed = true
-		if err := p.Save(); err != nil {
-			b.Fatal(err)
-		}
-	}
-	info, err := os.Stat(p.path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportMetric(float64(info.Size())/1e6, "MB-file")
 }

@@ -10,41 +10,51 @@ import (
 )
 
 const (
-	// maxPositionAge is how long the position of a stream is kept that was not read
-	// any more: the log of its container is gone by then.
+	// maxPositionAge is how long the position of a stream is kept after it was
+	// read: by then, the log of its container has been removed.
 	maxPositionAge = 30 * 24 * time.Hour
-	// maxIdlePositions is how many of them are kept, the newest ones. Most are of jobs,
-	// whose pods are removed when there are many. What comes again nevertheless is
-	// at its destination already, and recognized there.
+	// maxIdlePositions is how many positions of streams that are not read are
+	// kept, the newest ones. Most belong to jobs, whose pods are removed when
+	// there are many. If such a log is read again nevertheless, the destination
+	// recognizes its lines.
 	maxIdlePositions = 8 << 10
 )
 
-// Positions remembers, for each stream, up to where a sink has settled its
-// lines: they are where they cannot be lost any more. A run that is given what
-// the last one has saved goes on from there.
+// Positions records, for each stream, up to which line a sink has settled it:
+// settled lines are where they cannot be lost any more. A later run that loads
+// the positions continues behind these lines. Each sink that settles lines has
+// Positions of its own.
 //
-// The engine notes each line that it reads, before the filters; the sink says
-// how many it has settled. What lies before the first line that is not settled
-// yet, filtered lines included, belongs to the position. It has to hold the
-// filtered lines too, since a resumed read tells new lines from old ones by
-// what comes after the last one it knows.
+// The engine records each line that it reads, before the filters; the sink
+// reports how many lines it has settled. The position includes everything before
+// the first line that is not settled, also lines that a filter dropped, because
+// a resumed read tells new lines from old ones by what follows the last line
+// that it knows.
 type Positions struct {
-	path string
+	saving  sync.Mutex // serializes Save; locked before mu
+	journal *journal
+	damaged int
+	records []byte // scratch of Save
+	payload []byte
 
 	mu      sync.Mutex
 	streams map[ktail.Key]*streamProgress
-	pending int // of all streams
-	changed bool
-	size    int // of the file when it was written last
+	pending int         // lines, of all streams
+	changed []ktail.Key // since the last Save
+	size    int         // of the records of all streams, in bytes
 }
 
-// maxPending bounds how many lines are remembered one by one, of all streams:
-// a filter may drop any number of lines while the sink keeps one waiting. Of a
-// stream that would have more, the position stands still until all of them are
-// settled.
-const maxPending = 256 << 10
+const (
+	// maxPending bounds the lines of all streams that are recorded one by one: a
+	// filter may drop any number of lines while the sink has not settled one. The
+	// position of a stream with further lines stands still until all of its lines
+	// are settled.
+	maxPending = 256 << 10
+	// keptPending is the capacity that a stream without pending lines keeps.
+	keptPending = 64
+)
 
-// streamProgress is what is known of one stream.
+// streamProgress is the state of one stream.
 type streamProgress struct {
 	settled ktail.Position
 	resumed ktail.Position // settled, when this run began
@@ -54,14 +64,16 @@ type streamProgress struct {
 	// overflow is set if there are more lines behind those pending.
 	overflow *overflow
 
-	idle  bool // not read at present
-	ended bool // and no line will come any more, as far as anybody knows
+	idle    bool // not read at present
+	ended   bool // and no further line is expected
+	changed bool // listed in Positions.changed
+	size    int  // of its record, in bytes
 }
 
-// overflow is what is known of lines that are not remembered one by one.
+// overflow stands for lines that are not recorded one by one.
 type overflow struct {
 	read ktail.Position // behind the last of them
-	kept int            // how many went to the sink and are not settled
+	kept int            // lines that went to the sink and are not settled
 }
 
 // pendingLine is a line that was read.
@@ -81,9 +93,8 @@ func (p *Positions) Resumed(key ktail.Key) ktail.Position {
 	return ktail.Position{}
 }
 
-// Settled says that n further log lines of the stream, of those that the sink
-// was given, are where they cannot be lost. A sink calls it in the order of
-// the lines.
+// Settled records that n further log lines of the stream, of those that the sink
+// received, cannot be lost any more. A sink calls it in the order of the lines.
 func (p *Positions) Settled(key ktail.Key, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -98,23 +109,33 @@ func (p *Positions) Settled(key ktail.Key, n int) {
 		s.settled.Add(s.pending[s.head].mark)
 		s.head++
 		p.pending--
-		p.changed = true
+		p.markChanged(key, s)
 	}
 	if s.head > len(s.pending)/2 {
 		s.pending = s.pending[:copy(s.pending, s.pending[s.head:])]
 		s.head = 0
+		if len(s.pending) == 0 && cap(s.pending) > keptPending {
+			s.pending = nil
+		}
 	}
 	if s.overflow == nil || len(s.pending) > 0 {
 		return
 	}
 	if s.overflow.kept -= n; s.overflow.kept <= 0 {
 		s.settled, s.overflow = s.overflow.read, nil
-		p.changed = true
+		p.markChanged(key, s)
 	}
 }
 
-// start returns from where the stream is to be read: everything that was read
-// before is known to it.
+func (p *Positions) markChanged(key ktail.Key, s *streamProgress) {
+	if !s.changed {
+		s.changed = true
+		p.changed = append(p.changed, key)
+	}
+}
+
+// start returns the position from which the stream is to be read: behind
+// everything that was read before.
 func (p *Positions) start(key ktail.Key) ktail.Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -127,7 +148,8 @@ func (p *Positions) start(key ktail.Key) ktail.Position {
 	return s.read()
 }
 
-// end says that the stream is not read any more; ended that its log has ended.
+// end records that the stream is not read any more, and whether its log has
+// ended.
 func (p *Positions) end(key ktail.Key, ended bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -136,16 +158,17 @@ func (p *Positions) end(key ktail.Key, ended bool) {
 	}
 }
 
-// prune lets go of what nobody will ask for. The lock is held.
-func (p *Positions) prune() {
+// prune removes positions that are not needed any more, and releases the memory
+// of those that will not change. The caller holds the lock.
+func (p *Positions) prune(now time.Time) {
 	var idle []ktail.Key
-	oldest := time.Now().Add(-maxPositionAge).UnixNano()
+	oldest := now.Add(-maxPositionAge).UnixNano()
 	for key, s := range p.streams {
 		if !s.idle || s.overflow != nil || s.head < len(s.pending) {
 			continue
 		}
 		if s.settled.Time < oldest {
-			delete(p.streams, key)
+			p.remove(key)
 			continue
 		}
 		if s.ended {
@@ -162,8 +185,13 @@ func (p *Positions) prune() {
 		return cmp.Compare(p.streams[a].settled.Time, p.streams[b].settled.Time)
 	})
 	for _, key := range idle[:len(idle)-maxIdlePositions] {
-		delete(p.streams, key)
+		p.remove(key)
 	}
+}
+
+func (p *Positions) remove(key ktail.Key) {
+	p.size -= p.streams[key].size
+	delete(p.streams, key)
 }
 
 // read returns the position behind all that was read.
@@ -178,7 +206,7 @@ func (s *streamProgress) read() ktail.Position {
 	return pos
 }
 
-// record records lines that were read, before they can be settled. keep says
+// record records lines that were read, before they can be settled. keep reports
 // which of them go to the sink.
 func (p *Positions) record(key ktail.Key, lines []ktail.Line, keep func(*ktail.Line) bool) {
 	p.mu.Lock()
@@ -200,7 +228,7 @@ func (p *Positions) record(key ktail.Key, lines []ktail.Line, keep func(*ktail.L
 			s.overflow.add(mark, kept)
 		case !kept && s.head == len(s.pending):
 			s.settled.Add(mark)
-			p.changed = true
+			p.markChanged(key, s)
 		case p.pending < maxPending:
 			s.pending = append(s.pending, pendingLine{mark, kept})
 			p.pending++

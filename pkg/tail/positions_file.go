@@ -2,129 +2,174 @@ package tail
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-const positionsMagic = "ktail positions 2\n"
+// The journal is rewritten when it is larger than minRewrite and than
+// maxGarbage times the positions in it. At a thousand busy logs, a rewrite then
+// adds a seventh to what is written.
+const (
+	minRewrite = 1 << 20
+	maxGarbage = 8
+)
 
-var errBadPositions = errors.New("the file is damaged; delete it to begin anew")
+// recordPosition is the first byte of the payload that holds a position. Other
+// kinds are refused: a later version may write them.
+const recordPosition = 1
 
-// LoadPositions reads what Save has written at the path; if there is no such
-// file yet, no position is known. A damaged file is an error.
+var errBadRecord = errors.New("the file has records of another version of ktail; move it away to start without positions")
+
+// LoadPositions reads the journal at the path; if there is no such file yet, no
+// position is known. Whatever a crash or a loss of power leaves of the file can
+// be read; the positions are those of the last Save, or of one before it where
+// records were damaged. A file of another version is an error, and stays as it is.
 func LoadPositions(path string) (*Positions, error) {
-	p := &Positions{path: path, streams: map[ktail.Key]*streamProgress{}}
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return p, nil
-	}
+	p := &Positions{streams: map[ktail.Key]*streamProgress{}}
+	j, damaged, err := openJournal(path, p.apply)
 	if err != nil {
-		return nil, fmt.Errorf("read positions: %w", err)
-	}
-	defer f.Close() //nolint:errcheck // it is only read from
-	if err := p.read(f); err != nil {
 		return nil, fmt.Errorf("read positions from %s: %w", path, err)
+	}
+	p.journal, p.damaged = j, damaged
+	for _, s := range p.streams {
+		s.resumed = s.settled.Clone()
 	}
 	return p, nil
 }
 
-// Save writes the positions, if they have changed, in place of the file.
+// Damaged returns how many bytes of the file could not be read when it was
+// loaded, not counting an interrupted write at its end. Logs whose positions
+// were in them are read again from earlier positions. Save keeps the damaged file
+// beside the new one.
+func (p *Positions) Damaged() int { return p.damaged }
+
+// Save writes the positions that have changed since it was called last.
 func (p *Positions) Save() error {
+	p.saving.Lock()
+	defer p.saving.Unlock()
 	p.mu.Lock()
-	if !p.changed {
+	changed := p.changed
+	p.changed = nil
+	rewrite := p.journal.size < 0 || p.journal.size > max(minRewrite, int64(maxGarbage*p.size))
+	if len(changed) == 0 && !rewrite {
 		p.mu.Unlock()
 		return nil
 	}
-	p.changed = false
-	p.prune()
-	b := p.encode()
-	p.mu.Unlock()
-	if err := replaceFile(p.path, b); err != nil {
-		p.mu.Lock()
-		p.changed = true
-		p.mu.Unlock()
-		return fmt.Errorf("save positions: %w", err)
-	}
-	return nil
-}
-
-// encode returns the content of the file: the magic, then for each stream its
-// key and position, each with its length in front, and a checksum at the end.
-func (p *Positions) encode() []byte {
-	b := append(make([]byte, 0, p.size+p.size/8), positionsMagic...)
-	var pos []byte
-	for key, s := range p.streams {
-		if s.settled.IsZero() {
-			continue
+	p.records = p.records[:0]
+	if rewrite {
+		p.prune(time.Now())
+		for key, s := range p.streams {
+			p.encode(key, s)
 		}
-		pos, _ = s.settled.AppendBinary(pos[:0])
-		for _, field := range []string{key.PodUID, key.Container} {
-			b = binary.AppendUvarint(b, uint64(len(field)))
-			b = append(b, field...)
-		}
-		b = binary.AppendUvarint(b, uint64(len(pos)))
-		b = append(b, pos...)
-	}
-	b = binary.LittleEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
-	p.size = len(b)
-	return b
-}
-
-func (p *Positions) read(r io.Reader) error {
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	n := len(b) - crc32.Size
-	if n < len(positionsMagic) || string(b[:len(positionsMagic)]) != positionsMagic ||
-		crc32.ChecksumIEEE(b[:n]) != binary.LittleEndian.Uint32(b[n:]) {
-		return errBadPositions
-	}
-	b = b[len(positionsMagic):n]
-	for len(b) > 0 {
-		var fields [3][]byte
-		for i := range fields {
-			size, width := binary.Uvarint(b)
-			if width <= 0 || size > uint64(len(b)-width) {
-				return errBadPositions
+	} else {
+		for _, key := range changed {
+			if s := p.streams[key]; s != nil {
+				p.encode(key, s)
 			}
-			fields[i], b = b[width:width+int(size)], b[width+int(size):]
 		}
-		s := &streamProgress{idle: true}
-		if err := s.settled.UnmarshalBinary(fields[2]); err != nil {
-			return errBadPositions
-		}
-		s.resumed = s.settled.Clone()
-		p.streams[ktail.Key{PodUID: string(fields[0]), Container: string(fields[1])}] = s
 	}
+	records := p.records
+	p.mu.Unlock()
+	var err error
+	if rewrite {
+		err = p.journal.rewrite(records)
+	} else {
+		err = p.journal.append(records)
+	}
+	if cap(p.records) > minRewrite {
+		p.records = nil
+	}
+	if err == nil {
+		return nil
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.journal.size = -1
+	return fmt.Errorf("save positions: %w", err)
+}
+
+// encode appends the record of a stream to p.records.
+func (p *Positions) encode(key ktail.Key, s *streamProgress) {
+	s.changed = false
+	if s.settled.IsZero() {
+		return
+	}
+	s.settled.Seal()
+	p.payload = append(p.payload[:0], recordPosition)
+	p.payload = appendUID(p.payload, key.PodUID)
+	p.payload = appendText(p.payload, key.Container)
+	p.payload, _ = s.settled.AppendBinary(p.payload)
+	from := len(p.records)
+	p.records = appendRecord(p.records, p.payload)
+	p.size += len(p.records) - from - s.size
+	s.size = len(p.records) - from
+}
+
+// apply takes the position of a record.
+func (p *Positions) apply(payload []byte) error {
+	if len(payload) == 0 || payload[0] != recordPosition {
+		return errBadRecord
+	}
+	uid, rest, ok := cutUID(payload[1:])
+	container, rest, ok2 := cutText(rest)
+	s := &streamProgress{idle: true, size: len(payload)}
+	if !ok || !ok2 || s.settled.UnmarshalBinary(rest) != nil {
+		return errBadRecord
+	}
+	key := ktail.Key{PodUID: uid, Container: container}
+	if old := p.streams[key]; old != nil {
+		p.size -= old.size
+	}
+	p.size += s.size
+	p.streams[key] = s
 	return nil
 }
 
-// replaceFile puts b in the place of the file so that, whenever the machine
-// stops, either the old content is there or the new one.
-func replaceFile(path string, b []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
+// A UID takes 16 bytes after a zero if it is a UUID, and otherwise is a text with
+// its length, which is not zero, in front.
+
+func appendUID(dst []byte, uid string) []byte {
+	if len(uid) == 36 && uid[8] == '-' && uid[13] == '-' && uid[18] == '-' && uid[23] == '-' && uid == strings.ToLower(uid) {
+		if b, err := hex.DecodeString(uid[:8] + uid[9:13] + uid[14:18] + uid[19:23] + uid[24:]); err == nil {
+			return append(append(dst, 0), b...)
+		}
 	}
-	_, err = f.Write(b)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
+	dst = binary.AppendUvarint(dst, uint64(len(uid)+1))
+	return append(dst, uid...)
+}
+
+func cutUID(b []byte) (uid string, rest []byte, ok bool) {
+	n, width := binary.Uvarint(b)
+	switch {
+	case width <= 0:
+		return "", nil, false
+	case n > 0:
+		n--
+		if n > uint64(len(b)-width) {
+			return "", nil, false
+		}
+		return string(b[width : width+int(n)]), b[width+int(n):], true
+	case len(b) < 17:
+		return "", nil, false
 	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
+	x := hex.EncodeToString(b[1:17])
+	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:], b[17:], true
+}
+
+func appendText(dst []byte, text string) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(text)))
+	return append(dst, text...)
+}
+
+func cutText(b []byte) (text string, rest []byte, ok bool) {
+	n, width := binary.Uvarint(b)
+	if width <= 0 || n > uint64(len(b)-width) {
+		return "", nil, false
 	}
-	// The new name survives a loss of power, too, where the system can do that.
-	if d, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = errors.Join(d.Sync(), d.Close())
-	}
-	return nil
+	return string(b[width : width+int(n)]), b[width+int(n):], true
 }

@@ -1,0 +1,210 @@
+package tail
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A journal is a file of records. A record replaces earlier ones with the same
+// key, so that the state is what the records say in their order.
+//
+//	magic
+//	mark, length of payload (uvarint), payload, CRC-32C of length and payload
+//	...
+//
+// Records are only appended, until the file is much larger than the state: then
+// the state is written to a new file that takes its place. Whenever the process
+// or the machine stops, the file holds all records up to a point after the last
+// sync, possibly followed by garbage such as zeros.
+type journal struct {
+	path string
+	size int64 // of the file; negative: it has to be rewritten
+	kept bool  // damage was found, and no copy of the file is kept yet
+}
+
+const (
+	// journalMagic ends with the version of the format.
+	journalMagic = "ktail positions 2\n"
+	// recordMark starts a record: with it, records after damage can be found.
+	recordMark = 0xA7
+	maxRecord  = 1 << 20
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var errNotJournal = errors.New("the file was written by another version of ktail or by another program; " +
+	"move it away to start without positions")
+
+// openJournal calls apply with the payload of each record of the file, in order.
+// A file that does not exist is empty. Garbage after the last record, which an
+// interrupted write leaves, is ignored. Damage in front of a record is skipped;
+// damaged is the number of bytes.
+func openJournal(path string, apply func(payload []byte) error) (j *journal, damaged int, err error) {
+	if err := removeTemporary(path); err != nil {
+		return nil, 0, err
+	}
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &journal{path: path, size: -1}, 0, nil
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	if !bytes.HasPrefix(b, []byte(journalMagic)) {
+		if !interrupted(b) {
+			return nil, 0, errNotJournal
+		}
+		return &journal{path: path, size: -1}, 0, nil
+	}
+	end, skipped := len(journalMagic), 0
+	for at := end; at < len(b); {
+		payload, size := parseRecord(b[at:])
+		if size == 0 {
+			next := bytes.IndexByte(b[at+1:], recordMark)
+			if next < 0 {
+				break
+			}
+			at += 1 + next
+			continue
+		}
+		if err := apply(payload); err != nil {
+			return nil, 0, err
+		}
+		skipped += at - end
+		at += size
+		end = at
+	}
+	j = &journal{path: path, size: int64(end), kept: skipped > 0}
+	if end < len(b) || skipped > 0 {
+		j.size = -1
+	}
+	return j, skipped, nil
+}
+
+// interrupted reports whether the file is what a loss of power may leave of a new
+// journal: nothing, a part of the magic, or zeros.
+func interrupted(b []byte) bool {
+	b = bytes.TrimRight(b, "\x00")
+	return bytes.HasPrefix([]byte(journalMagic), b)
+}
+
+// removeTemporary removes files that a killed process has left.
+func removeTemporary(path string) error {
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), filepath.Base(path)+".*"))
+	if err != nil {
+		return err
+	}
+	for _, file := range left {
+		suffix := strings.TrimPrefix(filepath.Base(file), filepath.Base(path)+".")
+		if suffix != "tmp" && strings.Trim(suffix, "0123456789") != "" {
+			continue
+		}
+		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// appendRecord appends a record with the payload.
+func appendRecord(dst, payload []byte) []byte {
+	dst = append(dst, recordMark)
+	from := len(dst)
+	dst = binary.AppendUvarint(dst, uint64(len(payload)))
+	dst = append(dst, payload...)
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[from:], castagnoli))
+}
+
+// parseRecord returns the payload and the size of the record that b starts with.
+// The size is 0 if there is none.
+func parseRecord(b []byte) (payload []byte, size int) {
+	if len(b) == 0 || b[0] != recordMark {
+		return nil, 0
+	}
+	n, width := binary.Uvarint(b[1:])
+	if width <= 0 || n > maxRecord || len(b)-1-width-crc32.Size < int(n) {
+		return nil, 0
+	}
+	end := 1 + width + int(n)
+	if crc32.Checksum(b[1:end], castagnoli) != binary.LittleEndian.Uint32(b[end:]) {
+		return nil, 0
+	}
+	return b[1+width : end], end + crc32.Size
+}
+
+// append appends records and syncs the file. If it fails, none of them may count
+// as written, and the journal has to be rewritten.
+func (j *journal) append(records []byte) error {
+	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		j.size = -1
+		return err
+	}
+	info, err := f.Stat()
+	if err == nil && info.Size() != j.size {
+		err = fmt.Errorf("%s was changed by another process", j.path)
+	}
+	if err == nil {
+		_, err = f.Write(records)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		j.size = -1
+		return err
+	}
+	j.size += int64(len(records))
+	return nil
+}
+
+// rewrite puts a file with the magic and the records in the place of the file. If
+// it fails, the file is unchanged. A damaged file is kept beside it.
+func (j *journal) rewrite(records []byte) error {
+	if j.kept {
+		if err := keepCopy(j.path, j.path+".damaged"); err != nil {
+			return err
+		}
+		j.kept = false
+	}
+	temporary := j.path + ".tmp"
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(journalMagic)
+	if err == nil {
+		_, err = f.Write(records)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(temporary, j.path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	// The new name has to survive a loss of power, too. Not all systems can sync
+	// a directory.
+	if d, err := os.Open(filepath.Dir(j.path)); err == nil {
+		_ = errors.Join(d.Sync(), d.Close())
+	}
+	j.size = int64(len(journalMagic) + len(records))
+	return nil
+}
+
+func keepCopy(from, to string) error {
+	b, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(to, b, 0o600)
+}
