@@ -71,6 +71,9 @@ func newForwarding(s streams, o *elasticOptions, say func(string, ...any)) (*for
 		if f.positions, err = tail.LoadPositions(filepath.Join(dir, "positions")); err != nil {
 			return nil, err
 		}
+		if n := f.positions.Damaged(); n > 0 {
+			say("warning: %d bytes of %s are damaged; some logs are read again from an earlier position", n, filepath.Join(dir, "positions"))
+		}
 		eo.Resumed, eo.Settled = f.positions.Resumed, f.positions.Settled
 	}
 	if o.insecure {
