@@ -26,6 +26,9 @@ type streams struct {
 	ErrTTY bool
 	Width  func() int // columns of the terminal that Out is; 0: unknown
 	Env    func(string) (string, bool)
+	// AwaitOutClosed reports true when the reader of Out has exited, and false when
+	// ctx ends. It is nil if that cannot be known.
+	AwaitOutClosed func(ctx context.Context) bool
 }
 
 // Exit statuses; for a signal, the status that a shell reports.
@@ -67,7 +70,8 @@ func main() {
 			width, _, _ := term.GetSize(int(os.Stdout.Fd()))
 			return width
 		},
-		Env: env,
+		Env:            env,
+		AwaitOutClosed: awaitClosed(os.Stdout),
 	}))
 }
 
@@ -78,7 +82,7 @@ func run(name string, args []string, s streams) int {
 	setDisplayName(cmd, name)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
-	if err != nil && !isClosedPipe(err) {
+	if err != nil && exitStatus(err, nil) != exitPipe {
 		printError(s.ErrOut, name, err)
 	}
 	return exitStatus(err, caught())
@@ -86,7 +90,7 @@ func run(name string, args []string, s streams) int {
 
 func exitStatus(err error, caught os.Signal) int {
 	switch {
-	case isClosedPipe(err):
+	case isClosedPipe(err), errors.Is(err, errReaderGone):
 		return exitPipe // not an error: `ktail … | head` has read enough
 	case err != nil:
 		return exitError

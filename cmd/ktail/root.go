@@ -99,7 +99,7 @@ func newCommand(s streams) *cobra.Command {
 	return cmd
 }
 
-// runTail connects the parts of a run as the options describe and runs it.
+// runTail runs what the options describe.
 func runTail(ctx context.Context, s streams, o options, queries []string) error {
 	if err := o.setVerbosity(s.ErrOut); err != nil {
 		return err
@@ -108,6 +108,23 @@ func runTail(ctx context.Context, s streams, o options, queries []string) error 
 	if err != nil {
 		return err
 	}
+	if !p.elastic.quiet {
+		var stop context.CancelFunc
+		ctx, stop = untilReaderGone(ctx, s)
+		defer stop()
+	}
+	out := newInterruptibleWriter(ctx, s.Out)
+	defer out.close()
+	s.Out = out
+	err = runPlan(ctx, s, p)
+	if err == nil && errors.Is(context.Cause(ctx), errReaderGone) {
+		return errReaderGone
+	}
+	return err
+}
+
+// runPlan connects the parts of a run as the plan describes and runs it.
+func runPlan(ctx context.Context, s streams, p plan) error {
 	messages := newMessenger(s, p)
 	renderer, err := p.renderer(s, p.showNamespace, p.allNamespaces, messages.unrendered)
 	if err != nil {

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// errReaderGone is the cause of a context that ended because the reader of
+// stdout has exited.
+var errReaderGone = errors.New("the reader of the output has exited")
+
+// untilReaderGone returns a context that ends when the reader of the output has
+// exited: `ktail web | grep -m1 x` ends with the match, also if no further line
+// is written.
+func untilReaderGone(ctx context.Context, s streams) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if s.AwaitOutClosed != nil {
+		go func() {
+			if s.AwaitOutClosed(ctx) {
+				cancel(errReaderGone)
+			}
+		}()
+	}
+	return ctx, func() { cancel(nil) }
+}
+
+// shutdownGrace is how long writes to stdout may block after the run was ended.
+const shutdownGrace = 10 * time.Second
+
+// interruptibleWriter is a writer whose writes fail when they block for longer
+// than shutdownGrace after ctx has ended: a reader that stands still must not
+// keep ktail from ending. A write to a pipe cannot be interrupted, so a goroutine
+// writes, and stays behind in that case. Calls must not overlap.
+type interruptibleWriter struct {
+	ctx    context.Context //nolint:containedctx // of the run; io.Writer passes none
+	out    io.Writer
+	writes chan []byte
+	done   chan writeResult
+	grace  *time.Timer // since ctx has ended; nil before
+}
+
+type writeResult struct {
+	n   int
+	err error
+}
+
+// newInterruptibleWriter returns a writer to out. Its goroutine ends with close.
+func newInterruptibleWriter(ctx context.Context, out io.Writer) *interruptibleWriter {
+	w := &interruptibleWriter{ctx: ctx, out: out, writes: make(chan []byte), done: make(chan writeResult, 1)}
+	go func() {
+		for b := range w.writes {
+			n, err := w.out.Write(b)
+			w.done <- writeResult{n, err}
+		}
+	}()
+	return w
+}
+
+// Write implements io.Writer. After it has failed for time, the slice belongs to
+// the goroutine that still writes it.
+func (w *interruptibleWriter) Write(b []byte) (int, error) {
+	w.writes <- b
+	if w.grace == nil {
+		select {
+		case r := <-w.done:
+			return r.n, r.err
+		case <-w.ctx.Done():
+			w.grace = time.NewTimer(shutdownGrace)
+		}
+	}
+	select {
+	case r := <-w.done:
+		return r.n, r.err
+	case <-w.grace.C:
+		return 0, fmt.Errorf("the reader has not read for %v, so that the last lines are missing", shutdownGrace)
+	}
+}
+
+// close releases the goroutine. Nothing is written afterwards.
+func (w *interruptibleWriter) close() { close(w.writes) }
