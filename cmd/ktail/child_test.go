@@ -16,6 +16,8 @@ import (
 	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ktail/ktail/internal/ktailproc"
 )
 
 // children are the programs that run beside a script.
@@ -28,64 +30,12 @@ type childrenKey struct{}
 
 // child is one of them.
 type child struct {
-	cmd      *exec.Cmd
-	stdout   *os.File // the reading end
-	filled   int64    // bytes in the pipe that the child did not write
-	unblock  func()
-	out, err capture
-	exited   chan struct{}
-}
-
-// capture keeps what is written to it.
-type capture struct {
-	mu      sync.Mutex
-	data    []byte
-	changed chan struct{} // closed at the next write; nil if nobody waits
-}
-
-// Write implements io.Writer.
-func (c *capture) Write(p []byte) (int, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.data = append(c.data, p...)
-	if c.changed != nil {
-		close(c.changed)
-		c.changed = nil
-	}
-	return len(p), nil
-}
-
-// String returns all that was written.
-func (c *capture) String() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return string(c.data)
-}
-
-// wait returns when re matches what was written.
-func (c *capture) wait(ctx context.Context, re *regexp.Regexp, ended <-chan struct{}) error {
-	for {
-		c.mu.Lock()
-		found := re.Match(c.data)
-		if c.changed == nil {
-			c.changed = make(chan struct{})
-		}
-		changed := c.changed
-		c.mu.Unlock()
-		if found {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ended:
-			if re.MatchString(c.String()) {
-				return nil
-			}
-			return errors.New("the program has ended")
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	*ktailproc.Process
+	stdout  *os.File // the reading end
+	filled  int64    // bytes in the pipe that the child did not write
+	unblock func()
+	out     ktailproc.Log
+	read    chan struct{} // closed when all of stdout was read
 }
 
 func childOf(ts *testscript.TestScript, name string) *child {
@@ -108,21 +58,18 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	program, err := exec.LookPath(args[1])
 	ts.Check(err)
-	c := &child{cmd: exec.Command(program, args[2:]...), exited: make(chan struct{})}
-	c.cmd.Dir, c.cmd.Env = ts.MkAbs("."), all.env
-	c.cmd.Stderr = &c.err
-	ts.Check(c.run(blocked))
+	c := &child{}
+	ts.Check(c.start(ktailproc.Options{Path: program, Args: args[2:], Dir: ts.MkAbs("."), Env: all.env}, blocked))
 	all.running[args[0]] = c
 	ts.Defer(func() {
-		_ = c.cmd.Process.Kill() // an error says that it has ended
+		c.Kill()
 		c.unblock()
-		<-c.exited
+		<-c.read
 	})
 }
 
-// run starts the child and reads what it writes, or does not if it is to be
-// blocked.
-func (c *child) run(blocked bool) error {
+// start starts the child and reads its stdout, unless it is to be blocked.
+func (c *child) start(o ktailproc.Options, blocked bool) error {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return err
@@ -134,26 +81,24 @@ func (c *child) run(blocked bool) error {
 			return err
 		}
 	}
-	c.cmd.Stdout = w
-	if err := c.cmd.Start(); err != nil {
+	o.Stdout = w
+	if c.Process, err = ktailproc.Start(context.Background(), o); err != nil {
 		return err
 	}
-	start, read := make(chan struct{}), make(chan struct{})
+	start := make(chan struct{})
+	c.read = make(chan struct{})
 	c.unblock = sync.OnceFunc(func() { close(start) })
 	if !blocked {
 		c.unblock()
 	}
 	go func() {
-		defer close(read)
-		<-start
+		defer close(c.read)
+		select {
+		case <-start:
+		case <-c.Done():
+		}
 		_, _ = io.CopyN(io.Discard, r, c.filled)
-		_, _ = io.Copy(&c.out, r) // ends when the child does, or with closeout
-	}()
-	go func() {
-		defer close(c.exited)
-		_ = c.cmd.Wait() // its state is looked at
-		c.unblock()
-		<-read
+		_, _ = io.Copy(&c.out, r) // ends with the child, or with closeout
 	}()
 	return nil
 }
@@ -185,13 +130,13 @@ func fill(w *os.File) (int64, error) {
 	return filled, errors.Join(err, writeErr)
 }
 
-func (c *child) await(ts *testscript.TestScript, output *capture, pattern string) {
+func (c *child) await(ts *testscript.TestScript, output *ktailproc.Log, pattern string) {
 	re, err := regexp.Compile("(?m)" + pattern)
 	ts.Check(err)
 	ctx, cancel := patiently()
 	defer cancel()
-	if err := output.wait(ctx, re, c.exited); err != nil {
-		ts.Fatalf("%v; stdout is\n%s\nstderr is\n%s", err, &c.out, &c.err)
+	if err := output.Wait(ctx, re, c.Done()); err != nil {
+		ts.Fatalf("%v; stdout is\n%s\nstderr is\n%s", err, &c.out, &c.Stderr)
 	}
 }
 
@@ -204,7 +149,7 @@ func cmdWaitOut(ts *testscript.TestScript, neg bool, args []string) {
 func cmdWaitErr(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2, "waiterr NAME REGEXP")
 	c := childOf(ts, args[0])
-	c.await(ts, &c.err, args[1])
+	c.await(ts, &c.Stderr, args[1])
 }
 
 func cmdUnblock(ts *testscript.TestScript, neg bool, args []string) {
@@ -220,16 +165,7 @@ func cmdCloseOut(ts *testscript.TestScript, neg bool, args []string) {
 func cmdSignal(ts *testscript.TestScript, neg bool, args []string) {
 	signals := map[string]syscall.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP, "KILL": syscall.SIGKILL, "USR1": syscall.SIGUSR1}
 	usage(ts, neg, len(args) == 2 && signals[args[1]] != 0, "signal NAME INT|TERM|HUP|KILL|USR1")
-	ts.Check(childOf(ts, args[0]).cmd.Process.Signal(signals[args[1]]))
-}
-
-// shellStatus returns the status as a shell says it, of a program that has died of
-// a signal, too.
-func shellStatus(state *os.ProcessState) int {
-	if wait, ok := state.Sys().(syscall.WaitStatus); ok && wait.Signaled() {
-		return 128 + int(wait.Signal())
-	}
-	return state.ExitCode()
+	ts.Check(childOf(ts, args[0]).Signal(signals[args[1]]))
 }
 
 func cmdFinish(ts *testscript.TestScript, neg bool, args []string) {
@@ -237,15 +173,16 @@ func cmdFinish(ts *testscript.TestScript, neg bool, args []string) {
 	c := childOf(ts, args[0])
 	ctx, cancel := patiently()
 	defer cancel()
-	select {
-	case <-c.exited:
-	case <-ctx.Done():
-		ts.Fatalf("%s has not ended; stdout is\n%s\nstderr is\n%s", args[0], &c.out, &c.err)
+	code, err := c.Wait(ctx)
+	if err != nil {
+		ts.Fatalf("%s: %v; stdout is\n%s\nstderr is\n%s", args[0], err, &c.out, &c.Stderr)
 	}
+	c.unblock()
+	<-c.read
 	delete(ts.Value(childrenKey{}).(*children).running, args[0])
 	_, _ = fmt.Fprint(ts.Stdout(), &c.out)
-	_, _ = fmt.Fprint(ts.Stderr(), &c.err)
-	if got, want := shellStatus(c.cmd.ProcessState), number(ts, args[1]); got != want {
-		ts.Fatalf("%s, want exit status %d; stderr is\n%s", c.cmd.ProcessState, want, strings.TrimSpace(c.err.String()))
+	_, _ = fmt.Fprint(ts.Stderr(), &c.Stderr)
+	if want := number(ts, args[1]); code != want {
+		ts.Fatalf("exit status %d, want %d; stderr is\n%s", code, want, strings.TrimSpace(c.Stderr.String()))
 	}
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,6 +11,7 @@ import (
 
 	"github.com/ktail/ktail/internal/fakeapi"
 	"github.com/ktail/ktail/internal/fakesearch"
+	"github.com/ktail/ktail/internal/ktailproc"
 )
 
 // BenchmarkForward has the whole program forward 200,000 lines of 50 pods: to a
@@ -81,42 +80,17 @@ func BenchmarkForward(b *testing.B) {
 // CPU time and the most memory that it took.
 func forwardAll(b *testing.B, kubeconfig, url string, lines int) (cpu time.Duration, memory int64) {
 	b.Helper()
-	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = []string{"ktail", ".", "-A", "--no-follow", "--quiet", "--elasticsearch", url}
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "XDG_STATE_HOME="+b.TempDir())
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
+	p, err := ktailproc.Start(b.Context(), ktailproc.Options{
+		Path: "/proc/self/exe", Name: "ktail",
+		Args: []string{".", "-A", "--no-follow", "--quiet", "--elasticsearch", url},
+		Env:  append(os.Environ(), "KUBECONFIG="+kubeconfig, "XDG_STATE_HOME="+b.TempDir()),
+	})
+	if err != nil {
 		b.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	ticker := time.NewTicker(10 * time.Millisecond)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			// What wait tells of it begins with what this program has.
-			memory = max(memory, peakMemory(cmd.Process.Pid))
-		case err := <-ended:
-			if want := fmt.Sprintf("%d lines delivered", lines); err != nil || !strings.Contains(out.String(), want) {
-				b.Fatalf("%v, want %s: %s", err, want, &out)
-			}
-			return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), memory
-		}
+	<-p.Done()
+	if want := fmt.Sprintf("%d lines delivered", lines); p.Err() != nil || !strings.Contains(p.Stderr.String(), want) {
+		b.Fatalf("%v, want %s: %s", p.Err(), want, &p.Stderr)
 	}
-}
-
-// peakMemory returns the most memory that the process has had so far, in bytes.
-func peakMemory(pid int) int64 {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(b), "VmHWM:")
-	var kib int64
-	if _, err := fmt.Sscan(rest, &kib); err != nil {
-		return 0
-	}
-	return kib << 10
+	return p.CPU(), p.PeakRSS()
 }

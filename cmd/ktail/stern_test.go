@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/internal/ktailproc"
 )
 
 // sternBinary is the peer, which `make stern` builds.
@@ -180,7 +181,7 @@ func sternRun(t *testing.T, program string, w *world, c *sternCase) outcome {
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "␠", " ")
 	}
-	var out, errOut capture
+	var out, errOut ktailproc.Log
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = "testdata"
 	cmd.Env = append(strings.Fields(c.env), "HOME="+filepath.Dir(w.kubeconfig), "TZ=UTC", "GORACE=atexit_sleep_ms=0")
@@ -194,9 +195,9 @@ func sternRun(t *testing.T, program string, w *world, c *sternCase) outcome {
 	if c.until != "" {
 		re := regexp.MustCompile("(?m)" + c.until)
 		seen, stop := context.WithCancel(ctx)
-		for _, output := range []*capture{&out, &errOut} {
+		for _, output := range []*ktailproc.Log{&out, &errOut} {
 			go func() {
-				if output.wait(seen, re, nil) == nil {
+				if output.Wait(seen, re, nil) == nil {
 					_ = cmd.Process.Signal(syscall.SIGINT) // an error says that it has ended
 				}
 				stop()
@@ -211,5 +212,5 @@ func sternRun(t *testing.T, program string, w *world, c *sternCase) outcome {
 	if _, ok := errors.AsType[*exec.ExitError](err); err != nil && !ok {
 		t.Fatalf("%s: %v", program, err)
 	}
-	return outcome{out.String(), errOut.String(), shellStatus(cmd.ProcessState)}
+	return outcome{out.String(), errOut.String(), ktailproc.ExitCode(cmd.ProcessState)}
 }

@@ -69,7 +69,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 		return Report{}, err
 	}
 	runShop(ctx, o, shop, ktail)
-	if ctx.Err() == nil && ktail.running() {
+	if ctx.Err() == nil && ktail.Running() {
 		lines.waitShown(ctx, o.ShowTimeout)
 	}
 	if err := ktail.end(); err != nil {
@@ -92,7 +92,7 @@ func runShop(ctx context.Context, o Options, s *shop, k *ktail) {
 	select {
 	case <-over:
 	case <-o.Stop:
-	case <-k.done:
+	case <-k.Done():
 	case <-ctx.Done():
 	}
 	cancel()

@@ -7,17 +7,16 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"regexp"
 	"time"
+
+	"github.com/ktail/ktail/internal/ktailproc"
 )
 
 // ktail is the running binary.
 type ktail struct {
-	cmd     *exec.Cmd
-	done    chan struct{} // closed when it has ended and err is set
-	err     error
-	copyErr error // from copying its output
+	*ktailproc.Process
+	output *recorder
 }
 
 // startKtail starts the binary, copies its output and records the lines in it.
@@ -27,33 +26,17 @@ func startKtail(ctx context.Context, o Options, kubeconfig string, lines *accoun
 	if o.Color {
 		color = "always"
 	}
-	cmd := exec.CommandContext(ctx, o.Ktail, ".", "--namespace", namespace, "--kubeconfig", kubeconfig, "--color", color)
-	cmd.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig)
-	cmd.Stderr = o.ErrOut
-	cmd.SysProcAttr = ownGroup()
-	out, err := cmd.StdoutPipe()
+	output := &recorder{to: o.Out, lines: lines}
+	process, err := ktailproc.Start(ctx, ktailproc.Options{
+		Path: o.Ktail,
+		Args: []string{".", "--namespace", namespace, "--kubeconfig", kubeconfig, "--color", color},
+		Env:  append(os.Environ(), "KUBECONFIG="+kubeconfig), Stdout: output, Stderr: o.ErrOut,
+		OwnGroup: true, // the demo interrupts it after it has shown everything
+	})
 	if err != nil {
-		return nil, fmt.Errorf("start ktail: %w", err)
+		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start ktail: %w", err)
-	}
-	k := &ktail{cmd: cmd, done: make(chan struct{})}
-	go func() {
-		defer close(k.done)
-		k.copyErr = copyOutput(out, o.Out, lines)
-		k.err = cmd.Wait()
-	}()
-	return k, nil
-}
-
-func (k *ktail) running() bool {
-	select {
-	case <-k.done:
-		return false
-	default:
-		return true
-	}
+	return &ktail{process, output}, nil
 }
 
 // exitTimeout is how long ktail may take to exit.
@@ -62,69 +45,63 @@ const exitTimeout = 10 * time.Second
 // end interrupts the binary, and kills it after exitTimeout. It returns an error
 // if something else than the interrupt ended it.
 func (k *ktail) end() error {
-	if !k.running() {
-		return fmt.Errorf("ktail exited by itself: %w", errors.Join(k.err, k.copyErr, errEnded))
+	if !k.Running() {
+		return fmt.Errorf("ktail exited by itself: %w", errors.Join(k.Err(), errEnded))
 	}
-	if err := k.cmd.Process.Signal(os.Interrupt); err != nil {
-		return fmt.Errorf("interrupt ktail: %w", err)
+	if err := k.Signal(os.Interrupt); err != nil {
+		return err
 	}
-	timer := time.NewTimer(exitTimeout)
-	defer timer.Stop()
-	select {
-	case <-k.done:
-		return k.copyErr
-	case <-timer.C:
-		_ = k.cmd.Process.Kill() // it may have ended just now
-		<-k.done
-		return fmt.Errorf("ktail was still running %s after the interrupt", exitTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), exitTimeout)
+	defer cancel()
+	if _, err := k.Wait(ctx); err != nil {
+		k.Kill()
+		return fmt.Errorf("%s after the interrupt: %w", exitTimeout, err)
 	}
+	k.output.end()
+	return k.output.err
 }
 
 var errEnded = errors.New("it must follow until it is interrupted")
 
-// copyOutput copies the output and records its lines.
-func copyOutput(from io.Reader, to io.Writer, lines *accounting) error {
-	var (
-		buf  = make([]byte, 64<<10)
-		rest []byte // the start of an incomplete line
-	)
+// recorder copies the output of ktail and records the lines in it.
+type recorder struct {
+	to    io.Writer
+	lines *accounting
+	rest  []byte // the start of an incomplete line
+	err   error
+}
+
+// Write implements io.Writer.
+func (r *recorder) Write(p []byte) (int, error) {
+	if _, r.err = r.to.Write(p); r.err != nil {
+		return 0, fmt.Errorf("write output: %w", r.err)
+	}
+	r.rest = append(r.rest, p...)
 	for {
-		n, err := from.Read(buf)
-		if n > 0 {
-			if _, err := to.Write(buf[:n]); err != nil {
-				return fmt.Errorf("write output: %w", err)
-			}
-			rest = recordLines(append(rest, buf[:n]...), lines)
+		line, rest, complete := bytes.Cut(r.rest, []byte("\n"))
+		if !complete {
+			return len(p), nil
 		}
-		if err != nil {
-			if len(rest) > 0 {
-				lines.showedUnknown() // ktail terminates each line
-			}
-			if errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) {
-				return nil
-			}
-			return fmt.Errorf("read output of ktail: %w", err)
-		}
+		r.record(colors.ReplaceAll(line, nil))
+		r.rest = rest
 	}
 }
 
-// recordLines records the complete lines of the text and returns the rest.
-func recordLines(text []byte, lines *accounting) []byte {
-	for {
-		line, rest, whole := bytes.Cut(text, []byte("\n"))
-		if !whole {
-			return append(text[:0:0], text...)
-		}
-		text = rest
-		line = colors.ReplaceAll(line, nil)
-		if isMessage(line) {
-			continue
-		}
-		if log, message, ok := parseLine(line); ok {
-			lines.showed(log, message)
-		} else {
-			lines.showedUnknown()
-		}
+// end records the end of the output. ktail terminates each line.
+func (r *recorder) end() {
+	if len(r.rest) > 0 {
+		r.lines.showedUnknown()
+	}
+}
+
+func (r *recorder) record(line []byte) {
+	if isMessage(line) {
+		return
+	}
+	if log, message, ok := parseLine(line); ok {
+		r.lines.showed(log, message)
+	} else {
+		r.lines.showedUnknown()
 	}
 }
 

@@ -7,10 +7,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"testing/iotest"
 	"testing/synctest"
 	"time"
 )
@@ -82,7 +82,7 @@ func TestRun_WithoutBinary(t *testing.T) {
 	}
 }
 
-func TestCopyOutput_RecordsLines(t *testing.T) {
+func TestRecorder_RecordsLines(t *testing.T) {
 	text := "cart-1 cart {\"a\": 1}\n" +
 		"\x1b[92mcart-1\x1b[0m \x1b[32mcart\x1b[0m two  spaces\n" +
 		"cart-1 cart \n" +
@@ -92,20 +92,20 @@ func TestCopyOutput_RecordsLines(t *testing.T) {
 		"ktail: a message\n" +
 		"cart-1 cart     aligned\n" +
 		"cart-1 cart without newline"
-	for name, reader := range map[string]io.Reader{
-		"at once":   strings.NewReader(text),
-		"by bytes":  iotest.OneByteReader(strings.NewReader(text)),
-		"by halves": iotest.HalfReader(strings.NewReader(text)),
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, size := range []int{1, 7, len(text)} {
+		t.Run(fmt.Sprintf("in pieces of %d bytes", size), func(t *testing.T) {
 			l, a := newAccounting(), logName{"cart-1", "cart"}
 			for _, line := range []string{`{"a": 1}`, "two  spaces", "", "aligned"} {
 				l.wrote(a, line)
 			}
 			var out bytes.Buffer
-			if err := copyOutput(reader, &out, l); err != nil {
-				t.Fatal(err)
+			r := &recorder{to: &out, lines: l}
+			for piece := range slices.Chunk([]byte(text), size) {
+				if _, err := r.Write(piece); err != nil {
+					t.Fatal(err)
+				}
 			}
+			r.end()
 			if out.String() != text {
 				t.Errorf("copied %q", out.String())
 			}

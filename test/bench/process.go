@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/ktail/ktail/internal/ktailproc"
 )
 
 // program is a command to measure.
@@ -36,7 +37,7 @@ type running struct {
 	cmd    *exec.Cmd
 	began  time.Time
 	report *os.File
-	stderr tailBuffer
+	stderr ktailproc.Log
 }
 
 func (p program) start(ctx context.Context, out *os.File) (*running, error) {
@@ -72,7 +73,7 @@ func (r *running) wait() (usage, error) {
 		err = fmt.Errorf("exit status %d", u.Exit)
 	}
 	if err != nil {
-		return u, fmt.Errorf("%s %s: %w\n%s", filepath.Base(r.path), strings.Join(r.args, " "), err, r.stderr.String())
+		return u, fmt.Errorf("%s %s: %w\n%s", filepath.Base(r.path), strings.Join(r.args, " "), err, r.stderr.Short())
 	}
 	return u, nil
 }
@@ -83,17 +84,4 @@ func (r *running) interrupt() (usage, error) {
 		return usage{}, err
 	}
 	return r.wait()
-}
-
-// tailBuffer keeps the last few kilobytes.
-type tailBuffer struct{ bytes.Buffer }
-
-// Write implements io.Writer.
-func (t *tailBuffer) Write(p []byte) (int, error) {
-	const most = 4 << 10
-	if t.Len()+len(p) > most {
-		t.Reset()
-	}
-	t.Buffer.Write(p[max(0, len(p)-most):])
-	return len(p), nil
 }

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"testing"
 	"time"
+
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // Rotation while connections are cut. What was rotated away while nobody was
@@ -17,18 +19,18 @@ func TestRotation(t *testing.T) {
 	f := n.follow(newLedger(), "--kubeconfig", n.throughProxy(t, p))
 	// 60 seconds; 260 bytes a line make 1 MiB every two seconds.
 	n.createPod("rotate", n.podSpec(n.container("c", "-rate", "2000", "-n", "120000", "-size", "200", "-stamp")), nil)
-	eventually(t, time.Minute, "the first line", func() bool { return f.heard() == 1 })
-	clock := startClock(t)
+	suite.Eventually(t, time.Minute, "the first line", func() bool { return f.heard() == 1 })
+	clock := suite.StartClock(t)
 	for at := 4 * time.Second; at < 28*time.Second; at += 4 * time.Second {
-		clock.until(at)
+		clock.Until(at)
 		p.cut()
 	}
-	clock.until(28 * time.Second)
+	clock.Until(28 * time.Second)
 	p.hold()
-	clock.until(43 * time.Second)
+	clock.Until(43 * time.Second)
 	p.release()
 	for at := 47 * time.Second; at < 60*time.Second; at += 4 * time.Second {
-		clock.until(at)
+		clock.Until(at)
 		p.cut()
 	}
 	n.waitForCompletion(90 * time.Second)
@@ -55,7 +57,7 @@ var rfc3339 = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[
 func (f *follower) gaps(pod string) []gap {
 	f.t.Helper()
 	var gaps []gap
-	for _, line := range f.stderr.containing("gap in", pod) {
+	for _, line := range f.Stderr.Containing("gap in", pod) {
 		times := rfc3339.FindAllString(line, -1)
 		if len(times) != 2 {
 			f.t.Errorf("a gap without both times: %s", line)
@@ -97,10 +99,10 @@ func TestDisorder(t *testing.T) {
 	f := n.follow(l, "--kubeconfig", n.throughProxy(t, p))
 	args := []string{"-rate", fmt.Sprint(rate), "-n", fmt.Sprint(seconds * rate), "-stderr-every", "2"}
 	n.createPod("pair", n.podSpec(n.container("a", args...), n.container("b", args...)), nil)
-	eventually(t, time.Minute, "the first lines of both containers", func() bool { return f.heard() == 2 })
-	clock := startClock(t)
+	suite.Eventually(t, time.Minute, "the first lines of both containers", func() bool { return f.heard() == 2 })
+	clock := suite.StartClock(t)
 	for s := 1; s < seconds; s++ {
-		clock.until(time.Duration(s) * time.Second)
+		clock.Until(time.Duration(s) * time.Second)
 		p.cut()
 	}
 	n.waitForCompletion(2 * time.Minute)
@@ -115,15 +117,15 @@ func TestHalfOpen(t *testing.T) {
 	p := newProxy(t, n.address())
 	f := n.follow(newLedger(), "--kubeconfig", n.throughProxy(t, p))
 	n.createPod("steady", n.podSpec(n.container("c", "-rate", "50", "-n", "4000")), nil)
-	eventually(t, time.Minute, "100 lines", func() bool { return f.lines() >= 100 })
+	suite.Eventually(t, time.Minute, "100 lines", func() bool { return f.lines() >= 100 })
 	p.freeze()
-	clock := startClock(t)
-	clock.until(2 * time.Second) // what was on its way still arrives
+	clock := suite.StartClock(t)
+	clock.Until(2 * time.Second) // what was on its way still arrives
 	lines := f.lines()
-	eventually(t, time.Minute-2*time.Second, "more lines", func() bool { return f.lines() > lines })
-	note := fmt.Sprintf("noticed after %.0f s", time.Since(clock.start).Seconds())
+	suite.Eventually(t, time.Minute-2*time.Second, "more lines", func() bool { return f.lines() > lines })
+	note := fmt.Sprintf("noticed after %.0f s", clock.Elapsed().Seconds())
 	t.Log(note)
-	summary.add(t.Name(), nil, note)
+	summary.Add(t.Name(), nil, note)
 	n.waitForCompletion(2 * time.Minute)
 	f.finish(n).exact(t)
 }

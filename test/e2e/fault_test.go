@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // kubelet returns the process id of the kubelet, or 0 if it does not run.
@@ -37,7 +39,7 @@ func (c *cluster) kubelet() int {
 func (c *cluster) killKubelet(t *testing.T) {
 	t.Helper()
 	var pid int
-	eventually(t, 10*time.Second, "a kubelet to kill", func() bool {
+	suite.Eventually(t, 10*time.Second, "a kubelet to kill", func() bool {
 		pid = c.kubelet()
 		return pid != 0
 	})
@@ -51,7 +53,7 @@ func (c *cluster) killKubelet(t *testing.T) {
 func (c *cluster) waitForKubelet(t *testing.T) {
 	t.Helper()
 	client := &http.Client{Timeout: time.Second}
-	eventually(t, time.Minute, "the kubelet to be healthy", func() bool {
+	suite.Eventually(t, time.Minute, "the kubelet to be healthy", func() bool {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1:10248/healthz", nil)
 		if err != nil {
 			return false
@@ -84,7 +86,7 @@ func (c *cluster) rotateAt(t *testing.T, size string) {
 		}
 		pid := c.kubelet()
 		c.killKubelet(t)
-		eventually(t, 10*time.Second, "another kubelet", func() bool {
+		suite.Eventually(t, 10*time.Second, "another kubelet", func() bool {
 			next := c.kubelet()
 			return next != 0 && next != pid
 		})

@@ -5,31 +5,28 @@ package e2e
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"os"
-	"os/exec"
-	"slices"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ktail/ktail/internal/ktailproc"
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // A follower is a ktail process whose output is collected.
 type follower struct {
 	*ledger
-	t      *testing.T
-	cmd    *exec.Cmd
-	stdout *os.File
-	stderr *messages
-	exited chan struct{} // closed when it has ended and all its output was taken
-	peak   atomic.Int64  // resident memory at its highest, in bytes
+	*ktailproc.Process
+	t         *testing.T
+	stdout    *os.File
+	collected chan struct{} // closed when all output was read
 
-	reading sync.Mutex // held while reading stdout; whoever else holds it stops that
+	reading sync.Mutex // held while reading stdout; block holds it to stop that
 }
 
 // follow runs ktail, and ends it when the test ends.
@@ -52,36 +49,33 @@ func start(t *testing.T, l *ledger, args ...string) *follower {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &follower{ledger: l, t: t, stdout: r, stderr: &messages{}, exited: make(chan struct{})}
-	f.cmd = exec.CommandContext(t.Context(), ktailPath, append(args, "--color", "never")...)
-	f.cmd.Stdout, f.cmd.Stderr = w, f.stderr
-	if err := f.cmd.Start(); err != nil {
+	process, err := ktailproc.Start(t.Context(), ktailproc.Options{
+		Path: ktailPath, Args: append(args, "--color", "never"), Stdout: w,
+	})
+	w.Close()
+	if err != nil {
 		t.Fatal(err)
 	}
-	w.Close()
+	f := &follower{ledger: l, Process: process, t: t, stdout: r, collected: make(chan struct{})}
 	t.Cleanup(func() {
-		f.cmd.Process.Kill() //nolint:errcheck // it may have ended
+		f.Kill()
 		f.stdout.Close()
 		if t.Failed() {
-			t.Logf("stderr of ktail:\n%s", f.stderr.shortened())
+			t.Logf("stderr of ktail:\n%s", f.Stderr.Short())
 		}
 	})
 	return f
 }
 
-// collect takes down all output, and closes exited when ktail has ended.
+// collect records all output.
 func (f *follower) collect() {
-	defer close(f.exited)
-	done := make(chan struct{})
-	go f.watchMemory(done)
-	defer close(done)
+	defer close(f.collected)
 	f.read()
-	f.cmd.Wait() //nolint:errcheck // whoever wants to know looks at ProcessState
 }
 
 func (f *follower) read() {
 	r := bufio.NewReaderSize(f.stdout, 1<<20)
-	var line []byte // beginning of one that is longer than the buffer
+	var line []byte // the start of a line longer than the buffer
 	for {
 		f.reading.Lock()
 		part, err := r.ReadSlice('\n')
@@ -102,77 +96,39 @@ func (f *follower) read() {
 	}
 }
 
-// block stops reading the output, until unblock. It needs output to return.
+// block stops reading the output until unblock. It returns with the next output.
 func (f *follower) block()   { f.reading.Lock() }
 func (f *follower) unblock() { f.reading.Unlock() }
 
-func (f *follower) watchMemory(done <-chan struct{}) {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if peak := peakMemory(f.cmd.Process.Pid); peak > 0 {
-			f.peak.Store(peak)
-		}
-		select {
-		case <-tick.C:
-		case <-done:
-			return
-		}
-	}
-}
-
-// peakMemory returns the highest resident memory that the process has had, in
-// bytes, or 0 if it has ended.
-func peakMemory(pid int) int64 {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, ok := strings.Cut(string(b), "VmHWM:")
-	if !ok {
-		return 0
-	}
-	var kib int64
-	if _, err := fmt.Sscan(rest, &kib); err != nil {
-		return 0
-	}
-	return kib << 10
-}
-
-// usage tells what the follower has used.
-func (f *follower) usage() string {
-	s := fmt.Sprintf("%.1f MB resident", float64(f.peak.Load())/1e6)
-	if p := f.cmd.ProcessState; p != nil {
-		s += fmt.Sprintf(", %.1f s of CPU", (p.UserTime() + p.SystemTime()).Seconds())
-	}
-	return s
-}
-
-// wait waits until ktail ends by itself, and returns its exit code.
+// wait waits until ktail has ended and its output was read, and returns its exit
+// code.
 func (f *follower) wait(limit time.Duration) int {
 	f.t.Helper()
+	ctx, cancel := context.WithTimeout(f.t.Context(), limit)
+	defer cancel()
+	code, err := f.Wait(ctx)
+	if err != nil {
+		f.t.Fatal(err)
+	}
 	select {
-	case <-f.exited:
-	case <-time.After(limit):
-		f.t.Fatalf("ktail has not ended after %v", limit)
+	case <-f.collected:
+	case <-ctx.Done():
+		f.t.Fatalf("output of ktail did not end: %v", ctx.Err())
 	}
-	if status, ok := f.cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return 128 + int(status.Signal())
-	}
-	return f.cmd.ProcessState.ExitCode()
+	return code
 }
 
 // signal ends ktail and returns its exit code.
 func (f *follower) signal(sig syscall.Signal) int {
 	f.t.Helper()
-	if err := f.cmd.Process.Signal(sig); err != nil {
+	if err := f.Signal(sig); err != nil {
 		f.t.Fatal(err)
 	}
 	return f.wait(20 * time.Second)
 }
 
-// finish waits until all that the containers of the namespaces have written was
-// shown, or nothing more comes, ends ktail, and compares. All containers must
+// finish waits until everything that the containers of the namespaces wrote was
+// shown, or no more output comes, ends ktail, and compares. All containers must
 // have ended.
 func (f *follower) finish(namespaces ...*namespace) *result {
 	f.t.Helper()
@@ -191,12 +147,12 @@ func (f *follower) finish(namespaces ...*namespace) *result {
 	return r
 }
 
-// drain waits until all was shown, or nothing new was for a while.
+// drain waits until everything was shown, or nothing new was for a while.
 func (f *follower) drain(truth map[string]writtenLog) {
 	f.t.Helper()
 	const patience = 15 * time.Second
 	lines, changed := f.lines(), time.Now()
-	within(f.t, 3*time.Minute, func() bool {
+	suite.Within(f.t, 3*time.Minute, func() bool {
 		if now := f.lines(); now != lines {
 			lines, changed = now, time.Now()
 		}
@@ -204,51 +160,11 @@ func (f *follower) drain(truth map[string]writtenLog) {
 	})
 }
 
-// report compares and puts the result into the summary.
+// report compares, and adds the result to the summary.
 func (f *follower) report(truth map[string]writtenLog) *result {
 	f.t.Helper()
 	r := f.compare(truth)
-	f.t.Logf("%v; %s", r, f.usage())
-	summary.add(f.t.Name(), r, f.usage())
+	f.t.Logf("%v; %s", r, f.Usage())
+	summary.Add(f.t.Name(), &r.Counts, f.Usage())
 	return r
-}
-
-// messages are the lines of a stderr.
-type messages struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (m *messages) Write(p []byte) (int, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.text = append(m.text, p...)
-	return len(p), nil
-}
-
-func (m *messages) String() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return string(m.text)
-}
-
-// containing returns the lines that contain each of the words.
-func (m *messages) containing(words ...string) []string {
-	var lines []string
-	for line := range strings.Lines(m.String()) {
-		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
-			lines = append(lines, strings.TrimSuffix(line, "\n"))
-		}
-	}
-	return lines
-}
-
-// shortened returns the beginning and the end.
-func (m *messages) shortened() string {
-	const some = 4000
-	s := m.String()
-	if len(s) <= 2*some {
-		return s
-	}
-	return s[:some] + "\n…\n" + s[len(s)-some:]
 }

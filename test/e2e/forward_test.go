@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ktail/ktail/test/internal/suite"
 	"github.com/ktail/ktail/test/search"
 )
 
@@ -29,39 +30,39 @@ func TestForwarding(t *testing.T) {
 	createWriters(n, f)
 	heard := f.heard()
 	n.createCrashing(pods)
-	eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == heard+pods })
+	suite.Eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == heard+pods })
 
-	clock := startClock(t)
-	clock.until(5 * time.Second)
+	clock := suite.StartClock(t)
+	clock.Until(5 * time.Second)
 	n.killKubelet(t)
 	if err := s.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	clock.until(15 * time.Second)
+	clock.Until(15 * time.Second)
 	n.killKubelet(t)
-	clock.until(18 * time.Second)
+	clock.Until(18 * time.Second)
 	s.Start(t)
-	clock = startClock(t) // it may have taken its time
-	clock.until(5 * time.Second)
+	clock = suite.StartClock(t) // it may have taken its time
+	clock.Until(5 * time.Second)
 	s.Freeze(t)
 	n.killKubelet(t)
-	clock.until(13 * time.Second)
+	clock.Until(13 * time.Second)
 	s.Thaw(t)
-	clock.until(23 * time.Second)
+	clock.Until(23 * time.Second)
 	n.killKubelet(t)
-	clock.until(33 * time.Second)
+	clock.Until(33 * time.Second)
 	n.deletePods()
 
 	truth := n.written()
 	f.drain(truth)
-	within(t, time.Minute, func() bool { return s.Count(t, s.Index()) >= f.lines()+len(f.gaps(n.name)) })
+	suite.Within(t, time.Minute, func() bool { return s.Count(t, s.Index()) >= f.lines()+len(f.gaps(n.name)) })
 	if code := f.signal(syscall.SIGINT); code != 130 {
 		t.Errorf("exit code %d: not all lines were delivered", code)
 	}
 	f.report(truth).exact(t)
 	documents, gaps := indexed(t, s)
 	index := documents.compare(truth)
-	summary.add(t.Name(), index, fmt.Sprintf("in the index, besides %d gaps", gaps))
+	summary.Add(t.Name(), &index.Counts, fmt.Sprintf("in the index, besides %d gaps", gaps))
 	index.exact(t)
 	if told := len(f.gaps(n.name)); gaps != told {
 		t.Errorf("%d gaps in the index, %d on stderr", gaps, told)

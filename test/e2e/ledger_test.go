@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // A ledger takes down what was shown, line by line, so as to compare it with
@@ -36,7 +38,7 @@ type shownLog struct {
 	seen       []uint16 // how often, by number
 	words      map[string]int
 	last       [2]int // on stdout, on stderr
-	disordered int
+	outOfOrder int
 }
 
 func newLedger() *ledger { return &ledger{logs: map[string]*shownLog{}} }
@@ -111,7 +113,7 @@ func (s *shownLog) number(n int, at int64, stderrEvery int) bool {
 		stream = 1
 	}
 	if n < s.last[stream] {
-		s.disordered++
+		s.outOfOrder++
 	}
 	s.last[stream] = max(s.last[stream], n)
 	return true
@@ -204,7 +206,7 @@ func (n *namespace) written() map[string]writtenLog {
 
 // A result is the outcome of a comparison.
 type result struct {
-	Written, Shown, Lost, Doubled, Disordered int
+	suite.Counts
 
 	missing []lostRun
 	foreign []string // shown and not written
@@ -222,10 +224,6 @@ func (r lostRun) String() string {
 	return fmt.Sprintf("%s: lines %d to %d are missing", r.log, r.first, r.last)
 }
 
-func (r *result) String() string {
-	return fmt.Sprintf("written %d shown %d lost %d doubled %d disordered %d", r.Written, r.Shown, r.Lost, r.Doubled, r.Disordered)
-}
-
 // exact fails the test unless each line came out once, whole and in order.
 func (r *result) exact(t *testing.T) {
 	t.Helper()
@@ -241,11 +239,11 @@ func (r *result) orderly(t *testing.T) {
 	if r.Written == 0 {
 		t.Error("nothing was written")
 	}
-	if r.Doubled > 0 || r.Disordered > 0 {
-		t.Errorf("%d lines are doubled, %d out of order", r.Doubled, r.Disordered)
+	if r.Duplicated > 0 || r.OutOfOrder > 0 {
+		t.Errorf("%d lines are duplicated, %d out of order", r.Duplicated, r.OutOfOrder)
 	}
 	if len(r.foreign) > 0 {
-		t.Errorf("%d lines were shown that nobody has written:\n%s", len(r.foreign), examples(r.foreign))
+		t.Errorf("%d lines were shown that no container wrote:\n%s", len(r.foreign), examples(r.foreign))
 	}
 }
 
@@ -265,7 +263,7 @@ func examples[T any](list []T) string {
 func (l *ledger) compare(truth map[string]writtenLog) *result {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r := &result{Shown: l.shown, foreign: slices.Clone(l.torn)}
+	r := &result{Counts: suite.Counts{Arrived: l.shown}, foreign: slices.Clone(l.torn)}
 	for key, w := range truth {
 		log := l.logs[key]
 		if log == nil {
@@ -283,10 +281,10 @@ func (l *ledger) compare(truth map[string]writtenLog) *result {
 
 func (s *shownLog) compare(key string, w writtenLog, r *result) {
 	r.Written += w.last + len(w.words)
-	r.Disordered += s.disordered
+	r.OutOfOrder += s.outOfOrder
 	for first := 1; first <= w.last; first++ {
 		if s.count(first) > 0 {
-			r.Doubled += s.count(first) - 1
+			r.Duplicated += s.count(first) - 1
 			continue
 		}
 		last := first
@@ -315,7 +313,7 @@ func (s *shownLog) compareWords(key string, w writtenLog, r *result) {
 		case left[word] == 0:
 			r.foreign = append(r.foreign, key+" "+word)
 		case extra > 0:
-			r.Doubled += extra
+			r.Duplicated += extra
 		}
 		left[word] -= n
 	}

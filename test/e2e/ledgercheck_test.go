@@ -5,10 +5,11 @@ package e2e
 import (
 	"slices"
 	"testing"
+
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
-// TestLedger shows that the ledger finds what it is there to find.
-func TestLedger(t *testing.T) {
+func TestLedger_FindsEveryDifference(t *testing.T) {
 	t.Parallel()
 	good := []string{"p c c line 1", "p c c line 2", "p c c line 3", "p c c line 4", "p c c got terminated"}
 	tests := []struct {
@@ -16,17 +17,17 @@ func TestLedger(t *testing.T) {
 		lines []string
 		want  result
 	}{
-		{"exact", good, result{Written: 5, Shown: 5}},
-		{"lost", slices.Delete(slices.Clone(good), 1, 3), result{Written: 5, Shown: 3, Lost: 2}},
-		{"last words lost", good[:4], result{Written: 5, Shown: 4, Lost: 1}},
-		{"all lost", nil, result{Written: 5, Lost: 5}},
-		{"doubled", append(good[:5:5], good[1]), result{Written: 5, Shown: 6, Doubled: 1}},
-		{"last words doubled", append(good[:5:5], good[4]), result{Written: 5, Shown: 6, Doubled: 1}},
-		{"disordered", []string{good[0], good[2], good[1], good[3], good[4]}, result{Written: 5, Shown: 5, Disordered: 1}},
-		{"torn", append(good[:5:5], "p c c lin"), result{Written: 5, Shown: 6, foreign: []string{"p c c lin"}}},
-		{"torn in its number", append(good[:5:5], "p c c line 5"), result{Written: 5, Shown: 6, foreign: []string{"p c line 5"}}},
-		{"two in one", append(good[:4:4], good[4]+"p c c line 5"), result{Written: 5, Shown: 5, Lost: 1, foreign: []string{"p c c got terminatedp c c line 5"}}},
-		{"stranger", append(good[:5:5], "q c c line 1"), result{Written: 5, Shown: 6, foreign: []string{"all of q c"}}},
+		{"exact", good, result{Counts: suite.Counts{Written: 5, Arrived: 5}}},
+		{"lost", slices.Delete(slices.Clone(good), 1, 3), result{Counts: suite.Counts{Written: 5, Arrived: 3, Lost: 2}}},
+		{"last words lost", good[:4], result{Counts: suite.Counts{Written: 5, Arrived: 4, Lost: 1}}},
+		{"all lost", nil, result{Counts: suite.Counts{Written: 5, Lost: 5}}},
+		{"duplicated", append(good[:5:5], good[1]), result{Counts: suite.Counts{Written: 5, Arrived: 6, Duplicated: 1}}},
+		{"last words duplicated", append(good[:5:5], good[4]), result{Counts: suite.Counts{Written: 5, Arrived: 6, Duplicated: 1}}},
+		{"out of order", []string{good[0], good[2], good[1], good[3], good[4]}, result{Counts: suite.Counts{Written: 5, Arrived: 5, OutOfOrder: 1}}},
+		{"torn", append(good[:5:5], "p c c lin"), result{Counts: suite.Counts{Written: 5, Arrived: 6}, foreign: []string{"p c c lin"}}},
+		{"torn in its number", append(good[:5:5], "p c c line 5"), result{Counts: suite.Counts{Written: 5, Arrived: 6}, foreign: []string{"p c line 5"}}},
+		{"two in one", append(good[:4:4], good[4]+"p c c line 5"), result{Counts: suite.Counts{Written: 5, Arrived: 5, Lost: 1}, foreign: []string{"p c c got terminatedp c c line 5"}}},
+		{"stranger", append(good[:5:5], "q c c line 1"), result{Counts: suite.Counts{Written: 5, Arrived: 6}, foreign: []string{"all of q c"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -42,8 +43,8 @@ func TestLedger(t *testing.T) {
 	}
 }
 
-// TestLedgerPad shows that a line is not whole if its padding is not.
-func TestLedgerPad(t *testing.T) {
+// A line whose padding is incomplete is not complete.
+func TestLedger_FindsTornPadding(t *testing.T) {
 	t.Parallel()
 	l := newLedger()
 	for _, line := range []string{

@@ -9,6 +9,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // The last words of a pod that is deleted, "c got terminated", come out too.
@@ -17,7 +19,7 @@ func TestPodDeleted(t *testing.T) {
 	n := newNamespace(t)
 	f := n.follow(newLedger())
 	n.createPod("victim", n.podSpec(n.container("c", "-rate", "200")), nil)
-	eventually(t, time.Minute, "500 lines", func() bool { return f.lines() >= 500 })
+	suite.Eventually(t, time.Minute, "500 lines", func() bool { return f.lines() >= 500 })
 	n.deletePod("victim")
 	f.finish(n).exact(t)
 }
@@ -29,7 +31,7 @@ func TestPodRecreated(t *testing.T) {
 	f := n.follow(newLedger())
 	for i := range 3 {
 		n.createPod("twin", n.podSpec(n.container("c", "-rate", "200")), nil)
-		eventually(t, time.Minute, "500 more lines", func() bool { return f.lines() >= 500*(i+1) })
+		suite.Eventually(t, time.Minute, "500 more lines", func() bool { return f.lines() >= 500*(i+1) })
 		n.deletePod("twin")
 	}
 	f.finish(n).exact(t)
@@ -41,17 +43,17 @@ func TestRolloutRestart(t *testing.T) {
 	n := newNamespace(t)
 	f := n.follow(newLedger())
 	n.createDeployment("web", replicas, n.podSpec(n.container("c", "-rate", "50")))
-	eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == replicas })
+	suite.Eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == replicas })
 	// As kubectl rollout restart does.
 	path := n.path("/apis/apps/v1", "deployments/web")
 	restart := map[string]string{"kubectl.kubernetes.io/restartedAt": time.Now().Format(time.RFC3339)}
 	n.must(n.patch(t.Context(), path, map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": restart}}}}))
-	eventually(t, 2*time.Minute, "the rollout to be complete", func() bool {
+	suite.Eventually(t, 2*time.Minute, "the rollout to be complete", func() bool {
 		var d appsv1.Deployment
 		return n.get(t.Context(), path, &d) == nil && d.Status.ObservedGeneration >= d.Generation &&
 			d.Status.UpdatedReplicas == replicas && d.Status.AvailableReplicas == replicas && d.Status.Replicas == replicas
 	})
-	eventually(t, time.Minute, "the first lines of all new pods", func() bool { return f.heard() == 2*replicas })
+	suite.Eventually(t, time.Minute, "the first lines of all new pods", func() bool { return f.heard() == 2*replicas })
 	n.must(n.delete(t.Context(), path+"?propagationPolicy=Foreground"))
 	n.waitForNoPods()
 	f.finish(n).exact(t)
@@ -62,7 +64,7 @@ func TestJob(t *testing.T) {
 	n := newNamespace(t)
 	f := n.follow(newLedger())
 	n.createJob("once", n.podSpec(n.container("c", "-rate", "200", "-n", "600", "-no-newline")))
-	eventually(t, time.Minute, "the job to complete", func() bool {
+	suite.Eventually(t, time.Minute, "the job to complete", func() bool {
 		var job batchv1.Job
 		return n.get(t.Context(), n.path("/apis/batch/v1", "jobs/once"), &job) == nil && job.Status.Succeeded == 1
 	})
@@ -80,7 +82,7 @@ func TestContainerKinds(t *testing.T) {
 	sidecar.RestartPolicy = new(corev1.ContainerRestartPolicyAlways)
 	spec.InitContainers = []corev1.Container{n.container("init", "-rate", "100", "-n", "50"), sidecar, n.container("init-2", "-rate", "0", "-n", "50")}
 	n.createPod("kinds", spec, nil)
-	eventually(t, time.Minute, "the first lines of four containers", func() bool { return f.heard() == 4 })
+	suite.Eventually(t, time.Minute, "the first lines of four containers", func() bool { return f.heard() == 4 })
 
 	// As kubectl debug does.
 	debug := n.container("debug", "-rate", "100", "-n", "100")
@@ -90,7 +92,7 @@ func TestContainerKinds(t *testing.T) {
 	}}
 	n.must(n.patch(t.Context(), n.path("/api/v1", "pods/kinds/ephemeralcontainers"),
 		map[string]any{"spec": map[string]any{"ephemeralContainers": []any{ephemeral}}}))
-	eventually(t, time.Minute, "all lines of the ephemeral container", func() bool { return f.last("kinds debug") == 100 })
+	suite.Eventually(t, time.Minute, "all lines of the ephemeral container", func() bool { return f.last("kinds debug") == 100 })
 	n.deletePod("kinds")
 	f.finish(n).exact(t)
 }

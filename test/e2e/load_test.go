@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // fakePods makes that many fake pods, by the program `load` of the test cluster,
@@ -96,7 +98,7 @@ func TestThousandPods(t *testing.T) {
 	const pods = 1000
 	n := newNamespace(t)
 	dir := n.fakePods(pods)
-	eventually(t, time.Minute, "all fake pods to run", func() bool {
+	suite.Eventually(t, time.Minute, "all fake pods to run", func() bool {
 		running := 0
 		for _, p := range n.pods() {
 			if p.Status.Phase == "Running" {
@@ -105,7 +107,7 @@ func TestThousandPods(t *testing.T) {
 		}
 		return running == pods
 	})
-	eventually(t, 10*time.Second, "lines in all logs", func() bool { return countLines(filepath.Join(dir, "p-0999", "c.log")) > 0 })
+	suite.Eventually(t, 10*time.Second, "lines in all logs", func() bool { return countLines(filepath.Join(dir, "p-0999", "c.log")) > 0 })
 	t.Run("default", func(t *testing.T) { thousandByDefault(t, n.name, dir, pods) })
 	t.Run("limited", func(t *testing.T) { thousandLimited(t, n.name, pods) })
 	t.Run("in turn", func(t *testing.T) { thousandInTurn(t, n.name, dir, pods) })
@@ -115,16 +117,16 @@ func thousandByDefault(t *testing.T, namespace, dir string, pods int) {
 	const limit = 10 * time.Second
 	began := time.Now()
 	f := follow(t, newLedger(), ".", "-n", namespace)
-	if !within(t, limit, func() bool { return f.heard() == pods }) {
+	if !suite.Within(t, limit, func() bool { return f.heard() == pods }) {
 		t.Errorf("after %v, %d of %d pods are heard", limit, f.heard(), pods)
 	}
 	took := time.Since(began)
-	clock := startClock(t)
-	clock.until(10 * time.Second)
+	clock := suite.StartClock(t)
+	clock.Until(10 * time.Second)
 	f.signal(syscall.SIGINT)
 	note := fmt.Sprintf("%d of %d pods heard after %.1f s", f.heard(), pods, took.Seconds())
 	t.Log(note)
-	summary.add(t.Name(), nil, note)
+	summary.Add(t.Name(), nil, note)
 	checkFeed(t, f, dir)
 }
 
@@ -132,13 +134,13 @@ func thousandByDefault(t *testing.T, namespace, dir string, pods int) {
 func thousandLimited(t *testing.T, namespace string, pods int) {
 	const limit = 100
 	f := follow(t, newLedger(), ".", "-n", namespace, "--max-log-requests", fmt.Sprint(limit))
-	eventually(t, 20*time.Second, "as many logs as the limit", func() bool { return f.heard() >= limit })
-	clock := startClock(t)
-	clock.until(3 * time.Second)
+	suite.Eventually(t, 20*time.Second, "as many logs as the limit", func() bool { return f.heard() >= limit })
+	clock := suite.StartClock(t)
+	clock.Until(3 * time.Second)
 	if f.heard() != limit {
 		t.Errorf("%d pods are heard, the limit is %d", f.heard(), limit)
 	}
-	if waiting := f.stderr.containing("wait", fmt.Sprint(pods-limit)); len(waiting) == 0 {
+	if waiting := f.Stderr.Containing("wait", fmt.Sprint(pods-limit)); len(waiting) == 0 {
 		t.Errorf("stderr does not say that %d wait", pods-limit)
 	}
 	if code := f.signal(syscall.SIGINT); code != 130 {
@@ -189,19 +191,19 @@ func TestBlockedStdout(t *testing.T) {
 	for i := range pods {
 		n.createPod(fmt.Sprintf("busy-%d", i), n.podSpec(n.container("c", "-rate", fmt.Sprint(rate), "-n", fmt.Sprint(rate*seconds), "-size", "100")), nil)
 	}
-	eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == pods })
-	clock := startClock(t)
-	clock.until(5 * time.Second)
+	suite.Eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == pods })
+	clock := suite.StartClock(t)
+	clock.Until(5 * time.Second)
 	f.block()
 	lines := f.shown // nobody else reads
-	clock.until(65 * time.Second)
-	blocked := peakMemory(f.cmd.Process.Pid)
+	clock.Until(65 * time.Second)
+	blocked := f.PeakRSS()
 	f.unblock()
 	n.waitForCompletion(2 * time.Minute)
 	r := f.finish(n)
 	r.exact(t)
 	t.Logf("blocked after %d lines; %.1f MB resident while blocked", lines, float64(blocked)/1e6)
-	if peak := f.peak.Load(); peak > bound {
+	if peak := f.PeakRSS(); peak > bound {
 		t.Errorf("%.1f MB resident, the bound is %.1f MB", float64(peak)/1e6, bound/1e6)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // What following one pod costs.
@@ -29,18 +31,18 @@ func TestLongLine(t *testing.T) {
 	n.createPod("long", n.podSpec(n.container("c", "-n", "1", "-size", fmt.Sprint(size), "-no-newline")), nil)
 	n.waitForCompletion(2 * time.Minute)
 	const words = "c last words without newline"
-	eventually(t, time.Minute, "the line after the long one", func() bool { return f.words("long c", words) > 0 })
+	suite.Eventually(t, time.Minute, "the line after the long one", func() bool { return f.words("long c", words) > 0 })
 	f.signal(syscall.SIGINT)
-	note := fmt.Sprintf("%s; the line came in %d pieces", f.usage(), f.lines()-1)
+	note := fmt.Sprintf("%s; the line came in %d pieces", f.Usage(), f.lines()-1)
 	t.Log(note)
-	summary.add(t.Name(), nil, note)
+	summary.Add(t.Name(), nil, note)
 	if n := f.words("long c", words); n != 1 {
 		t.Errorf("the line after the long one came %d times", n)
 	}
-	if len(f.stderr.containing("long", "cut")) == 0 {
-		t.Errorf("stderr does not tell that the line was cut: %q", f.stderr)
+	if len(f.Stderr.Containing("long", "cut")) == 0 {
+		t.Errorf("stderr does not tell that the line was cut: %q", f.Stderr.String())
 	}
-	if peak := f.peak.Load(); peak > bound {
+	if peak := f.PeakRSS(); peak > bound {
 		t.Errorf("%.1f MB resident, the bound is %.1f MB", float64(peak)/1e6, bound/1e6)
 	}
 }

@@ -19,6 +19,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/rand"
+
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // A namespace is one test's own.
@@ -38,7 +40,7 @@ var made struct {
 func newNamespace(t *testing.T) *namespace {
 	t.Helper()
 	base := strings.ToLower(strings.TrimPrefix(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()), "Test"))
-	n := &namespace{suite, t, fmt.Sprintf("e2e-%s-%s", base, rand.String(4))}
+	n := &namespace{sharedCluster, t, fmt.Sprintf("e2e-%s-%s", base, rand.String(4))}
 	n.must(os.Mkdir(n.truthDir(), 0o755))
 	object := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: n.name}}
 	n.must(n.create(t.Context(), "/api/v1/namespaces", object))
@@ -47,7 +49,7 @@ func newNamespace(t *testing.T) *namespace {
 	made.Unlock()
 	t.Cleanup(n.drop)
 	// Pods are refused before the namespace has its service account.
-	eventually(t, 30*time.Second, "the service account of namespace "+n.name, func() bool {
+	suite.Eventually(t, 30*time.Second, "the service account of namespace "+n.name, func() bool {
 		return n.get(t.Context(), n.path("/api/v1", "serviceaccounts/default"), nil) == nil
 	})
 	return n
@@ -174,14 +176,14 @@ func (n *namespace) deletePod(name string) {
 	n.t.Helper()
 	path := n.path("/api/v1", "pods/"+name)
 	n.must(n.delete(n.t.Context(), path))
-	eventually(n.t, time.Minute, "the end of pod "+name, func() bool {
+	suite.Eventually(n.t, time.Minute, "the end of pod "+name, func() bool {
 		return isStatus(n.get(n.t.Context(), path, nil), http.StatusNotFound)
 	})
 }
 
 func (n *namespace) waitForNoPods() {
 	n.t.Helper()
-	eventually(n.t, time.Minute, "the end of all pods", func() bool {
+	suite.Eventually(n.t, time.Minute, "the end of all pods", func() bool {
 		var list corev1.PodList
 		return n.get(n.t.Context(), n.path("/api/v1", "pods"), &list) == nil && len(list.Items) == 0
 	})
@@ -190,7 +192,7 @@ func (n *namespace) waitForNoPods() {
 // waitForCompletion waits until each pod has completed.
 func (n *namespace) waitForCompletion(limit time.Duration) {
 	n.t.Helper()
-	eventually(n.t, limit, "all pods to complete", func() bool {
+	suite.Eventually(n.t, limit, "all pods to complete", func() bool {
 		pods := n.pods()
 		for i := range pods {
 			if p := pods[i].Status.Phase; p != corev1.PodSucceeded && p != corev1.PodFailed {

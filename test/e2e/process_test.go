@@ -7,10 +7,12 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
-// The reader goes away, as head does: no complaint, no lingering.
-func TestHead(t *testing.T) {
+// The reader closes the pipe, as head does.
+func TestReaderCloses_EndsWithoutMessage(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
 	n.createPod("spout", n.podSpec(n.container("c", "-rate", "200")), nil)
@@ -19,20 +21,17 @@ func TestHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.stdout.Close()
-	go func() {
-		f.cmd.Wait() //nolint:errcheck // wait tells
-		close(f.exited)
-	}()
+	close(f.collected)
 	code := f.wait(10 * time.Second)
 	t.Logf("exit code %d", code)
-	if s := f.stderr.String(); s != "" {
+	if s := f.Stderr.String(); s != "" {
 		t.Errorf("stderr is not empty: %q", s)
 	}
 }
 
-// A signal ends ktail with the exit code that shells expect, after all that was
-// written a moment before was shown.
-func TestSignal(t *testing.T) {
+// A signal ends ktail with the exit code that shells expect, after it has shown
+// everything written up to a moment before.
+func TestSignal_ShowsEverythingWritten(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
@@ -48,7 +47,7 @@ func TestSignal(t *testing.T) {
 			n := newNamespace(t)
 			f := n.follow(newLedger())
 			n.createPod("steady", n.podSpec(n.container("c", "-rate", "200", "-stamp")), nil)
-			eventually(t, time.Minute, "1000 lines", func() bool { return f.last("steady c") >= 1000 })
+			suite.Eventually(t, time.Minute, "1000 lines", func() bool { return f.last("steady c") >= 1000 })
 			at := time.Now()
 			if code := f.signal(tt.sig); code != tt.code {
 				t.Errorf("exit code %d, want %d", code, tt.code)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // createWriters makes five pods that write 200 lines a second each for 40
@@ -18,7 +20,7 @@ func createWriters(n *namespace, f *follower) {
 	for i := range pods {
 		n.createPod(fmt.Sprintf("writer-%d", i), n.podSpec(n.container("c", "-rate", "200", "-n", "8000")), nil)
 	}
-	eventually(n.t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == pods })
+	suite.Eventually(n.t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == pods })
 }
 
 // createCrashing makes pods that crash after 1000 lines, and are started again.
@@ -45,9 +47,9 @@ func TestKubeletRestart(t *testing.T) {
 			n := newNamespace(t)
 			f := n.follow(newLedger())
 			createWriters(n, f)
-			clock := startClock(t)
+			clock := suite.StartClock(t)
 			for _, at := range tt.kills {
-				clock.until(at)
+				clock.Until(at)
 				n.killKubelet(t)
 			}
 			n.waitForCompletion(90 * time.Second)
@@ -62,14 +64,14 @@ func TestControlPlaneRestart(t *testing.T) {
 	n := newNamespace(t)
 	f := n.follow(newLedger())
 	createWriters(n, f)
-	clock := startClock(t)
-	clock.until(6 * time.Second)
+	clock := suite.StartClock(t)
+	clock.Until(6 * time.Second)
 	n.killKubelet(t)
-	clock.until(14 * time.Second)
+	clock.Until(14 * time.Second)
 	n.controlPlane(t, "kill")
-	clock.until(18 * time.Second)
+	clock.Until(18 * time.Second)
 	n.controlPlane(t, "start")
-	clock.until(30 * time.Second)
+	clock.Until(30 * time.Second)
 	n.killKubelet(t)
 	n.waitForCompletion(90 * time.Second)
 	f.finish(n).exact(t)
@@ -82,13 +84,13 @@ func TestCrashLoop(t *testing.T) {
 	n := newNamespace(t)
 	f := n.follow(newLedger())
 	n.createCrashing(pods)
-	eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == pods })
-	clock := startClock(t)
-	clock.until(12 * time.Second)
+	suite.Eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == pods })
+	clock := suite.StartClock(t)
+	clock.Until(12 * time.Second)
 	n.killKubelet(t)
-	clock.until(30 * time.Second)
+	clock.Until(30 * time.Second)
 	n.killKubelet(t)
-	clock.until(60 * time.Second)
+	clock.Until(60 * time.Second)
 	n.deletePods()
 	f.finish(n).exact(t)
 }

@@ -85,7 +85,7 @@ func TestSelection(t *testing.T) {
 					t.Errorf("%s: %d lines are shown, the last is %d, want %d", key, log.sum(), log.last[0], tt.lines)
 				}
 			}
-			if s := f.stderr.String(); s != "" {
+			if s := f.Stderr.String(); s != "" {
 				t.Errorf("stderr is not empty: %q", s)
 			}
 		})
@@ -130,8 +130,8 @@ func TestForbidden(t *testing.T) {
 	if code := f.wait(30 * time.Second); code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}
-	if len(f.stderr.containing("secret", "forbidden")) == 0 {
-		t.Errorf("stderr does not name the log that may not be read: %q", f.stderr)
+	if len(f.Stderr.Containing("secret", "forbidden")) == 0 {
+		t.Errorf("stderr does not name the log that may not be read: %q", f.Stderr.String())
 	}
 	truth := n.written()
 	delete(truth, "secret c")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/test/internal/suite"
 	"github.com/ktail/ktail/test/search"
 )
 
@@ -59,21 +60,25 @@ type (
 	dataStream struct{ Type, Dataset, Namespace string }
 )
 
-// result is what a comparison has found.
+// result is the outcome of a comparison.
 type result struct {
-	Written, Found, Lost, Doubled, Disordered int
-	Foreign                                   []string // documents of no line, and fields that are not as they should be
+	suite.Counts
+	Foreign []string // documents of no line, and fields that are not as they should be
 }
 
-func (r *result) String() string {
-	return fmt.Sprintf("written %d, found %d, lost %d, doubled %d, disordered %d", r.Written, r.Found, r.Lost, r.Doubled, r.Disordered)
+// report adds the result to the summary, and fails the test unless it is exact.
+func (r *result) report(t *testing.T, note string) {
+	t.Helper()
+	t.Logf("%v; %s", r, note)
+	summary.Add(t.Name(), &r.Counts, note)
+	r.exact(t)
 }
 
-// exact fails the test unless each line is there, once.
+// exact fails the test unless each line is there once.
 func (r *result) exact(t *testing.T) {
 	t.Helper()
-	if r.Lost > 0 || r.Doubled > 0 || r.Disordered > 0 || len(r.Foreign) > 0 {
-		t.Errorf("%v; not as it should be:\n%s", r, strings.Join(r.Foreign[:min(len(r.Foreign), 20)], "\n"))
+	if !r.Exact() || len(r.Foreign) > 0 {
+		t.Errorf("%v; unexpected:\n%s", r, strings.Join(r.Foreign[:min(len(r.Foreign), 20)], "\n"))
 	}
 }
 
@@ -105,7 +110,7 @@ func (w *world) compare(t *testing.T, s *search.Server) *result {
 		pods[p.uid], logs[p.uid] = p, &found{}
 	}
 	s.Documents(t, s.Index(), "", `["_doc"]`, func(h search.Hit) {
-		r.Found++
+		r.Arrived++
 		d, err := parseDocument(h.Source)
 		if err != nil {
 			r.Foreign = append(r.Foreign, fmt.Sprintf("%v: %s", err, h.Source))
@@ -150,7 +155,7 @@ func (p *pod) compare(r *result, got *found) {
 		case left > 0:
 			r.Lost += left
 		case left < 0:
-			r.Doubled -= left
+			r.Duplicated -= left
 		}
 	}
 	// By their sequence they are in the order of the log.
@@ -164,7 +169,7 @@ func (p *pod) compare(r *result, got *found) {
 	}
 	for i, place := range places {
 		if got.keys[place] != keyOf(p.written[i]) {
-			r.Disordered++
+			r.OutOfOrder++
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ktail/ktail/test/internal/suite"
 	"github.com/ktail/ktail/test/search"
 )
 
@@ -25,7 +26,7 @@ func TestDelivery(t *testing.T) {
 		}
 		r.checkMemory()
 		rate := float64(w.lines()) / time.Since(began).Seconds()
-		w.compare(t, s).report(t, fmt.Sprintf("%.0f lines/s, %s", rate, r.usage()))
+		w.compare(t, s).report(t, fmt.Sprintf("%.0f lines/s, %s", rate, r.Usage()))
 		w.checkServerOrder(t, s)
 
 		again := w.forward(s, "--no-follow", "--since", "1h")
@@ -33,11 +34,11 @@ func TestDelivery(t *testing.T) {
 			t.Errorf("exit code %d of the second run", code)
 		}
 		again.checkMemory()
-		if there := fmt.Sprintf("%d of them there already", w.lines()); !strings.Contains(again.stderr.String(), there) {
+		if there := fmt.Sprintf("%d of them there already", w.lines()); !strings.Contains(again.Stderr.String(), there) {
 			t.Errorf("the second run does not say: %s", there)
 		}
 		// With as many documents as before, and none taken away, they are the same.
 		found := s.Count(t, s.Index())
-		(&result{Written: w.lines(), Found: found, Lost: max(w.lines()-found, 0), Doubled: max(found-w.lines(), 0)}).report(t, "second run, "+again.usage())
+		(&result{Counts: suite.Counts{Written: w.lines(), Arrived: found, Lost: max(w.lines()-found, 0), Duplicated: max(found-w.lines(), 0)}}).report(t, "second run, "+again.Usage())
 	})
 }

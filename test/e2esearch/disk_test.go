@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/test/internal/suite"
 	"github.com/ktail/ktail/test/search"
 )
 
@@ -64,23 +65,23 @@ func TestFullDisk(t *testing.T) {
 		stop := w.flow(rate)
 		disk := smallDisk(t, 1<<20)
 		r := w.forward(s, "--elasticsearch-spool", filepath.Join(disk, "spool"))
-		eventually(t, 3*time.Minute, "the first lines", func() bool { return s.Count(t, s.Index()) > 0 })
+		suite.Eventually(t, 3*time.Minute, "the first lines", func() bool { return s.Count(t, s.Index()) > 0 })
 		if err := s.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		free := occupy(t, disk)
 		w.burst(500)
-		eventually(t, time.Minute, "the full disk to be told", func() bool {
-			return strings.Contains(r.stderr.String(), "no space left on device; buffering in memory")
+		suite.Eventually(t, time.Minute, "the full disk to be told", func() bool {
+			return strings.Contains(r.Stderr.String(), "no space left on device; buffering in memory")
 		})
-		pass(t, 5*time.Second)
+		suite.Sleep(t, 5*time.Second)
 		s.Start(t)
-		pass(t, 5*time.Second)
+		suite.Sleep(t, 5*time.Second)
 		free()
-		pass(t, 5*time.Second)
+		suite.Sleep(t, 5*time.Second)
 		stop()
 		w.settle(t, s, r)
-		if n := strings.Count(r.stderr.String(), "no space left on device"); n > 3 {
+		if n := strings.Count(r.Stderr.String(), "no space left on device"); n > 3 {
 			t.Errorf("the full disk is told %d times", n)
 		}
 	})
@@ -101,11 +102,11 @@ func TestFullDiskOfDeadLetters(t *testing.T) {
 			w.pods[0].write(fakeapi.Entry{Text: fmt.Sprint("word ", i)})
 		}
 		r := w.forward(s, "--elasticsearch-index", index, "--elasticsearch-dead-letters", letters)
-		eventually(t, 3*time.Minute, "the full disk to be told", func() bool {
-			return strings.Contains(r.stderr.String(), "no space left on device")
+		suite.Eventually(t, 3*time.Minute, "the full disk to be told", func() bool {
+			return strings.Contains(r.Stderr.String(), "no space left on device")
 		})
 		free()
-		eventually(t, 3*time.Minute, "the dead letters", func() bool {
+		suite.Eventually(t, 3*time.Minute, "the dead letters", func() bool {
 			b, err := os.ReadFile(letters)
 			return err == nil && strings.Count(string(b), "\n") == refused
 		})

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ktail/ktail/test/internal/suite"
 	"github.com/ktail/ktail/test/search"
 )
 
@@ -26,7 +27,7 @@ func (w *world) settle(t *testing.T, s *search.Server, r *run) {
 		t.Errorf("exit code %d, want 130", code)
 	}
 	r.checkMemory()
-	w.compare(t, s).report(t, r.usage())
+	w.compare(t, s).report(t, r.Usage())
 }
 
 // arrive waits until so many lines are there, or nothing more comes. How long that
@@ -35,10 +36,10 @@ func (w *world) arrive(t *testing.T, s *search.Server, r *run, lines int) {
 	t.Helper()
 	const patience = 90 * time.Second
 	there, changed := 0, time.Now()
-	eventually(t, 8*time.Minute, "all lines to be there", func() bool {
+	suite.Eventually(t, 8*time.Minute, "all lines to be there", func() bool {
 		select {
-		case <-r.exited:
-			t.Fatalf("ktail has ended: %v", r.cmd.ProcessState)
+		case <-r.Done():
+			t.Fatalf("ktail has ended: exit code %d", r.ExitCode())
 		default:
 		}
 		if n := s.Count(t, s.Index()); n != there {
@@ -61,21 +62,21 @@ func TestOutage(t *testing.T) {
 		w := newWorld(t, pods)
 		stop := w.flow(rate)
 		r := w.forward(s, "--elasticsearch-spool", filepath.Join(t.TempDir(), "spool"))
-		eventually(t, 3*time.Minute, "the first lines", func() bool { return s.Count(t, s.Index()) > 0 })
-		pass(t, 2*time.Second)
+		suite.Eventually(t, 3*time.Minute, "the first lines", func() bool { return s.Count(t, s.Index()) > 0 })
+		suite.Sleep(t, 2*time.Second)
 		if err := s.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		pass(t, away)
+		suite.Sleep(t, away)
 		s.Start(t)
 		w.arrive(t, s, r, w.lines())
 		s.Freeze(t)
-		pass(t, frozen)
+		suite.Sleep(t, frozen)
 		s.Thaw(t)
-		pass(t, 2*time.Second)
+		suite.Sleep(t, 2*time.Second)
 		stop()
 		w.settle(t, s, r)
-		checkTold(t, r.stderr.String())
+		checkTold(t, r.Stderr.String())
 	})
 }
 
@@ -128,16 +129,16 @@ func kill(t *testing.T, s *search.Server, args ...string) {
 	stop := w.flow(rate)
 	for range kills {
 		r := w.forward(s, args...)
-		pass(t, 200*time.Millisecond+rand.N(1300*time.Millisecond))
+		suite.Sleep(t, 200*time.Millisecond+rand.N(1300*time.Millisecond))
 		select {
-		case <-r.exited:
-			t.Fatalf("ktail has ended by itself: %v", r.cmd.ProcessState)
+		case <-r.Done():
+			t.Fatalf("ktail has ended by itself: exit code %d", r.ExitCode())
 		default:
 		}
 		r.signal(syscall.SIGKILL)
 	}
 	r := w.forward(s, args...)
-	pass(t, time.Second)
+	suite.Sleep(t, time.Second)
 	stop()
 	w.settle(t, s, r)
 }
@@ -150,21 +151,21 @@ func TestPressure(t *testing.T) {
 		w := newWorld(t, pods)
 		stop := w.flow(rate)
 		r := w.forward(s, "--elasticsearch-spool", filepath.Join(t.TempDir(), "spool"))
-		eventually(t, 3*time.Minute, "the first lines", func() bool { return s.Count(t, s.Index()) > 0 })
+		suite.Eventually(t, 3*time.Minute, "the first lines", func() bool { return s.Count(t, s.Index()) > 0 })
 		quiet := noise(t, s)
 		w.burst(500) // more than a megabyte at once
-		pass(t, 5*time.Second)
+		suite.Sleep(t, 5*time.Second)
 		s.Block(t, s.Index(), true)
-		pass(t, 5*time.Second)
+		suite.Sleep(t, 5*time.Second)
 		s.Block(t, s.Index(), false)
-		pass(t, 3*time.Second)
+		suite.Sleep(t, 3*time.Second)
 		stop()
 		refused := quiet()
 		w.settle(t, s, r)
 		if refused == 0 {
 			t.Error("the server was not under pressure: it refused nobody")
 		}
-		if strings.Contains(r.stderr.String(), " 0 sent again") {
+		if strings.Contains(r.Stderr.String(), " 0 sent again") {
 			t.Error("ktail was not under pressure: it sent nothing again")
 		}
 	}, "thread_pool.write.queue_size=1", "http.max_content_length=1mb")

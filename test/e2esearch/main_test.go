@@ -8,17 +8,19 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ktail/ktail/test/internal/suite"
 	"github.com/ktail/ktail/test/search"
 )
 
 // ktailPath is the program under test.
 var ktailPath string
+
+// summary collects the counts of all tests.
+var summary suite.Summary
 
 var (
 	// servers are those that the tests run on.
@@ -38,7 +40,7 @@ func TestMain(m *testing.M) {
 }
 
 func runSuite(m *testing.M) (status int, err error) {
-	if err := checkTimeout(); err != nil {
+	if err := suite.CheckTimeout(); err != nil {
 		return 0, err
 	}
 	if err := chooseServers(os.Getenv("SERVERS")); err != nil {
@@ -49,7 +51,7 @@ func runSuite(m *testing.M) (status int, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	if ktailPath, err = build(dir); err != nil {
+	if ktailPath, err = suite.Build(dir); err != nil {
 		return 0, err
 	}
 	defer func() {
@@ -59,19 +61,8 @@ func runSuite(m *testing.M) (status int, err error) {
 	}()
 	start := time.Now()
 	status = m.Run()
-	summary.print(os.Stdout, time.Since(start))
+	summary.Print(os.Stdout, time.Since(start))
 	return status, nil
-}
-
-// checkTimeout refuses to start what go test would break off: by default it
-// gives a package ten minutes.
-func checkTimeout() error {
-	const need = 15 * time.Minute
-	timeout := flag.Lookup("test.timeout").Value.(flag.Getter).Get().(time.Duration)
-	if timeout > 0 && timeout < need && flag.Lookup("test.run").Value.String() == "" {
-		return fmt.Errorf("all tests may take longer than the time limit of %v: run go test with -timeout 20m", timeout)
-	}
-	return nil
 }
 
 // chooseServers takes those that are named, or all; by default the oldest and the
@@ -108,19 +99,4 @@ func onEach(t *testing.T, scenario func(*testing.T, *search.Server), settings ..
 			scenario(t, s)
 		})
 	}
-}
-
-// build builds ktail as users run it, without the race detector, and returns its
-// path.
-func build(dir string) (string, error) {
-	if path := os.Getenv("KTAIL_BIN"); path != "" {
-		return exec.LookPath(path)
-	}
-	path := filepath.Join(dir, "ktail")
-	cmd := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "../../cmd/ktail")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build ktail: %w\n%s", err, out)
-	}
-	return path, nil
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/test/internal/suite"
 	"github.com/ktail/ktail/test/search"
 )
 
@@ -50,7 +51,7 @@ func TestOddLines(t *testing.T) {
 			t.Errorf("exit code %d", code)
 		}
 		r.checkMemory()
-		w.compare(t, s).report(t, r.usage())
+		w.compare(t, s).report(t, r.Usage())
 		truncated := 0
 		s.Documents(t, s.Index(), `{"term":{"log.flags":"truncated"}}`, `["_doc"]`, func(search.Hit) { truncated++ })
 		if truncated != 1 {
@@ -106,7 +107,7 @@ func createIndex(t *testing.T, s *search.Server, index, mapping string) {
 // dead letters there are.
 func (w *world) checkMapped(t *testing.T, s *search.Server, index, letters string) int {
 	t.Helper()
-	r := &result{Written: w.lines()}
+	r := &result{Counts: suite.Counts{Written: w.lines()}}
 	left := map[string]int{} // by time and text; the pods write the same
 	for _, p := range w.pods {
 		for _, e := range p.written {
@@ -122,7 +123,7 @@ func (w *world) checkMapped(t *testing.T, s *search.Server, index, letters strin
 		if err := json.Unmarshal(source, &d); err != nil {
 			t.Fatalf("%v: %s", err, source)
 		}
-		r.Found++
+		r.Arrived++
 		if d.Ktail.Document == "" {
 			whole++
 		} else {
@@ -139,7 +140,7 @@ func (w *world) checkMapped(t *testing.T, s *search.Server, index, letters strin
 		left[key]--
 	}
 	s.Documents(t, index, "", `["_doc"]`, func(h search.Hit) { take(h.Source) })
-	inIndex := r.Found
+	inIndex := r.Arrived
 	for _, l := range readLetters(t, letters) {
 		if l.Reason == "" || l.Status != http.StatusBadRequest {
 			t.Errorf("a dead letter without a reason: %+v", l)
@@ -148,10 +149,10 @@ func (w *world) checkMapped(t *testing.T, s *search.Server, index, letters strin
 	}
 	for _, n := range left {
 		r.Lost += max(n, 0)
-		r.Doubled += max(-n, 0)
+		r.Duplicated += max(-n, 0)
 	}
-	r.report(t, fmt.Sprintf("%d simplified, %d dead letters", simplified, r.Found-inIndex))
-	return r.Found - inIndex
+	r.report(t, fmt.Sprintf("%d simplified, %d dead letters", simplified, r.Arrived-inIndex))
+	return r.Arrived - inIndex
 }
 
 type deadLetter struct {

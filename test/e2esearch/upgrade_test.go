@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ktail/ktail/test/internal/suite"
 	"github.com/ktail/ktail/test/search"
 )
 
@@ -32,7 +33,7 @@ func TestUpgrade(t *testing.T) {
 			w.fill(500)
 			stop := w.flow(25)
 			r := w.forward(s, "--elasticsearch-spool", filepath.Join(t.TempDir(), "spool"))
-			eventually(t, 3*time.Minute, "the first lines", func() bool { return s.Count(t, s.Index()) > 10_000 })
+			suite.Eventually(t, 3*time.Minute, "the first lines", func() bool { return s.Count(t, s.Index()) > 10_000 })
 			if err := s.Stop(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package ktailproc
+
+func peakRSS(int) int64 { return 0 }
