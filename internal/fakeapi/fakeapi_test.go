@@ -80,7 +80,7 @@ func body(t *testing.T, s *fakeapi.Server, path string) string {
 
 func at(sec int) int64 { return time.Date(2024, 5, 1, 12, 0, sec, 5, time.UTC).UnixNano() }
 
-func TestLogParameters(t *testing.T) {
+func TestLog_HonorsParameters(t *testing.T) {
 	s := fakeapi.New(fakeapi.Options{Now: func() time.Time { return time.Unix(0, at(10)) }})
 	defer s.Close()
 	c := s.RunPod("shop", "cart", "app").Container("app")
@@ -115,7 +115,7 @@ func TestLogParameters(t *testing.T) {
 	}
 }
 
-func TestLogErrors(t *testing.T) {
+func TestLog_ReturnsErrorsLikeAPIServer(t *testing.T) {
 	s := fakeapi.New(fakeapi.Options{})
 	defer s.Close()
 	s.RunPod("shop", "two", "a", "b")
@@ -159,7 +159,7 @@ func TestLogErrors(t *testing.T) {
 }
 
 // The life of a container, as the status tells it and as the logs do.
-func TestInstances(t *testing.T) {
+func TestLog_ServesCurrentAndPreviousInstance(t *testing.T) {
 	s := fakeapi.New(fakeapi.Options{})
 	defer s.Close()
 	p := s.RunPod("shop", "cart", "app")
@@ -211,7 +211,7 @@ func TestInstances(t *testing.T) {
 	}
 }
 
-func TestPhase(t *testing.T) {
+func TestPod_PhaseFollowsContainers(t *testing.T) {
 	tests := []struct {
 		policy corev1.RestartPolicy
 		codes  []int32
@@ -244,7 +244,7 @@ func TestPhase(t *testing.T) {
 
 // A follow waits without polling, goes on over a rotation, and ends with the
 // instance. All of it without a socket, in a bubble.
-func TestFollowInBubble(t *testing.T) {
+func TestFollow_WorksUnderSynctest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := fakeapi.New(fakeapi.Options{})
 		defer s.Close()
@@ -278,7 +278,7 @@ func TestFollowInBubble(t *testing.T) {
 	})
 }
 
-func TestFaultsInProcess(t *testing.T) {
+func TestFaults_WithoutNetwork(t *testing.T) {
 	long := strings.Repeat("x", 50)
 	tests := []struct {
 		name  string
@@ -322,7 +322,7 @@ func TestFaultsInProcess(t *testing.T) {
 	}
 }
 
-func TestRetryAfter(t *testing.T) {
+func TestFault_SendsRetryAfter(t *testing.T) {
 	s := fakeapi.New(fakeapi.Options{Fault: func(*http.Request) *fakeapi.Fault {
 		return &fakeapi.Fault{Status: 429, RetryAfter: 1500 * time.Millisecond, Delay: time.Millisecond}
 	}})

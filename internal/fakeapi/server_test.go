@@ -26,7 +26,7 @@ import (
 
 // A Reflector sees every change, streams its list or not, and gets over
 // closed and expired watches.
-func TestReflector(t *testing.T) {
+func TestWatch_WorksWithReflector(t *testing.T) {
 	for _, noWatchList := range []bool{false, true} {
 		t.Run(fmt.Sprintf("NoWatchList=%t", noWatchList), func(t *testing.T) {
 			s := start(t, fakeapi.Options{NoWatchList: noWatchList})
@@ -113,7 +113,7 @@ func (p *podNames) want(t *testing.T, want string) {
 	}
 }
 
-func TestListPages(t *testing.T) {
+func TestList_Pages(t *testing.T) {
 	s := start(t, fakeapi.Options{})
 	for i := range 7 {
 		s.RunPod("shop", fmt.Sprintf("p%d", i), "app")
@@ -146,7 +146,7 @@ type watchEvent struct {
 	}
 }
 
-func TestWatchSelection(t *testing.T) {
+func TestWatch_HonorsSelectors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := fakeapi.New(fakeapi.Options{})
 		defer s.Close()
@@ -184,7 +184,7 @@ func TestWatchSelection(t *testing.T) {
 	})
 }
 
-func TestWatchExpired(t *testing.T) {
+func TestWatch_Expires(t *testing.T) {
 	s := fakeapi.New(fakeapi.Options{})
 	defer s.Close()
 	s.RunPod("shop", "a", "app")
@@ -210,7 +210,7 @@ func follow(t *testing.T, c *rest.RESTClient, pod string) io.ReadCloser {
 	return body
 }
 
-func TestCut(t *testing.T) {
+func TestCut_EndsStreams(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		for _, clean := range []bool{false, true} {
 			t.Run(fmt.Sprintf("PlainHTTP=%t,clean=%t", plain, clean), func(t *testing.T) {
@@ -234,7 +234,7 @@ func TestCut(t *testing.T) {
 }
 
 // A stream that its client does not read is cut as well.
-func TestCutBlocked(t *testing.T) {
+func TestCut_EndsBlockedStreams(t *testing.T) {
 	s := start(t, fakeapi.Options{})
 	c := s.RunPod("shop", "a", "app").Container("app")
 	body := follow(t, client(t, s), "a")
@@ -251,7 +251,7 @@ func TestCutBlocked(t *testing.T) {
 	}
 }
 
-func TestFreeze(t *testing.T) {
+func TestFreeze_StopsConnection(t *testing.T) {
 	s := start(t, fakeapi.Options{})
 	c := s.RunPod("shop", "a", "app").Container("app")
 	s.SetFault(func(r *http.Request) *fakeapi.Fault {
@@ -279,7 +279,7 @@ func TestFreeze(t *testing.T) {
 	}
 }
 
-func TestDownUp(t *testing.T) {
+func TestDown_RefusesConnections(t *testing.T) {
 	s := start(t, fakeapi.Options{})
 	c := client(t, s)
 	version := func() error { return c.Get().AbsPath("/version").MaxRetries(0).Do(t.Context()).Error() }
@@ -297,7 +297,7 @@ func TestDownUp(t *testing.T) {
 }
 
 // Many follows, each of which gets every line.
-func TestManyFollows(t *testing.T) {
+func TestFollow_ManyAtOnce(t *testing.T) {
 	const pods, lines = 1000, 10
 	s := start(t, fakeapi.Options{})
 	c := client(t, s)

@@ -104,7 +104,7 @@ func wantStatuses(t *testing.T, got []int, want ...int) {
 	}
 }
 
-func TestDocuments(t *testing.T) {
+func TestBulk_CreatesDocuments(t *testing.T) {
 	c := newClient(t, fakesearch.Options{})
 	wantStatuses(t, c.statuses(create("a", "1", "2", "1")), 201, 201, 409)
 	wantStatuses(t, c.statuses(create("a", "3", "2")+`{"index":{"_index":"a","_id":"1"}}`+"\n{\"n\":1}\n"), 201, 409, 200)
@@ -124,7 +124,7 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-func TestFlavors(t *testing.T) {
+func TestFlavors_AnswerLikeTheirServers(t *testing.T) {
 	tests := []struct {
 		flavor                                fakesearch.Flavor
 		name, number, info, header            string
@@ -170,7 +170,7 @@ func TestFlavors(t *testing.T) {
 	}
 }
 
-func TestDataStreams(t *testing.T) {
+func TestBulk_CreatesDataStreams(t *testing.T) {
 	const name = "logs-ktail-default"
 	c := newClient(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
 	wantStatuses(t, c.statuses(create(name, "1")), 201)
@@ -199,7 +199,7 @@ func TestDataStreams(t *testing.T) {
 	}
 }
 
-func TestMapping(t *testing.T) {
+func TestBulk_RejectsMappingConflicts(t *testing.T) {
 	c := newClient(t, fakesearch.Options{Numbers: []string{"size"}})
 	for _, tt := range []struct {
 		source string
@@ -222,7 +222,7 @@ func TestMapping(t *testing.T) {
 	}
 }
 
-func TestBlock(t *testing.T) {
+func TestBlock_RejectsWrites(t *testing.T) {
 	for _, tt := range []struct {
 		flavor fakesearch.Flavor
 		index  string
@@ -243,7 +243,7 @@ func TestBlock(t *testing.T) {
 	}
 }
 
-func TestBadRequests(t *testing.T) {
+func TestBulk_RejectsMalformedRequests(t *testing.T) {
 	c := newClient(t, fakesearch.Options{MaxContentLength: 1000})
 	for _, tt := range []struct {
 		name, body string
@@ -266,7 +266,7 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
-func TestGzip(t *testing.T) {
+func TestBulk_AcceptsGzip(t *testing.T) {
 	c := newClient(t, fakesearch.Options{})
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -285,7 +285,7 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-func TestFaults(t *testing.T) {
+func TestFaults_AreInjected(t *testing.T) {
 	tests := []struct {
 		name   string
 		fault  *fakesearch.Fault
@@ -333,7 +333,7 @@ func TestFaults(t *testing.T) {
 }
 
 // The answer comes after the client has given up, and the documents are kept.
-func TestLateAnswer(t *testing.T) {
+func TestFault_LateResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, fakesearch.Options{Fault: func(*http.Request) *fakesearch.Fault { return &fakesearch.Fault{Delay: time.Minute} }})
 		c.http.Timeout = time.Second
@@ -350,7 +350,7 @@ func TestLateAnswer(t *testing.T) {
 	})
 }
 
-func TestAuthorization(t *testing.T) {
+func TestAuthorization_IsChecked(t *testing.T) {
 	c := newClient(t, fakesearch.Options{Authorization: []string{"ApiKey c2VjcmV0"}})
 	if status, _ := c.must("GET", "/", ""); status != 401 {
 		t.Errorf("status %d, want 401", status)
@@ -363,7 +363,7 @@ func TestAuthorization(t *testing.T) {
 	}
 }
 
-func TestRedirect(t *testing.T) {
+func TestRedirect_IsSent(t *testing.T) {
 	other := newClient(t, fakesearch.Options{})
 	c := newClient(t, fakesearch.Options{Fault: func(*http.Request) *fakesearch.Fault {
 		return fakesearch.Redirect(http.StatusTemporaryRedirect, "http://elsewhere:9200/_bulk")
@@ -378,7 +378,7 @@ func TestRedirect(t *testing.T) {
 	}
 }
 
-func TestChangeOfVersion(t *testing.T) {
+func TestUpgrade_KeepsDocuments(t *testing.T) {
 	c := newClient(t, fakesearch.Options{Flavor: fakesearch.OpenSearch2})
 	wantStatuses(t, c.statuses(create("a", "1")), 201)
 	c.SetFlavor(fakesearch.OpenSearch3)
@@ -394,7 +394,7 @@ func TestChangeOfVersion(t *testing.T) {
 	c.must("GET", "/", "")
 }
 
-func TestTLS(t *testing.T) {
+func TestTLS_CertificateIsTrusted(t *testing.T) {
 	s, err := fakesearch.Start(fakesearch.Options{TLS: true, ClientCertificates: true})
 	if err != nil {
 		t.Fatal(err)
@@ -425,7 +425,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestWait(t *testing.T) {
+func TestWait_ReturnsWithCount(t *testing.T) {
 	c := newClient(t, fakesearch.Options{})
 	var asking sync.WaitGroup
 	defer asking.Wait()

@@ -45,7 +45,7 @@ func noFault(*http.Request) *fakeapi.Fault { return nil }
 
 // Whatever the server answers, the log goes on when it answers well again, and
 // that it cannot be read is told once.
-func TestErrorAnswers(t *testing.T) {
+func TestErrorResponses_LoseNothing(t *testing.T) {
 	tests := []struct {
 		name   string
 		fault  fakeapi.Fault
@@ -168,7 +168,7 @@ func TestKubeletTextAmongLines(t *testing.T) {
 
 // A server that ends each answer at once, while the container runs, is not kept
 // busy, and what the container says comes out before long.
-func TestEndForEver(t *testing.T) {
+func TestErrorResponses_ThatNeverEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{Fault: func(r *http.Request) *fakeapi.Fault {
 			if fakeapi.Parse(r).Subresource == "log" {
@@ -211,7 +211,7 @@ func TestEndForEver(t *testing.T) {
 }
 
 // One container that cannot be read does not keep the others from being read.
-func TestOneFails(t *testing.T) {
+func TestFailingLog_DoesNotStopOthers(t *testing.T) {
 	for name, fault := range map[string]func(*http.Request) *fakeapi.Fault{
 		"forbidden": fakeapi.Forbid,
 		"failing":   func(*http.Request) *fakeapi.Fault { return &fakeapi.Fault{Status: 500, Message: "boom"} },

@@ -18,7 +18,7 @@ func (r *run) life() []string {
 
 // Each end of a container is said once, with its reason, and each next run, of a
 // container that says nothing as well as of one that does.
-func TestRestartsAreTold(t *testing.T) {
+func TestRestarts_AreReported(t *testing.T) {
 	for _, talks := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			api := newServer(t, fakeapi.Options{})

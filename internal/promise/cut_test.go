@@ -14,7 +14,7 @@ import (
 const stamp = int64(len("2000-01-01T00:00:00.000000000Z "))
 
 // A connection that breaks anywhere, and any number of times, costs nothing.
-func TestCut(t *testing.T) {
+func TestCut_LosesNothing(t *testing.T) {
 	// Lines of the log, all of the same length. Two have their time and their
 	// text in common.
 	file := []string{"line 1", "line 2", "the same", "the same", "line 5"}

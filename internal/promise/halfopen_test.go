@@ -22,7 +22,7 @@ import (
 // A connection over which nothing comes any more, though nobody has closed it,
 // is noticed within a minute, and what was missed is fetched. This one speaks
 // HTTP/2 with TLS, over connections in memory.
-func TestHalfOpen(t *testing.T) {
+func TestHalfOpenConnection_IsNoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		wire := newNetwork()

@@ -52,7 +52,7 @@ func (r *run) wantsGap(t *testing.T, since, until time.Time) {
 
 // A container that was restarted while its log could not be read: the last words
 // of the instance before come first.
-func TestRestartMeanwhile(t *testing.T) {
+func TestRestart_WhileDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")
@@ -111,7 +111,7 @@ func TestRestartsUnseen(t *testing.T) {
 
 // Several restarts meanwhile: the node has the log of the last instance but one
 // thrown away. What is there comes out, and the gap is told.
-func TestRestartsMeanwhile(t *testing.T) {
+func TestRestarts_WhileDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")

@@ -12,7 +12,7 @@ import (
 // A kubelet that missed a rotation sends nothing more of a log, without an end: if
 // that may be, the log is opened once more. One that has nothing more to say is left
 // alone after that.
-func TestStuck(t *testing.T) {
+func TestStalledFollow_IsReopened(t *testing.T) {
 	busy := func(c *fakeapi.Container) (file []string) {
 		for i := range 500 {
 			file = append(file, fmt.Sprintf("line %d", i))

@@ -30,7 +30,7 @@ func answer(f fakeapi.Fault) func(*http.Request) *fakeapi.Fault {
 
 // While pods cannot be watched, the streams that run go on; what is missing is
 // told once, with how to get it; and when it is there again, the set is true.
-func TestWatchTrouble(t *testing.T) {
+func TestWatchFaults_LoseNothing(t *testing.T) {
 	tests := []struct {
 		name  string
 		fault func(*http.Request) *fakeapi.Fault
@@ -145,7 +145,7 @@ func TestWatchHeals(t *testing.T) {
 }
 
 // A server that is away at the start is told at once and waited for.
-func TestAwayAtTheStart(t *testing.T) {
+func TestUnreachableAtStart_IsFollowedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reset := answer(fakeapi.Fault{Break: fakeapi.Reset})
 		api := newServer(t, fakeapi.Options{Fault: reset})

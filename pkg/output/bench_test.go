@@ -31,7 +31,7 @@ func load() []ktail.Line {
 	return lines
 }
 
-func TestNoAllocation(t *testing.T) {
+func TestWriter_DoesNotAllocatePerLine(t *testing.T) {
 	lines := load()
 	for _, r := range []ktail.Renderer{
 		&output.Default{},

@@ -8,7 +8,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-func TestWriterLetsGoOfLargeBuffer(t *testing.T) {
+func TestWriter_ReleasesBuffersOver256KiB(t *testing.T) {
 	small := slices.Repeat([]ktail.Line{{Text: make([]byte, 1000)}}, 100)
 	giant := []ktail.Line{{Text: make([]byte, 1<<20)}}
 	w := &Writer{Out: io.Discard, Renderer: Raw{}}

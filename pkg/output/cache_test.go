@@ -7,7 +7,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-func TestCacheIsBounded(t *testing.T) {
+func TestCache_IsBounded(t *testing.T) {
 	annotations := map[string]string{"a": strings.Repeat("x", 100_000)}
 	tests := []struct {
 		name        string
@@ -34,7 +34,7 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
-func TestCacheTellsStreamsApart(t *testing.T) {
+func TestCache_DistinguishesStreams(t *testing.T) {
 	var c cache
 	a, b := &ktail.Stream{Pod: "a"}, &ktail.Stream{Pod: "b"}
 	c.put(a, []byte("a"))

@@ -22,7 +22,7 @@ func TestParseColorMode(t *testing.T) {
 	}
 }
 
-func TestColorModeEnabled(t *testing.T) {
+func TestColorMode_FollowsEnvironment(t *testing.T) {
 	type env map[string]string
 	tests := []struct {
 		name  string
@@ -60,7 +60,7 @@ func TestColorModeEnabled(t *testing.T) {
 	}
 }
 
-func TestColorDoesNotDependOnGlobalState(t *testing.T) {
+func TestColor_DoesNotDependOnGlobalState(t *testing.T) {
 	old := color.NoColor
 	t.Cleanup(func() { color.NoColor = old })
 	s := &ktail.Stream{Pod: "web-1", Container: "nginx"}

@@ -2,7 +2,7 @@ package output
 
 import "testing"
 
-func TestLevelAndHighlight(t *testing.T) {
+func TestText_HighlightHidesLevel(t *testing.T) {
 	tests := []struct{ expr, want string }{
 		{"disk", "\x1b[31mERROR\x1b[0m: " + on + "disk" + off + " full"},
 		{"RO", "ER" + on + "RO" + off + "R: disk full"},

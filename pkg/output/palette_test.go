@@ -46,7 +46,7 @@ func TestParsePalette(t *testing.T) {
 	}
 }
 
-func TestDiffContainer(t *testing.T) {
+func TestStyle_DiffContainerColorsByContainer(t *testing.T) {
 	name := func(pod, container string, diff bool) string {
 		r := &output.Default{Style: output.Style{Color: true, DiffContainer: diff}}
 		return string(r.Append(nil, &ktail.Line{Stream: &ktail.Stream{Pod: pod, Container: container}}))
@@ -61,7 +61,7 @@ func TestDiffContainer(t *testing.T) {
 
 // A stream that is expected has its room before it comes, however many
 // goroutines expect some.
-func TestExpect(t *testing.T) {
+func TestDefault_ExpectReservesColumn(t *testing.T) {
 	r := &output.Default{Align: 20}
 	var all sync.WaitGroup
 	for _, pod := range []string{"web-1", "a-longer-name", "far-too-long-to-be-aligned", "api"} {
@@ -74,7 +74,7 @@ func TestExpect(t *testing.T) {
 	}
 }
 
-func TestAlign(t *testing.T) {
+func TestDefault_AlignsMessages(t *testing.T) {
 	line := func(pod string) *ktail.Line {
 		return &ktail.Line{Stream: &ktail.Stream{Pod: pod, Container: "c"}, Text: []byte("m")}
 	}

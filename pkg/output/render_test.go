@@ -94,7 +94,7 @@ func everything() *output.Text {
 	}
 }
 
-func TestRenderers(t *testing.T) {
+func TestRenderers_MatchGoldenFiles(t *testing.T) {
 	tests := []struct {
 		name     string
 		renderer ktail.Renderer
@@ -133,7 +133,7 @@ func TestRenderers(t *testing.T) {
 	}
 }
 
-func TestStyleEvents(t *testing.T) {
+func TestStyle_NamesStartedAndStoppedStreams(t *testing.T) {
 	tests := []struct {
 		name  string
 		style output.Style
@@ -154,7 +154,7 @@ func TestStyleEvents(t *testing.T) {
 	}
 }
 
-func TestJSONIsWhatMarshalMakesOfIt(t *testing.T) {
+func TestJSON_EqualsMarshal(t *testing.T) {
 	for _, l := range shopLines() {
 		message := string(l.Text)
 		if l.Cut {
@@ -179,7 +179,7 @@ func TestJSONIsWhatMarshalMakesOfIt(t *testing.T) {
 	}
 }
 
-func TestAppendKeepsWhatIsThere(t *testing.T) {
+func TestAppend_KeepsBuffer(t *testing.T) {
 	l := ktail.Line{Stream: &ktail.Stream{Pod: "p", Container: "c"}, Text: []byte("m")}
 	for _, r := range []ktail.Renderer{&output.Default{}, output.Raw{}, &output.JSON{}} {
 		if got := r.Append([]byte("before\n"), &l); !bytes.HasPrefix(got, []byte("before\n")) || !bytes.HasSuffix(got, []byte("\n")) {

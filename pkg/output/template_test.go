@@ -9,7 +9,7 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-func TestTemplate(t *testing.T) {
+func TestTemplate_Renders(t *testing.T) {
 	s := &ktail.Stream{Namespace: "ns", Pod: "web-1", Container: "nginx", Node: "node-1", Labels: map[string]string{"app": "web"}}
 	tests := []struct {
 		template, message string
@@ -58,7 +58,7 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
-func TestTemplateThatFails(t *testing.T) {
+func TestTemplate_ReportsFailure(t *testing.T) {
 	r, err := output.NewTemplate(`{{.PodName}} {{with parseJSON .Message}}{{.a}}{{end}};`, output.Style{})
 	if err != nil {
 		t.Fatal(err)
@@ -87,7 +87,7 @@ func TestTemplateThatFails(t *testing.T) {
 	}
 }
 
-func TestTemplateAndText(t *testing.T) {
+func TestTemplate_HighlightsOutput(t *testing.T) {
 	r, err := output.NewTemplate("{{.Timestamp}} {{color .PodColor .PodName}} {{.Message}}\n", output.Style{Color: true})
 	if err != nil {
 		t.Fatal(err)

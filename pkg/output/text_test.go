@@ -22,7 +22,7 @@ const (
 	off = "\x1b[0;22m"
 )
 
-func TestHighlight(t *testing.T) {
+func TestText_Highlights(t *testing.T) {
 	tests := []struct {
 		name  string
 		exprs []string
@@ -60,7 +60,7 @@ func TestHighlight(t *testing.T) {
 	}
 }
 
-func TestTerminal(t *testing.T) {
+func TestText_SanitizesForTerminal(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"plain", "abc\tdef", "abc\tdef"},
 		{"color", "\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"},

@@ -46,7 +46,7 @@ func logLines(n, size int) []ktail.Line {
 	return slices.Repeat([]ktail.Line{logLine(strings.Repeat("x", size-1))}, n)
 }
 
-func TestWriterFlushes(t *testing.T) {
+func TestWriter_FlushesEachBatch(t *testing.T) {
 	const k = 1024
 	tests := []struct {
 		name    string
@@ -78,7 +78,7 @@ func TestWriterFlushes(t *testing.T) {
 	}
 }
 
-func TestWriterTellsInPlace(t *testing.T) {
+func TestWriter_CallsNoticeInPlace(t *testing.T) {
 	lines := []ktail.Line{
 		logLine("1"),
 		{Kind: ktail.Gap, Text: []byte("gap")},
@@ -110,7 +110,7 @@ func TestWriterTellsInPlace(t *testing.T) {
 	}
 }
 
-func TestWriterKeepsError(t *testing.T) {
+func TestWriter_ErrorIsSticky(t *testing.T) {
 	full := errors.New("no space left on device")
 	tests := []struct {
 		name  string
@@ -149,7 +149,7 @@ func TestWriterKeepsError(t *testing.T) {
 	}
 }
 
-func TestWriterAndContext(t *testing.T) {
+func TestWriter_ChecksContextBeforeBatch(t *testing.T) {
 	var out writes
 	w := &output.Writer{Out: &out, Renderer: output.Raw{}}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -180,7 +180,7 @@ func (c *canceling) Write(p []byte) (int, error) {
 	return c.writes.Write(p)
 }
 
-func TestWriterFinishesBatch(t *testing.T) {
+func TestWriter_FinishesBatchAfterCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	out := &canceling{cancel: cancel}
 	w := &output.Writer{Out: out, Renderer: output.Raw{}}

@@ -45,7 +45,7 @@ func read(t *testing.T, in io.Reader) ([]string, error) {
 	return texts, err
 }
 
-func TestRead(t *testing.T) {
+func TestRead_EmitsEachLine(t *testing.T) {
 	const mib = 1 << 20
 	long := strings.Repeat("x", mib)
 	tests := []struct {
@@ -79,7 +79,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-func TestReadError(t *testing.T) {
+func TestRead_ReturnsReadError(t *testing.T) {
 	broken := errors.New("broken")
 	got, err := read(t, io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(broken)))
 	if strings.Join(got, " ") != "a b" {
@@ -91,7 +91,7 @@ func TestReadError(t *testing.T) {
 	}
 }
 
-func TestEmitFails(t *testing.T) {
+func TestRead_StopsWhenEmitFails(t *testing.T) {
 	full := errors.New("full")
 	err := source(t, strings.NewReader("a\n")).Read(t.Context(), ktail.Position{}, func(lines []ktail.Line) error {
 		if len(lines) > 0 {
@@ -106,7 +106,7 @@ func TestEmitFails(t *testing.T) {
 
 // A line is shown when it comes, not when more does; and a reader that brings
 // nothing does not keep ktail from its end.
-func TestReadBlocks(t *testing.T) {
+func TestRead_EndsWithContextWhileBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, out := io.Pipe()
 		src := source(t, in)

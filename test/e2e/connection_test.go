@@ -13,7 +13,7 @@ import (
 
 // Rotation while connections are cut. What was rotated away while nobody was
 // connected cannot be shown any more; it must be told, with both times.
-func TestRotation(t *testing.T) {
+func TestRotation_ReportsGapsOnly(t *testing.T) {
 	n := newNamespace(t)
 	p := newProxy(t, n.address())
 	f := n.follow(newLedger(), "--kubeconfig", n.throughProxy(t, p))
@@ -89,7 +89,7 @@ func told(lost lostRun, gaps []gap) bool {
 
 // Two containers that write to stdout and stderr as fast as they may: the times
 // in such a log step back. The connection is cut every second meanwhile.
-func TestDisorder(t *testing.T) {
+func TestTimesStepBack_LinesStayInOrder(t *testing.T) {
 	const seconds, rate = 15, 20000
 	n := newNamespace(t)
 	n.rotateAt(t, "200Mi")
@@ -111,7 +111,7 @@ func TestDisorder(t *testing.T) {
 
 // A connection over which nothing comes any more, though nobody has closed it, is
 // noticed within a minute.
-func TestHalfOpen(t *testing.T) {
+func TestHalfOpenConnection_IsNoticed(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
 	p := newProxy(t, n.address())

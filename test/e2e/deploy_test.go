@@ -14,7 +14,7 @@ import (
 
 // The API server takes every manifest under deploy, with no field that it does
 // not know.
-func TestDeploy(t *testing.T) {
+func TestDeploy_ExampleManifestsWork(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../deploy/*.yaml")
 	if err != nil || len(files) == 0 {

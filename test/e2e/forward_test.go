@@ -21,7 +21,7 @@ import (
 // the containers have written is on the terminal and in the index, each line once
 // and in order. Where ktail tells that it does not know of lines, there is a
 // document that tells so, too.
-func TestForwarding(t *testing.T) {
+func TestForwarding_SurvivesKubeletAndServerFaults(t *testing.T) {
 	const pods = 4
 	s := startSearch(t)
 	spool := t.TempDir()

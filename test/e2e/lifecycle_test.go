@@ -14,7 +14,7 @@ import (
 )
 
 // The last words of a pod that is deleted, "c got terminated", come out too.
-func TestPodDeleted(t *testing.T) {
+func TestPodDeleted_LastLinesAreShown(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
 	f := n.follow(newLedger())
@@ -25,7 +25,7 @@ func TestPodDeleted(t *testing.T) {
 }
 
 // A pod of the same name is another pod. This one goes on counting.
-func TestPodRecreated(t *testing.T) {
+func TestPodRecreated_BothLogsAreComplete(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
 	f := n.follow(newLedger())
@@ -37,7 +37,7 @@ func TestPodRecreated(t *testing.T) {
 	f.finish(n).exact(t)
 }
 
-func TestRolloutRestart(t *testing.T) {
+func TestRolloutRestart_LosesNothing(t *testing.T) {
 	t.Parallel()
 	const replicas = 3
 	n := newNamespace(t)
@@ -59,7 +59,7 @@ func TestRolloutRestart(t *testing.T) {
 	f.finish(n).exact(t)
 }
 
-func TestJob(t *testing.T) {
+func TestJob_EndsCompletely(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
 	f := n.follow(newLedger())
@@ -73,7 +73,7 @@ func TestJob(t *testing.T) {
 
 // Init containers, a sidecar that is one, and an ephemeral container that comes
 // later.
-func TestContainerKinds(t *testing.T) {
+func TestContainerKinds_AllAreFollowed(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
 	f := n.follow(newLedger())

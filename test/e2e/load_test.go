@@ -94,7 +94,7 @@ func (n *namespace) createObject(object json.RawMessage) error {
 }
 
 // A thousand pods, with the flags that users start with.
-func TestThousandPods(t *testing.T) {
+func TestThousandPods_LoseNothing(t *testing.T) {
 	const pods = 1000
 	n := newNamespace(t)
 	dir := n.fakePods(pods)

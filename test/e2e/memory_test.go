@@ -12,7 +12,7 @@ import (
 )
 
 // What following one pod costs.
-func TestOneFollow(t *testing.T) {
+func TestOnePod_IsComplete(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
 	f := n.follow(newLedger())
@@ -23,7 +23,7 @@ func TestOneFollow(t *testing.T) {
 
 // A line of 200 MB is cut or comes in pieces, which stderr tells; what follows
 // it is not harmed, and memory is bounded.
-func TestLongLine(t *testing.T) {
+func TestLongLine_IsCutInBoundedMemory(t *testing.T) {
 	const size, bound = 200_000_000, 60_000_000
 	n := newNamespace(t)
 	n.rotateAt(t, "1Gi") // else the node may take away what follows before it is read

@@ -35,7 +35,7 @@ func (n *namespace) createCrashing(pods int) {
 
 // A kubelet that restarts ends all log streams cleanly, as if the containers had
 // ended, and refuses new ones for some seconds. The containers go on writing.
-func TestKubeletRestart(t *testing.T) {
+func TestKubeletRestart_LosesNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		kills []time.Duration
@@ -60,7 +60,7 @@ func TestKubeletRestart(t *testing.T) {
 
 // With the control plane everything is gone: the streams, the watch, and whom to
 // ask whether the pods are still there.
-func TestControlPlaneRestart(t *testing.T) {
+func TestControlPlaneRestart_LosesNothing(t *testing.T) {
 	n := newNamespace(t)
 	f := n.follow(newLedger())
 	createWriters(n, f)
@@ -79,7 +79,7 @@ func TestControlPlaneRestart(t *testing.T) {
 
 // Containers that end and are started again, while the kubelet is killed twice.
 // What a container said last before it crashed is what people look for.
-func TestCrashLoop(t *testing.T) {
+func TestCrashLoop_ShowsEveryInstance(t *testing.T) {
 	const pods = 6
 	n := newNamespace(t)
 	f := n.follow(newLedger())

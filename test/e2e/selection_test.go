@@ -15,7 +15,7 @@ import (
 )
 
 // All lines of pods that have completed, then the end.
-func TestNoFollow(t *testing.T) {
+func TestNoFollow_PrintsInOrder(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
 	for _, pod := range []string{"a", "b", "d"} {
@@ -34,7 +34,7 @@ func TestNoFollow(t *testing.T) {
 }
 
 // Which logs the flags select.
-func TestSelection(t *testing.T) {
+func TestSelection_MatchesExpectedPods(t *testing.T) {
 	t.Parallel()
 	first, second := newNamespace(t), newNamespace(t)
 	name := func(n *namespace, s string) string { return s + n.name[strings.LastIndexByte(n.name, '-'):] }
@@ -103,7 +103,7 @@ func (s *shownLog) sum() int {
 
 // One log may not be read: the others are shown, stderr names it, the exit code
 // is 1.
-func TestForbidden(t *testing.T) {
+func TestForbidden_DoesNotStopOthers(t *testing.T) {
 	t.Parallel()
 	const user = "e2e-reader"
 	n := newNamespace(t)

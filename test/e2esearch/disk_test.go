@@ -58,7 +58,7 @@ func occupy(t *testing.T, dir string) (free func()) {
 
 // The disk of the spool fills up while the server is away, and others free it when
 // it is back.
-func TestFullDisk(t *testing.T) {
+func TestFullDisk_BuffersInMemory(t *testing.T) {
 	const pods, rate = 20, 25
 	onEach(t, func(t *testing.T, s *search.Server) {
 		w := newWorld(t, pods)
@@ -89,7 +89,7 @@ func TestFullDisk(t *testing.T) {
 
 // The disk of the dead letters is full. What is refused waits, and is on the disk
 // once when there is room again.
-func TestFullDiskOfDeadLetters(t *testing.T) {
+func TestFullDisk_DeadLettersAreKeptOrReported(t *testing.T) {
 	onEach(t, func(t *testing.T, s *search.Server) {
 		const index = "e2e-strict"
 		createIndex(t, s, index, `{"dynamic":"strict","properties":{"@timestamp":{"type":"date"}}}`)

@@ -55,7 +55,7 @@ func (w *world) arrive(t *testing.T, s *search.Server, r *run, lines int) {
 
 // The server is away for a minute, and later hangs for longer than ktail waits
 // for an answer, while the pods go on writing.
-func TestOutage(t *testing.T) {
+func TestOutage_LosesNothing(t *testing.T) {
 	const pods, rate = 20, 25
 	const away, frozen = time.Minute, 40 * time.Second
 	onEach(t, func(t *testing.T, s *search.Server) {
@@ -104,7 +104,7 @@ func checkTold(t *testing.T, stderr string) {
 
 // ktail is killed twenty times while it forwards, and goes on each time; what
 // waits is on the disk, or only in its memory.
-func TestKill(t *testing.T) {
+func TestKill_ResumeLosesNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		spool bool
@@ -145,7 +145,7 @@ func kill(t *testing.T, s *search.Server, args ...string) {
 
 // The server refuses items and whole bulks while others write too, takes bodies
 // of one megabyte only, and for some time nothing at all.
-func TestPressure(t *testing.T) {
+func TestPressure_RetriesRejectedDocuments(t *testing.T) {
 	const pods, rate = 20, 20
 	onEach(t, func(t *testing.T, s *search.Server) {
 		w := newWorld(t, pods)

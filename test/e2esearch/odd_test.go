@@ -25,7 +25,7 @@ import (
 const maxLine = 1<<20 - len("2006-01-02T15:04:05.000000000Z ")
 
 // Lines that are no text, or too much of it.
-func TestOddLines(t *testing.T) {
+func TestOddLines_AreDelivered(t *testing.T) {
 	onEach(t, func(t *testing.T, s *search.Server) {
 		w := newWorld(t, 3)
 		w.fill(1000)
@@ -62,7 +62,7 @@ func TestOddLines(t *testing.T) {
 
 // In the index, fields are numbers that are text in the lines. All lines are in
 // it, one way or another, or in the dead letters, and those that fit are as ever.
-func TestMappingConflict(t *testing.T) {
+func TestMappingConflict_DeliversMinimalDocuments(t *testing.T) {
 	for _, field := range []struct{ name, mapping string }{
 		{"message", `{"properties":{"message":{"type":"long"}}}`},
 		{"label", `{"properties":{"kubernetes":{"properties":{"labels":{"properties":{"app":{"type":"long"}}}}}}}`},

@@ -38,7 +38,7 @@ func manPages(t *testing.T) []string {
 }
 
 // Each platform has an archive, with all that belongs to it and nothing else.
-func TestArchives(t *testing.T) {
+func TestArchives_AreComplete(t *testing.T) {
 	for _, p := range platforms {
 		t.Run(p.String(), func(t *testing.T) {
 			files := unpack(t, p.archive(t))
@@ -69,7 +69,7 @@ func TestArchives(t *testing.T) {
 }
 
 // The program of this platform's archive works.
-func TestRun(t *testing.T) {
+func TestBinary_Runs(t *testing.T) {
 	files := unpack(t, here.archive(t))
 	program := filepath.Join(extract(t, files), here.binary())
 	wantVersion(t, "ktail", output(t, "", program, "--version"))
@@ -82,7 +82,7 @@ func TestRun(t *testing.T) {
 }
 
 // The packages put each file where its system looks for it.
-func TestPackages(t *testing.T) {
+func TestPackages_AreComplete(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64"} {
 		deb := fmt.Sprintf("ktail_%s_linux_%s.deb", released(t).Version, arch)
 		files := unpack(t, deb)
@@ -130,7 +130,7 @@ func TestPackages(t *testing.T) {
 }
 
 // What is published has a checksum, and it is right.
-func TestChecksums(t *testing.T) {
+func TestChecksums_Match(t *testing.T) {
 	sums := checksums(t)
 	for name, sum := range sums {
 		if got := sha(read(t, name)); got != sum {
@@ -152,7 +152,7 @@ func TestChecksums(t *testing.T) {
 }
 
 // krew finds for each platform an archive, and the program in it.
-func TestKrew(t *testing.T) {
+func TestKrew_ManifestInstalls(t *testing.T) {
 	var manifest struct {
 		Metadata struct{ Name string }
 		Spec     struct {
@@ -189,7 +189,7 @@ func TestKrew(t *testing.T) {
 }
 
 // Homebrew finds its archives, and in them what it installs.
-func TestHomebrew(t *testing.T) {
+func TestHomebrew_CaskIsValid(t *testing.T) {
 	cask := string(read(t, "homebrew/Casks/ktail.rb"))
 	for _, p := range platforms {
 		if p.os == "windows" {
@@ -212,7 +212,7 @@ func TestHomebrew(t *testing.T) {
 }
 
 // The bill of materials names what is linked, in the version that is.
-func TestSBOM(t *testing.T) {
+func TestSBOM_ListsModules(t *testing.T) {
 	type component struct{ Name, Version string }
 	for _, p := range platforms {
 		name := fmt.Sprintf("ktail_%s_%s.sbom.json", released(t).Version, p)
