@@ -1,4 +1,4 @@
-# `make` builds ktail; `make help` lists what else there is.
+# `make` builds ktail; `make help` lists all targets.
 
 VERSION ?= $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
 COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null)
@@ -12,7 +12,7 @@ GOLANGCI_LINT = .bin/golangci-lint-v2.15.0
 GORELEASER    = .bin/goreleaser-v2.15.1
 GOVULNCHECK   = golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-# What `make stern` compares with.
+# The version that `make stern` compares with.
 STERN = stern-v1.34.0
 
 # How long `make fuzz` spends on each target.
@@ -26,38 +26,38 @@ build: ## build ./ktail
 	$(BUILD) -o ktail ./cmd/ktail
 
 .PHONY: demo
-demo: build ## follow a small shop of made-up pods; no cluster needed
+demo: build ## run ktail on a small shop of made-up pods, without a cluster
 	@$(GO) build -o .bin/ktail-demo ./cmd/ktail-demo
 	@.bin/ktail-demo -ktail ./ktail
 
 .PHONY: test
-test: ## run the unit tests: no root, no network, no cluster
+test: ## run the unit tests (no root, no network, no cluster)
 	$(GO) test -race ./...
 
 .PHONY: e2e
-e2e: ## run the tests on a real Kubernetes and real search servers, set up and started here; root on Debian
+e2e: ## test on a real Kubernetes and real search servers (root on Debian)
 	./test/e2e.sh
 	./test/search.sh
 
 .PHONY: stern
-stern: .bin/$(STERN) ## compare with stern, which is built once
+stern: .bin/$(STERN) ## compare with stern
 	$(GO) test -race -tags stern -count=1 -run '^TestStern' ./cmd/ktail
 
-# Where there is no remote, goreleaser does not look at the commit either.
+# Without a remote, goreleaser does not look at the commit.
 .PHONY: release-snapshot
 release-snapshot: export GIT_CONFIG_COUNT = 1
 release-snapshot: export GIT_CONFIG_KEY_0 = remote.origin.url
 release-snapshot: export GIT_CONFIG_VALUE_0 = https://github.com/ktail/ktail
-release-snapshot: $(GORELEASER) ## build in dist/ all that a release consists of
+release-snapshot: $(GORELEASER) ## build the release in dist/
 	$(GORELEASER) check
 	$(GORELEASER) release --snapshot --clean
 
 .PHONY: release-test
-release-test: release-snapshot ## unpack what a release consists of and run it
+release-test: release-snapshot ## build the release, unpack it and run it
 	$(GO) test -tags release -count=1 -v ./test/release
 
 .PHONY: bench
-bench: build .bin/$(STERN) ## measure ktail beside stern, kubectl and curl on a real Kubernetes, as e2e; writes BENCHMARKS.md
+bench: build .bin/$(STERN) ## compare with stern, kubectl and curl on a real Kubernetes; writes BENCHMARKS.md
 	./test/bench.sh -stern .bin/$(STERN)
 
 .PHONY: microbench
@@ -74,7 +74,7 @@ fuzz: ## fuzz every target for FUZZTIME
 	done
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) ## check style, layers and formatting
+lint: $(GOLANGCI_LINT) ## check style, layers, spelling and formatting
 	$(GOLANGCI_LINT) run
 	$(GO) vet ./...
 	$(GO) vet -tags e2e,stern,release,profile ./...
@@ -83,26 +83,26 @@ lint: $(GOLANGCI_LINT) ## check style, layers and formatting
 	@files=$$(gofmt -l cmd internal pkg test); [ -z "$$files" ] || { echo "not formatted by gofmt:"; echo "$$files"; exit 1; }
 	$(GO) mod tidy -diff
 
-# The test that compares the generated files is one of ./cmd/ktail, so `test`
-# fails when they are stale.
+# `test` fails if generated files are stale or the documentation is inconsistent:
+# ./cmd/ktail has tests for both.
 .PHONY: check
-check: lint test ## all that a change must pass, e2e apart
+check: lint test ## run lint and test: what a change must pass, except e2e
 
 .PHONY: generate
-generate: ## write completions/, the man page and the flag table of README.md
+generate: ## write completions/, the man page and the flag table in README.md
 	$(GO) test ./cmd/ktail -run TestGenerated -update
 
 .PHONY: picture
-picture: build ## make the picture of the README of a run of the demo
+picture: build ## write the screenshot in README.md
 	@$(GO) build -o .bin/ktail-demo ./cmd/ktail-demo
 	docs/picture.sh
 
 .PHONY: vuln
-vuln: ## look for known vulnerabilities in what ktail calls
+vuln: ## check for known vulnerabilities in the code that ktail calls
 	$(GO) run $(GOVULNCHECK) ./...
 
 .PHONY: clean
-clean: ## remove what was built here
+clean: ## remove build results
 	rm -rf ktail .bin dist
 
 .PHONY: help
@@ -121,5 +121,5 @@ $(GORELEASER):
 	GOBIN=$(abspath .bin) $(GO) install -trimpath -ldflags '-s -w' github.com/stern/stern@$(STERN:stern-%=%)
 	mv .bin/stern $@
 
-# The folders that have a test function whose name begins so.
+# The directories with a test function whose name has the prefix $(1).
 packages_with = $(sort $(addprefix ./,$(dir $(shell grep -rlE '^func $(1)[A-Z]' --include '*_test.go' cmd internal pkg))))

@@ -3,16 +3,15 @@
 // as a kube-apiserver and a kubelet serve them. Its concepts:
 //
 //	Server     the API server; an http.Handler, usually with a listener
-//	Pod        one pod; its status is kept true as its containers come and go
-//	Container  one container of it, and the log of its current instance
-//	Entry      one entry of a log, as it is in the file on the node
-//	Fault      how the answer to one request goes wrong
-//	Counts     what was asked for so far, to assert on and to wait for
+//	Pod        a pod, whose status follows the state of its containers
+//	Container  a container and the log of its current instance
+//	Entry      an entry of a log, as in the file on the node
+//	Fault      how the response to one request fails
+//	Counts     the requests so far, to assert on and to wait for
+//	Object     an object of another kind
 //
-//	Object     an object of another kind, which does nothing by itself
-//
-// It answers in JSON only and lets everybody in. Nothing happens by itself: a
-// test makes the pods of its deployments.
+// It answers in JSON only and authorizes every request. Nothing happens by itself:
+// a test creates the pods of its Deployments.
 package fakeapi
 
 import (

@@ -1,17 +1,16 @@
-// Package fakesearch is an Elasticsearch or OpenSearch in memory, for tests of
-// what the real ones cannot be made to do. Its concepts:
+// Package fakesearch is an Elasticsearch or OpenSearch in memory, for faults that
+// real servers do not produce on demand. Its concepts:
 //
 //	Server    the search server, reached over TCP or over pipes in memory
-//	Flavor    the product and version that it answers as
-//	Document  what it keeps, by index and id
-//	Fault     how one request goes wrong
-//	Counts    what was asked for so far, to assert on and to wait for
+//	Flavor    the product and version that it behaves like
+//	Document  a stored document, by index and ID
+//	Fault     how one request fails
+//	Counts    the requests so far, to assert on and to wait for
 //
-// It knows bulk requests, templates and data streams, and what a client asks to
-// find out whom it speaks to. Its answers have the fields of the real ones.
-// What is said of Elasticsearch 6.4 and 7.10 and of OpenSearch 2 and 3 was
-// observed; Elasticsearch 8 and 9, serverless and OpenSearch 1 answer as
-// documented.
+// It supports bulk requests, templates, data streams, and the requests with which
+// clients detect the server. Its responses have the fields of the real ones. The
+// behavior of Elasticsearch 6.4 and 7.10 and of OpenSearch 2 and 3 was observed;
+// that of Elasticsearch 8 and 9, serverless and OpenSearch 1 is as documented.
 package fakesearch
 
 import (

@@ -1,8 +1,6 @@
-// Package sourcetest is the contract of ktail.Source as tests, which every
-// implementation runs whose reads can be resumed, and a fake that keeps it:
-//
-//	Run  the suite
-//	Log  a log in memory
+// Package sourcetest tests the contract of ktail.Source. Run is the suite, which
+// every implementation with resumable reads runs; Log is a log in memory that
+// satisfies the contract.
 package sourcetest
 
 import (

@@ -3,25 +3,25 @@ package output
 import "github.com/ktail/ktail/pkg/ktail"
 
 const (
-	// maxCached bounds what a cache keeps in memory, in bytes: room for 16,000
-	// streams with 500 bytes of labels and annotations, when no line carries
-	// them, and for half as many otherwise.
+	// maxCached bounds the memory of a cache, in bytes. It is enough for 16,000
+	// streams with 500 bytes of labels and annotations, or for half as many if
+	// every line contains them.
 	maxCached = 16 << 20
-	// entrySize is what an entry takes apart from what grows with the stream.
+	// entrySize is the memory of an entry without its text and metadata.
 	entrySize = 512
 )
 
-// cache keeps what was rendered for a stream. When it is full it forgets
-// everything: it does not know which streams are gone, and those that live are
-// soon rendered again.
+// cache holds the text that was rendered for each stream. When it is full, it
+// evicts all entries: it does not know which streams have ended, and the others
+// are soon rendered again.
 type cache struct {
-	last  *ktail.Stream // lines often come in runs of one stream
-	text  []byte        // that of last
+	last  *ktail.Stream // consecutive lines often belong to one stream
+	text  []byte        // of last
 	texts map[*ktail.Stream][]byte
 	size  int
 }
 
-// get returns the text of the stream, or nil if it is not known.
+// get returns the text of the stream, or nil if it is not cached.
 func (c *cache) get(s *ktail.Stream) []byte {
 	if s == c.last {
 		return c.text
@@ -33,7 +33,7 @@ func (c *cache) get(s *ktail.Stream) []byte {
 	return text
 }
 
-// put keeps the text of a stream, and returns it.
+// put caches the text of a stream, and returns it.
 func (c *cache) put(s *ktail.Stream, text []byte) []byte {
 	size := entrySize + len(text) + metadataSize(s)
 	if c.texts == nil || c.size+size > maxCached {
@@ -45,7 +45,7 @@ func (c *cache) put(s *ktail.Stream, text []byte) []byte {
 	return text
 }
 
-// metadataSize is what an entry keeps alive when its stream is gone.
+// metadataSize returns the memory that an entry retains after its stream has ended.
 func metadataSize(s *ktail.Stream) int {
 	size := 0
 	for _, m := range []map[string]string{s.Labels, s.Annotations} {

@@ -7,15 +7,15 @@ import (
 	"github.com/fatih/color"
 )
 
-// ColorMode is the user's wish for color.
+// ColorMode says when to use color.
 type ColorMode uint8
 
 const (
-	// ColorAuto is color on a terminal, unless the environment speaks against it.
+	// ColorAuto uses color on terminals, unless the environment disables it.
 	ColorAuto ColorMode = iota
-	// ColorAlways is color whatever the output and the environment are.
+	// ColorAlways uses color for any output and in any environment.
 	ColorAlways
-	// ColorNever is no color.
+	// ColorNever does not use color.
 	ColorNever
 )
 
@@ -26,10 +26,10 @@ func ParseColorMode(s string) (ColorMode, error) {
 			return m, nil
 		}
 	}
-	return ColorAuto, fmt.Errorf("invalid color mode %q: it is one of auto, always, never", s)
+	return ColorAuto, fmt.Errorf("invalid color mode %q: must be one of auto, always, never", s)
 }
 
-// String returns the name that ParseColorMode knows the mode by.
+// String returns the name that ParseColorMode accepts.
 func (m ColorMode) String() string {
 	switch m {
 	case ColorAlways:
@@ -41,11 +41,11 @@ func (m ColorMode) String() string {
 	}
 }
 
-// Enabled decides on color for an output that is a terminal or not, where
-// lookup looks into the environment as os.LookupEnv does. In the mode auto the
-// first of these that is set decides: NO_COLOR (https://no-color.org) turns
-// color off, CLICOLOR_FORCE on, TERM=dumb and CLICOLOR=0 off
-// (https://bixense.com/clicolors).
+// Enabled reports whether to use color for an output; isTTY reports whether that
+// is a terminal, and lookup looks up the environment as os.LookupEnv does. In the
+// mode auto, the first of these that is set decides: NO_COLOR
+// (https://no-color.org) turns color off, CLICOLOR_FORCE on, TERM=dumb and
+// CLICOLOR=0 off (https://bixense.com/clicolors).
 func (m ColorMode) Enabled(isTTY bool, lookup func(string) (string, bool)) bool {
 	switch m {
 	case ColorAlways:
@@ -68,12 +68,12 @@ func (m ColorMode) Enabled(isTTY bool, lookup func(string) (string, bool)) bool 
 	return isTTY
 }
 
-// sgr is a color as the control sequences around a text (Select Graphic
-// Rendition, ECMA-48 8.3.117). The zero sgr leaves the text as it is.
+// sgr is a color: the control sequences before and after a text (Select Graphic
+// Rendition, ECMA-48 8.3.117). The zero sgr does not change the text.
 type sgr struct{ on, off string }
 
-// newSGR takes the sequences from the color package. Asking it for each text
-// would cost allocations, and the answer would depend on its global state.
+// newSGR takes the sequences from the color package. Using that package for each
+// text would cost allocations and depend on its global state.
 func newSGR(attributes ...color.Attribute) sgr {
 	c := color.New(attributes...)
 	c.EnableColor()
@@ -81,8 +81,7 @@ func newSGR(attributes ...color.Attribute) sgr {
 	return sgr{on, off}
 }
 
-// append appends the text in the color. Where there is no text, there is
-// nothing to color.
+// append appends the text in the color, and nothing for an empty text.
 func (c sgr) append(dst []byte, text string) []byte {
 	if text == "" {
 		return dst

@@ -6,27 +6,26 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// alignStep is by how much the column of the messages moves at a time.
+// alignStep is the step by which the message column moves.
 const alignStep = 8
 
-// Default renders a line as "pod container message", in color and with the
-// namespace in front if the style says so. Append is called by one goroutine,
-// Expect by any.
+// Default renders a line as "pod container message", with colors and the
+// namespace if the style says so. One goroutine may call Append; any may call
+// Expect.
 type Default struct {
-	Style Style // not to be changed once a line was rendered
-	Text  *Text // nil shows the text as it is
-	// Align has messages begin in the same column, as far as names take no more
-	// than so many columns. The column moves to the right when a longer name
-	// comes, by more than that needs, and never back. 0 puts each message one
-	// space behind its name.
+	Style Style // must not change after the first line
+	Text  *Text // nil shows the message unchanged
+	// Align aligns messages in a column, except after names longer than Align
+	// columns. The column moves to the right in steps for longer names, and never
+	// back. 0 puts each message one space after its name.
 	Align int
 
 	prefixes cache
 	column   atomic.Int32
 }
 
-// Expect has messages begin where those of the stream will from the next line on,
-// so that the column does not move when its first one comes.
+// Expect moves the message column for the stream now, so that it does not move
+// with the first line of the stream.
 func (d *Default) Expect(s *ktail.Stream) {
 	width := d.Style.nameWidth(s)
 	if width > d.Align {

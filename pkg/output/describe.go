@@ -10,8 +10,8 @@ import (
 // timeFormat is RFC 3339 with all nine digits, as the pod log API shows times.
 const timeFormat = "2006-01-02T15:04:05.000000000Z07:00"
 
-// Describe puts into words, for the user and without a newline, what a Writer
-// gives to Notice.
+// Describe describes a line that a Writer passes to Notice, for the user and
+// without a newline.
 func Describe(l *ktail.Line) string {
 	switch {
 	case l.Kind == ktail.Gap:
@@ -33,7 +33,7 @@ func describeGap(l *ktail.Line) string {
 	return s
 }
 
-// describeBounds tells between which times, of which zero is unknown.
+// describeBounds names the bounds of a gap; a zero time is unknown.
 func describeBounds(since, until int64) string {
 	switch {
 	case since == 0 && until == 0:
@@ -44,7 +44,7 @@ func describeBounds(since, until int64) string {
 		return " after " + formatTime(since)
 	}
 	s := fmt.Sprintf(" between %s and %s", formatTime(since), formatTime(until))
-	// Times step back within a log, so that there may be no duration to tell.
+	// Times step back within a log, so the duration may not be positive.
 	if d := time.Duration(until - since); d > 0 {
 		s += fmt.Sprintf(" (%s)", roundDuration(d))
 	}
@@ -55,7 +55,7 @@ func formatTime(ns int64) string {
 	return time.Unix(0, ns).UTC().Format(timeFormat)
 }
 
-// roundDuration leaves as many digits as somebody wants to read.
+// roundDuration drops digits that do not matter to the user.
 func roundDuration(d time.Duration) time.Duration {
 	switch {
 	case d >= time.Second:

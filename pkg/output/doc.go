@@ -1,11 +1,12 @@
-// Package output turns lines into bytes and writes them where the user reads:
+// Package output turns lines into bytes and writes them.
 //
-//	Default, Raw, JSON  render a line, the first with the help of
-//	Style               which says how a stream is named and colored
-//	Writer              renders batches of lines and writes them to an io.Writer
-//	Describe            puts into words what is no line of a log, for stderr
+// A renderer (Default, Raw, JSON, ExtJSON, Template) appends a line to a buffer.
+// The Style says how streams are named and colored, with a Palette; the Text says
+// how a message is shown: with a timestamp, highlights, and without control
+// sequences. A Writer renders batches of lines into an io.Writer. Describe
+// describes the lines that are not log lines, for stderr.
 //
-// What a renderer knows of a stream is rendered once and kept, so that a line
-// costs the copying of its bytes and no allocation. For the same line the
-// bytes are those of stern v1.34.
+// Whatever a renderer knows about a stream is rendered once and cached, so that a
+// line costs no allocation beyond copying its bytes. The bytes are those of stern
+// v1.34.
 package output

@@ -6,13 +6,13 @@ import (
 )
 
 // ExtJSON renders a line as a JSON object with the keys pod, container and
-// message, and with namespace and timestamp if it is to have them. A message
-// that is JSON becomes part of it; any other one is a string. In color, which
-// JSON has no place for, it is for the eye. It is used by one goroutine.
+// message; namespace and timestamp depend on Style and Text. A message that is
+// JSON is embedded; any other message becomes a string. With colors, the result is
+// for people and not valid JSON. Only one goroutine may use it.
 type ExtJSON struct {
-	Style  Style // not to be changed once a line was rendered
-	Text   *Text // what to highlight, and the time; nil: nothing
-	Pretty bool  // each key on a line of its own
+	Style  Style // must not change after the first line
+	Text   *Text // highlights and timestamps; nil means none
+	Pretty bool  // put each key on its own line
 
 	heads cache
 }
@@ -40,7 +40,7 @@ func (e *ExtJSON) Append(dst []byte, l *ktail.Line) []byte {
 	return append(dst, "}\n"...)
 }
 
-// appendHead appends what is the same in all lines of the stream.
+// appendHead appends the part that is the same for all lines of the stream.
 func (e *ExtJSON) appendHead(dst []byte, s *ktail.Stream) []byte {
 	dst = append(dst, '{')
 	if e.Pretty {
@@ -87,7 +87,7 @@ func (e *ExtJSON) appendMessage(dst []byte, l *ktail.Line) []byte {
 	return append(appendCut(dst, l), '"')
 }
 
-// appendMarked appends the message, part by part, and the colors between.
+// appendMarked appends the message part by part, with the colors between.
 func appendMarked(dst, message []byte, marks []mark, appendPart func(dst, part []byte) []byte) []byte {
 	done := 0
 	for i := range marks {

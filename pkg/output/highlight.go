@@ -9,13 +9,14 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// mark is a part of a text that is to be in another color.
+// mark is a part of a text to color.
 type mark struct {
 	start, end int
 	color      *sgr
 }
 
-// Highlighter finds what to highlight in a text. It is used by one goroutine.
+// Highlighter finds the parts of a text to highlight. Only one goroutine may use
+// it.
 type Highlighter struct {
 	patterns []highlight
 

@@ -9,11 +9,11 @@ import (
 )
 
 // JSON renders a line as a JSON object with the keys message, nodeName,
-// namespace, podName, containerName, labels and annotations, in that order, and
-// timestamp if it is to have one. It is used by one goroutine.
+// namespace, podName, containerName, labels, annotations and, optionally,
+// timestamp, in that order. Only one goroutine may use it.
 type JSON struct {
-	Timestamps *Timestamps // nil: none
-	Terminal   bool        // escape what a terminal would take as a command
+	Timestamps *Timestamps // nil means none
+	Terminal   bool        // escape control characters
 
 	tails cache
 }
@@ -38,8 +38,8 @@ func (j *JSON) Append(dst []byte, l *ktail.Line) []byte {
 	return append(dst, "}\n"...)
 }
 
-// appendTail appends what follows the message, from the quote that ends it on:
-// it is the same in all lines of the stream.
+// appendTail appends what follows the message, starting with its closing quote.
+// It is the same for all lines of the stream.
 func appendTail(dst []byte, s *ktail.Stream) []byte {
 	dst = appendQuoted(append(dst, `","nodeName":`...), s.Node)
 	dst = appendQuoted(append(dst, `,"namespace":`...), s.Namespace)
@@ -49,7 +49,7 @@ func appendTail(dst []byte, s *ktail.Stream) []byte {
 	return appendObject(append(dst, `,"annotations":`...), s.Annotations)
 }
 
-// appendObject appends the map with its keys sorted, or null if there is none.
+// appendObject appends the map with its keys sorted, or null if it is nil.
 func appendObject(dst []byte, m map[string]string) []byte {
 	if m == nil {
 		return append(dst, "null"...)

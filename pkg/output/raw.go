@@ -6,16 +6,16 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Raw renders the message of a line and nothing else.
+// Raw renders only the message of a line.
 type Raw struct {
-	Text *Text // nil shows the text as it is
+	Text *Text // nil shows the message unchanged
 }
 
 // Append appends the line.
 func (r Raw) Append(dst []byte, l *ktail.Line) []byte { return r.Text.append(dst, l) }
 
-// appendCut appends what tells a reader that there was more of the line, if
-// there was. There is nothing in it that JSON would escape.
+// appendCut appends a mark if the line was cut. JSON does not escape anything in
+// it.
 func appendCut(dst []byte, l *ktail.Line) []byte {
 	if !l.Cut {
 		return dst

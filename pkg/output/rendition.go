@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// rendition is what SGR sequences have set so far. It is needed where a color
-// of ours ends in the midst of a text: the text's own goes on there. The slices
+// rendition is the state that the SGR sequences of a text have set so far. Where a
+// color that ktail added ends inside the text, this state is restored. The slices
 // are parts of the text.
 type rendition struct {
 	attributes uint16 // bit n is set if attribute n is on
@@ -16,10 +16,10 @@ type rendition struct {
 	other      bool // something else may be set that only a reset ends
 }
 
-// doubleUnderline is the attribute that the code 21 sets, in our own counting.
+// doubleUnderline is the number of the attribute that code 21 sets.
 const doubleUnderline = 10
 
-// clears are the attributes that the codes from 22 on end.
+// clears has the attributes that the codes from 22 on end.
 var clears = [...]uint16{
 	0:       1<<1 | 1<<2,
 	23 - 22: 1 << 3,
@@ -31,7 +31,7 @@ var clears = [...]uint16{
 	29 - 22: 1 << 9,
 }
 
-// apply takes note of a whole SGR sequence.
+// apply applies a complete SGR sequence.
 func (r *rendition) apply(sequence []byte) {
 	for rest, more := sequence[2:len(sequence)-1], true; more; {
 		all := rest
@@ -75,12 +75,12 @@ func (r *rendition) slot(code int) *[]byte {
 	}
 }
 
-// isSet reports whether text would look any different from usual.
+// isSet reports whether any attribute or color is set.
 func (r *rendition) isSet() bool {
 	return r.other || r.attributes != 0 || r.foreground != nil || r.background != nil || r.underline != nil
 }
 
-// append appends a sequence that sets what is set, after a reset.
+// append appends a sequence that restores the rendition after a reset.
 func (r *rendition) append(dst []byte) []byte {
 	if r.attributes == 0 && r.foreground == nil && r.background == nil && r.underline == nil {
 		return dst
@@ -104,8 +104,8 @@ func (r *rendition) append(dst []byte) []byte {
 	return dst
 }
 
-// parseParam returns the number of a parameter, and whether it holds all of a
-// color: 38:5:208. What is no known code becomes one that is none.
+// parseParam returns the code of a parameter, and whether the parameter contains a
+// complete color, as in 38:5:208. An unknown code becomes one that has no meaning.
 func parseParam(param []byte) (code int, wide bool) {
 	const none = 1000
 	param, _, wide = bytes.Cut(param, []byte{':'})
@@ -117,7 +117,7 @@ func parseParam(param []byte) (code int, wide bool) {
 	return code, wide
 }
 
-// cutColor cuts 38;5;n or 38;2;r;g;b off the beginning of the parameters.
+// cutColor cuts 38;5;n or 38;2;r;g;b off the start of the parameters.
 func cutColor(params []byte) (color, rest []byte, more bool) {
 	fields := 2
 	if _, after, ok := bytes.Cut(params, []byte{';'}); ok {

@@ -5,21 +5,21 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// Style says how a stream is named before its lines and in messages about it.
+// Style says how streams are named, before lines and in messages.
 type Style struct {
-	Color         bool     // with the colors of the pod
-	Namespace     bool     // with the namespace in front
-	Palette       *Palette // nil is DefaultPalette
-	DiffContainer bool     // with a color for each name of a container
+	Color         bool     // use the colors of the palette
+	Namespace     bool     // include the namespace
+	Palette       *Palette // nil means DefaultPalette
+	DiffContainer bool     // color containers by their own names
 }
 
-// Started returns what is said when a stream has come, without a newline:
+// Started returns the message that a container has started, without a newline:
 // "+ pod › container".
 func (s Style) Started(stream *ktail.Stream) string {
 	return s.event("+", startedColor, stream)
 }
 
-// Stopped returns what is said when a stream has gone, without a newline:
+// Stopped returns the message that a container has stopped, without a newline:
 // "- pod › container".
 func (s Style) Stopped(stream *ktail.Stream) string {
 	return s.event("-", stoppedColor, stream)
@@ -33,7 +33,7 @@ func (s Style) event(sign string, c sgr, stream *ktail.Stream) string {
 	return string(s.appendName(dst, stream, " › "))
 }
 
-// colors returns those of the stream: none, if there is to be no color.
+// colors returns the colors of the stream, which are zero without Color.
 func (s Style) colors(stream *ktail.Stream) pair {
 	if !s.Color {
 		return pair{}
@@ -52,8 +52,8 @@ func (s Style) appendName(dst []byte, stream *ktail.Stream, separator string) []
 	return c.container.append(dst, text.SanitizeLine(stream.Container))
 }
 
-// nameWidth returns how many columns appendName takes with a separator of one.
-// Names of Kubernetes are of ASCII.
+// nameWidth returns the number of columns that appendName writes with a separator
+// of one column. Kubernetes names are ASCII.
 func (s Style) nameWidth(stream *ktail.Stream) int {
 	width := len(stream.Pod) + 1 + len(stream.Container)
 	if s.Namespace {

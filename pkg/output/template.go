@@ -7,28 +7,27 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Template renders a line as a template says, with nothing added to it: not even
-// a newline. It is used by one goroutine.
+// Template renders a line with a template and adds nothing, not even a newline.
+// Only one goroutine may use it.
 type Template struct {
-	// Style has the colors. Text says what to highlight in what the template
-	// makes of a line, of which it alone knows what the message is; its
-	// timestamps become the field .Timestamp. Neither is to be changed once a
-	// line was rendered; Text may be nil.
+	// Style has the colors. Text highlights the output of the template, since only
+	// the template knows where the message is; its timestamps become the field
+	// .Timestamp. Both must not change after the first line. Text may be nil.
 	Style Style
 	Text  *Text
-	// Fail is told of a line that the template cannot render; nothing of that
-	// line is shown. It may be nil.
+	// Fail is called for a line that the template cannot render, which is not shown.
+	// It may be nil.
 	Fail func(*ktail.Line, error)
 
 	template *template.Template
 	data     templateLine
-	stream   *ktail.Stream // that data is of
+	stream   *ktail.Stream // described by data
 	out      bytes.Buffer
 	time     []byte
 }
 
-// templateLine is what a template is executed with. Templates and users' scripts
-// know the fields and the keys.
+// templateLine is the data of a template. Its fields and keys are an interface:
+// templates and scripts of users depend on them.
 type templateLine struct {
 	Message        string            `json:"message"`
 	NodeName       string            `json:"nodeName"`
@@ -42,17 +41,17 @@ type templateLine struct {
 	ContainerColor sgr               `json:"-"`
 }
 
-// NewTemplate returns the template of a text in the language of text/template,
-// with the functions that templateFuncs has besides.
+// NewTemplate parses a template in the language of text/template, extended by the
+// functions of templateFuncs.
 func NewTemplate(text string, style Style) (*Template, error) {
 	t, err := template.New("line").Funcs(templateFuncs(style.Color)).Parse(text)
 	if err != nil {
-		return nil, err // it names the template
+		return nil, err // names the template
 	}
 	return &Template{Style: style, template: t}, nil
 }
 
-// Append appends what the template makes of the line.
+// Append appends the rendered line.
 func (t *Template) Append(dst []byte, l *ktail.Line) []byte {
 	t.fill(l)
 	t.out.Reset()
@@ -68,7 +67,7 @@ func (t *Template) Append(dst []byte, l *ktail.Line) []byte {
 	return t.Text.paint(dst, t.out.Bytes())
 }
 
-// fill makes the data those of the line.
+// fill sets the data for the line.
 func (t *Template) fill(l *ktail.Line) {
 	if s := l.Stream; s != t.stream {
 		c := t.Style.colors(s)

@@ -13,8 +13,7 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// templateFuncs returns the functions of templates: stern's, of the same names
-// and meanings.
+// templateFuncs returns the functions for templates, which are those of stern.
 func templateFuncs(colored bool) template.FuncMap {
 	p := paints(colored)
 	funcs := template.FuncMap{
@@ -56,7 +55,7 @@ func parseJSON(text string) (map[string]any, error) {
 	return object, err
 }
 
-// tryParseJSON returns the JSON object that the text begins with, numbers as
+// tryParseJSON returns the JSON object at the start of the text, with numbers as
 // they are written, or nil.
 func tryParseJSON(text string) map[string]any {
 	var object map[string]any
@@ -68,7 +67,7 @@ func tryParseJSON(text string) map[string]any {
 	return object
 }
 
-// extractParts returns the values of these keys of a JSON object.
+// extractParts returns the values of the keys in a JSON object.
 func extractParts(text string, keys ...string) (string, error) {
 	object, err := parseJSON(text)
 	if err != nil {
@@ -88,7 +87,7 @@ func tryExtractParts(text string, keys ...string) string {
 	return text
 }
 
-// embedJSON returns the text if it is JSON, and otherwise the JSON string of it.
+// embedJSON returns s if it is JSON, and otherwise s as a JSON string.
 func embedJSON(s string) (string, error) {
 	if text.ValidJSON([]byte(s)) {
 		return strings.TrimSuffix(s, "\n"), nil
@@ -96,8 +95,8 @@ func embedJSON(s string) (string, error) {
 	return marshal(s)
 }
 
-// prettyJSON returns a JSON object, or the text of one, over several lines.
-// Anything else comes back as it is.
+// prettyJSON indents a JSON object or the text of one. It returns anything else
+// unchanged.
 func prettyJSON(v any) string {
 	object, ok := v.(map[string]any)
 	if text, is := v.(string); is {
@@ -115,7 +114,7 @@ func prettyJSON(v any) string {
 	return fmt.Sprint(v)
 }
 
-// paints are the functions that color, or do not.
+// paints has the functions that color a text if it is true.
 type paints bool
 
 func (p paints) paint(text string, attributes ...color.Attribute) string {
@@ -125,8 +124,8 @@ func (p paints) paint(text string, attributes ...color.Attribute) string {
 	return string(newSGR(attributes...).append(nil, text))
 }
 
-// formatter returns a function that colors its text, which is a format if
-// there are arguments for it.
+// formatter returns a function that colors its text, which is a format if there
+// are arguments.
 func (p paints) formatter(attribute color.Attribute) func(string, ...any) string {
 	return func(text string, args ...any) string {
 		if len(args) > 0 {
@@ -136,7 +135,7 @@ func (p paints) formatter(attribute color.Attribute) func(string, ...any) string
 	}
 }
 
-// level colors the name of a level. What is no name has no text.
+// level colors the name of a level. Values that are not strings become empty.
 func (p paints) level(v any) string {
 	name, _ := v.(string)
 	switch strings.ToLower(name) {

@@ -50,7 +50,7 @@ func toTime(v any) (time.Time, error) {
 	case int64:
 		return time.Unix(v, 0), nil
 	}
-	return time.Time{}, fmt.Errorf("a %T is no time", v)
+	return time.Time{}, fmt.Errorf("cannot convert %T to a time", v)
 }
 
 func stringToTime(s string) (time.Time, error) {
@@ -62,7 +62,7 @@ func stringToTime(s string) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is no time", s)
+	return time.Time{}, fmt.Errorf("%q is not a time", s)
 }
 
 // unixTime reads seconds with up to nine digits of a fraction, which a float64

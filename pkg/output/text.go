@@ -8,13 +8,13 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// Text says how the text of a line is shown. The zero Text, and nil, show it as
-// it is. It is used by one goroutine.
+// Text says how messages are shown. The zero Text and nil show them unchanged.
+// Only one goroutine may use it.
 type Text struct {
-	Timestamps *Timestamps  // put before the text; nil: none
-	Highlight  *Highlighter // what to color in it; nil: nothing
-	Levels     bool         // color the word for the level of an error or a warning
-	Terminal   bool         // make visible what a terminal would take as a command other than for color
+	Timestamps *Timestamps  // shown before the message; nil means none
+	Highlight  *Highlighter // nil means none
+	Levels     bool         // color the level of errors and warnings
+	Terminal   bool         // sanitize control characters, except colors
 
 	marks []mark
 }
@@ -58,7 +58,7 @@ func (t *Text) paint(dst, message []byte) []byte {
 	return p.dst
 }
 
-// find returns what is to be colored in the text.
+// find returns the parts of the text to color.
 func (t *Text) find(text []byte) []mark {
 	t.marks = t.marks[:0]
 	if t.Highlight != nil {
@@ -74,22 +74,23 @@ func (t *Text) find(text []byte) []mark {
 	at := 0
 	for ; at < len(t.marks) && t.marks[at].start < level.end; at++ {
 		if t.marks[at].end > level.start {
-			return t.marks // what somebody asked for is seen better
+			return t.marks // highlights that the user asked for win
 		}
 	}
 	t.marks = slices.Insert(t.marks, at, level)
 	return t.marks
 }
 
-// painter appends parts of one text. A color of ours that begins goes on behind
-// the text's own sequences, and where it ends, the text's own color goes on.
+// painter appends the parts of a text. A color that ktail adds continues after the
+// text's own SGR sequences; where it ends, the text's own color resumes.
 type painter struct {
 	dst      []byte
 	own      rendition
 	terminal bool
 }
 
-// add appends a part. Again is what sets our color, if one is set.
+// add appends a part; again is the sequence that sets the current color of ktail,
+// if there is one.
 func (p *painter) add(part []byte, again string) {
 	for {
 		start, end := text.NextSGR(part)

@@ -5,27 +5,27 @@ import (
 	"time"
 )
 
-// TimestampFormat is how the times of lines are shown.
+// TimestampFormat is the format of timestamps.
 type TimestampFormat uint8
 
 const (
-	// TimestampNano is RFC 3339 with all nine digits of the nanoseconds.
+	// TimestampNano is RFC 3339 with nine digits for the nanoseconds.
 	TimestampNano TimestampFormat = iota
 	// TimestampShort is month, day and time to the second: "01-02 15:04:05".
 	TimestampShort
 )
 
-// Timestamps formats times. It is used by one goroutine.
+// Timestamps formats times. Only one goroutine may use it.
 type Timestamps struct {
 	location   *time.Location
-	head, zone string // layouts of what is before and behind the nanoseconds
+	head, zone string // layouts of the parts before and after the nanoseconds
 	nanos      bool
 
-	second             int64 // Unix time of what is kept below
+	second             int64 // Unix time of the texts below
 	headText, zoneText []byte
 }
 
-// NewTimestamps returns what formats times in a time zone.
+// NewTimestamps returns a formatter for times in a time zone.
 func NewTimestamps(format TimestampFormat, location *time.Location) *Timestamps {
 	t := &Timestamps{location: location, second: math.MinInt64}
 	if format == TimestampShort {
@@ -36,8 +36,8 @@ func NewTimestamps(format TimestampFormat, location *time.Location) *Timestamps 
 	return t
 }
 
-// append appends the time, given in Unix nanoseconds. Most lines are of the same
-// second as the one before.
+// append appends a time in Unix nanoseconds. Most lines belong to the same second
+// as the previous one.
 func (t *Timestamps) append(dst []byte, ns int64) []byte {
 	second, nanos := ns/1e9, ns%1e9
 	if nanos < 0 {

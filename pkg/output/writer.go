@@ -9,35 +9,34 @@ import (
 )
 
 const (
-	// flushSize is how much is written at once while lines are plenty: as much
-	// as a pipe holds on Linux.
+	// flushSize is the number of bytes to write at once: the capacity of a pipe on
+	// Linux.
 	flushSize = 64 << 10
-	// maxKept is how large a buffer may be to be used again.
+	// maxKept is the size of the largest buffer that is reused.
 	maxKept = 4 * flushSize
 )
 
 var _ ktail.Sink = (*Writer)(nil)
 
-// Writer is a Sink that renders lines and writes them to an io.Writer. It
-// holds nothing back: when Write returns, all lines of the batch are out.
+// Writer is a Sink that renders lines and writes them to an io.Writer. When Write
+// returns, all lines of the batch have been written.
 type Writer struct {
-	// Out is where the bytes go. It belongs to the caller, who closes it.
+	// Out receives the bytes. The caller closes it.
 	Out io.Writer
 	// Renderer turns the lines into bytes.
 	Renderer ktail.Renderer
-	// Notice is told of what is no line of a log, and of lines that were cut,
-	// in their place among the lines: everything before has been written, the
-	// cut line too. The line is valid until Notice returns. It may be nil.
+	// Notice is called for lines that are not log lines, and for lines that were
+	// cut, in their order: everything before them, and the cut line, has been
+	// written. The line is valid until Notice returns. It may be nil.
 	Notice func(*ktail.Line)
 
 	buf []byte
 	err error
 }
 
-// Write writes the batch. It looks at ctx before it begins, so that a batch is
-// not left half written because somebody lost patience; when Out blocks, so
-// does Write. After Out has failed, every Write returns that error: nobody
-// knows where in a line the output ended.
+// Write writes the batch. It checks ctx only before the batch, so that a batch is
+// never half written, and blocks while Out blocks. After Out has failed, every
+// Write returns that error, because the output may have ended inside a line.
 func (w *Writer) Write(ctx context.Context, lines []ktail.Line) error {
 	if w.err != nil {
 		return w.err
@@ -53,7 +52,7 @@ func (w *Writer) Write(ctx context.Context, lines []ktail.Line) error {
 	return w.flush()
 }
 
-// Close releases the buffer. There is nothing left to flush.
+// Close releases the buffer, which has been flushed.
 func (w *Writer) Close(context.Context) error {
 	w.buf = nil
 	return nil
@@ -64,19 +63,19 @@ func (w *Writer) add(l *ktail.Line) error {
 	if isLog {
 		w.buf = w.Renderer.Append(w.buf, l)
 	}
-	tell := w.Notice != nil && (!isLog || l.Cut)
-	if tell || len(w.buf) >= flushSize {
+	notify := w.Notice != nil && (!isLog || l.Cut)
+	if notify || len(w.buf) >= flushSize {
 		if err := w.flush(); err != nil {
 			return err
 		}
 	}
-	if tell {
+	if notify {
 		w.Notice(l)
 	}
 	return nil
 }
 
-// flush writes what is in the buffer, and empties it.
+// flush writes the buffer and empties it.
 func (w *Writer) flush() error {
 	if len(w.buf) == 0 {
 		return nil

@@ -1,13 +1,13 @@
-// Package e2e holds the tests of ktail on a real Kubernetes, that of
-// test/cluster. They run the built program on containers that number their
-// lines and keep count of them, cause the faults that happen to kubelets,
-// connections, pods and the control plane, and compare what was written with
-// what was shown.
+// Package e2e tests ktail on a real Kubernetes, the one of test/cluster. The tests
+// run the built program on containers that number and count their lines, cause
+// faults of kubelets, connections, pods and the control plane, and compare the
+// lines written with the lines shown.
 //
 //	make e2e                                   set up, start, test, stop
-//	. test/cluster/env.sh                      for a cluster that is up:
+//	. test/cluster/env.sh                      for a cluster that is running:
 //	go test -tags e2e -count=1 -v -timeout 20m ./test/e2e
 //
-// KTAIL_BIN names another program to test: with one that loses lines, such as
-// any that takes the end of a log stream for the end of the log, the tests fail.
+// KTAIL_BIN selects another program to test. The tests fail with a program that
+// loses lines, such as one that treats the end of a log stream as the end of the
+// log.
 package e2e

@@ -1,6 +1,6 @@
-// Package release holds the tests of what a release consists of. They unpack
-// what `make release-snapshot` has put into dist/, run the programs in it that
-// run here, and check that what the packages of others name is there.
+// Package release tests the files of a release. The tests unpack what `make
+// release-snapshot` wrote to dist/, run the programs that can run here, and check
+// that everything that package manifests refer to exists.
 //
 //	make release-test
 package release

@@ -1,6 +1,5 @@
-// Package search runs the search servers of this folder for tests: it starts and
-// stops them by the scripts beside it, asks them, and has faults happen to them.
-// The tests that use it are in folders beside this one.
+// Package search runs real search servers for tests: it starts and stops them with
+// the scripts in this directory, queries them, and injects faults.
 package search
 
 import (
