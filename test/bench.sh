@@ -1,6 +1,6 @@
 #!/bin/bash
-# Measures ktail on the real API server of test/cluster beside stern, kubectl and
-# curl, and its forwarding beside rsyslog, and writes BENCHMARKS.md. Root on Debian
+# Compares ktail with stern, kubectl and curl on the real API server of
+# test/cluster, and its forwarding with rsyslog, and writes BENCHMARKS.md. Root on Debian
 # with Go; `make bench` builds what is measured. Arguments go to test/bench:
 # test/bench.sh -only delay,window
 # A cluster that is up already is used, and left up.

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// discard is where the HTTP server tells of handshakes that did not work out.
+// discard drops the messages of the HTTP server about failed handshakes.
 var discard = log.New(io.Discard, "", 0)
 
 // listener keeps hold of the connections it has accepted.

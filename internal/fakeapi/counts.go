@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// Counts tells what was asked of the server.
+// Counts counts the requests to the server.
 type Counts struct {
 	Requests int // of any kind, answered by a fault or not
 	Gets     int // of one pod or namespace
@@ -26,7 +26,7 @@ type Counts struct {
 type tally struct {
 	mu      sync.Mutex
 	counts  Counts
-	changed chan struct{} // closed at the next change; nil if nobody waits
+	changed chan struct{} // closed at the next change; nil if nothing waits
 }
 
 func (t *tally) add(f func(*Counts)) {

@@ -10,7 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/version"
 )
 
-// serveOther answers on the paths that tell about the server itself.
+// serveOther serves the paths that describe the server.
 func (s *Server) serveOther(w *response) {
 	switch w.r.URL.Path {
 	case "/version":

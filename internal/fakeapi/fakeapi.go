@@ -73,7 +73,7 @@ type Server struct {
 	closed    bool
 	pods      map[string]*Pod // by namespace/name
 	kinds     []*Kind
-	stores    map[string]*store // of the objects that are no pods, by group/resource
+	stores    map[string]*store // of objects other than pods, by group/resource
 	podsMade  int
 	responses map[*response]struct{} // open log streams
 }

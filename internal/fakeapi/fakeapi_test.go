@@ -158,7 +158,7 @@ func TestLog_ReturnsErrorsLikeAPIServer(t *testing.T) {
 	}
 }
 
-// The life of a container, as the status tells it and as the logs do.
+// The status and the logs of a container agree about its instances.
 func TestLog_ServesCurrentAndPreviousInstance(t *testing.T) {
 	s := fakeapi.New(fakeapi.Options{})
 	defer s.Close()
@@ -242,7 +242,7 @@ func TestPod_PhaseFollowsContainers(t *testing.T) {
 	}
 }
 
-// A follow waits without polling, goes on over a rotation, and ends with the
+// A follow waits without polling, continues after a rotation, and ends with the
 // instance. All of it without a socket, in a bubble.
 func TestFollow_WorksUnderSynctest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Kind is one kind of object that the server knows, besides pods and
+// Kind is a kind of object that the server knows, in addition to pods and
 // namespaces.
 type Kind struct {
 	Group, Version string // the group of core is empty
@@ -29,7 +29,7 @@ func (k *Kind) apiVersion() string {
 	return k.Group + "/" + k.Version
 }
 
-// builtIn are the kinds of which any server can hold objects.
+// builtIn has the kinds that every server has.
 func builtIn() []*Kind {
 	return []*Kind{
 		{"", "v1", "nodes", "node", "Node", []string{"no"}, true, false},

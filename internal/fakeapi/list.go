@@ -37,7 +37,7 @@ type objectList struct {
 }
 
 // list answers a list. Later pages show the present, under the version of
-// the first one: a watch from there tells of the difference once more.
+// the first one: a watch from there reports the difference again.
 func (s *Server) list(w *response, what serving) {
 	q := w.r.URL.Query()
 	sel, err := newSelection(w.req.Namespace, q)

@@ -12,7 +12,7 @@ type Entry struct {
 	Time int64 // Unix nanoseconds; 0 means the time of the call
 	Text string
 	// Partial means that no newline follows: the last line of a container that
-	// ended without one, or a piece of a long line that the next entry goes on.
+	// ended without one, or a piece of a long line that the next entry continues.
 	Partial bool
 }
 
@@ -42,7 +42,7 @@ type instance struct {
 	maxSize int64
 	ended   bool
 	deleted bool          // the node has removed the log
-	changed chan struct{} // closed at the next change; nil if nobody waits
+	changed chan struct{} // closed at the next change; nil if nothing waits
 }
 
 func (i *instance) wake() {
@@ -111,7 +111,7 @@ type cursor struct {
 }
 
 // open returns a cursor at the last tail entries of the newest file (all of it
-// if tail is negative), and false if there is no log any more.
+// if tail is negative), and false if the log does not exist any more.
 func (i *instance) open(tail int64) (cursor, bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -97,7 +97,7 @@ func (s *Server) serveLog(w *response) {
 		return
 	}
 	if !pod.scheduled() {
-		w.WriteHeader(http.StatusNoContent) // nobody to ask yet
+		w.WriteHeader(http.StatusNoContent) // the pod does not run on a node yet
 		return
 	}
 	inst, why := c.serving(o.previous)

@@ -101,7 +101,7 @@ func (s *store) putObject(k *Kind, m *metav1.ObjectMeta, o Object) {
 	s.insert(newObjectVersion(k, m, o, s.rv))
 }
 
-// newObjectVersion is a podVersion of an object that is no pod: of a pod's
+// newObjectVersion is a podVersion of an object other than a pod: of a pod's
 // fields it has the metadata only.
 func newObjectVersion(k *Kind, m *metav1.ObjectMeta, o Object, rv uint64) *podVersion {
 	m = m.DeepCopy()

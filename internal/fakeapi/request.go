@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// Request says what an HTTP request asks for, in the words of an RBAC rule.
+// Request describes an HTTP request in the terms of an RBAC rule.
 type Request struct {
 	Verb        string // get, list, watch, or the HTTP method of any other
 	Group       string // empty: core
-	Resource    string // "pods", "namespaces"; empty for paths that are no resource
+	Resource    string // "pods", "namespaces"; empty for other paths
 	Subresource string // "log"
 	Namespace   string // empty for all
 	Name        string
@@ -17,7 +17,7 @@ type Request struct {
 	Container   string
 }
 
-// Parse says what r asks for.
+// Parse describes r.
 func Parse(r *http.Request) Request {
 	q := r.URL.Query()
 	req := Request{Verb: r.Method, Follow: isTrue(q.Get("follow")), Container: q.Get("container")}

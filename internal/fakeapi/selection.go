@@ -40,7 +40,7 @@ func (s *selection) matches(v *podVersion) bool {
 		(s.fields.Empty() || s.fields.Matches(podFields(v.pod)))
 }
 
-// everything reports whether the selection is no selection.
+// everything reports whether the selection matches all objects.
 func (s *selection) everything() bool { return s.labels.Empty() && s.fields.Empty() }
 
 func podFields(p *corev1.Pod) fields.Set {

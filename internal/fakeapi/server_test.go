@@ -61,7 +61,7 @@ func TestWatch_WorksWithReflector(t *testing.T) {
 	}
 }
 
-// podNames is a store for a reflector, which tells of the names in it.
+// podNames is a store for a reflector that reports the names in it.
 type podNames struct {
 	cache.Store
 	changed chan string
@@ -83,7 +83,7 @@ func reflect(t *testing.T, s *fakeapi.Server, namespace string) *podNames {
 	return p
 }
 
-func (p *podNames) tell() {
+func (p *podNames) report() {
 	var names []string
 	for _, key := range p.ListKeys() {
 		_, name, _ := strings.Cut(key, "/")
@@ -93,11 +93,11 @@ func (p *podNames) tell() {
 	p.changed <- strings.Join(names, " ")
 }
 
-func (p *podNames) Add(o any) error    { defer p.tell(); return p.Store.Add(o) }
-func (p *podNames) Update(o any) error { defer p.tell(); return p.Store.Update(o) }
-func (p *podNames) Delete(o any) error { defer p.tell(); return p.Store.Delete(o) }
+func (p *podNames) Add(o any) error    { defer p.report(); return p.Store.Add(o) }
+func (p *podNames) Update(o any) error { defer p.report(); return p.Store.Update(o) }
+func (p *podNames) Delete(o any) error { defer p.report(); return p.Store.Delete(o) }
 func (p *podNames) Replace(o []any, rv string) error {
-	defer p.tell()
+	defer p.report()
 	return p.Store.Replace(o, rv)
 }
 

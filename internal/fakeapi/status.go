@@ -23,7 +23,7 @@ func writeJSON(w http.ResponseWriter, code int, object any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	_, _ = w.Write(body) // the client has gone, nobody to tell
+	_, _ = w.Write(body) // the client has disconnected
 }
 
 // writeError answers with the Status of an error of package apierrors.
@@ -42,7 +42,7 @@ func statusOf(err error) *metav1.Status {
 	return &status
 }
 
-// expired is the error for a resource version that is no longer known.
+// expired is the error for a resource version that has expired.
 func expired(asked, oldest uint64) error {
 	return apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", asked, oldest))
 }

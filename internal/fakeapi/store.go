@@ -53,9 +53,9 @@ type store struct {
 	namespaces map[string]bool
 	events     []event
 	oldest     uint64        // events up to this one are forgotten
-	muted      bool          // watches are told of nothing
+	muted      bool          // watches receive no events
 	closing    chan struct{} // closed to end the open watches
-	changed    chan struct{} // closed at the next change; nil if nobody waits
+	changed    chan struct{} // closed at the next change; nil if nothing waits
 }
 
 func newStore() *store {
@@ -172,7 +172,7 @@ func (s *store) since(rv uint64) ([]event, <-chan struct{}, error) {
 	return nil, s.changed, nil
 }
 
-// as turns the event into what a watcher with the selection is told: nothing
+// as turns the event into the event for a watcher with the selection: nothing
 // (nil), or the type and the object.
 func (e event) as(sel *selection) (watch.EventType, *podVersion) {
 	now, before := e.now != nil && sel.matches(e.now), e.before != nil && sel.matches(e.before)

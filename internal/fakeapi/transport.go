@@ -8,7 +8,7 @@ import (
 )
 
 // Transport returns a RoundTripper that calls the server without a connection.
-// Bodies are streamed, and nothing is buffered: a handler goes on when its
+// Bodies are streamed, and nothing is buffered: a handler continues when its
 // client has read what it wrote.
 func (s *Server) Transport() http.RoundTripper { return transport{s} }
 

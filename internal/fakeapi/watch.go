@@ -17,7 +17,7 @@ type watcher struct {
 	*response
 	serving
 	sel       *selection
-	rv        uint64 // told of everything up to here
+	rv        uint64 // the watcher has received everything up to here
 	bookmarks bool
 }
 
@@ -65,7 +65,7 @@ func parseVersion(s string) (uint64, error) {
 	return strconv.ParseUint(s, 10, 64)
 }
 
-// timeout returns how long the watch may last: without a wish, for ever.
+// timeout returns how long the watch may last: without a parameter, without a limit.
 func timeout(seconds string) time.Duration {
 	n, err := strconv.Atoi(seconds)
 	if err != nil || n <= 0 {
@@ -123,7 +123,7 @@ func (w *watcher) run(closing <-chan struct{}, limit, bookmarkEvery time.Duratio
 }
 
 // sendState sends the pods as they are, in the form of additions, and for a
-// streamed list the bookmark that says that these were all.
+// streamed list the bookmark that marks the end of the initial events.
 func (w *watcher) sendState(bookmark bool) error {
 	found, rv := w.store.list(w.sel)
 	for _, v := range found {
@@ -150,7 +150,7 @@ func (w *watcher) sendEvents(events []event) error {
 	return w.flush()
 }
 
-// sendBookmark tells the client which version it has seen.
+// sendBookmark sends the client the version that it has seen.
 func (w *watcher) sendBookmark(initialEnd bool) error {
 	if !w.bookmarks || w.store.isMuted() {
 		return nil
@@ -227,7 +227,7 @@ func (s *Server) ExpireWatches() {
 }
 
 // MuteWatches makes watches silent, bookmarks included, or lets them go on with
-// what has happened meanwhile.
+// what has happened in between.
 func (s *Server) MuteWatches(mute bool) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()

@@ -111,7 +111,7 @@ func typeInPath(path string) *string {
 	return nil
 }
 
-// parseBulk reads all actions, or says what is wrong with the request as a whole.
+// parseBulk reads all actions. It returns an error if the whole request is invalid.
 // Those without a type are of that in the path, if there is one.
 func parseBulk(flavor *Flavor, body []byte, inPath *string) ([]action, *Answer) {
 	bad := func(reason string) ([]action, *Answer) {

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// Counts tells what was asked of the server.
+// Counts counts the requests to the server.
 type Counts struct {
 	Requests int // of any kind, answered by a fault or not
 	Infos    int // GET /
@@ -32,7 +32,7 @@ type tally struct {
 	mu       sync.Mutex
 	counts   Counts
 	requests []Request
-	changed  chan struct{} // closed at the next change; nil if nobody waits
+	changed  chan struct{} // closed at the next change; nil if nothing waits
 }
 
 func (t *tally) add(f func(*Counts)) {

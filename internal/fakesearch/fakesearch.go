@@ -43,7 +43,7 @@ type Options struct {
 	// ClientCertificates asks for one of that authority. It needs TLS.
 	ClientCertificates bool
 	// MaxContentLength is the most bytes of a body, decompressed, as that of
-	// http.max_content_length. 0 is no limit.
+	// http.max_content_length. 0 means no limit.
 	MaxContentLength int64
 	// Numbers are the paths of fields that are mapped as numbers: text in them
 	// has a document refused.
@@ -151,7 +151,7 @@ func (s *Server) Close() {
 	s.mu.Unlock()
 	s.cancel()
 	_ = s.http.Close()
-	s.Down() // what was being accepted meanwhile, too
+	s.Down() // also connections accepted in between
 	<-s.serving
 	s.handlers.Wait()
 }

@@ -53,7 +53,7 @@ func (c *client) do(method, path, body string, header ...string) (*http.Response
 	if err != nil {
 		return nil, "", err
 	}
-	defer resp.Body.Close() //nolint:errcheck // reading it told already
+	defer resp.Body.Close() //nolint:errcheck // reading it has failed already
 	b, err := io.ReadAll(resp.Body)
 	return resp, string(b), err
 }

@@ -57,7 +57,7 @@ type Verdict struct {
 	Status int
 	// Type and Reason are those of the error; empty without one.
 	Type, Reason string
-	// FailureStore says that the document was kept there: used, failed,
+	// FailureStore is the result of storing the document there: used, failed,
 	// not_enabled.
 	FailureStore string
 }

@@ -44,10 +44,10 @@ func (l *Log) Write(texts ...string) {
 	})
 }
 
-// Cut breaks off the read that goes on.
+// Cut breaks the current read.
 func (l *Log) Cut() { l.change(func() { l.cuts++ }) }
 
-// End says that nothing more will be written.
+// End marks the end of the log.
 func (l *Log) End() { l.change(func() { l.ended = true }) }
 
 // Stream implements ktail.Source.

@@ -20,8 +20,8 @@ import (
 type Subject struct {
 	Source ktail.Source
 	Write  func(texts ...string) // appends lines to the log
-	Cut    func()                // breaks the connection of a read that goes on
-	End    func()                // says that nothing more will be written
+	Cut    func()                // breaks the connection of the current read
+	End    func()                // marks the end of the log
 }
 
 // Run tests that a source keeps the contract. open is called in a bubble of
@@ -31,7 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"connects before there are lines":    connects,
 		"emits the lines in order":           emitsInOrder,
 		"ends with the log":                  ends,
-		"an interruption is no end":          interrupted,
+		"an interruption is not the end":     interrupted,
 		"resumes where it was left":          resumes,
 		"the same line twice is two lines":   sameTwice,
 		"stops when emit fails":              emitFails,
@@ -45,7 +45,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 	}
 }
 
-// read is a Read that goes on, and what it has emitted.
+// read is a running Read and what it has emitted.
 type read struct {
 	done chan struct{} // closed when it has returned
 	err  error         // what it returned
@@ -156,7 +156,7 @@ func interrupted(t *testing.T, s Subject) {
 	r := start(t.Context(), s.Source, &ktail.Position{})
 	s.Cut()
 	if err := r.end(t); err == nil {
-		t.Error("Read returned nil, though the log goes on")
+		t.Error("Read returned nil, although the log continues")
 	}
 }
 
@@ -170,19 +170,19 @@ func resumes(t *testing.T, s Subject) {
 		if i == 0 {
 			r.wants(t, "1", "2", "3")
 		} else {
-			r.wants(t, "meanwhile")
+			r.wants(t, "in between")
 		}
 		s.Write("live")
 		synctest.Wait()
 		s.Cut()
 		if err := r.end(t); err == nil {
-			t.Fatal("Read returned nil, though the log goes on")
+			t.Fatal("Read returned nil, although the log continues")
 		}
 		pass(time.Duration(i) * 700 * time.Millisecond)
-		s.Write("meanwhile")
+		s.Write("in between")
 	}
 	r := start(t.Context(), s.Source, &pos)
-	r.wants(t, "meanwhile")
+	r.wants(t, "in between")
 	s.End()
 }
 

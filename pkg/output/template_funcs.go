@@ -154,7 +154,7 @@ func (p paints) level(v any) string {
 }
 
 // bunyanLevel colors the number of a level, as parseJSON or tryParseJSON return
-// it. What is no number has no text.
+// it. Values that are not numbers become empty.
 func (p paints) bunyanLevel(v any) string {
 	var level int64
 	switch v := v.(type) {

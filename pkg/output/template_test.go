@@ -78,7 +78,7 @@ func TestTemplate_ReportsFailure(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if len(failed) != 1 || failed[0] != "text" {
-		t.Errorf("told of %q", failed)
+		t.Errorf("Fail was called with %q", failed)
 	}
 	for _, text := range []string{"{{", "{{nothing}}", "{{.Message"} {
 		if _, err := output.NewTemplate(text, output.Style{}); err == nil {

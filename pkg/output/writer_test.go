@@ -128,7 +128,7 @@ func TestWriter_ErrorIsSticky(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := &output.Writer{Out: &tt.out, Renderer: output.Raw{}, Notice: func(*ktail.Line) {
-				t.Error("told of a line although what was before it is not written")
+				t.Error("Notice was called before the lines before it were written")
 			}}
 			for range 2 {
 				err := w.Write(t.Context(), tt.lines)
@@ -160,7 +160,7 @@ func TestWriter_ChecksContextBeforeBatch(t *testing.T) {
 	if out.calls != nil {
 		t.Errorf("wrote %q", out.calls)
 	}
-	// Nothing is half done, so somebody else may try again.
+	// No line is half written, so the caller may try again.
 	if err := w.Write(t.Context(), logLines(1, 10)); err != nil {
 		t.Error(err)
 	}

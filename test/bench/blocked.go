@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// blocked measures what programs hold of a thousand logs while nobody reads
+// blocked measures the memory of programs that follow a thousand logs while nothing reads
 // their output.
 func (b *bench) blocked(ctx context.Context, out *strings.Builder) error {
 	const pods, length = 1000, 15 * time.Second

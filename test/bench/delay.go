@@ -119,7 +119,7 @@ func (b *bench) busy(ctx context.Context, out *strings.Builder) error {
 		{"ktail", b.ktail, []string{".", "-n", both, "--only-log-lines"}},
 	})
 	rounds := b.few()
-	fmt.Fprintf(out, "%d pods that write 5 lines a second, and one that writes %d lines a second for 5 s: delay of the lines of the quiet ones meanwhile. Medians of %d rounds.\n\n",
+	fmt.Fprintf(out, "%d pods that write 5 lines a second, and one that writes %d lines a second for 5 s: delay of the lines of the quiet ones. Medians of %d rounds.\n\n",
 		pods, busyRate, rounds)
 	fmt.Fprintln(out, "| program | p50 ms | p99 ms | busy lines shown in 5 s |\n|---|---|---|---|")
 	end, err := quiet.feed(ctx, "-rate", "5", "-stamp", "-spread")

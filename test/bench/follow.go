@@ -59,7 +59,7 @@ func (n *namespace) feed(ctx context.Context, args ...string) (end func() error,
 	}), nil
 }
 
-// live is how a program has shown what was written meanwhile.
+// live is how a program showed lines while they were written.
 type live struct {
 	usage
 	seen  *reader

@@ -149,7 +149,7 @@ func writeLines(path string, lines int) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // Flush tells
+	defer f.Close() //nolint:errcheck // Flush reports errors
 	w := bufio.NewWriterSize(f, 64<<10)
 	for i := range lines {
 		text := fmt.Sprintf("line %d level=info method=GET path=/cart/17 status=200 ms=%d ", i+1, i%300)

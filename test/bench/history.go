@@ -47,7 +47,7 @@ func writeLog(path string, at time.Time, step time.Duration, lines int) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close() //nolint:errcheck // Flush tells
+	defer f.Close() //nolint:errcheck // Flush reports errors
 	w := bufio.NewWriterSize(f, 64<<10)
 	for i := range lines {
 		status, page := 200, "/cart/17"

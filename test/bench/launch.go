@@ -42,7 +42,7 @@ func launch(path string, args []string) error {
 	}
 	go func() {
 		for s := range signals {
-			cmd.Process.Signal(s) //nolint:errcheck // it has ended by itself meanwhile
+			cmd.Process.Signal(s) //nolint:errcheck // it may have ended by itself
 		}
 	}()
 	cmd.Wait() //nolint:errcheck // the exit status is reported
@@ -53,7 +53,7 @@ func launch(path string, args []string) error {
 		return err
 	}
 	if used.Maxrss <= own {
-		return fmt.Errorf("a peak of %d KiB cannot be told from that of its parent", used.Maxrss)
+		return fmt.Errorf("a peak of %d KiB cannot be distinguished from that of its parent", used.Maxrss)
 	}
 	return json.NewEncoder(os.NewFile(reportFile, "report")).Encode(usage{
 		CPU:  cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),

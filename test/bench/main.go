@@ -1,7 +1,7 @@
-// Bench measures ktail on the real API server of test/cluster, beside stern,
+// Bench compares ktail on the real API server of test/cluster with stern,
 // kubectl, curl and a bare client in the same run: several rounds, one program
 // after the other in each. It measures whole processes, and writes what it finds
-// to a file of Markdown. What forwarding costs it measures beside rsyslog, without
+// to a file of Markdown. It compares forwarding with rsyslog, without
 // the cluster.
 //
 //	make bench                        set up, start, measure, write BENCHMARKS.md
@@ -42,7 +42,7 @@ var sections = []section{
 	{"follow", "A thousand pods followed", (*bench).follow, false},
 	{"delay", "From the container's write to stdout", (*bench).delay, false},
 	{"busy", "One busy container among a hundred quiet ones", (*bench).busy, false},
-	{"blocked", "A thousand logs that nobody reads", (*bench).blocked, false},
+	{"blocked", "A thousand logs with a blocked output", (*bench).blocked, false},
 	{"window", "What the merge window buys", (*bench).window, false},
 	{"forward", "Lines forwarded to a search server", (*bench).forward, true},
 	{"size", "Size", (*bench).size, true},

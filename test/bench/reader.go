@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// reader takes note of the lines that a program shows. The logs that are
+// reader records the lines that a program shows. The logs that are
 // measured name their time, as at=NANOSECONDS, and the pods are called p-0000
 // and so on.
 type reader struct {

@@ -53,7 +53,7 @@ func parse(text string) report {
 	return r
 }
 
-// machine tells what the figures depend on, and nothing that tells one machine
+// machine describes what the figures depend on, and nothing that identifies one machine
 // from another of its kind.
 func (b *bench) machine(ctx context.Context) (string, error) {
 	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")

@@ -160,6 +160,6 @@ func (s *sink) count(ctx context.Context, enough int) (n int, err error) {
 }
 
 func (s *sink) stop() {
-	s.cmd.Process.Kill() //nolint:errcheck // it has ended by itself meanwhile
+	s.cmd.Process.Kill() //nolint:errcheck // it may have ended by itself
 	s.cmd.Wait()         //nolint:errcheck // it was killed
 }

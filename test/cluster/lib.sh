@@ -1,4 +1,4 @@
-# Sourced by the scripts beside it: names and functions that they share.
+# Sourced by the other scripts in this directory: shared names and functions.
 # shellcheck shell=bash disable=SC2034
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck source=env.sh
@@ -49,6 +49,6 @@ within() {
   done
 }
 
-# gone PID reports whether the process has ended. One that nobody has waited for
+# gone PID reports whether the process has ended. One that has not been waited for
 # is still listed, without a command line.
 gone() { [ -z "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]; }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs metrics-server beside the cluster: after some 20 seconds, `kubectl top`
+# Runs metrics-server with the cluster: after some 20 seconds, `kubectl top`
 # answers. Needs METRICS=1 ./setup.sh.
 set -euo pipefail
 # shellcheck source=lib.sh

@@ -36,7 +36,7 @@ func openCluster() (*cluster, error) {
 	const hint = "start one with test/cluster/setup.sh and test/cluster/start.sh, then `. test/cluster/env.sh`; or run `make e2e`, which does all of that"
 	c := &cluster{kubeconfig: os.Getenv("KUBECONFIG"), work: os.Getenv("TESTCLUSTER_WORK")}
 	if c.kubeconfig == "" || c.work == "" {
-		return nil, fmt.Errorf("KUBECONFIG and TESTCLUSTER_WORK do not tell of a test cluster: %s", hint)
+		return nil, fmt.Errorf("KUBECONFIG and TESTCLUSTER_WORK do not name a test cluster: %s", hint)
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", c.kubeconfig)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/ktail/ktail/test/internal/suite"
 )
 
-// Rotation while connections are cut. What was rotated away while nobody was
-// connected cannot be shown any more; it must be told, with both times.
+// Rotation while connections are cut. Lines that were rotated away while ktail
+// was not connected cannot be shown; they must be reported as gaps with both times.
 func TestRotation_ReportsGapsOnly(t *testing.T) {
 	n := newNamespace(t)
 	p := newProxy(t, n.address())
@@ -37,10 +37,10 @@ func TestRotation_ReportsGapsOnly(t *testing.T) {
 	r := f.finish(n)
 	r.orderly(t)
 	gaps := f.gaps("rotate")
-	t.Logf("%d runs of lines lost, %d gaps told", len(r.missing), len(gaps))
+	t.Logf("%d runs of lines lost, %d gaps reported", len(r.missing), len(gaps))
 	for _, lost := range r.missing {
-		if !told(lost, gaps) {
-			t.Errorf("%v, and no gap was told that covers them", lost)
+		if !covered(lost, gaps) {
+			t.Errorf("%v, and no reported gap covers them", lost)
 		}
 	}
 	if r.Lost > r.Written/2 {
@@ -48,12 +48,12 @@ func TestRotation_ReportsGapsOnly(t *testing.T) {
 	}
 }
 
-// A gap is one that ktail has told. A zero bound was not told.
+// A gap is one that ktail reported. A bound is zero if it was not reported.
 type gap struct{ since, till time.Time }
 
 var rfc3339 = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)`)
 
-// gaps returns what stderr has told of gaps in the log of a pod.
+// gaps returns the gaps in the log of a pod that stderr reports.
 func (f *follower) gaps(pod string) []gap {
 	f.t.Helper()
 	var gaps []gap
@@ -74,9 +74,9 @@ func (f *follower) gaps(pod string) []gap {
 	return gaps
 }
 
-// told reports whether the lost lines lie within a gap. A line is stamped by the
+// covered reports whether the lost lines lie within a gap. A line is stamped by the
 // container a little before the container runtime takes it.
-func told(lost lostRun, gaps []gap) bool {
+func covered(lost lostRun, gaps []gap) bool {
 	const delay = time.Second
 	since, till := time.Unix(0, lost.since), time.Unix(0, lost.till)
 	for _, g := range gaps {
@@ -88,7 +88,7 @@ func told(lost lostRun, gaps []gap) bool {
 }
 
 // Two containers that write to stdout and stderr as fast as they may: the times
-// in such a log step back. The connection is cut every second meanwhile.
+// in such a log step back. The connection is cut every second.
 func TestTimesStepBack_LinesStayInOrder(t *testing.T) {
 	const seconds, rate = 15, 20000
 	n := newNamespace(t)
@@ -109,7 +109,7 @@ func TestTimesStepBack_LinesStayInOrder(t *testing.T) {
 	f.finish(n).exact(t)
 }
 
-// A connection over which nothing comes any more, though nobody has closed it, is
+// A connection that is half open, because nothing arrives and no side has closed it, is
 // noticed within a minute.
 func TestHalfOpenConnection_IsNoticed(t *testing.T) {
 	t.Parallel()

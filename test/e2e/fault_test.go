@@ -70,7 +70,7 @@ func (c *cluster) waitForKubelet(t *testing.T) {
 var logMaxSize = regexp.MustCompile(`(?m)^containerLogMaxSize: .*$`)
 
 // rotateAt has the kubelet rotate logs at this size instead of 1Mi, until the
-// test ends: the pod log API serves the newest file only, so that whoever wants
+// test ends: the pod log API serves the newest file only, so that a test that wants
 // to read all of a log after a time of standing still needs one that is large
 // enough.
 func (c *cluster) rotateAt(t *testing.T, size string) {

@@ -19,8 +19,8 @@ import (
 // Lines are shown and forwarded while the kubelet is killed again and again,
 // containers crash, and the search server goes away, comes back and hangs. What
 // the containers have written is on the terminal and in the index, each line once
-// and in order. Where ktail tells that it does not know of lines, there is a
-// document that tells so, too.
+// and in order. For each gap that ktail
+// reports, there is a document.
 func TestForwarding_SurvivesKubeletAndServerFaults(t *testing.T) {
 	const pods = 4
 	s := startSearch(t)
@@ -62,10 +62,10 @@ func TestForwarding_SurvivesKubeletAndServerFaults(t *testing.T) {
 	f.report(truth).exact(t)
 	documents, gaps := indexed(t, s)
 	index := documents.compare(truth)
-	summary.Add(t.Name(), &index.Counts, fmt.Sprintf("in the index, besides %d gaps", gaps))
+	summary.Add(t.Name(), &index.Counts, fmt.Sprintf("in the index, and %d gaps", gaps))
 	index.exact(t)
-	if told := len(f.gaps(n.name)); gaps != told {
-		t.Errorf("%d gaps in the index, %d on stderr", gaps, told)
+	if reported := len(f.gaps(n.name)); gaps != reported {
+		t.Errorf("%d gaps in the index, %d on stderr", gaps, reported)
 	}
 }
 

@@ -24,7 +24,7 @@ func TestPodDeleted_LastLinesAreShown(t *testing.T) {
 	f.finish(n).exact(t)
 }
 
-// A pod of the same name is another pod. This one goes on counting.
+// A pod of the same name is another pod. This one continues counting.
 func TestPodRecreated_BothLogsAreComplete(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)

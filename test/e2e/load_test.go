@@ -22,7 +22,7 @@ import (
 
 // fakePods makes that many fake pods, by the program `load` of the test cluster,
 // and writes a line a second to each log until the test ends. It returns the
-// folder of the logs.
+// directory of the logs.
 func (n *namespace) fakePods(count int) (dir string) {
 	n.t.Helper()
 	dir = n.truthDir()
@@ -36,7 +36,7 @@ func (n *namespace) fakePods(count int) (dir string) {
 	feed := exec.CommandContext(context.WithoutCancel(n.t.Context()), "load", append([]string{"feed", "-rate", "1"}, common...)...)
 	n.must(feed.Start())
 	n.t.Cleanup(func() {
-		feed.Process.Signal(syscall.SIGTERM) //nolint:errcheck // Wait tells
+		feed.Process.Signal(syscall.SIGTERM) //nolint:errcheck // Wait reports errors
 		if err := feed.Wait(); err != nil {
 			n.t.Errorf("load feed: %v", err)
 		}
@@ -130,7 +130,7 @@ func thousandByDefault(t *testing.T, namespace, dir string, pods int) {
 	checkFeed(t, f, dir)
 }
 
-// With a limit, the rest waits, which is said, and nobody is refused.
+// With a limit, the other logs wait, which is reported, and none is rejected.
 func thousandLimited(t *testing.T, namespace string, pods int) {
 	const limit = 100
 	f := follow(t, newLedger(), ".", "-n", namespace, "--max-log-requests", fmt.Sprint(limit))
@@ -141,7 +141,7 @@ func thousandLimited(t *testing.T, namespace string, pods int) {
 		t.Errorf("%d pods are heard, the limit is %d", f.heard(), limit)
 	}
 	if waiting := f.Stderr.Containing("wait", fmt.Sprint(pods-limit)); len(waiting) == 0 {
-		t.Errorf("stderr does not say that %d wait", pods-limit)
+		t.Errorf("stderr does not report that %d logs wait", pods-limit)
 	}
 	if code := f.signal(syscall.SIGINT); code != 130 {
 		t.Errorf("exit code %d: ktail has given up", code)
@@ -161,7 +161,7 @@ func thousandInTurn(t *testing.T, namespace, dir string, pods int) {
 }
 
 // checkFeed checks what was shown of the logs in dir, up to the last line shown of
-// each: the feed goes on.
+// each: the feed continues.
 func checkFeed(t *testing.T, f *follower, dir string) {
 	t.Helper()
 	truth := map[string]writtenLog{}
@@ -184,7 +184,7 @@ func countLines(path string) int {
 // its memory does not grow, and nothing is lost, as the log waits on the node.
 func TestBlockedStdout(t *testing.T) {
 	const pods, rate, seconds = 5, 2000, 75
-	const bound = 45_000_000 // as ARCHITECTURE.md tells it
+	const bound = 45_000_000 // as in ARCHITECTURE.md
 	n := newNamespace(t)
 	n.rotateAt(t, "200Mi")
 	f := n.follow(newLedger())
@@ -195,7 +195,7 @@ func TestBlockedStdout(t *testing.T) {
 	clock := suite.StartClock(t)
 	clock.Until(5 * time.Second)
 	f.block()
-	lines := f.shown // nobody else reads
+	lines := f.shown // nothing else reads
 	clock.Until(65 * time.Second)
 	blocked := f.PeakRSS()
 	f.unblock()

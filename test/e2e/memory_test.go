@@ -21,7 +21,7 @@ func TestOnePod_IsComplete(t *testing.T) {
 	f.finish(n).exact(t)
 }
 
-// A line of 200 MB is cut or comes in pieces, which stderr tells; what follows
+// A line of 200 MB is cut or comes in pieces, which stderr reports; what follows
 // it is not harmed, and memory is bounded.
 func TestLongLine_IsCutInBoundedMemory(t *testing.T) {
 	const size, bound = 200_000_000, 60_000_000
@@ -40,7 +40,7 @@ func TestLongLine_IsCutInBoundedMemory(t *testing.T) {
 		t.Errorf("the line after the long one came %d times", n)
 	}
 	if len(f.Stderr.Containing("long", "cut")) == 0 {
-		t.Errorf("stderr does not tell that the line was cut: %q", f.Stderr.String())
+		t.Errorf("stderr does not report that the line was cut: %q", f.Stderr.String())
 	}
 	if peak := f.PeakRSS(); peak > bound {
 		t.Errorf("%.1f MB resident, the bound is %.1f MB", float64(peak)/1e6, bound/1e6)

@@ -203,7 +203,7 @@ func (n *namespace) waitForCompletion(limit time.Duration) {
 	})
 }
 
-// logFiles logs what the node has of the logs, for whoever wants to know who has
+// logFiles logs the files that the node has, to find out which program has
 // lost lines: those of a container that ends right after a burst may never get
 // so far.
 func (n *namespace) logFiles() {

@@ -94,7 +94,7 @@ type lineKey struct {
 	text string
 }
 
-// keyOf is that of an entry. What is no UTF-8 comes as U+FFFD.
+// keyOf returns the key of an entry. Bytes that are not UTF-8 become U+FFFD.
 func keyOf(e fakeapi.Entry) lineKey { return lineKey{e.Time, string([]rune(e.Text))} }
 
 // compare compares all documents with what the pods have written.
@@ -182,7 +182,7 @@ func parseDocument(source []byte) (*document, error) {
 	return d, decoder.Decode(d)
 }
 
-// check says what is not as it should be in a document of the pod. Its time and
+// check returns the differences in a document of the pod. Its time and
 // message are compared with the log elsewhere.
 func (p *pod) check(d *document, stream *dataStream) string {
 	if len(d.Timestamp) != len("2006-01-02T15:04:05.000000000Z") {

@@ -13,7 +13,7 @@ import (
 )
 
 // 200,000 lines of 50 pods, and then once more: each is there once, field by
-// field, and the second run says that it was.
+// field, and the second run reports that it was.
 func TestDelivery_EachLineOnce(t *testing.T) {
 	const pods, each = 50, 4000
 	onEach(t, func(t *testing.T, s *search.Server) {

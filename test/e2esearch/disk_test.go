@@ -31,7 +31,7 @@ func smallDisk(t *testing.T, size int) string {
 	return dir
 }
 
-// occupy takes all that is left of the disk of the folder, but for one page, until
+// occupy takes all free space on the disk of the directory, but for one page, until
 // free is called: a write of more than that ends in its middle.
 func occupy(t *testing.T, dir string) (free func()) {
 	t.Helper()
@@ -71,7 +71,7 @@ func TestFullDisk_BuffersInMemory(t *testing.T) {
 		}
 		free := occupy(t, disk)
 		w.burst(500)
-		suite.Eventually(t, time.Minute, "the full disk to be told", func() bool {
+		suite.Eventually(t, time.Minute, "a message about the full disk", func() bool {
 			return strings.Contains(r.Stderr.String(), "no space left on device; buffering in memory")
 		})
 		suite.Sleep(t, 5*time.Second)
@@ -82,7 +82,7 @@ func TestFullDisk_BuffersInMemory(t *testing.T) {
 		stop()
 		w.settle(t, s, r)
 		if n := strings.Count(r.Stderr.String(), "no space left on device"); n > 3 {
-			t.Errorf("the full disk is told %d times", n)
+			t.Errorf("the full disk is reported %d times", n)
 		}
 	})
 }
@@ -102,7 +102,7 @@ func TestFullDisk_DeadLettersAreKeptOrReported(t *testing.T) {
 			w.pods[0].write(fakeapi.Entry{Text: fmt.Sprint("word ", i)})
 		}
 		r := w.forward(s, "--elasticsearch-index", index, "--elasticsearch-dead-letters", letters)
-		suite.Eventually(t, 3*time.Minute, "the full disk to be told", func() bool {
+		suite.Eventually(t, 3*time.Minute, "a message about the full disk", func() bool {
 			return strings.Contains(r.Stderr.String(), "no space left on device")
 		})
 		free()

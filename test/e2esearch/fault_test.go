@@ -76,13 +76,13 @@ func TestOutage_LosesNothing(t *testing.T) {
 		suite.Sleep(t, 2*time.Second)
 		stop()
 		w.settle(t, s, r)
-		checkTold(t, r.Stderr.String())
+		checkReported(t, r.Stderr.String())
 	})
 }
 
-// checkTold checks that trouble was told, and its end, both times. A server under
+// checkReported checks that problems and their ends were reported, both times. A server under
 // load may have been in trouble more often, but not many times.
-func checkTold(t *testing.T, stderr string) {
+func checkReported(t *testing.T, stderr string) {
 	t.Helper()
 	trouble, ends := false, 0
 	for line := range strings.Lines(stderr) {
@@ -91,18 +91,18 @@ func checkTold(t *testing.T, stderr string) {
 			trouble = true
 		case strings.Contains(line, "is accepting lines again"):
 			if !trouble {
-				t.Errorf("stderr tells the end of what it does not tell: %s", line)
+				t.Errorf("stderr reports the end of a problem that it did not report: %s", line)
 			}
 			trouble = false
 			ends++
 		}
 	}
 	if trouble || ends < 2 || ends > 5 {
-		t.Errorf("stderr tells %d times that the server takes lines again, want 2", ends)
+		t.Errorf("stderr reports %d times that the server accepts lines again, want 2", ends)
 	}
 }
 
-// ktail is killed twenty times while it forwards, and goes on each time; what
+// ktail is killed twenty times while it forwards, and continues each time; what
 // waits is on the disk, or only in its memory.
 func TestKill_ResumeLosesNothing(t *testing.T) {
 	for _, tt := range []struct {
@@ -163,7 +163,7 @@ func TestPressure_RetriesRejectedDocuments(t *testing.T) {
 		refused := quiet()
 		w.settle(t, s, r)
 		if refused == 0 {
-			t.Error("the server was not under pressure: it refused nobody")
+			t.Error("the server was not under pressure: it rejected nothing")
 		}
 		if strings.Contains(r.Stderr.String(), " 0 sent again") {
 			t.Error("ktail was not under pressure: it sent nothing again")

@@ -24,7 +24,7 @@ import (
 // maxLine is the length that ktail cuts lines to: a mebibyte with its time.
 const maxLine = 1<<20 - len("2006-01-02T15:04:05.000000000Z ")
 
-// Lines that are no text, or too much of it.
+// Lines that are not text, and lines that are very long.
 func TestOddLines_AreDelivered(t *testing.T) {
 	onEach(t, func(t *testing.T, s *search.Server) {
 		w := newWorld(t, 3)
@@ -38,7 +38,7 @@ func TestOddLines_AreDelivered(t *testing.T) {
 		} {
 			p.write(fakeapi.Entry{Time: at + int64(i), Text: text})
 		}
-		// What is told of the longest is what there is to find of it.
+		// The message about the longest line says what to find in the index.
 		long := strings.Repeat("0123456789", 4<<20)
 		p.container.Append(fakeapi.Entry{Time: at + 1000, Text: long})
 		p.mu.Lock()

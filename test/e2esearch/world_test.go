@@ -21,7 +21,7 @@ type world struct {
 	t          *testing.T
 	api        *fakeapi.Server
 	kubeconfig string
-	state      string // folder that outlives a run of ktail
+	state      string // directory that outlives a run of ktail
 	pods       []*pod
 	writers    sync.WaitGroup
 }

@@ -21,9 +21,9 @@ import (
 // sizeLimit is how big the program may be, in bytes.
 const sizeLimit = 20_000_000
 
-// beside returns the names of the files that come with the program, the same as
+// shippedFiles returns the names of the files that come with the program, the same as
 // in the repository.
-func beside(t *testing.T) []string {
+func shippedFiles(t *testing.T) []string {
 	return append(manPages(t), "LICENSE", "README.md", "CHANGELOG.md",
 		"completions/ktail.bash", "completions/_ktail", "completions/ktail.fish", "completions/ktail.ps1")
 }
@@ -51,7 +51,7 @@ func TestArchives_AreComplete(t *testing.T) {
 			}
 			t.Logf("%s: %d bytes", p.binary(), len(program.content))
 			delete(files, p.binary())
-			for _, name := range beside(t) {
+			for _, name := range shippedFiles(t) {
 				want, err := os.ReadFile(filepath.Join("..", "..", filepath.FromSlash(name)))
 				if err != nil {
 					t.Fatal(err)
@@ -116,7 +116,7 @@ func TestPackages_AreComplete(t *testing.T) {
 		rpm := strings.TrimSuffix(deb, ".deb") + ".rpm"
 		content := read(t, rpm)
 		if !bytes.HasPrefix(content, []byte{0xed, 0xab, 0xee, 0xdb}) {
-			t.Errorf("%s is no rpm", rpm)
+			t.Errorf("%s is not an rpm", rpm)
 		}
 		for _, name := range []string{
 			"ktail", "kubectl-ktail", "kubectl_complete-ktail", "ktail.fish", "_ktail", "LICENSE",

@@ -27,7 +27,7 @@ type file struct {
 }
 
 // unpack returns the files of an archive or of a package for Debian by their
-// names; folders are left out.
+// names; directories are left out.
 func unpack(t *testing.T, name string) map[string]file {
 	t.Helper()
 	content := read(t, name)
@@ -112,7 +112,7 @@ func undeb(content []byte) (map[string]file, error) {
 	return nil, errors.New("it has no data.tar.gz")
 }
 
-// extract writes the files into a new folder, which it returns.
+// extract writes the files into a new directory, which it returns.
 func extract(t *testing.T, files map[string]file) string {
 	t.Helper()
 	dir := t.TempDir()

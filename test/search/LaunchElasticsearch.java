@@ -1,6 +1,6 @@
 import org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner;
 
-/** Runs one Elasticsearch node in this process: LaunchElasticsearch FOLDER PORT [SETTING=VALUE...]. */
+/** Runs one Elasticsearch node in this process: LaunchElasticsearch DIRECTORY PORT [SETTING=VALUE...]. */
 public class LaunchElasticsearch {
     public static void main(String[] args) throws Exception {
         var node = new ElasticsearchClusterRunner();

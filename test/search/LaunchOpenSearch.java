@@ -1,6 +1,6 @@
 import org.codelibs.opensearch.runner.OpenSearchRunner;
 
-/** Runs one OpenSearch node in this process: LaunchOpenSearch FOLDER PORT [SETTING=VALUE...]. */
+/** Runs one OpenSearch node in this process: LaunchOpenSearch DIRECTORY PORT [SETTING=VALUE...]. */
 public class LaunchOpenSearch {
     public static void main(String[] args) throws Exception {
         var node = new OpenSearchRunner();

@@ -1,10 +1,10 @@
-# Sourced by the scripts beside it: names and functions that they share.
+# Sourced by the other scripts in this directory: shared names and functions.
 # shellcheck shell=bash disable=SC2034
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 work=${TESTSEARCH_WORK:-$HOME/.cache/ktail-testsearch}
-lib=$work/lib         # the servers' jars, in a folder for each
+lib=$work/lib         # the servers' jars, in a directory for each
 classes=$work/classes # the two launchers
-state=$work/state     # what the servers remember, and their logs, in a folder for each port
+state=$work/state     # data and logs of the servers, in a directory for each port
 run=$work/run         # process ids
 
 names=(elasticsearch6 elasticsearch7 opensearch2 opensearch3)
@@ -28,7 +28,7 @@ die() {
 }
 
 # java LEAST prints the path of the oldest Java that is recent enough, and has a
-# compiler beside it; JAVA_HOME is among those looked at.
+# compiler next to it; JAVA_HOME is one of the candidates.
 java() {
   local home version best='' path=''
   for home in ${JAVA_HOME:+"$JAVA_HOME"} /usr/lib/jvm/*; do
@@ -61,6 +61,6 @@ within() {
   done
 }
 
-# gone PID reports whether the process has ended. One that nobody has waited for
+# gone PID reports whether the process has ended. One that has not been waited for
 # is still listed, without a command line.
 gone() { [ -z "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]; }

@@ -24,7 +24,7 @@ const (
 const criTime = "2006-01-02T15:04:05.000000000Z"
 
 // feed appends numbered lines to the logs, in the format of the container
-// runtime, until its time is over or it is told to end. It goes on counting where
+// runtime, until its time is over or it is interrupted. It continues counting where
 // the feed before it ended.
 func feed(o *options) error {
 	first, err := countLines(o.logFile(0))

@@ -95,7 +95,7 @@ func (t *tally) open(err error) {
 	t.lastOpen = time.Since(t.start)
 }
 
-// line takes note of a line, and returns its number. The number of the line
+// line records a line, and returns its number. The number of the line
 // before is last, or 0.
 func (t *tally) line(text string, last int) int {
 	stamp, rest, _ := strings.Cut(text, " ")

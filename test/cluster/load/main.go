@@ -62,7 +62,7 @@ func run(args []string) error {
 	fs.IntVar(&o.size, "size", 100, "pad each line with so many bytes")
 	fs.BoolVar(&o.spread, "spread", false, "write each log at a moment of its own, instead of all at once")
 	fs.BoolVar(&o.stamp, "stamp", false, "write the time into each line, as at=NANOSECONDS")
-	fs.DurationVar(&o.dur, "for", 0, "how long; 0 is for ever")
+	fs.DurationVar(&o.dur, "for", 0, "how long; 0 means until interrupted")
 	if err := fs.Parse(args[1:]); err != nil {
 		return err
 	}

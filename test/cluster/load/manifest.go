@@ -9,7 +9,7 @@ import (
 
 type object = map[string]any
 
-// manifest prints the namespace, the nodes, and each pod with the Logs that tell
+// manifest prints the namespace, the nodes, and each pod with the Logs that say
 // kwok where its log is. It makes the logs, and empties those that exist:
 // kwok follows no file that is not there.
 func manifest(o *options) error {

@@ -39,7 +39,7 @@ func readCount(path string) (*count, error) {
 	return c, nil
 }
 
-// write replaces the file as a whole: whoever reads it meanwhile finds the old
+// write replaces the whole file: a concurrent reader finds the old
 // or the new one.
 func (c *count) write(path string) error {
 	if path == "" {

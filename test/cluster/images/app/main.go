@@ -1,6 +1,6 @@
 // App is the program in the containers of the test cluster: by its flags it
-// makes every kind of container log. Its lines are numbered, so that whoever
-// reads the log can tell which are missing, doubled or out of order.
+// makes every kind of container log. Its lines are numbered, so that a
+// reader of the log can see which are missing, duplicated or out of order.
 //
 //	NAME line 1
 //	NAME line 2 xxxxxxxx
@@ -44,7 +44,7 @@ func parse() *options {
 	flag.BoolVar(&o.json, "json", false, "write JSON")
 	flag.BoolVar(&o.stamp, "stamp", false, "put the time after the number")
 	flag.BoolVar(&o.noNewline, "no-newline", false, "end with words that no newline follows")
-	flag.StringVar(&o.countFile, "count-file", "", "keep here what was written: the number of the last line, then all that is not numbered; a restarted container goes on counting")
+	flag.StringVar(&o.countFile, "count-file", "", "file that records what was written: the number of the last line, then all lines without a number; a restarted container continues counting")
 	flag.IntVar(&o.eatMiB, "eat-mib", 0, "allocate so many MiB after the last line, so as to be killed")
 	flag.DurationVar(&o.linger, "linger", 0, "how long to stay after the last line")
 	flag.IntVar(&o.exit, "exit", 0, "exit status")
@@ -69,7 +69,7 @@ func main() {
 }
 
 // run writes the log, and returns the exit status: the one asked for, or 0 when
-// it was told to end.
+// it was asked to end.
 func run(o *options, term <-chan os.Signal) (int, error) {
 	count, err := readCount(o.countFile)
 	if err != nil {

@@ -13,7 +13,7 @@ const (
 	// piece is how much of a line is written at once.
 	piece = 1 << 20
 	// pace is how long it takes to write a further piece: 20 MB a second, so
-	// that whoever follows the log keeps up with its rotation.
+	// that followers of the log keep up with its rotation.
 	pace = 50 * time.Millisecond
 )
 
