@@ -25,7 +25,7 @@ func (b *bench) delay(ctx context.Context, out *strings.Builder) error {
 		title string
 		args  []string
 	}{
-		{"each at its own moment", []string{"-rate", "5", "-stamp", "-spread"}},
+		{"at different moments", []string{"-rate", "5", "-stamp", "-spread"}},
 		{"all at the same moment", []string{"-rate", "5", "-stamp"}},
 	} {
 		rounds := b.few()

@@ -125,9 +125,9 @@ func (b *bench) follow(ctx context.Context, out *strings.Builder) error {
 			notes[p.name] = append(notes[p.name], note)
 		}
 	}
-	fmt.Fprintf(out, "%d pods that write a line a second, each at its own moment; %.0f s from the start. Medians of %d rounds.\n\n", pods, length.Seconds(), rounds)
+	fmt.Fprintf(out, "%d pods that write a line a second, at different moments; %.0f s from the start. Medians of %d rounds.\n\n", pods, length.Seconds(), rounds)
 	table.print(out, base)
-	fmt.Fprintln(out, "\nAll pods heard after:")
+	fmt.Fprintln(out, "\nAll pods shown after:")
 	for _, p := range programs {
 		fmt.Fprintf(out, "%s %s;\n", p.name, strings.Join(notes[p.name], ", "))
 	}

@@ -59,9 +59,9 @@ func (b *bench) forward(ctx context.Context, out *strings.Builder) error {
 			table.add(p.name, u)
 		}
 	}
-	fmt.Fprintf(out, "%d lines of %d bytes from a file to a search server on the same machine that answers at once and counts the documents, which was checked. "+
-		"ktail reads them on stdin (`--stdin --quiet`), compresses bulks, and gives each document an id; rsyslog follows the file (imfile) and neither compresses, "+
-		"which its omelasticsearch cannot, nor gives ids. Medians of %d rounds.\n\n", million, textSize, b.rounds)
+	fmt.Fprintf(out, "%d lines of %d bytes from a file to a search server on the same machine that responds immediately and counts the documents, which was checked. "+
+		"ktail reads them on stdin (`--stdin --quiet`), compresses bulk requests, and gives each document an ID; rsyslog follows the file (imfile) and neither compresses, "+
+		"which its omelasticsearch cannot, nor gives IDs. Medians of %d rounds.\n\n", million, textSize, b.rounds)
 	table.printDocuments(out, "rsyslog")
 	return nil
 }

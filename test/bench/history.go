@@ -104,7 +104,7 @@ func (b *bench) history(ctx context.Context, out *strings.Builder) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d lines of %d bytes from %d containers, `--no-follow`, to /dev/null; ktail's in the order of time, which was checked. Medians of %d rounds. "+
+	fmt.Fprintf(out, "%d lines of %d bytes from %d containers, `--no-follow`, to /dev/null; those of ktail in time order, which was checked. Medians of %d rounds. "+
 		"curl fetches the same bytes.\n\n", million, textSize, historyPods, b.rounds)
 	table.print(out, "curl")
 	return nil
@@ -210,7 +210,7 @@ func (b *bench) streams(ctx context.Context, out *strings.Builder) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d lines of %d bytes, `--no-follow`, colored, in the order of time. Medians of %d rounds.\n\n", million, textSize, b.few())
+	fmt.Fprintf(out, "%d lines of %d bytes, `--no-follow`, colored, in time order. Medians of %d rounds.\n\n", million, textSize, b.few())
 	fmt.Fprintln(out, "| logs | CPU s | ÷ of 10 logs | wall s | peak MB |\n|---|---|---|---|---|")
 	var first time.Duration
 	for _, logs := range []struct {

@@ -35,15 +35,15 @@ type section struct {
 }
 
 var sections = []section{
-	{"history", "A million lines of the past", (*bench).history, false},
-	{"forms", "The same lines in other forms", (*bench).forms, false},
-	{"streams", "The same lines in few logs and in many", (*bench).streams, false},
-	{"one", "One pod, one line", (*bench).one, false},
+	{"history", "A million past lines", (*bench).history, false},
+	{"forms", "The same lines in other formats", (*bench).forms, false},
+	{"streams", "The same lines in few and in many logs", (*bench).streams, false},
+	{"one", "One pod with one line", (*bench).one, false},
 	{"follow", "A thousand pods followed", (*bench).follow, false},
 	{"delay", "From the container's write to stdout", (*bench).delay, false},
 	{"busy", "One busy container among a hundred quiet ones", (*bench).busy, false},
 	{"blocked", "A thousand logs with a blocked output", (*bench).blocked, false},
-	{"window", "What the merge window buys", (*bench).window, false},
+	{"window", "Effect of the merge window", (*bench).window, false},
 	{"forward", "Lines forwarded to a search server", (*bench).forward, true},
 	{"size", "Size", (*bench).size, true},
 }

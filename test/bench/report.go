@@ -29,7 +29,7 @@ func (r report) write(ctx context.Context, path string, b *bench) error {
 		return err
 	}
 	var text strings.Builder
-	text.WriteString("# Benchmarks\n\nWritten by `make bench`, which measures whole processes on the API server of `test/cluster`: CPU is user and system time, " +
+	text.WriteString("# Benchmarks\n\nWritten by `make bench`, which measures whole processes on the API server of `test/cluster`. CPU is user and system time, " +
 		"peak is resident memory.\n\n" + machine)
 	for _, s := range sections {
 		section, measured := r[s.title]
