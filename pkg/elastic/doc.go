@@ -1,38 +1,32 @@
 // Package elastic delivers lines to Elasticsearch or OpenSearch, each once.
 //
-//	document.go, escape.go  a line as a JSON document, encoded by hand
-//	identity.go             its id and its place in its stream
-//	datastream.go           the fields that depend on where it goes
-//	bulk.go                 documents packed for one request
-//	client.go, detect.go, template.go
-//	                        the servers: requests, what they are, what they need
-//	link.go, health.go      how the senders get on with them
-//	answer.go, verdict.go   what a server says of each document
-//	sender.go, settle.go    a bulk sent until each of its documents is settled
-//	spooled.go, internal/spool
-//	                        bulks on disk while the server is away
-//	queue.go, order.go      bulks on their way from Write to the senders
-//	safe.go, deadletter.go, resend.go
-//	                        documents that are refused
-//	sink.go, event.go       the Sink, and what it tells
+// A Sink encodes each line as a document, packs documents into bulk requests, and
+// queues them in memory or, while the server is unreachable, in a spool on disk.
+// Senders send each bulk request to a node of the cluster until all of its
+// documents are settled. A verdict says what the response means for a document:
+// delivered, to be sent again, blocked by a problem of the index or the cluster, or
+// rejected. A rejected document is sent once more in a minimal form, and then
+// becomes a dead letter, which Resend can send later. The Sink acknowledges lines in
+// their order and reports what happens as Events. History reads documents back as
+// lines.
 //
 // # What once means
 //
-// A document is delivered when its own item of a bulk answer says so. Whenever
-// that is not known, because an answer is late, cut or makes no sense, it is
-// sent again. That it is not there twice then is the work of its _id: documents
-// are only ever created, and a second one of the same id is refused by the
-// server (409), which is as good a proof of delivery as a success.
+// A document is delivered when its own item of a bulk response says so. Whenever
+// that is not known, because a response is late, truncated or invalid, the document
+// is sent again. This does not create a duplicate: documents are only created, never
+// overwritten, and the server rejects a second document with the same ID (409),
+// which proves delivery as well as a success does.
 //
 // The ID is built from what identifies the line permanently: the key of its stream
 // (pod UID and container, so that it is the same wherever ktail runs), its time, its
 // text, and its occurrence number among the lines with that time and text. Only the
-// occurrence number is not in the line. It has to be the same whoever counts it:
+// occurrence number is not in the line. Every run must compute the same number:
 //
 //   - Within a run the engine delivers the lines of a stream in the order of the
-//     log, without holes or duplicates. So counting is right, whatever the times do,
+//     log, without gaps or duplicates. So counting is correct, whatever the timestamps are,
 //     among the lines delivered last; see identity.
-//   - Two runs that overlap (--since) begin at different lines. The server selects
+//   - Two runs that overlap (--since) start at different lines. The server selects
 //     lines by their times, and all lines with the same ID but for the number have the
 //     same time: a run sees all of them or none, and counts them alike. A filter keeps
 //     all of them or none, too.
@@ -40,15 +34,15 @@
 //     has their digests, and the count continues from there; see Options.Resumed. The
 //     position ends where delivery was acknowledged: what was sent but not
 //     acknowledged is read again, and gets the same number again.
-//   - A log may begin in the middle of such lines: --tail counts lines, and a rotated
-//     file begins anywhere. Then the last k of m lines get the numbers 1 to k. A run
+//   - A log may start in the middle of such lines: --tail counts lines, and a rotated
+//     file starts anywhere. Then the last k of m lines get the numbers 1 to k. A run
 //     that sees all m finds k of them indexed and adds the others; they are equal, so
 //     it does not matter which. Only if one run sees nothing but the first of them and
 //     another nothing but the last, because the log was rotated in between, do they
 //     count as the same line. --resume does not have this problem.
 //
-// The one window in which a double can arise is the server's: ids are unique in
-// an index. When a data stream rolls over, or a daily index changes its name,
-// between a try and the next of the same document, the second does not meet
-// the first. Daily indices are therefore named for the day of the line.
+// A duplicate is possible only because IDs are unique in one index. If a data stream
+// rolls over, or a daily index changes its name, between two attempts to send a
+// document, the second attempt does not find the first. Daily indices are therefore
+// named after the day of the line.
 package elastic

@@ -1,8 +1,8 @@
-// Package ktail defines the words that the rest of the program speaks:
+// Package ktail defines the terms that all other packages use:
 //
 //	Stream    identity and metadata of one container's log
 //	Line      one line of it
-//	Position  where a stream was left, and what of it has been delivered
+//	Position  where a stream was left, and which lines before that were delivered
 //	Source    reads one stream from a position
 //	Watcher   finds the set of sources
 //	Filter    keeps or drops a line
@@ -10,7 +10,7 @@
 //	Sink      takes lines in their final order
 //
 // The ninth, the Tailer, is the engine in package tail. Technology lives in
-// packages that implement these interfaces and do not know of each other.
+// packages that implement these interfaces and do not know each other.
 package ktail
 
 import (
@@ -24,40 +24,39 @@ type Source interface {
 	// Stream returns the stream that the source reads.
 	Stream() *Stream
 
-	// Read emits, in the order of the log, each line after from, and none
-	// that from has been told of. It calls emit with an empty batch once it is
+	// Read emits, in the order of the log, each line after from, and no line that
+	// from records. It calls emit with an empty batch once it is
 	// connected, and may do so later. It returns
 	//
 	//   - nil when the stream has ended for good and everything was emitted,
-	//   - any other error when reading may be resumed: call Read again, with
-	//     the position that includes what was emitted.
+	//   - any other error when reading can be resumed: call Read again with the
+	//     position that includes the emitted lines.
 	//
-	// The slice given to emit is the source's again when emit returns; the
-	// texts of the lines are not touched any more. Read stops at once when
-	// emit fails, and returns that error. It is called by one goroutine at a
-	// time, any number of times.
+	// When emit returns, the source may reuse the slice, but not the texts of the
+	// lines. If emit fails, Read stops immediately and returns that error. Read is
+	// called any number of times, by one goroutine at a time.
 	Read(ctx context.Context, from Position, emit func([]Line) error) error
 }
 
 // A Watcher finds the sources to read.
 type Watcher interface {
-	// Watch calls set with the whole current set at each change, until ctx
-	// ends. Every source in it has a different stream key. Giving the same
-	// Source value again says that nothing about it has changed; giving
-	// another one for the same key replaces it, and has a waiting resume
-	// tried at once. Calls to set do not overlap, and set does not block for
-	// long. Watch returns nil when the last set is final.
+	// Watch calls set with the complete current set after each change, until ctx
+	// ends. Every source in it has a different stream key. The same Source value
+	// means that nothing about it has changed; another one for the same key
+	// replaces it, and makes a stream that waits to resume try immediately. Calls
+	// of set do not overlap, and set does not block for long. Watch returns nil
+	// when the last set is final.
 	Watch(ctx context.Context, set func([]Source)) error
 }
 
 // A Sink takes lines in their final order.
 type Sink interface {
-	// Write returns when the lines are where the sink puts them. It may block:
-	// that is how a slow reader slows down the whole program. The slice is the
-	// caller's again afterwards. Calls do not overlap.
+	// Write returns when the lines are where the sink puts them. It may block: this
+	// is how a slow reader slows down the whole program. After it has returned, the
+	// caller may reuse the slice. Calls do not overlap.
 	Write(ctx context.Context, lines []Line) error
 
-	// Close flushes and releases. Nothing is written afterwards.
+	// Close flushes and releases resources. Write is not called afterwards.
 	Close(ctx context.Context) error
 }
 
@@ -65,7 +64,7 @@ type Sink interface {
 // many goroutines.
 type Filter func(*Line) bool
 
-// A Renderer appends what is to be shown of a line, its newline included.
+// A Renderer appends the bytes of a line, including its newline.
 type Renderer interface {
 	Append(dst []byte, line *Line) []byte
 }
@@ -81,11 +80,11 @@ var (
 	ErrWaiting = errors.New("the container waits for its next instance")
 )
 
-// A ReadError qualifies an error of Source.Read for whoever decides on going on.
+// A ReadError tells the engine when to retry after an error of Source.Read.
 type ReadError struct {
 	Err        error
-	Permanent  bool          // trying again will not help until somebody changes something: forbidden, not found
-	RetryAfter time.Duration // how long the server asked to wait; 0 if it did not
+	Permanent  bool          // retrying fails until a permission or an object changes: forbidden, not found
+	RetryAfter time.Duration // how long the server asked to wait; 0 if it did not ask
 }
 
 // Error returns the text of the wrapped error.

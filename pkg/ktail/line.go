@@ -12,13 +12,12 @@ type Kind uint8
 const (
 	// Log is a line that the container wrote.
 	Log Kind = iota
-	// Diagnostic is text that came in place of log lines, such as the
-	// kubelet's "unable to retrieve container logs": for the user's eyes, not
-	// part of the log. Its Time is zero.
+	// Diagnostic is a text that the server sent instead of log lines, such as the
+	// kubelet's "unable to retrieve container logs". It is for the user and not part
+	// of the log. Its Time is zero.
 	Diagnostic
-	// Gap marks a place where lines of the stream are missing, or cannot be
-	// shown to be complete. Its Text says why; Since and Time bound what is
-	// missing.
+	// Gap marks a place where lines of the stream are missing or may be missing.
+	// Its Text is the reason; Since and Time bound the gap.
 	Gap
 	// Exit marks the end of a container instance: it follows the last line that
 	// the instance wrote. Its Text is the reason, such as "Completed" or "Error
@@ -35,7 +34,7 @@ const (
 // Line is one line of a stream's log.
 type Line struct {
 	Stream *Stream
-	Time   int64  // when the container runtime took it, in Unix nanoseconds
+	Time   int64  // when the container runtime received it, in Unix nanoseconds
 	Since  int64  // Gap only: time of the last line before the gap
 	Text   []byte // without its newline; never written to once emitted
 	Kind   Kind

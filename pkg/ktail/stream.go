@@ -21,21 +21,21 @@ type Stream struct {
 	PodUID      string // metadata.uid of the pod; of a static pod the UID that the kubelet gave it
 	Container   string
 	Node        string
-	Labels      map[string]string // the pod's
-	Annotations map[string]string // the pod's
+	Labels      map[string]string // of the pod
+	Annotations map[string]string // of the pod
 	Owner       Owner
-	Image       string // that the container was made of
+	Image       string // image of the container
 	Instance    Instance
 }
 
-// Owner is what a pod was made by: a Deployment, not the ReplicaSet between
+// Owner is the object that created a pod: a Deployment, not the ReplicaSet between
 // them. It is zero if nothing controls the pod.
 type Owner struct {
 	Kind string // Deployment, StatefulSet, Job, …
 	Name string
 }
 
-// Instance is one run of a container: what writes to the stream at present.
+// Instance is one run of a container: the one that currently writes to the stream.
 type Instance struct {
 	ID       string // container ID as the kubelet reports it, "containerd://…"
 	Restarts int    // restart count of the container when this instance ran
