@@ -18,78 +18,48 @@ type mark struct {
 // Highlighter finds the parts of a text to highlight. Only one goroutine may use
 // it.
 type Highlighter struct {
-	patterns []highlight
+	patterns text.Patterns
 
 	marks []mark
-	plain []byte // a text without its SGR sequences
-	cuts  []cut  // where they were
+	plain []byte // the plain text
+	cuts  []cut  // control sequences that were cut out of it
 }
 
-// highlight is a regular expression, or a literal if it is one.
-type highlight struct {
-	re      *regexp.Regexp
-	literal []byte
-}
-
-// cut is a place in a plain text where SGR sequences were, and how many bytes
-// were cut off up to there.
+// cut is a place in the plain text where control sequences were cut out, and the
+// number of bytes that were cut out up to there.
 type cut struct{ at, sum int }
 
-// NewHighlighter returns what finds the matches of all the expressions.
+// NewHighlighter returns a Highlighter for the matches of all expressions.
 func NewHighlighter(res ...*regexp.Regexp) *Highlighter {
-	h := &Highlighter{}
-	for _, re := range res {
-		p := highlight{re: re}
-		// LiteralPrefix takes ^a$ for the literal a.
-		if literal, _ := re.LiteralPrefix(); literal != "" && literal == re.String() {
-			p.literal = []byte(literal)
-		}
-		h.patterns = append(h.patterns, p)
-	}
-	return h
+	return &Highlighter{patterns: text.NewPatterns(res...)}
 }
 
-// find returns the parts of the text that match, in order, none overlapping
-// another, in a slice made of buf. Matches are looked for in what is seen of the
-// text, so that its own colors neither match nor keep something from matching.
-func (h *Highlighter) find(buf []mark, text []byte) []mark {
+// find returns the parts of the line that match, in order and without overlaps, in
+// a slice made of buf. Patterns match the plain text, as filters do, so that the
+// colors of the line neither match nor prevent a match.
+func (h *Highlighter) find(buf []mark, line []byte) []mark {
 	h.marks, h.cuts = buf[:0], h.cuts[:0]
-	if bytes.IndexByte(text, '\x1b') >= 0 {
-		text = h.strip(text)
+	plain := line
+	if !text.IsPlain(line) {
+		plain = h.strip(line)
 	}
-	for i := range h.patterns {
-		h.match(&h.patterns[i], text)
-	}
-	if len(h.patterns) > 1 {
-		h.join()
-	}
-	if len(h.cuts) > 0 {
-		h.shift()
-	}
+	h.match(plain, false)
+	h.shift()
+	h.match(line, true)
 	return h.marks
 }
 
-func (h *Highlighter) match(p *highlight, text []byte) {
-	if p.literal == nil {
-		for _, m := range p.re.FindAllIndex(text, -1) {
-			h.add(m[0], m[1])
+// match adds the matches of the patterns that match the raw text, or the plain one.
+func (h *Highlighter) match(s []byte, raw bool) {
+	sorted := true
+	for _, p := range h.patterns {
+		if p.Raw() == raw {
+			sorted = sorted && len(h.marks) == 0
+			p.EachMatch(s, func(start, end int) { h.marks = append(h.marks, mark{start, end, &highlightColor}) })
 		}
-		return
 	}
-	for from := 0; ; {
-		i := bytes.Index(text[from:], p.literal)
-		if i < 0 {
-			return
-		}
-		start := from + i
-		from = start + len(p.literal)
-		h.add(start, from)
-	}
-}
-
-func (h *Highlighter) add(start, end int) {
-	if start < end { // an expression may match nothing, in which there is nothing to see
-		h.marks = append(h.marks, mark{start, end, &highlightColor})
+	if !sorted {
+		h.join()
 	}
 }
 
@@ -110,24 +80,27 @@ func (h *Highlighter) join() {
 	h.marks = joined
 }
 
-// strip returns the line without its SGR sequences.
+// strip returns the plain text of the line, and records what it cuts out.
 func (h *Highlighter) strip(line []byte) []byte {
 	h.plain = h.plain[:0]
-	for sum := 0; ; {
-		start, end := text.NextSGR(line)
+	for sum := 0; len(line) > 0; {
+		start, end := text.NextSequence(line)
 		h.plain = append(h.plain, line[:start]...)
-		if start == len(line) {
-			return h.plain
+		if start < end {
+			sum += end - start
+			h.cuts = append(h.cuts, cut{len(h.plain), sum})
 		}
-		sum += end - start
-		h.cuts = append(h.cuts, cut{len(h.plain), sum})
 		line = line[end:]
 	}
+	return bytes.TrimSuffix(h.plain, []byte{'\r'})
 }
 
-// shift moves the marks from where they are in the plain text to where that is
-// in the text. Sequences at the edges of a mark stay outside.
+// shift moves the marks from their places in the plain text to those in the line.
+// Sequences at the edges of a mark stay outside.
 func (h *Highlighter) shift() {
+	if len(h.cuts) == 0 {
+		return
+	}
 	c, sum := 0, 0
 	for i := range h.marks {
 		m := &h.marks[i]

@@ -46,7 +46,9 @@ func TestText_Highlights(t *testing.T) {
 		{"attributes that ended", []string{"x"}, "\x1b[1;4;31m\x1b[22;39mx.", "\x1b[1;4;31m\x1b[22;39m" + on + "x" + off + "\x1b[4m."},
 		{"colons", []string{"x"}, "\x1b[38:5:208mx.", "\x1b[38:5:208m" + on + "x" + off + "\x1b[38:5:208m."},
 		{"colors cut short", []string{"x"}, "\x1b[38;5mx\x1b[38mx\x1b[mx", "\x1b[38;5m" + on + "x" + off + "\x1b[38;5m\x1b[38m" + on + "x" + off + "\x1b[38m\x1b[m" + on + "x" + off},
-		{"other sequences are text", []string{"2"}, "\x1b[2Jx", "\x1b[" + on + "2" + off + "Jx"},
+		{"not other control sequences", []string{"2"}, "\x1b[2Jx2", "\x1b[2Jx" + on + "2" + off},
+		{"over control sequences", []string{"^ab$"}, "a\x1b[Kb\r", on + "a\x1b[Kb" + off + "\r"},
+		{"an expression that names ESC", []string{`\x1b\[2J`, "x"}, "\x1b[2Jyx", on + "\x1b[2J" + off + "y" + on + "x" + off},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -97,8 +99,7 @@ func withoutSGR(text []byte) []byte {
 	return regexp.MustCompile("\x1b\\[[0-9:;]*m").ReplaceAll(text, nil)
 }
 
-// FuzzHighlight: whatever is colored, the text stays what it was once colors
-// are taken away.
+// FuzzHighlight checks that highlights only add SGR sequences.
 func FuzzHighlight(f *testing.F) {
 	for _, text := range []string{"abc", "\x1b[31mred\x1b[0m 31", "ERROR: \x1b[1;38;5;208mx", "level=error \x1b[2J", `{"level":"warn"}`, "\xff\x1b[m\x1b[", "日本"} {
 		for _, expr := range []string{"e", `\d`, "[^a]", "日", "", "(?i)ERR", ".", "^.", "m"} {
@@ -107,10 +108,11 @@ func FuzzHighlight(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte, expr, other string) {
 		re, err := regexp.Compile(expr)
-		if err != nil {
+		literal, errLiteral := regexp.Compile(regexp.QuoteMeta(other)) // fails unless it is UTF-8
+		if err != nil || errLiteral != nil {
 			return
 		}
-		res := []*regexp.Regexp{re, regexp.MustCompile(regexp.QuoteMeta(other))}
+		res := []*regexp.Regexp{re, literal}
 		painted := (&Text{Highlight: NewHighlighter(res...), Levels: true}).paint(nil, text)
 		if got, want := withoutSGR(painted), withoutSGR(text); !bytes.Equal(got, want) {
 			t.Errorf("%q became %q", want, got)
