@@ -175,7 +175,16 @@ func (r *run) wants(t testing.TB, lines ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !slices.Equal(r.lines, lines) {
-		t.Errorf("wrote\n\t%s\nwant\n\t%s", strings.Join(r.lines, "\n\t"), strings.Join(lines, "\n\t"))
+		same := 0
+		for same < min(len(r.lines), len(lines)) && r.lines[same] == lines[same] {
+			same++
+		}
+		excerpt := func(all []string) string {
+			rest := all[same:]
+			return strings.Join(rest[:min(len(rest), 20)], "\n\t")
+		}
+		t.Errorf("wrote %d lines, want %d; after %d that are right, wrote\n\t%s\nwant\n\t%s",
+			len(r.lines), len(lines), same, excerpt(r.lines), excerpt(lines))
 	}
 	r.wantsNoGap(t)
 }

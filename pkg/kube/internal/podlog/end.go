@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -58,13 +57,13 @@ func (s *Source) afterEnd(ctx context.Context, r *response, now *State) error {
 	if s.log.exited && !r.progress && now.Instance.Restarts == s.log.announced {
 		return ktail.ErrWaiting // the next instance has not begun
 	}
-	whole, err := s.isWhole(ctx, r)
+	whole, err := s.confirm(ctx, r)
 	if err != nil {
 		return err
 	}
 	// The last words may be among what was delivered.
 	rest := r.scanner.tail()
-	if !whole && !(same && (r.caughtUp() || r.from.IsZero() || rest.Mark() == r.last)) {
+	if whole == goesOn || whole == cannotTell && !(same && (r.caughtUp() || r.from.IsZero() || rest.Mark() == r.last)) {
 		return ktail.ErrInterrupted
 	}
 	if r.last != rest.Mark() && !(r.replay != nil && r.replay.Seen(&rest)) {
@@ -159,12 +158,12 @@ func (s *Source) afterLast(ctx context.Context, r *response) error {
 		}
 		return s.afterEmptyLast(ctx, r)
 	}
-	whole, err := s.isWhole(ctx, r)
+	whole, err := s.confirm(ctx, r)
 	if err != nil {
 		return err
 	}
 	same := s.log.record(r.scanner.rest(), s.stream.Instance) && !r.progress && r.caughtUp()
-	if !whole && !same {
+	if whole == goesOn || whole == cannotTell && !same {
 		// A container that writes all the time is never seen at its end. Each
 		// response continues the one before, and so many are not cut short.
 		const enough = 5
@@ -223,13 +222,48 @@ func (s *Source) afterEmptyLast(ctx context.Context, r *response) error {
 	return r.gap(unixNano(now.EndedAt), "the log was rotated, or removed, when the container ended")
 }
 
-// isWhole reports whether another response shows that the log goes no further than
-// the response. While the log is not followed, it emits the lines that have come
-// since. It cannot tell if the same line was written several times at the same
-// moment, or if too much has come.
-func (s *Source) isWhole(ctx context.Context, r *response) (bool, error) {
-	const few = 8
-	tail := int64(few)
+// verdict is what another response shows of the end of the log.
+type verdict uint8
+
+const (
+	isEnd      verdict = iota // it goes no further
+	goesOn                    // it goes further, or one of the responses was cut short
+	cannotTell                // the lines do not show that
+)
+
+// fewLines is how many lines from the end show whether the log goes further.
+const fewLines = 8
+
+// confirm asks for the last lines of the log once more. While the log is not
+// followed, it emits those that have come since.
+func (s *Source) confirm(ctx context.Context, r *response) (verdict, error) {
+	lines, sc, err := s.lastLines(ctx, r)
+	switch status := apierrors.APIStatus(nil); {
+	case errors.As(err, &status) && status.Status().Code == http.StatusBadRequest:
+		return cannotTell, nil
+	case err != nil:
+		return goesOn, err
+	}
+	rest := r.scanner.tail()
+	switch now := sc.tail(); {
+	case len(rest.Text) > 0 && rest.Kind == ktail.Diagnostic && looksLikeTime(rest.Text):
+		return goesOn, nil // cut short in a timestamp
+	case r.last == ktail.Mark{}:
+		if len(lines) == 0 && bytes.Equal(sc.rest(), r.scanner.rest()) {
+			return isEnd, nil
+		}
+		return goesOn, nil
+	case now.Mark() == r.last && rest.Mark() == r.last:
+		return isEnd, nil // the last words were delivered
+	case sc.total > 64<<10:
+		return cannotTell, nil // the runtime counts the pieces of long lines
+	}
+	return s.compareEnds(ctx, r, lines, sc)
+}
+
+// lastLines returns the last lines of the log, and the scanner that has read them.
+func (s *Source) lastLines(ctx context.Context, r *response) ([]ktail.Line, *scanner, error) {
+	tail := int64(fewLines)
 	query := s.query(r.from, tail)
 	if r.from.IsZero() {
 		if s.options.Tail >= 0 {
@@ -240,11 +274,8 @@ func (s *Source) isWhole(ctx context.Context, r *response) (bool, error) {
 	query.Set("tailLines", strconv.FormatInt(tail, 10))
 	query.Del("follow")
 	body, err := s.api.OpenLog(ctx, query)
-	if status := apierrors.APIStatus(nil); errors.As(err, &status) && status.Status().Code == http.StatusBadRequest {
-		return false, nil
-	}
 	if err != nil {
-		return false, err
+		return nil, nil, err
 	}
 	defer body.Close() //nolint:errcheck // it is only read from
 	sc := newScanner(body, s.stream)
@@ -252,27 +283,23 @@ func (s *Source) isWhole(ctx context.Context, r *response) (bool, error) {
 	for err == nil {
 		var more []ktail.Line
 		more, err = sc.next()
-		lines = append(lines, more...)
-		if len(lines) > 4*few { // the server does not know the parameter: the end is enough
-			lines = append(lines[:0], lines[len(lines)-few:]...)
+		for _, l := range more {
+			if l.Kind == ktail.Log {
+				lines = append(lines, l)
+			}
+		}
+		if len(lines) > 4*fewLines { // the server does not know the parameter
+			lines = append(lines[:0], lines[len(lines)-fewLines:]...)
 		}
 	}
 	if !errors.Is(err, io.EOF) {
-		return false, fmt.Errorf("read log of %s: %w", s.stream, err)
+		return nil, nil, fmt.Errorf("read log of %s: %w", s.stream, err)
 	}
-	lines = slices.DeleteFunc(lines, func(l ktail.Line) bool { return l.Kind != ktail.Log })
-	if r.last == (ktail.Mark{}) {
-		return len(lines) == 0 && bytes.Equal(sc.rest(), r.scanner.rest()), nil
-	}
-	if rest := sc.tail(); rest.Mark() == r.last {
-		return true, nil // the last words were delivered
-	}
-	return s.endsWith(ctx, r, lines, sc)
+	return lines, sc, nil
 }
 
-// endsWith reports whether the last lines of the log, and what follows them, are
-// those of the response.
-func (s *Source) endsWith(ctx context.Context, r *response, lines []ktail.Line, sc *scanner) (bool, error) {
+// compareEnds compares the last lines of the log with the end of the response.
+func (s *Source) compareEnds(ctx context.Context, r *response, lines []ktail.Line, sc *scanner) (verdict, error) {
 	last, same := -1, 0
 	for i := range lines {
 		if lines[i].Mark() == r.last {
@@ -281,12 +308,30 @@ func (s *Source) endsWith(ctx context.Context, r *response, lines []ktail.Line, 
 		}
 	}
 	switch {
-	case last < 0, same > 1, last == 0 && len(lines) > 1:
-		return false, nil
+	case same > 1: // how many there are is not known
+		return cannotTell, nil
+	case last < 0:
+		return goesOn, nil
 	case last == len(lines)-1:
-		return bytes.Equal(sc.rest(), r.scanner.rest()) || !s.options.Follow, nil
-	case s.options.Follow || !bytes.Equal(r.scanner.rest(), nil):
-		return false, nil
+		return s.compareRests(ctx, r.scanner.rest(), sc.rest())
+	case s.options.Follow || len(r.scanner.rest()) > 0:
+		return goesOn, nil
 	}
-	return true, r.forward(ctx, lines[last+1:])
+	return isEnd, r.forward(ctx, lines[last+1:])
+}
+
+// compareRests compares what two responses have shown behind the last newline. It
+// may be a line that the container is still writing.
+func (s *Source) compareRests(ctx context.Context, before, now []byte) (verdict, error) {
+	if bytes.Equal(before, now) {
+		return isEnd, nil
+	}
+	if s.options.Follow || len(before) == 0 || !bytes.HasPrefix(now, before) {
+		return goesOn, nil
+	}
+	state, err := s.api.Container(ctx)
+	if err != nil || !state.Running {
+		return goesOn, err
+	}
+	return isEnd, nil
 }

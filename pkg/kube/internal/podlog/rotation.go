@@ -17,13 +17,13 @@ import (
 // busy, or although it was being read for long: behind a blocked stdout, maybe.
 // So such a log is opened once more.
 const (
-	busyLines    = 20               // within busyFor, by their times: such a log is rotated often
-	busyFor      = 2 * time.Second  // before the silence
-	stalledAfter = 10 * time.Second // of its opening: a silence that soon is one of a quiet log
-	silentAfter  = time.Second
-	// searchFor is how long a response may show lines of which it is not known
+	busyLines = 20              // within busyFor, by their times: such a log is rotated often
+	busyFor   = 2 * time.Second // before the silence
+	// stalledAfter is how long after its opening a silence is not one of a quiet log.
+	// It also bounds how long a response may show lines of which it is not known
 	// whether they were delivered.
-	searchFor = 10 * time.Second
+	stalledAfter = 10 * time.Second
+	silentAfter  = time.Second
 	// farBack is how old lines may be that a request asks for by their age without
 	// hiding what is written when the node's clock is set back.
 	farBack = 24 * time.Hour
@@ -113,11 +113,11 @@ type stalledBody struct {
 
 // Read implements io.Reader.
 func (b *stalledBody) Read(p []byte) (int, error) {
-	if b.response.lost() && b.response.any && time.Since(b.opened) > searchFor {
+	if time.Since(b.opened) > stalledAfter && (b.response.lost() && b.response.any || b.response.hides()) {
 		b.cut.Store(true)
 		return 0, io.EOF
 	}
-	began, suspicious := time.Now(), !b.silent && b.suspicious()
+	began, suspicious := time.Now(), b.response.hides() || !b.silent && b.suspicious()
 	if suspicious {
 		b.arm()
 	}
@@ -143,7 +143,14 @@ func (b *stalledBody) suspicious() bool {
 	if rate.lines == 0 || rate.latest() == b.stall.suspected {
 		return false
 	}
-	return rate.busy() || time.Since(b.opened) > stalledAfter || r.sinceAsked && r.source.options.Since < farBack
+	return rate.busy() || time.Since(b.opened) > stalledAfter
+}
+
+// hides reports whether the response hides lines if the node's clock is set back
+// while the log is followed: it begins at a time that is not long ago. Once a line
+// has come, the log can be opened again without that.
+func (r *response) hides() bool {
+	return r.sinceAsked && r.source.options.Since < farBack && r.progress
 }
 
 func (b *stalledBody) arm() {

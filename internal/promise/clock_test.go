@@ -1,0 +1,114 @@
+package promise_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/pkg/kube"
+)
+
+// The clock of a node is set back, or forward, or one line is stamped far in the
+// future: each line comes out once, whether connections break or not.
+func TestClockIsSet(t *testing.T) {
+	for _, by := range []time.Duration{-20 * time.Second, -2 * time.Minute, -time.Hour, -26 * time.Hour, time.Hour} {
+		for _, options := range []kube.LogOptions{{Tail: -1}, {Tail: 5}, {Tail: -1, Since: time.Minute}, {Tail: -1, Since: 48 * time.Hour}} {
+			for _, every := range []int{0, 1, 7, 50} { // lines between two cuts; 0: none
+				for _, perSecond := range []int{1, 400} {
+					name := fmt.Sprintf("by=%v/tail=%d,since=%v/cut=%d/rate=%d", by, options.Tail, options.Since, every, perSecond)
+					t.Run(name, func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) { clockIsSet(t, by, options, every, perSecond) })
+					})
+				}
+			}
+		}
+	}
+}
+
+func clockIsSet(t *testing.T, by time.Duration, options kube.LogOptions, every, perSecond int) {
+	api := newServer(t, fakeapi.Options{})
+	c := api.RunPod("default", "web", "app").Container("app")
+	options.Follow = true
+	r := follow(t, &kube.Watcher{
+		Client: connect(t, api), Selection: kube.Selection{Namespaces: []string{"default"}}, Options: options,
+	})
+	pass(time.Second)
+	var offset time.Duration
+	var file []string
+	write := func(lines int) {
+		for range lines {
+			text := fmt.Sprint("line ", len(file))
+			file = append(file, text)
+			c.Append(fakeapi.Entry{Time: time.Now().Add(offset).UnixNano(), Text: text})
+			pass(time.Second / time.Duration(perSecond))
+			if every > 0 && len(file)%every == 0 {
+				api.CutAll(len(file)%2 == 0)
+			}
+		}
+	}
+	write(40 * min(perSecond, 20))
+	pass(5 * time.Second)
+	offset = by
+	write(100)
+	pass(time.Minute)
+	write(50)
+	pass(time.Minute)
+	r.wants(t, file...)
+}
+
+// A single line from the future does not hide those that come after it, in this run
+// or in the next ones.
+func TestFutureLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRuns(t)
+		c := r.api.RunPod("default", "web", "app").Container("app")
+		c.Log("one")
+		c.Append(fakeapi.Entry{Time: time.Now().Add(1000 * time.Hour).UnixNano(), Text: "future"})
+		c.Log("two")
+		r.next(true).wants(t, "one", "future", "two")
+		c.Log("three")
+		r.next(true).wants(t, "three")
+		c.Log("four")
+		c.Rotate()
+		c.Log("five")
+		run := r.next(true)
+		if len(run.gaps) != 1 {
+			t.Errorf("%d gaps for a rotated log", len(run.gaps))
+		}
+		for _, gap := range run.gaps {
+			if gap.Time != 0 && gap.Time < gap.Since {
+				t.Errorf("a gap ends at %v, before it begins at %v", time.Unix(0, gap.Time), time.Unix(0, gap.Since))
+			}
+		}
+		run.gaps = nil
+		run.wants(t, "five")
+	})
+}
+
+// A clock that was set back while a busy log is opened once more, for a rotation
+// that may have been missed.
+func TestClockIsSetBackInStalledLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{})
+		c := api.RunPod("default", "web", "app").Container("app")
+		r := followAll(t, connect(t, api))
+		pass(time.Second)
+		var file []string
+		write := func(n int, offset time.Duration) {
+			for range n {
+				text := fmt.Sprint("line ", len(file))
+				file = append(file, text)
+				c.Append(fakeapi.Entry{Time: time.Now().Add(offset).UnixNano(), Text: text})
+				pass(20 * time.Millisecond)
+			}
+		}
+		write(3000, 0)
+		write(30, -10*time.Minute)
+		pass(30 * time.Second)
+		write(100, -10*time.Minute)
+		pass(time.Minute)
+		r.wants(t, file...)
+	})
+}

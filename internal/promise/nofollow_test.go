@@ -1,0 +1,177 @@
+package promise_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/pkg/kube"
+)
+
+// readAll reads every log once, and returns the error of that.
+func readOnce(t *testing.T, api *fakeapi.Server, options kube.LogOptions) (*run, error) {
+	t.Helper()
+	r := follow(t, &kube.Watcher{
+		Client: connect(t, api), Selection: kube.Selection{Namespaces: []string{"default"}}, Options: options,
+	})
+	return r, r.stop()
+}
+
+// Without following, a response that is cut at any byte yields all lines, and never
+// half a line.
+func TestNoFollowCut(t *testing.T) {
+	file := []string{"one", "amount=300000", "same", "same", "", "six"}
+	size := int64(0)
+	for _, text := range file {
+		size += stamp + int64(len(text)) + 1
+	}
+	for _, ended := range []bool{false, true} {
+		for _, how := range []fakeapi.Break{fakeapi.End, fakeapi.Reset} {
+			for n := range size + 1 {
+				t.Run(fmt.Sprintf("ended=%v/break=%d/after=%d", ended, how, n), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						api := newServer(t, fakeapi.Options{})
+						c := job(api).Container("app")
+						c.Log(file...)
+						if ended {
+							c.Exit(0, "")
+						}
+						faults(api, &fakeapi.Fault{Break: how, After: n}, &fakeapi.Fault{Break: how, After: n/2 + 1})
+						r, err := readOnce(t, api, kube.LogOptions{Tail: -1})
+						if err != nil {
+							t.Error(err)
+						}
+						r.wants(t, file...)
+					})
+				})
+			}
+		}
+	}
+}
+
+// If every response is cut short, all lines come out, or the run fails and names the
+// log.
+func TestNoFollowAlwaysCut(t *testing.T) {
+	for n := int64(1); n < 900; n += 13 {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := newServer(t, fakeapi.Options{})
+				c := job(api).Container("app")
+				for i := range 20 {
+					c.Log(fmt.Sprint("line ", i))
+					pass(time.Millisecond)
+				}
+				api.SetFault(func(r *http.Request) *fakeapi.Fault {
+					if fakeapi.Parse(r).Subresource != "log" {
+						return nil
+					}
+					return &fakeapi.Fault{Break: fakeapi.End, After: n}
+				})
+				r, err := readOnce(t, api, kube.LogOptions{Tail: -1})
+				if err == nil && len(r.lines) < 20 {
+					t.Fatalf("%d of 20 lines, and no error", len(r.lines))
+				}
+				if err != nil && !strings.Contains(strings.Join(r.told(), "\n"), "default/job[app]") {
+					t.Errorf("reported %q, which does not name the log", r.told())
+				}
+			})
+		})
+	}
+}
+
+// Half a line is not printed while its container runs; when it has ended, that was
+// its last line.
+func TestNoFollowUnterminatedLine(t *testing.T) {
+	for _, ended := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			api := newServer(t, fakeapi.Options{})
+			c := job(api).Container("app")
+			c.Log("one")
+			c.Append(fakeapi.Entry{Text: "half", Partial: true})
+			want := []string{"one"}
+			if ended {
+				c.Exit(0, "")
+				want = append(want, "half")
+			}
+			r, err := readOnce(t, api, kube.LogOptions{Tail: -1})
+			if err != nil {
+				t.Error(err)
+			}
+			r.wants(t, want...)
+		})
+	}
+}
+
+// A container that writes without a pause is read up to some moment.
+func TestNoFollowBusyLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{})
+		c := job(api).Container("app")
+		var file []string
+		write := func() {
+			for range 20 {
+				text := fmt.Sprint("line ", len(file))
+				file = append(file, text)
+				c.Log(text)
+				time.Sleep(time.Microsecond)
+			}
+		}
+		write()
+		stop := make(chan struct{})
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Millisecond):
+					write()
+				}
+			}
+		}()
+		// Answers take long enough for many lines.
+		slow := make([]*fakeapi.Fault, 100)
+		for i := range slow {
+			slow[i] = &fakeapi.Fault{Delay: 5 * time.Millisecond}
+		}
+		faults(api, slow...)
+		r, err := readOnce(t, api, kube.LogOptions{Tail: -1})
+		close(stop)
+		<-done
+		if err != nil {
+			t.Error(err)
+		}
+		if n := len(r.lines); n < 20 || !slices.Equal(r.lines, file[:n]) {
+			t.Errorf("%d lines, which are not the first of the log", n)
+		}
+	})
+}
+
+// Reading once costs two requests for each log, and no more.
+func TestNoFollowRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{})
+		c := job(api).Container("app")
+		c.Log("one")
+		pass(time.Millisecond)
+		c.Log("two")
+		began := time.Now()
+		r, err := readOnce(t, api, kube.LogOptions{Tail: -1})
+		if err != nil {
+			t.Error(err)
+		}
+		r.wants(t, "one", "two")
+		if n := api.Counts().Logs; n != 2 {
+			t.Errorf("%d log requests, want 2", n)
+		}
+		if took := time.Since(began); took > 0 {
+			t.Errorf("took %v, though the server answers at once", took)
+		}
+	})
+}
