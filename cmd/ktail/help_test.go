@@ -63,7 +63,7 @@ func TestFullHelp_DescribesEachVisibleFlagOnce(t *testing.T) {
 
 // The tone guide of CONTRIBUTING.md, as far as it can be tested.
 func TestFlags_DescriptionsFollowTheToneGuide(t *testing.T) {
-	banned := regexp.MustCompile(`(?i)\b(somebody|nobody|whoever|anybody|folder|besides|colour\w*|is no|are no|may be repeated|string|strings|regexp|int)\b`)
+	banned := regexp.MustCompile(`(?i)\b(somebody|nobody|whoever|anybody|folder|besides|colo[u]r\w*|is no|are no|may be repeated|string|strings|regexp|int)\b`)
 	documented().Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Hidden {
 			return // the words of kubectl

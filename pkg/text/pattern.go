@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"sync"
 )
 
@@ -145,12 +146,6 @@ func namesControl(re *syntax.Regexp) bool {
 				return true
 			}
 		}
-	default:
-		for _, sub := range re.Sub {
-			if namesControl(sub) {
-				return true
-			}
-		}
 	}
-	return false
+	return slices.ContainsFunc(re.Sub, namesControl)
 }
