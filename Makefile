@@ -56,6 +56,14 @@ release-snapshot: $(GORELEASER) ## build the release in dist/
 release-test: release-snapshot ## build the release, unpack it and run it
 	$(GO) test -tags release -count=1 -v ./test/release
 
+.PHONY: image
+image: ## write the container image to dist/ktail-image.tar, an OCI archive; no Docker needed
+	@mkdir -p dist/image
+	GOOS=linux GOARCH=amd64 $(BUILD) -o dist/image/ktail-amd64 ./cmd/ktail
+	GOOS=linux GOARCH=arm64 $(BUILD) -o dist/image/ktail-arm64 ./cmd/ktail
+	$(GO) run ./cmd/ktail-image -o dist/ktail-image.tar -version $(VERSION) \
+		amd64=dist/image/ktail-amd64 arm64=dist/image/ktail-arm64
+
 .PHONY: bench
 bench: build .bin/$(STERN) ## compare with stern, kubectl and curl on a real Kubernetes; writes BENCHMARKS.md
 	./test/bench.sh -stern .bin/$(STERN)

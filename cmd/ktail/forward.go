@@ -29,6 +29,7 @@ type forwarding struct {
 	say       func(format string, args ...any)
 	name      string    // of the servers, in messages
 	lock      io.Closer // of what outlives the run; nil if nothing does
+	probes    *probes   // nil without --listen
 	stop      func()
 	running   sync.WaitGroup
 }
@@ -145,10 +146,14 @@ func (f *forwarding) save(ctx context.Context) {
 	ticker := time.NewTicker(saveEvery)
 	defer ticker.Stop()
 	failing := false
+	f.probes.saved()
 	for {
 		select {
 		case <-ticker.C:
 			err := f.positions.Save()
+			if err == nil {
+				f.probes.saved()
+			}
 			if err != nil && !failing {
 				f.say("%v; if it stays so, --resume will begin further back", err)
 			}
@@ -214,11 +219,13 @@ func formatSize(n int64) string {
 const forwardTimeout = 24 * time.Hour
 
 // runForwarding runs the tailer with a sink more.
-func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, t *tail.Tailer) error {
+func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, t *tail.Tailer, probes *probes) error {
 	f, err := newForwarding(s, &p.elastic, messages.printf)
 	if err != nil {
 		return err
 	}
+	f.probes = probes
+	probes.forwards(f.sink)
 	if p.elastic.quiet {
 		t.Sink = &notices{tell: messages.notice}
 	}

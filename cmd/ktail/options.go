@@ -23,6 +23,7 @@ type options struct {
 	limitFlags
 	connectionFlags
 	podLogsFlags
+	listenFlags
 	configFlags
 	programFlags
 	kubectlFlags
@@ -41,6 +42,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	inSection(sectionCluster, fs, o.connectionFlags.addFlags)
 	inSection(sectionCluster, fs, o.podLogsFlags.addFlags)
 	inSection(sectionGeneral, fs, o.configFlags.addFlags)
+	inSection(sectionGeneral, fs, o.listenFlags.addFlags)
 	inSection(sectionGeneral, fs, o.programFlags.addFlags)
 	inSection(sectionKubectl, fs, o.kubectlFlags.addFlags)
 }

@@ -149,9 +149,14 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 		}
 		t.Start = history.Position
 	}
-	t.Watchers = []ktail.Watcher{p.newWatcher(s, messages)}
+	probes, err := p.startProbes(ctx)
+	if err != nil {
+		return err
+	}
+	defer probes.close()
+	t.Watchers = []ktail.Watcher{probes.observe(p.newWatcher(s, messages))}
 	if p.elastic.enabled() {
-		return runForwarding(ctx, s, p, messages, &t)
+		return runForwarding(ctx, s, p, messages, &t, probes)
 	}
 	return t.Run(ctx)
 }

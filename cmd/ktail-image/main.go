@@ -1,0 +1,222 @@
+// Command ktail-image writes the container image of ktail as an OCI archive, which
+// containerd, podman, skopeo, and crane read. It needs no Docker and no base image: the
+// image consists of the program, which has the certificates of public authorities built
+// in.
+//
+//	ktail-image -o ktail.tar -version v1.2.3 amd64=dist/ktail-amd64 arm64=dist/ktail-arm64
+//
+// The same programs give the same archive. The format is that of
+// https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md.
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+const (
+	indexType    = "application/vnd.oci.image.index.v1+json"
+	manifestType = "application/vnd.oci.image.manifest.v1+json"
+	configType   = "application/vnd.oci.image.config.v1+json"
+	layerType    = "application/vnd.oci.image.layer.v1.tar+gzip"
+)
+
+func main() {
+	out := flag.String("o", "ktail-image.tar", "archive to write")
+	name := flag.String("name", "ghcr.io/ktail/ktail", "name of the image")
+	version := flag.String("version", "latest", "tag of the image")
+	flag.Parse()
+	if err := run(*out, *name, *version, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "ktail-image:", err)
+		os.Exit(1)
+	}
+}
+
+func run(out, name, version string, programs []string) error {
+	if len(programs) == 0 {
+		return errors.New("no programs: give GOARCH=FILE for each architecture")
+	}
+	file, err := os.Create(out)
+	if err != nil {
+		return err
+	}
+	a := archive{w: tar.NewWriter(file), written: map[string]bool{}}
+	err = a.image(name, version, programs)
+	return errors.Join(err, a.w.Close(), file.Close())
+}
+
+// descriptor refers to a blob.
+type descriptor struct {
+	MediaType   string            `json:"mediaType"`
+	Digest      string            `json:"digest"`
+	Size        int               `json:"size"`
+	Platform    *platform         `json:"platform,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+}
+
+type platform struct {
+	Architecture string `json:"architecture"`
+	OS           string `json:"os"`
+}
+
+type index struct {
+	SchemaVersion int          `json:"schemaVersion"`
+	MediaType     string       `json:"mediaType"`
+	Manifests     []descriptor `json:"manifests"`
+}
+
+type manifest struct {
+	SchemaVersion int          `json:"schemaVersion"`
+	MediaType     string       `json:"mediaType"`
+	Config        descriptor   `json:"config"`
+	Layers        []descriptor `json:"layers"`
+}
+
+type imageConfig struct {
+	platform
+	Config struct {
+		User       string
+		Entrypoint []string
+		WorkingDir string
+		Labels     map[string]string
+	} `json:"config"`
+	RootFS struct {
+		Type    string   `json:"type"`
+		DiffIDs []string `json:"diff_ids"`
+	} `json:"rootfs"`
+}
+
+// archive is an OCI image layout in a tar file.
+type archive struct {
+	w       *tar.Writer
+	written map[string]bool // digests of blobs
+}
+
+// image writes an image with one manifest for each program.
+func (a *archive) image(name, version string, programs []string) error {
+	images := index{SchemaVersion: 2, MediaType: indexType}
+	for _, program := range programs {
+		arch, path, ok := strings.Cut(program, "=")
+		if !ok {
+			return fmt.Errorf("invalid argument %q: must be GOARCH=FILE", program)
+		}
+		m, err := a.platformImage(platform{arch, "linux"}, path, version)
+		if err != nil {
+			return fmt.Errorf("image for %s: %w", arch, err)
+		}
+		images.Manifests = append(images.Manifests, m)
+	}
+	all, err := a.json(indexType, images)
+	if err != nil {
+		return err
+	}
+	all.Annotations = map[string]string{
+		"org.opencontainers.image.ref.name": version,
+		"io.containerd.image.name":          name + ":" + version,
+	}
+	top, err := json.Marshal(index{SchemaVersion: 2, MediaType: indexType, Manifests: []descriptor{all}})
+	if err != nil {
+		return err
+	}
+	return errors.Join(a.file("index.json", top), a.file("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)))
+}
+
+// platformImage writes the image of one architecture.
+func (a *archive) platformImage(p platform, path, version string) (descriptor, error) {
+	program, err := os.ReadFile(path)
+	if err != nil {
+		return descriptor{}, err
+	}
+	layer, err := layerOf(program)
+	if err != nil {
+		return descriptor{}, err
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	_, err = z.Write(layer)
+	if err := errors.Join(err, z.Close()); err != nil {
+		return descriptor{}, err
+	}
+	config := imageConfig{platform: p}
+	config.Config.User = "65532:65532"
+	config.Config.Entrypoint = []string{"/ktail"}
+	config.Config.WorkingDir = "/"
+	config.Config.Labels = map[string]string{
+		"org.opencontainers.image.title":    "ktail",
+		"org.opencontainers.image.version":  version,
+		"org.opencontainers.image.source":   "https://github.com/ktail/ktail",
+		"org.opencontainers.image.licenses": "Apache-2.0",
+	}
+	config.RootFS.Type = "layers"
+	config.RootFS.DiffIDs = []string{digest(layer)}
+	configBlob, err := a.json(configType, config)
+	if err != nil {
+		return descriptor{}, err
+	}
+	layerBlob, err := a.blob(layerType, packed.Bytes())
+	if err != nil {
+		return descriptor{}, err
+	}
+	d, err := a.json(manifestType, manifest{
+		SchemaVersion: 2, MediaType: manifestType, Config: configBlob, Layers: []descriptor{layerBlob},
+	})
+	d.Platform = &p
+	return d, err
+}
+
+// layerOf returns a file system with the program and a directory for temporary files.
+func layerOf(program []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	err := errors.Join(
+		w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777}),
+		w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "ktail", Mode: 0o755, Size: int64(len(program))}),
+	)
+	if err == nil {
+		_, err = w.Write(program)
+	}
+	err = errors.Join(err, w.Close())
+	return b.Bytes(), err
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// json writes the value as a blob.
+func (a *archive) json(mediaType string, v any) (descriptor, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return descriptor{}, err
+	}
+	return a.blob(mediaType, b)
+}
+
+// blob writes the bytes under their digest, once.
+func (a *archive) blob(mediaType string, b []byte) (descriptor, error) {
+	d := descriptor{MediaType: mediaType, Digest: digest(b), Size: len(b)}
+	if a.written[d.Digest] {
+		return d, nil
+	}
+	a.written[d.Digest] = true
+	return d, a.file("blobs/"+strings.Replace(d.Digest, ":", "/", 1), b)
+}
+
+func (a *archive) file(name string, b []byte) error {
+	if err := a.w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: int64(len(b))}); err != nil {
+		return err
+	}
+	_, err := io.Copy(a.w, bytes.NewReader(b))
+	return err
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ktail/ktail/pkg/elastic"
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// listenFlags make ktail answer HTTP requests about itself.
+type listenFlags struct {
+	listen string
+}
+
+func (f *listenFlags) addFlags(fs *pflag.FlagSet) {
+	fs.StringVar(&f.listen, "listen", "",
+		"Serve /healthz and /readyz on this address, such as :9100 `ADDRESS`")
+}
+
+// saveOverdue is how long positions may remain unsaved before the run is unhealthy.
+const saveOverdue = time.Minute
+
+// probes answer the health checks of an orchestrator. A nil one answers none.
+//
+// A destination that is unreachable makes a run neither unhealthy nor unready: to
+// restart ktail does not help, and a rollout must not wait for it.
+type probes struct {
+	server *http.Server
+
+	found   atomic.Bool                  // the first set of logs is known
+	savedAt atomic.Int64                 // when positions were saved last, Unix nanoseconds; 0: they are not saved
+	sink    atomic.Pointer[elastic.Sink] // nil: lines are not forwarded
+	ready   atomic.Bool                  // has been ready once
+}
+
+// startProbes serves the probes if --listen is given.
+func (f listenFlags) startProbes(ctx context.Context) (*probes, error) {
+	if f.listen == "" {
+		return nil, nil
+	}
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", f.listen)
+	if err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	p := &probes{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", answer(p.unhealthy))
+	mux.HandleFunc("GET /readyz", answer(p.unready))
+	p.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	go p.server.Serve(l) //nolint:errcheck // until close
+	return p, nil
+}
+
+// answer serves 200 if there is no error, and 503 otherwise.
+func answer(check func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if err := check(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok") //nolint:errcheck // the client is gone
+	}
+}
+
+func (p *probes) close() {
+	if p != nil {
+		_ = p.server.Close() // the run is over
+	}
+}
+
+// unhealthy returns why the process does not work; nil if it does.
+func (p *probes) unhealthy() error {
+	if at := p.savedAt.Load(); at != 0 {
+		if age := time.Since(time.Unix(0, at)); age > saveOverdue {
+			return fmt.Errorf("positions were last saved %s ago", age.Round(time.Second))
+		}
+	}
+	return nil
+}
+
+// unready returns what the run waits for before it does its work for the first time;
+// nil if it has.
+func (p *probes) unready() error {
+	if p.ready.Load() {
+		return nil
+	}
+	if !p.found.Load() {
+		return errors.New("the logs to read are not known yet")
+	}
+	if sink := p.sink.Load(); sink != nil {
+		if st := sink.Status(); st.Waiting+st.Spooled > 0 && st.Delivered == 0 {
+			return errors.New("the destination has not accepted lines yet")
+		}
+	}
+	p.ready.Store(true)
+	return nil
+}
+
+// observe returns a watcher that reports the first set to the probes.
+func (p *probes) observe(w ktail.Watcher) ktail.Watcher {
+	if p == nil {
+		return w
+	}
+	return observedWatcher{w, p}
+}
+
+type observedWatcher struct {
+	ktail.Watcher
+	probes *probes
+}
+
+// Watch implements ktail.Watcher.
+func (w observedWatcher) Watch(ctx context.Context, set func([]ktail.Source)) error {
+	return w.Watcher.Watch(ctx, func(sources []ktail.Source) {
+		set(sources)
+		w.probes.found.Store(true)
+	})
+}
+
+// forwards records the sink that delivers the lines.
+func (p *probes) forwards(sink *elastic.Sink) {
+	if p != nil {
+		p.sink.Store(sink)
+	}
+}
+
+// saved records that positions were saved, or will be.
+func (p *probes) saved() {
+	if p != nil {
+		p.savedAt.Store(time.Now().UnixNano())
+	}
+}

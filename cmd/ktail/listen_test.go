@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+type oneSet struct{}
+
+func (oneSet) Watch(_ context.Context, set func([]ktail.Source)) error {
+	set(nil)
+	return nil
+}
+
+func TestProbes_ReadyWithFirstSet(t *testing.T) {
+	p := &probes{}
+	if p.unready() == nil {
+		t.Error("ready before the logs are known")
+	}
+	known := false
+	if err := p.observe(oneSet{}).Watch(t.Context(), func([]ktail.Source) { known = true }); err != nil || !known {
+		t.Fatal("the set does not reach the engine")
+	}
+	if err := p.unready(); err != nil {
+		t.Errorf("not ready: %v", err)
+	}
+}
+
+func TestProbes_UnhealthyWhilePositionsAreNotSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &probes{}
+		if err := p.unhealthy(); err != nil {
+			t.Errorf("without positions: %v", err)
+		}
+		p.saved()
+		time.Sleep(saveOverdue)
+		if err := p.unhealthy(); err != nil {
+			t.Errorf("after %v: %v", saveOverdue, err)
+		}
+		time.Sleep(time.Second)
+		if p.unhealthy() == nil {
+			t.Errorf("healthy though positions were not saved for more than %v", saveOverdue)
+		}
+		p.saved()
+		if err := p.unhealthy(); err != nil {
+			t.Errorf("after they were saved again: %v", err)
+		}
+	})
+}
+
+func TestProbes_Answer(t *testing.T) {
+	for _, err := range []error{nil, errors.New("not yet")} {
+		w := httptest.NewRecorder()
+		answer(func() error { return err })(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+		if want := map[bool]int{true: http.StatusOK, false: http.StatusServiceUnavailable}[err == nil]; w.Code != want {
+			t.Errorf("status %d for %v, want %d", w.Code, err, want)
+		}
+	}
+}
+
+func TestProbes_NilIsUsable(t *testing.T) {
+	p, err := listenFlags{}.startProbes(t.Context())
+	if p != nil || err != nil {
+		t.Fatalf("startProbes() = %v, %v without --listen", p, err)
+	}
+	p.saved()
+	p.forwards(nil)
+	p.close()
+	if w := p.observe(oneSet{}); w != (oneSet{}) {
+		t.Error("the watcher is wrapped")
+	}
+}
