@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/mattn/go-isatty"
@@ -106,7 +107,7 @@ func exitStatus(err error, caught os.Signal) int {
 }
 
 // untilSignal returns a context that ends with the first SIGINT, SIGTERM or SIGHUP,
-// and a function that returns this signal. The second signal exits at once. A SIGHUP
+// and a function that returns this signal. Another signal exits at once. A SIGHUP
 // that was ignored at the start, as under nohup, stays ignored.
 func untilSignal(ctx context.Context, exit func(int)) (context.Context, func() os.Signal) {
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -115,15 +116,31 @@ func untilSignal(ctx context.Context, exit func(int)) (context.Context, func() o
 	if !signal.Ignored(syscall.SIGHUP) {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
-	go func() {
-		cancel(signaled{<-signals})
-		exit(exitStatus(nil, <-signals))
-	}()
+	go handleSignals(signals, cancel, exit)
 	return ctx, func() os.Signal {
 		if cause, ok := errors.AsType[signaled](context.Cause(ctx)); ok {
 			return cause.Signal
 		}
 		return nil
+	}
+}
+
+// repeatWindow is how long the first signal may be repeated without counting as the
+// second one: timeout(1), for example, sends its signal to the program and to its
+// process group.
+const repeatWindow = 250 * time.Millisecond
+
+// handleSignals calls cancel at the first signal, and exit at the second one.
+func handleSignals(signals <-chan os.Signal, cancel context.CancelCauseFunc, exit func(int)) {
+	first := <-signals
+	since := time.Now()
+	cancel(signaled{first})
+	for {
+		next := <-signals
+		if next != first || time.Since(since) >= repeatWindow {
+			exit(exitStatus(nil, next))
+			return
+		}
 	}
 }
 

@@ -263,7 +263,11 @@ func (h *noMatchReporter) otherPods(ctx context.Context) string {
 	names = slices.Compact(names)
 	var near []string
 	for _, re := range s.Pods {
-		near = append(near, similarNames(literal(re), names)...)
+		for _, name := range similarNames(literal(re), names) {
+			if !slices.Contains(near, name) {
+				near = append(near, name)
+			}
+		}
 	}
 	if len(near) > 0 {
 		return "; did you mean " + join(near, "or") + "?"
