@@ -39,7 +39,7 @@ type hostileCase struct {
 type hostileWorld struct {
 	api    *fakeapi.Server
 	search *fakesearch.Server
-	fault  *scriptFault
+	world  world // with the faults
 	pod    func(name, container string, labels map[string]string) *fakeapi.Container
 }
 
@@ -58,18 +58,18 @@ var hostileCases = []hostileCase{
 		w.pod("web"+hostile, "app"+hostile, nil).Append(fakeapi.Entry{Time: time.Now().UnixNano(), Text: "a line"})
 	}},
 	{name: "refused list", args: []string{"."}, shown: "list pods", setup: func(w *hostileWorld) {
-		w.fault = &scriptFault{what: fakeapi.Request{Verb: "list", Resource: "pods"}, times: -1, fault: fakeapi.Fault{Status: http.StatusUnauthorized, Message: "no" + hostile}}
+		w.world.setFaults(&scriptFault{what: fakeapi.Request{Verb: "list", Resource: "pods"}, times: -1, fault: fakeapi.Fault{Status: http.StatusUnauthorized, Message: "no" + hostile}})
 	}},
 	{name: "refused log", args: []string{"."}, shown: "open log", setup: func(w *hostileWorld) {
 		w.pod("web", "app", nil)
-		w.fault = &scriptFault{what: fakeapi.Request{Verb: "get", Resource: "pods", Subresource: "log"}, times: -1, fault: fakeapi.Fault{Status: http.StatusUnauthorized, Message: "no" + hostile}}
+		w.world.setFaults(&scriptFault{what: fakeapi.Request{Verb: "get", Resource: "pods", Subresource: "log"}, times: -1, fault: fakeapi.Fault{Status: http.StatusUnauthorized, Message: "no" + hostile}})
 	}},
 	{name: "diagnostics of the kubelet", args: []string{"."}, shown: "fsnotify", setup: func(w *hostileWorld) {
 		w.pod("web", "app", nil)
-		w.fault = &scriptFault{
+		w.world.setFaults(&scriptFault{
 			what: fakeapi.Request{Verb: "get", Resource: "pods", Subresource: "log"}, times: -1,
 			fault: fakeapi.Fault{Prefix: "failed to create fsnotify watcher: " + strings.ReplaceAll(hostile, "\n", "") + "\n"},
-		}
+		})
 	}},
 	{name: "error of a template", args: []string{".", "--template", `{{toTimestamp "2026-01-31T10:00:00Z" "15:04" .Message}}`}, shown: "owned", setup: func(w *hostileWorld) {
 		c := w.pod("web", "app", nil)
@@ -90,7 +90,7 @@ var hostileCases = []hostileCase{
 	{name: "namespace", args: []string{".", "-n", "x" + hostile}, shown: "no matches"},
 	{name: "key of the config file", args: []string{".", "--config", "config.yaml"}, shown: "unknown key"},
 	{name: "log of the client", args: []string{".", "--verbosity", "9"}, shown: "owned", setup: func(w *hostileWorld) {
-		w.fault = &scriptFault{what: fakeapi.Request{Verb: "list", Resource: "pods"}, times: -1, fault: fakeapi.Fault{Status: http.StatusUnauthorized, Message: "no" + hostile}}
+		w.world.setFaults(&scriptFault{what: fakeapi.Request{Verb: "list", Resource: "pods"}, times: -1, fault: fakeapi.Fault{Status: http.StatusUnauthorized, Message: "no" + hostile}})
 	}},
 	{name: "completion", args: []string{"__complete", "."}, setup: func(w *hostileWorld) { w.pod(".web"+hostile, "app", nil) }},
 }
@@ -128,12 +128,7 @@ func newHostileWorld(t *testing.T, dir string) (w *hostileWorld, env []string) {
 	t.Helper()
 	w = &hostileWorld{}
 	var err error
-	w.api, err = fakeapi.Start(fakeapi.Options{Fault: func(r *http.Request) *fakeapi.Fault {
-		if w.fault == nil {
-			return nil
-		}
-		return w.fault.hit(r)
-	}})
+	w.api, err = fakeapi.Start(fakeapi.Options{Fault: w.world.observe})
 	if err != nil {
 		t.Fatal(err)
 	}
