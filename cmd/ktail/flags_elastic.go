@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -19,24 +20,26 @@ import (
 // elasticOptions are the flags for forwarding to Elasticsearch, and what parsed
 // derives from them.
 type elasticOptions struct {
-	addresses    listValue
-	index        string
-	user         string
-	passwordFile string
-	apiKeyFile   string
-	tokenFile    string
-	ca           string
-	cert, key    string
-	insecure     bool
-	pipeline     string
-	fields       []string
-	spool        string
-	spoolSize    sizeValue
-	whenFull     whenFullValue
-	deadLetters  string
-	resend       string
-	resume       bool
-	quiet        bool
+	addresses       listValue
+	index           string
+	user            string
+	passwordFile    string
+	apiKeyFile      string
+	tokenFile       string
+	ca              string
+	cert, key       string
+	insecure        bool
+	pipeline        string
+	fields          []string
+	spool           string
+	spoolSize       sizeValue
+	whenFull        whenFullValue
+	deadLetters     string
+	deadLettersSize sizeValue
+	resend          string
+	shutdownTimeout durationValue
+	resume          bool
+	quiet           bool
 
 	// Set by parsed.
 	parsedFields []elastic.Field
@@ -67,8 +70,14 @@ func (o *elasticOptions) addFlags(fs *pflag.FlagSet) {
 		"When the buffer is full: block (stop reading) or drop-oldest")
 	fs.StringVar(&o.deadLetters, "elasticsearch-dead-letters", "",
 		"File for documents that Elasticsearch rejects. The default is dead-letters.ndjson in the spool or, without a spool, in the state directory of ktail `FILE`")
+	o.deadLettersSize = 256 << 20
+	fs.Var(&o.deadLettersSize, "elasticsearch-dead-letters-size",
+		"Maximum size of all dead letters (0: no limit). When it is reached, the older half, FILE.1, is deleted")
 	fs.StringVar(&o.resend, "elasticsearch-resend", "",
 		"Send the dead letters in this file again, then exit `FILE`")
+	o.shutdownTimeout = durationValue(25 * time.Second)
+	fs.Var(&o.shutdownTimeout, "elasticsearch-shutdown-timeout",
+		"Time to deliver pending lines after SIGTERM or an interrupt. The rest goes into the spool or is reported")
 	fs.VisitAll(func(f *pflag.Flag) {
 		excludeSources([]string{environment}, fs, f.Name) // a variable that happens to be set must not send logs anywhere
 	})
@@ -127,11 +136,20 @@ func (o elasticOptions) parsed() (elasticOptions, error) {
 		return o, errors.New("--elasticsearch-cert requires --elasticsearch-key")
 	case o.cert == "" && o.key != "":
 		return o, errors.New("--elasticsearch-key requires --elasticsearch-cert")
+	case time.Duration(o.shutdownTimeout) < minShutdownTimeout:
+		return o, fmt.Errorf("invalid --elasticsearch-shutdown-timeout %s: must be at least %s", &o.shutdownTimeout, minShutdownTimeout)
+	case o.deadLettersSize != 0 && o.deadLettersSize < minDeadLettersSize:
+		return o, fmt.Errorf("invalid --elasticsearch-dead-letters-size %s: must be at least %dMi, or 0 for no limit", &o.deadLettersSize, minDeadLettersSize>>20)
 	case o.spoolSize < minSpoolSize:
 		return o, fmt.Errorf("invalid --elasticsearch-spool-size %s: must be at least %dMi", &o.spoolSize, minSpoolSize>>20)
 	}
 	return o, nil
 }
+
+const (
+	minShutdownTimeout = time.Second
+	minDeadLettersSize = 1 << 20
+)
 
 // minSpoolSize has room for some segments with the largest bulk requests.
 const minSpoolSize = 64 << 20

@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/ktail/ktail/pkg/elastic"
@@ -22,66 +18,74 @@ import (
 // saveEvery is how often the positions of acknowledged lines are saved.
 const saveEvery = 2 * time.Second
 
-// forwarding is a run that forwards lines.
+// forwarding delivers the lines of a run to Elasticsearch.
 type forwarding struct {
 	sink      *elastic.Sink
 	positions *tail.Positions // nil without --resume
+	state     *stateDir
 	say       func(format string, args ...any)
-	name      string    // of the servers, in messages
-	lock      io.Closer // of what outlives the run; nil if nothing does
-	probes    *probes   // nil without --listen
-	stop      func()
-	running   sync.WaitGroup
+	name      string        // of the servers, in messages
+	probes    *probes       // nil without --listen
+	timeout   time.Duration // of the end, after a signal
 }
 
-// newForwarding makes what the options ask for. Nothing runs yet.
-func newForwarding(s streams, o *elasticOptions, say func(string, ...any)) (*forwarding, error) {
-	f := &forwarding{say: say, name: hosts(o)}
-	auth, err := o.credentials(s.Env)
-	if err != nil {
-		return nil, err
-	}
-	config, err := o.tlsConfig()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := o.stateDir(s.Env)
-	if err != nil {
-		return nil, err
-	}
+// newForwarding prepares what the options describe. Nothing runs yet.
+func newForwarding(ctx context.Context, s streams, o *elasticOptions, say func(string, ...any)) (*forwarding, error) {
+	f := &forwarding{say: say, name: hosts(o), timeout: time.Duration(o.shutdownTimeout)}
 	eo := elastic.Options{
-		Nodes: o.nodes, Credentials: func() (elastic.Credentials, error) { return elastic.Credentials{Auth: auth, TLS: config}, nil },
+		Nodes: o.nodes, Credentials: func() (elastic.Credentials, error) { return o.readCredentials(s.Env) },
 		Index: o.index, Pipeline: o.pipeline, Fields: o.parsedFields, Version: version,
-		Dir: dir, DropOldest: bool(o.whenFull), DeadLetters: o.deadLetters, OnEvent: f.event,
+		DropOldest: bool(o.whenFull), DeadLetters: o.deadLetters, DeadLettersSize: int64(o.deadLettersSize),
+		ShutdownTimeout: f.timeout - f.timeout/5, OnEvent: f.event,
+	}
+	var err error
+	if f.state, err = openStateDir(ctx, o, s.Env, probeCluster(eo), say); err != nil {
+		return nil, err
+	}
+	if err := f.open(o, eo); err != nil {
+		return nil, errors.Join(err, f.state.close())
+	}
+	if o.insecure {
+		say("warning: the certificate of %s is not checked", f.name)
+	}
+	return f, nil
+}
+
+// open opens the sink, and what it needs of the state directory.
+func (f *forwarding) open(o *elasticOptions, eo elastic.Options) (err error) {
+	eo.Dir = f.state.path
+	if o.hasState() {
+		eo.CheckCluster = f.state.check
 	}
 	if o.spool != "" {
 		eo.SpoolSize = int64(o.spoolSize)
 	}
 	if eo.DeadLetters == "" {
-		eo.DeadLetters = filepath.Join(dir, "dead-letters.ndjson")
+		eo.DeadLetters = f.state.file("dead-letters.ndjson")
 	}
 	if o.resend != "" && sameFile(o.resend, eo.DeadLetters) {
-		return nil, fmt.Errorf("--elasticsearch-resend: what is refused again is appended to %s: move the file away first", o.resend)
-	}
-	if o.resume || o.spool != "" {
-		if f.lock, err = elastic.LockDir(dir); err != nil {
-			return nil, err
-		}
+		return fmt.Errorf("--elasticsearch-resend: what is rejected again is appended to %s: move the file away first", o.resend)
 	}
 	if o.resume {
-		if f.positions, err = tail.LoadPositions(filepath.Join(dir, "positions")); err != nil {
-			return nil, err
+		if f.positions, err = tail.LoadPositions(f.state.file(positionsFile)); err != nil {
+			return err
 		}
 		if n := f.positions.Damaged(); n > 0 {
-			say("warning: %d bytes of %s are damaged; some logs are read again from an earlier position", n, filepath.Join(dir, "positions"))
+			f.say("warning: %d bytes of %s are damaged; some logs are read again from an earlier position", n, f.state.file(positionsFile))
 		}
 		eo.Resumed, eo.Settled = f.positions.Resumed, f.positions.Settled
 	}
-	if o.insecure {
-		say("warning: the certificate of %s is not checked", f.name)
-	}
 	f.sink, err = elastic.New(eo)
-	return f, err
+	return err
+}
+
+// readCredentials reads the credentials and certificates that the flags name.
+func (o *elasticOptions) readCredentials(env func(string) (string, bool)) (c elastic.Credentials, err error) {
+	if c.Auth, err = o.credentials(env); err != nil {
+		return c, err
+	}
+	c.TLS, err = o.tlsConfig()
+	return c, err
 }
 
 // hosts returns the servers without what else their addresses may hold.
@@ -93,33 +97,6 @@ func hosts(o *elasticOptions) string {
 	return "Elasticsearch at " + strings.Join(names, ", ")
 }
 
-// stateDir returns the folder for what outlives the run: the spool, or one that
-// belongs to the destination. It is made.
-func (o *elasticOptions) stateDir(env func(string) (string, bool)) (string, error) {
-	dir := o.spool
-	if dir == "" {
-		base, ok := env("XDG_STATE_HOME")
-		if !ok || base == "" {
-			home, err := os.UserHomeDir()
-			if err != nil {
-				return "", fmt.Errorf("find a folder for ktail's state: %w; give one by --elasticsearch-spool", err)
-			}
-			base = filepath.Join(home, ".local", "state")
-		}
-		addresses := make([]string, len(o.nodes))
-		for i, n := range o.nodes {
-			addresses[i] = n.String()
-		}
-		slices.Sort(addresses)
-		sum := sha256.Sum256([]byte(strings.Join(append(addresses, o.index), "\n")))
-		dir = filepath.Join(base, "ktail", hex.EncodeToString(sum[:6]))
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("make a folder for ktail's state: %w; give another by --elasticsearch-spool", err)
-	}
-	return dir, nil
-}
-
 func sameFile(a, b string) bool {
 	x, err := os.Stat(a)
 	if err != nil {
@@ -129,19 +106,76 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// start has the lines sent that the sink is given.
-func (f *forwarding) start(ctx context.Context) {
-	saving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	f.stop = stop
-	f.running.Go(func() { f.sink.Run(ctx) }) //nolint:errcheck // it runs once
-	f.running.Go(func() { tuneGC(saving) })
-	f.running.Go(func() { onSummarySignal(saving, func() { f.say("%s", summary(f.name, f.sink.Status())) }) })
+// errAllSafe ends a run that SIGTERM has stopped when every line is delivered or in
+// the spool. It is no error: a pod that is stopped so has succeeded.
+var errAllSafe = errors.New("every line is delivered or in the spool")
+
+// run delivers the lines that produce writes to the sink. produce closes the sink
+// before it returns.
+func (f *forwarding) run(ctx context.Context, produce func(context.Context) error) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var running sync.WaitGroup
+	running.Go(func() { f.sink.Run(ctx) }) //nolint:errcheck // it runs once
+	running.Go(func() { tuneGC(background) })
+	running.Go(func() { onSummarySignal(background, func() { f.say("%s", summary(f.name, f.sink.Status())) }) })
 	if f.positions != nil {
-		f.running.Go(func() { f.save(saving) })
+		running.Go(func() { f.save(background) })
 	}
+	err := f.untilTimeout(ctx, produce)
+	stop()
+	running.Wait()
+
+	st := f.sink.Status()
+	f.say("%s", summary(f.name, st))
+	if st.Spooled > 0 && err == nil {
+		f.say("the next run sends the %d lines in %s%s", st.Spooled, f.state.path, lastProblem(st.LastError))
+	}
+	if f.positions != nil {
+		if st.Waiting > 0 {
+			f.say("the next run with --resume will read the %d pending lines again if the nodes still have them", st.Waiting)
+		}
+		err = errors.Join(err, f.positions.Save())
+	}
+	err = errors.Join(err, f.state.close())
+	if cause, ok := errors.AsType[signaled](context.Cause(ctx)); ok && cause.Signal == syscall.SIGTERM && err == nil {
+		return errAllSafe
+	}
+	return err
 }
 
-// save saves the positions again and again, and tells once that it fails.
+// lastProblem returns the end of a message about what was not delivered.
+func lastProblem(err error) string {
+	if err == nil {
+		return ""
+	}
+	return fmt.Sprintf("; the last problem was: %v", err)
+}
+
+// errNotStopped is the error of a run whose output is blocked at the end.
+var errNotStopped = errors.New("the output is blocked: the lines that wait for it were not delivered")
+
+// untilTimeout runs produce. If it has not returned some time after the end of ctx,
+// because the output is blocked, the sink is closed all the same.
+func (f *forwarding) untilTimeout(ctx context.Context, produce func(context.Context) error) error {
+	done := make(chan error, 1)
+	go func() { done <- produce(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(f.timeout - f.timeout/10):
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.timeout/20)
+	defer cancel()
+	return errors.Join(errNotStopped, f.sink.Close(closing))
+}
+
+// save saves the positions again and again. It reports once that this fails.
 func (f *forwarding) save(ctx context.Context) {
 	ticker := time.NewTicker(saveEvery)
 	defer ticker.Stop()
@@ -155,32 +189,13 @@ func (f *forwarding) save(ctx context.Context) {
 				f.probes.saved()
 			}
 			if err != nil && !failing {
-				f.say("%v; if it stays so, --resume will begin further back", err)
+				f.say("%v (retrying; until it works, --resume restarts from an older position)", err)
 			}
 			failing = err != nil
 		case <-ctx.Done():
 			return
 		}
 	}
-}
-
-// finish ends it after the sink was closed, and says what was done.
-func (f *forwarding) finish() error {
-	f.stop()
-	f.running.Wait()
-	st := f.sink.Status()
-	f.say("%s", summary(f.name, st))
-	if f.positions != nil && st.Waiting > 0 {
-		f.say("the next run with --resume reads the %d lines again that wait, as far as the nodes still have them", st.Waiting)
-	}
-	var errs []error
-	if f.positions != nil {
-		errs = append(errs, f.positions.Save())
-	}
-	if f.lock != nil {
-		errs = append(errs, f.lock.Close())
-	}
-	return errors.Join(errs...)
 }
 
 // summary says in one line what was forwarded.
@@ -218,9 +233,9 @@ func formatSize(n int64) string {
 // delivered; the sink gives up much earlier when none are.
 const forwardTimeout = 24 * time.Hour
 
-// runForwarding runs the tailer with a sink more.
+// runForwarding runs the tailer with one more sink.
 func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, t *tail.Tailer, probes *probes) error {
-	f, err := newForwarding(s, &p.elastic, messages.printf)
+	f, err := newForwarding(ctx, s, &p.elastic, messages.printf)
 	if err != nil {
 		return err
 	}
@@ -232,9 +247,7 @@ func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, 
 	t.Sink = tail.Fanout{t.Sink, f.sink}
 	t.Positions = f.positions
 	t.CloseTimeout = forwardTimeout
-	f.start(ctx)
-	err = t.Run(ctx)
-	return errors.Join(err, f.finish())
+	return f.run(ctx, t.Run)
 }
 
 // notices is a sink that tells of what is no line, in place of one that writes.
@@ -265,11 +278,12 @@ func runResend(ctx context.Context, s streams, o options) error {
 		return fmt.Errorf("resend dead letters: %w", err)
 	}
 	defer letters.Close() //nolint:errcheck // it is only read from
-	f, err := newForwarding(s, &p.elastic, newMessenger(s, p).printf)
+	f, err := newForwarding(ctx, s, &p.elastic, newMessenger(s, p).printf)
 	if err != nil {
 		return err
 	}
-	f.start(ctx)
-	err = f.sink.Resend(ctx, letters)
-	return errors.Join(err, f.sink.Close(context.WithoutCancel(ctx)), f.finish())
+	return f.run(ctx, func(ctx context.Context) error {
+		err := f.sink.Resend(ctx, letters)
+		return errors.Join(err, f.sink.Close(context.WithoutCancel(ctx)))
+	})
 }

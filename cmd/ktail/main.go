@@ -83,7 +83,7 @@ func run(name string, args []string, s streams) int {
 	setDisplayName(cmd, name)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)
-	if err != nil && exitStatus(err, nil) != exitPipe {
+	if status := exitStatus(err, nil); status != 0 && status != exitPipe {
 		printError(s.ErrOut, name, err)
 	}
 	return exitStatus(err, caught())
@@ -93,6 +93,8 @@ func exitStatus(err error, caught os.Signal) int {
 	switch {
 	case isClosedPipe(err), errors.Is(err, errReaderGone):
 		return exitPipe // not an error: `ktail … | head` has read enough
+	case errors.Is(err, errAllSafe):
+		return 0
 	case err != nil:
 		return exitError
 	case caught == syscall.SIGTERM:

@@ -67,6 +67,11 @@ func (s *Sink) connect(ctx context.Context) *problem {
 	if p := s.unauthorized(err); p != nil {
 		return p
 	}
+	if s.o.CheckCluster != nil && err == nil {
+		if err := s.o.CheckCluster(found.uuid); err != nil {
+			return &problem{kind: Blocked, err: err}
+		}
+	}
 	c.update(found, s.selectTarget)
 	if !c.templateDone {
 		if err := s.client.setUp(ctx, c.target, c.server); err != nil {
@@ -83,6 +88,22 @@ func (s *Sink) connect(ctx context.Context) *problem {
 	c.connected = c.server.known || c.pinned
 	c.mu.Unlock()
 	return nil
+}
+
+// ClusterUUID asks the servers for the UUID of their cluster. It is empty if they do
+// not say, as to a user who may not ask.
+func ClusterUUID(ctx context.Context, o Options) (string, error) {
+	c, err := newClient(&o, &reporter{notify: func(Event) {}})
+	if err != nil {
+		return "", err
+	}
+	defer func() { closeIdle(c.session.Load().transport) }()
+	found, err := c.detect(ctx)
+	var status *StatusError
+	if errors.As(err, &status) && (status.Status == http.StatusUnauthorized || status.Status == http.StatusForbidden) {
+		err = nil
+	}
+	return found.uuid, err
 }
 
 // unauthorized returns the problem of asking the servers what they are. Who may not

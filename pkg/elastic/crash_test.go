@@ -1,6 +1,7 @@
 package elastic_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -104,16 +106,29 @@ func (p *powerCycle) run(t *testing.T, disk *crashfs.FS, lines int) {
 	p.mu.Lock()
 	first := p.settled
 	p.mu.Unlock()
-	r := start(t, p.server, elastic.WithFS(disk), func(o *elastic.Options) {
-		o.Dir, o.SpoolSize, o.DeadLetters, o.DeadLettersSize = "state", 1<<20, "state/dead.ndjson", 0
-		o.Settled = func(_ ktail.Key, n int) {
+	o := elastic.Options{
+		Nodes:     []*url.URL{{Scheme: "http", Host: "es1:9200"}},
+		Transport: dialing(func(context.Context, string) server { return p.server }),
+		Dir:       "state", SpoolSize: 1 << 20, DeadLetters: "state/dead.ndjson",
+		Settled: func(_ ktail.Key, n int) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			if !disk.Crashed() {
 				p.settled += n
 			}
+		},
+	}
+	elastic.WithFS(disk)(&o)
+	r, err := elastic.New(o)
+	if err != nil {
+		if !disk.Crashed() {
+			t.Error(err)
 		}
-	})
+		return
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go r.Run(ctx) //nolint:errcheck // it runs once
 	for i := range lines {
 		if disk.Crashed() {
 			break
@@ -131,10 +146,9 @@ func (p *powerCycle) run(t *testing.T, disk *crashfs.FS, lines int) {
 		}
 	}
 	if disk.Crashed() || p.rand.IntN(2) == 0 {
-		r.stop() // as a signal does: what is not delivered goes into the spool
+		stop() // as a signal does: what is not delivered goes into the spool
 	}
 	_ = r.Close(t.Context()) // it says what it leaves
-	r.stop()
 }
 
 // check compares what is settled with what is there.

@@ -19,6 +19,7 @@ type server struct {
 	serverless bool
 	major      int
 	minor      int
+	uuid       string // of the cluster; empty if it does not say
 }
 
 func (s server) atLeast(major, minor int) bool {
@@ -61,6 +62,7 @@ func (c *client) detect(ctx context.Context) (server, error) {
 func parseServer(resp *response) (server, error) {
 	var root struct {
 		Tagline string `json:"tagline"`
+		UUID    string `json:"cluster_uuid"`
 		Version struct {
 			Number       string `json:"number"`
 			Distribution string `json:"distribution"`
@@ -75,9 +77,12 @@ func parseServer(resp *response) (server, error) {
 	if !s.openSearch && root.Tagline != "You Know, for Search" && resp.header.Get("X-Elastic-Product") != "Elasticsearch" {
 		return server{}, fmt.Errorf("%s is neither Elasticsearch nor OpenSearch", resp.node.url.Host)
 	}
+	if root.UUID != "_na_" { // the nodes have not formed a cluster yet
+		s.uuid = root.UUID
+	}
 	numbers := strings.SplitN(root.Version.Number, ".", 3)
 	if len(numbers) < 2 {
-		return server{}, nil
+		return server{uuid: s.uuid}, nil
 	}
 	s.major, _ = strconv.Atoi(numbers[0])
 	s.minor, _ = strconv.Atoi(numbers[1])

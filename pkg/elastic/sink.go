@@ -54,6 +54,15 @@ type Options struct {
 	// deleted and LettersDropped reported.
 	DeadLettersSize int64
 
+	// CheckCluster, if set, is called with the UUID of the cluster whenever ktail has
+	// connected; it is empty if the servers do not say. After an error nothing is
+	// sent, and the error is reported as Blocked.
+	CheckCluster func(uuid string) error
+	// ShutdownTimeout bounds how long Write and Close take after the end of Run's
+	// context. What is not delivered by then goes into the spool. 0 is no limit, as
+	// long as documents are being delivered.
+	ShutdownTimeout time.Duration
+
 	// Resumed, if set, returns the position from which the stream was resumed.
 	Resumed func(ktail.Key) ktail.Position
 	// Settled, if set, is told of lines that cannot be lost any more: delivered,
@@ -265,8 +274,12 @@ func (s *Sink) flushOld(ctx context.Context) {
 	}
 }
 
-// shouldGiveUp reports whether the program is to end and nothing moves any more.
+// shouldGiveUp reports whether the program is to end and nothing moves any more, or
+// the time for that is up.
 func (s *Sink) shouldGiveUp() bool {
+	if since, most := s.stopping.Load(), s.o.ShutdownTimeout; since != 0 && most > 0 && time.Now().UnixNano()-since > int64(most) {
+		return true
+	}
 	still := func(since int64, most time.Duration) bool {
 		return since != 0 && time.Now().UnixNano()-max(since, s.counters.progress.Load()) > int64(most)
 	}
@@ -298,8 +311,9 @@ func (s *Sink) Server() string {
 
 // Close waits until everything is delivered. It gives up when ctx ends, or when
 // nothing moves any more. What waits then goes into the spool, if there is one.
-// It returns an *UndeliveredError if any document was not delivered. Run must
-// have been started; it returns then.
+// It returns an *UndeliveredError if any document was not delivered; after the end of
+// Run's context a document in the spool is as good as delivered. Run must have been
+// started; it returns then.
 func (s *Sink) Close(ctx context.Context) error {
 	s.ending.Store(time.Now().UnixNano())
 	err := s.lock(ctx)
@@ -318,7 +332,11 @@ func (s *Sink) Close(ctx context.Context) error {
 	if s.queue.spool != nil {
 		err = errors.Join(err, s.queue.spool.Close())
 	}
-	if st.Waiting+st.Spooled > 0 || st.DeadLetters+st.Dropped > 0 {
+	left := st.Waiting
+	if s.stopping.Load() == 0 {
+		left += st.Spooled
+	}
+	if left > 0 || st.DeadLetters+st.Dropped > 0 {
 		err = errors.Join(err, &UndeliveredError{Status: st, Dir: s.o.Dir, DeadLetters: s.o.DeadLetters})
 	}
 	return err
