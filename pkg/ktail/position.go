@@ -149,16 +149,16 @@ func (p *Position) drop(r *run, n int) {
 	p.lines -= n
 }
 
-// Seal keeps what recognizes the last lines only, and releases the rest: no
-// further lines are expected.
+// Seal keeps what recognizes the last lines only, and releases the rest.
 func (p *Position) Seal() {
 	if p.lines <= sealedLines && len(p.runs) == cap(p.runs) {
 		return
 	}
-	for p.lines > sealedLines {
+	for excess := p.unneeded(); excess > 0; {
 		r := &p.runs[0]
-		n := min(p.lines-sealedLines, len(r.sums))
+		n := min(excess, len(r.sums))
 		p.drop(r, n)
+		excess -= n
 		if n == len(r.sums) {
 			p.runs = p.runs[1:]
 		} else {
@@ -166,6 +166,30 @@ func (p *Position) Seal() {
 		}
 	}
 	*p = p.Clone()
+}
+
+// unneeded returns how many of the oldest lines Seal drops. A line that is equal
+// to one that is kept is kept as well: a resumed read counts equal lines.
+func (p *Position) unneeded() int {
+	if p.lines <= sealedLines {
+		return 0
+	}
+	all := slices.AppendSeq(make([]uint64, 0, p.lines), p.Digests())
+	start := len(all) - sealedLines
+	kept := make(map[uint64]bool, sealedLines)
+	keep := func(sums []uint64) {
+		for _, sum := range sums {
+			kept[sum] = true
+		}
+	}
+	keep(all[start:])
+	for i := start - 1; i >= 0; i-- {
+		if kept[all[i]] {
+			keep(all[i:start])
+			start = i
+		}
+	}
+	return start
 }
 
 // Count returns how often the window holds the line.

@@ -97,6 +97,25 @@ func TestPositionCovers(t *testing.T) {
 	}
 }
 
+// A resumed read counts equal lines, so Seal keeps all of them or none.
+func TestPositionSeal_KeepsEqualLinesTogether(t *testing.T) {
+	var p ktail.Position
+	same := line(2*time.Second, "same")
+	for i := range 100 {
+		p.Advance([]ktail.Line{line(time.Second+time.Duration(i), "before")})
+	}
+	for range 50 {
+		p.Advance([]ktail.Line{same})
+	}
+	p.Seal()
+	if n := p.Count(same.Mark()); n != 50 {
+		t.Errorf("%d of 50 equal lines are kept", n)
+	}
+	if n := p.Len(); n != 50 {
+		t.Errorf("%d lines are kept, want the 50 equal ones", n)
+	}
+}
+
 // Seal keeps the last lines only.
 func TestPositionSeal(t *testing.T) {
 	all := clockBack()

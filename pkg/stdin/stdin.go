@@ -15,6 +15,8 @@ import (
 const (
 	// chunkSize is how much is read at a time: as much as a pipe holds on Linux.
 	chunkSize = 64 << 10
+	// minRead is the least room for a read in a chunk that holds lines.
+	minRead = 4 << 10
 	// maxLine is how much of a line is kept.
 	maxLine = 1 << 20
 )
@@ -50,14 +52,18 @@ type chunk struct {
 func (s *source) Read(ctx context.Context, _ ktail.Position, emit func([]ktail.Line) error) error {
 	chunks := make(chan chunk) // closed by nobody: the last one has an error
 	go func() {
+		var buf []byte // lines are slices of it, so small reads share one
 		for {
-			buf := make([]byte, chunkSize) // lines are slices of it
+			if len(buf) < minRead {
+				buf = make([]byte, chunkSize)
+			}
 			n, err := s.in.Read(buf)
 			select {
-			case chunks <- chunk{buf[:n], err}:
+			case chunks <- chunk{buf[:n:n], err}:
 			case <-ctx.Done():
 				return
 			}
+			buf = buf[n:]
 			if err != nil {
 				return
 			}

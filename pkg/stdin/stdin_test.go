@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -76,6 +77,21 @@ func TestRead_EmitsEachLine(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Lines that come one by one do not take a chunk each.
+func TestRead_SmallReadsShareMemory(t *testing.T) {
+	const lines = 5000
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, err := read(t, iotest.OneByteReader(strings.NewReader(strings.Repeat("x\n", lines))))
+	runtime.ReadMemStats(&after)
+	if err != nil || len(got) != lines {
+		t.Fatalf("%d lines, %v", len(got), err)
+	}
+	if taken := after.TotalAlloc - before.TotalAlloc; taken > 10<<20 {
+		t.Errorf("%d short lines took %d bytes", lines, taken)
 	}
 }
 
