@@ -1,14 +1,10 @@
 package main
 
 import (
-	"crypto/tls"
-	"crypto/x509"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -128,8 +124,8 @@ func (o elasticOptions) parsed() (elasticOptions, error) {
 	if o.parsedFields, err = elastic.ParseFields(o.fields); err != nil {
 		return o, fmt.Errorf("invalid --elasticsearch-field: %w", err)
 	}
-	if strings.ContainsAny(o.index, `/\*?"<>| ,#`) || strings.ToLower(o.index) != o.index {
-		return o, fmt.Errorf("invalid --elasticsearch-index %q: must be lower case, without spaces and without any of / \\ * ? \" < > | , #", o.index)
+	if err := elastic.CheckIndex(o.index); o.index != "" && err != nil {
+		return o, fmt.Errorf("invalid --elasticsearch-index %q: %w", o.index, err)
 	}
 	switch {
 	case o.cert != "" && o.key == "":
@@ -178,77 +174,6 @@ func takeSecretsFromEnv() (lookUp func(string) (string, bool), err error) {
 		}
 		return os.LookupEnv(name)
 	}, nil
-}
-
-// credentials returns the credentials for Elasticsearch. Secrets come only from files
-// and the environment, because every user of the machine can see the arguments of a
-// process.
-func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.Auth, error) {
-	auth := o.auth
-	if o.user != "" {
-		auth.User = o.user
-	}
-	password, ok, err := secret(env, "ELASTICSEARCH_PASSWORD", o.passwordFile)
-	if err != nil {
-		return auth, err
-	}
-	if ok && auth.User != "" {
-		auth.Password = password
-	}
-	if auth.APIKey, _, err = secret(env, "ELASTICSEARCH_API_KEY", o.apiKeyFile); err != nil {
-		return auth, err
-	}
-	if strings.Contains(auth.APIKey, ":") { // ID and key, not encoded yet
-		auth.APIKey = base64.StdEncoding.EncodeToString([]byte(auth.APIKey))
-	}
-	if auth.Bearer, _, err = secret(env, "ELASTICSEARCH_TOKEN", o.tokenFile); err != nil {
-		return auth, err
-	}
-	// A credential selected by a flag takes precedence over one in the environment.
-	switch {
-	case o.apiKeyFile != "":
-	case o.tokenFile != "":
-		auth.APIKey = ""
-	case o.user != "":
-		auth.APIKey, auth.Bearer = "", ""
-	}
-	return auth, nil
-}
-
-// secret returns the content of the file or, without a path, the value of the variable.
-func secret(env func(string) (string, bool), name, path string) (string, bool, error) {
-	if path == "" {
-		value, ok := env(name)
-		return value, ok && value != "", nil
-	}
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return "", false, fmt.Errorf("read secret: %w", err)
-	}
-	return strings.TrimSpace(string(b)), true, nil
-}
-
-// tlsConfig returns the TLS configuration that the flags describe.
-func (o *elasticOptions) tlsConfig() (*tls.Config, error) {
-	config := &tls.Config{InsecureSkipVerify: o.insecure}
-	if o.ca != "" {
-		pem, err := os.ReadFile(o.ca)
-		if err != nil {
-			return nil, fmt.Errorf("invalid --elasticsearch-ca: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("invalid --elasticsearch-ca: %s contains no certificate in PEM format", o.ca)
-		}
-	}
-	if o.cert != "" {
-		pair, err := tls.LoadX509KeyPair(o.cert, o.key)
-		if err != nil {
-			return nil, fmt.Errorf("invalid --elasticsearch-cert: %w", err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config, nil
 }
 
 // sizeValue is a flag with a number of bytes in the notation of Kubernetes, such as

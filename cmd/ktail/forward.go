@@ -33,7 +33,7 @@ type forwarding struct {
 func newForwarding(ctx context.Context, s streams, o *elasticOptions, say func(string, ...any)) (*forwarding, error) {
 	f := &forwarding{say: say, name: hosts(o), timeout: time.Duration(o.shutdownTimeout)}
 	eo := elastic.Options{
-		Nodes: o.nodes, Credentials: func() (elastic.Credentials, error) { return o.readCredentials(s.Env) },
+		Nodes: o.nodes, Credentials: o.readCredentials(o.auth, s.Env),
 		Index: o.index, Pipeline: o.pipeline, Fields: o.parsedFields, Version: version,
 		DropOldest: bool(o.whenFull), DeadLetters: o.deadLetters, DeadLettersSize: int64(o.deadLettersSize),
 		ShutdownTimeout: f.timeout - f.timeout/5, OnEvent: f.event,
@@ -45,8 +45,8 @@ func newForwarding(ctx context.Context, s streams, o *elasticOptions, say func(s
 	if err := f.open(o, eo); err != nil {
 		return nil, errors.Join(err, f.state.close())
 	}
-	if o.insecure {
-		say("warning: the certificate of %s is not checked", f.name)
+	if now, err := eo.Credentials(); err == nil { // New reports the error
+		o.warnCredentials(now.Auth, f.name, say)
 	}
 	return f, nil
 }
@@ -77,15 +77,6 @@ func (f *forwarding) open(o *elasticOptions, eo elastic.Options) (err error) {
 	}
 	f.sink, err = elastic.New(eo)
 	return err
-}
-
-// readCredentials reads the credentials and certificates that the flags name.
-func (o *elasticOptions) readCredentials(env func(string) (string, bool)) (c elastic.Credentials, err error) {
-	if c.Auth, err = o.credentials(env); err != nil {
-		return c, err
-	}
-	c.TLS, err = o.tlsConfig()
-	return c, err
 }
 
 // hosts returns the servers without what else their addresses may hold.

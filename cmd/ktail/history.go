@@ -21,19 +21,9 @@ func runHistory(ctx context.Context, s streams, p plan, m *messenger, sink ktail
 	if err != nil {
 		return nil, fmt.Errorf("--history cannot select pods like that: %w", err)
 	}
-	credentials := p.elastic
-	credentials.auth = p.history.auth
-	auth, err := credentials.credentials(s.Env)
-	if err != nil {
-		return nil, err
-	}
-	config, err := p.elastic.tlsConfig()
-	if err != nil {
-		return nil, err
-	}
 	o := elastic.HistoryOptions{
 		Nodes: p.history.nodes, Version: version,
-		Credentials: func() (elastic.Credentials, error) { return elastic.Credentials{Auth: auth, TLS: config}, nil },
+		Credentials: p.elastic.readCredentials(p.history.auth, s.Env),
 		Index:       p.history.index, Since: p.historySince(), Until: p.history.until.Time, Tail: p.log.Tail,
 		Select: wants, KeepPositions: !p.noFollow,
 	}

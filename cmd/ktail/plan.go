@@ -112,10 +112,10 @@ func (p plan) newWatcher(s streams, m *messenger) ktail.Watcher {
 		return &stdin.Watcher{In: s.In}
 	}
 	if p.readsFiles() {
-		return p.newNodeWatcher(m)
+		return withoutOwnLog(p.newNodeWatcher(m))
 	}
-	return &noMatchReporter{
+	return withoutOwnLog(&noMatchReporter{
 		watcher: &kube.Watcher{Client: p.client, Selection: p.selection, Options: p.log, Warn: m.warn},
 		client:  p.client, o: p, printf: m.printf,
-	}
+	})
 }

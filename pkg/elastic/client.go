@@ -158,9 +158,6 @@ func (c *client) request(ctx context.Context, method, path string, header http.H
 			if resp.retryAfter > 0 && (resp.status == http.StatusTooManyRequests || resp.status >= http.StatusInternalServerError) {
 				c.nodes.pause(n, resp.retryAfter)
 			}
-			if resp.status < http.StatusInternalServerError {
-				c.nodes.succeed(n)
-			}
 			return resp, nil
 		case err == nil:
 			err = resp.serverError()

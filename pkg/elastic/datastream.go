@@ -2,7 +2,10 @@ package elastic
 
 import (
 	"bytes"
+	"errors"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // dataStream is the name of a data stream in its parts. Its documents hold them,
@@ -17,6 +20,31 @@ func parseDataStream(name string) *dataStream {
 		return nil
 	}
 	return &dataStream{parts[0], parts[1], parts[2]}
+}
+
+// isDataStreamName reports whether the name matches logs-*-*: Elasticsearch has a
+// template that makes a data stream of such an index, also if it has more parts than
+// those that documents name. See
+// https://www.elastic.co/guide/en/elasticsearch/reference/8.19/index-templates.html.
+func isDataStreamName(name string) bool {
+	rest, ok := strings.CutPrefix(name, "logs-")
+	return ok && strings.Contains(rest, "-")
+}
+
+// CheckIndex returns an error for a name that no index, alias or data stream can
+// have, which would otherwise have each line wait for that to change.
+func CheckIndex(name string) error {
+	switch {
+	case name == "", name == ".", name == "..", len(name) > 255:
+		return errors.New("must have 1 to 255 bytes and not be . or ..")
+	case strings.ContainsAny(name, "/\\*?\"<>| ,#:"), strings.ContainsFunc(name, unicode.IsControl), !utf8.ValidString(name):
+		return errors.New("must not contain spaces or any of / \\ * ? \" < > | , # :")
+	case strings.ContainsRune("_-+", rune(name[0])):
+		return errors.New("must not begin with _, - or +")
+	case strings.ToLower(name) != name:
+		return errors.New("must be lower case")
+	}
+	return nil
 }
 
 // String returns the name, which is empty if there is no data stream.

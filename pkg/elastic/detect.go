@@ -94,7 +94,7 @@ type target struct {
 	index string // empty: daily indices
 	// stream is set if index is that of a data stream by its name.
 	stream *dataStream
-	own    bool // the index is ktail's default, not one that somebody named
+	own    bool // the index is ktail's default, not one that a user named
 }
 
 const (

@@ -148,10 +148,7 @@ func (e *encoder) append(dst []byte, l *ktail.Line, now time.Time) []byte {
 		dst = text.AppendEscaped(dst, l.Text)
 		dst = append(dst, '"')
 	}
-	if l.Cut {
-		dst = append(dst, flagTruncated...)
-	}
-	return append(dst, st.constant...)
+	return append(appendLog(dst, l), st.constant...)
 }
 
 const (
@@ -161,6 +158,27 @@ const (
 	dataset       = "ktail"
 	flagTruncated = `,"log":{"flags":["truncated"]}`
 )
+
+// appendLog appends the object log of a line, if there is something to say: the level
+// that the text names, and whether the text was truncated.
+func appendLog(dst []byte, l *ktail.Line) []byte {
+	level := text.NoLevel
+	if l.Kind == ktail.Log {
+		level, _, _ = text.FindLevel(l.Text)
+	}
+	switch {
+	case level == text.NoLevel && !l.Cut:
+		return dst
+	case level == text.NoLevel:
+		return append(dst, flagTruncated...)
+	}
+	dst = append(dst, `,"log":{"level":"`...)
+	dst = append(append(dst, level.String()...), '"')
+	if l.Cut {
+		dst = append(dst, `,"flags":["truncated"]`...)
+	}
+	return append(dst, '}')
+}
 
 // appendGap appends what is special about a gap: the rest of event, and the
 // message.
@@ -182,6 +200,19 @@ func (e *encoder) appendGap(dst []byte, l *ktail.Line) []byte {
 // appendConstant appends the fields of the stream, and the end of the document.
 func (e *encoder) appendConstant(dst []byte, s *ktail.Stream) []byte {
 	o := object{dst: append(dst, ',')}
+	if !s.Key().IsZero() { // lines of stdin may come from anywhere
+		o.kubernetes(s)
+	}
+	o.nested("agent", "type", "ktail", "version", e.agent)
+	o.nested("ecs", "version", ecsVersion)
+	for _, f := range e.fields {
+		o.add(f.Name, f.Value)
+	}
+	return e.dataStream.appendEnd(o.dst)
+}
+
+// kubernetes adds where in Kubernetes the stream is.
+func (o *object) kubernetes(s *ktail.Stream) {
 	o.open("kubernetes")
 	o.add("namespace", s.Namespace)
 	o.nested("pod", "name", s.Pod, "uid", s.PodUID)
@@ -208,12 +239,6 @@ func (e *encoder) appendConstant(dst []byte, s *ktail.Stream) []byte {
 	o.nested("cluster", "name", s.Cluster)
 	o.end()
 	o.nested("host", "name", s.Node)
-	o.nested("agent", "type", "ktail", "version", e.agent)
-	o.nested("ecs", "version", ecsVersion)
-	for _, f := range e.fields {
-		o.add(f.Name, f.Value)
-	}
-	return e.dataStream.appendEnd(o.dst)
 }
 
 // ownerFields are the names of the objects that tell of a pod's owner, by its
@@ -300,8 +325,13 @@ func ParseFields(all []string) ([]Field, error) {
 		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(fields, func(o Field) bool { return o.Name == f.Name }) {
-			return nil, fmt.Errorf("field %s is given twice", f.Name)
+		for _, o := range fields {
+			switch {
+			case o.Name == f.Name:
+				return nil, fmt.Errorf("field %s is given twice", f.Name)
+			case strings.HasPrefix(o.Name, f.Name+"."), strings.HasPrefix(f.Name, o.Name+"."):
+				return nil, fmt.Errorf("fields %s and %s conflict: one would have to be both text and an object", o.Name, f.Name)
+			}
 		}
 		fields = append(fields, f)
 	}
@@ -315,7 +345,7 @@ func parseField(s string) (Field, error) {
 	}
 	top, _, _ := strings.Cut(name, ".")
 	switch top {
-	case "@timestamp", "event", "message", "kubernetes", "container", "orchestrator", "host", "data_stream", "agent", "ecs", "log":
+	case "@timestamp", "event", "message", "kubernetes", "container", "orchestrator", "host", "data_stream", "agent", "ecs", "log", "ktail":
 		return Field{}, fmt.Errorf("field %s: %s is a field of ktail's own; labels.… is free", name, top)
 	}
 	if strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") || top[0] == '_' {

@@ -395,3 +395,56 @@ func TestAdopt(t *testing.T) {
 		}
 	}
 }
+
+func TestAppendLog_LevelIsThatOfTheColors(t *testing.T) {
+	tests := []struct{ text, want string }{
+		{"ERROR cannot connect", "error"},
+		{`{"time":"now","level":"warning","msg":"x"}`, "warn"},
+		{"I0131 10:00:00.000000 1 main.go:1] started", "info"},
+		{"ts=now lvl=debug msg=x", "debug"},
+		{"\x1b[31mFATAL\x1b[0m out of memory", "fatal"},
+		{"nothing of that kind", ""},
+		{"", ""},
+	}
+	for _, tt := range tests {
+		for _, cut := range []bool{false, true} {
+			line := ktail.Line{Stream: &ktail.Stream{PodUID: "uid"}, Time: 1, Text: []byte(tt.text), Cut: cut}
+			e := encoder{}
+			pair := e.append(nil, &line, time.Unix(0, 2))
+			_, raw, _ := bytes.Cut(pair, []byte("\n"))
+			var doc struct {
+				Log struct {
+					Level string
+					Flags []string
+				}
+			}
+			if err := json.Unmarshal(raw, &doc); err != nil {
+				t.Fatal(err)
+			}
+			if doc.Log.Level != tt.want || (len(doc.Log.Flags) == 1) != cut {
+				t.Errorf("%q, cut %v: log is %+v, want level %q", tt.text, cut, doc.Log, tt.want)
+			}
+		}
+	}
+}
+
+func TestDocument_StdinDoesNotClaimToBeKubernetes(t *testing.T) {
+	e := encoder{agent: "1"}
+	pair := e.append(nil, &ktail.Line{Stream: &ktail.Stream{}, Time: 1, Text: []byte("x")}, time.Unix(0, 2))
+	for _, word := range []string{"kubernetes", "orchestrator", "host"} {
+		if bytes.Contains(pair, []byte(word)) {
+			t.Errorf("%s is in %s", word, pair)
+		}
+	}
+}
+
+func TestParseFields_RefusesConflicts(t *testing.T) {
+	for _, bad := range [][]string{{"labels=x", "labels.env=y"}, {"a.b.c=1", "a.b=2"}, {"a=1", "a=2"}, {"log.level=info"}, {"ktail.document=x"}} {
+		if _, err := ParseFields(bad); err == nil {
+			t.Errorf("%q are accepted", bad)
+		}
+	}
+	if _, err := ParseFields([]string{"labels.env=y", "labels.environment=z", "team=x"}); err != nil {
+		t.Error(err)
+	}
+}

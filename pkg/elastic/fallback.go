@@ -64,7 +64,13 @@ func truncateMessage(pair []byte) []byte {
 		return nil
 	}
 	out = append(text.AppendEscaped(out, []byte(at)), `","message":`...)
-	out = append(appendQuoted(out, message[:cut]), flagTruncated...)
+	out = appendQuoted(out, message[:cut])
+	var log struct{ Level json.RawMessage }
+	if json.Unmarshal(doc["log"], &log) == nil && log.Level != nil {
+		out = append(append(append(out, `,"log":{"level":`...), log.Level...), `,"flags":["truncated"]}`...)
+	} else {
+		out = append(out, flagTruncated...)
+	}
 	for name, value := range doc {
 		switch name {
 		case "@timestamp", "message", "log":

@@ -216,6 +216,7 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 	if err == nil && resp.status == http.StatusOK {
 		d.items, err = parseAnswer(d.items, resp.body, len(part))
 		if err == nil {
+			d.s.client.nodes.succeed(resp.node)
 			d.s.limit.accept(d.size(part), len(body))
 			return d.settle(part, func(n int) item {
 				it := d.items[n]
@@ -228,20 +229,20 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 	}
 	if err != nil {
 		d.s.disconnect()
-		return d.unanswered(ctx, part, err)
+		return d.unanswered(ctx, part, t, day, err)
 	}
 	return d.requestFailed(part, len(body), resp, t, day)
 }
 
 // unanswered handles a part of which it is not known what became of it.
-func (d *delivery) unanswered(ctx context.Context, part []int, err error) *problem {
+func (d *delivery) unanswered(ctx context.Context, part []int, t target, day string, err error) *problem {
 	var busy *busyError
 	if errors.As(err, &busy) { // nothing was sent
 		d.requeue(part)
 		return &problem{kind: Busy, err: err, retryAfter: busy.wait}
 	}
 	d.s.client.reload(reloadAfter) // perhaps a certificate has expired
-	if ctx.Err() != nil || !d.suspect(part, err) {
+	if ctx.Err() != nil || !d.suspect(part, t, day, err) {
 		d.retry(part)
 	}
 	return &problem{kind: Unreachable, err: err}
@@ -256,7 +257,7 @@ const suspectAfter = 3
 // pipeline that does not bear a document, say. Then the part is split, until one
 // document is left, which is treated as one that the server fails at. It reports
 // whether it has done so.
-func (d *delivery) suspect(part []int, cause error) bool {
+func (d *delivery) suspect(part []int, t target, day string, cause error) bool {
 	now := time.Now()
 	if d.failures++; d.failures == 1 {
 		d.failed = now
@@ -270,9 +271,8 @@ func (d *delivery) suspect(part []int, cause error) bool {
 		d.halve(part)
 		return true
 	}
-	t, _ := d.s.currentTarget()
 	it := item{status: http.StatusInternalServerError, kind: "request_failed", reason: "each request with this document fails: " + cause.Error()}
-	d.settle(part, func(int) item { return it }, t, "")
+	d.settle(part, func(int) item { return it }, t, day)
 	return true
 }
 
@@ -336,6 +336,9 @@ func (d *delivery) visit(part []int, stream *dataStream, f func(i int, pair []by
 func (d *delivery) requestFailed(part []int, packed int, resp *response, t target, day string) *problem {
 	fault := resp.serverError()
 	it := item{status: resp.status, kind: fault.Type, reason: fault.Reason}
+	if fault.Type != "" {
+		d.s.client.nodes.succeed(resp.node) // it is the node's own answer
+	}
 	plain := &d.s.client.plain
 	switch v := judge(ofRequest, &it); {
 	case v == tooLarge:
@@ -356,7 +359,7 @@ func (d *delivery) requestFailed(part []int, packed int, resp *response, t targe
 	case v == malformed:
 		return d.settle(part, func(int) item { return it }, t, day)
 	case v == retry:
-		if resp.status < http.StatusInternalServerError || !d.suspect(part, fault) {
+		if resp.status < http.StatusInternalServerError || !d.suspect(part, t, day, fault) {
 			d.retry(part)
 		}
 		return &problem{kind: Busy, err: fault}
@@ -364,7 +367,7 @@ func (d *delivery) requestFailed(part []int, packed int, resp *response, t targe
 	if resp.status == http.StatusUnauthorized || resp.status == http.StatusForbidden {
 		d.s.client.reload(reloadAfter)
 	}
-	if !d.suspect(part, fault) {
+	if !d.suspect(part, t, day, fault) {
 		d.retry(part)
 	}
 	d.detected = false

@@ -126,6 +126,16 @@ func TestIndex(t *testing.T) {
 		{fakesearch.Elasticsearch8, "logs-shop-prod", "", true},
 		{fakesearch.OpenSearch2, "logs-shop-prod", "_index_template/ktail-logs-shop-prod", true},
 		{fakesearch.OpenSearch2, "mine", "_index_template/ktail-mine", false},
+		// Names of four parts match the server's own template for logs-*-*, too.
+		{fakesearch.Elasticsearch8, "logs-my-shop-prod", "", true},
+		{fakesearch.OpenSearch2, "logs-my-shop-prod", "_index_template/ktail-logs-my-shop-prod", true},
+		{fakesearch.Elasticsearch64, "logs-my-shop-prod", "_template/ktail-logs-my-shop-prod", false},
+		// Names with characters that a path cannot hold as they are.
+		{fakesearch.Elasticsearch64, "логи", "_template/ktail-логи", false},
+		{fakesearch.Elasticsearch8, "shop-ü", "_index_template/ktail-shop-ü", false},
+		{fakesearch.OpenSearch2, "shop(1)", "_index_template/ktail-shop(1)", false},
+		{fakesearch.OpenSearch2, "shop{1}", "_index_template/ktail-shop{1}", false},
+		{fakesearch.OpenSearch2, "shop%20'1;2", "_index_template/ktail-shop%20'1;2", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.flavor.Number+" "+tt.index, func(t *testing.T) {
@@ -144,11 +154,22 @@ func TestIndex(t *testing.T) {
 				if (tt.template != "") != (s.asked("PUT /"+tt.template+"?") == 1) {
 					t.Errorf("requests were %v, want the template %q", s.Requests(), tt.template)
 				}
+				if err := elastic.CheckIndex(tt.index); err != nil {
+					t.Error(err)
+				}
 				if s.asked("PUT /")+s.asked("POST /") > 2 {
 					t.Errorf("requests were %v", s.Requests())
 				}
 			})
 		})
+	}
+}
+
+func TestCheckIndex_RefusesNamesThatServersRefuse(t *testing.T) {
+	for _, bad := range []string{"", ".", "..", "_shop", "-shop", "+shop", "shop:logs", "Shop", "a b", "a/b", "a*", "<shop-{now/d}>", "a\nb", "a\xff", strings.Repeat("a", 256)} {
+		if elastic.CheckIndex(bad) == nil {
+			t.Errorf("%q is accepted", bad)
+		}
 	}
 }
 

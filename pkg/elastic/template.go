@@ -14,7 +14,7 @@ var keywords = []string{
 	"kubernetes.deployment.name", "kubernetes.replicaset.name", "kubernetes.statefulset.name", "kubernetes.daemonset.name",
 	"kubernetes.job.name", "kubernetes.cronjob.name",
 	"container.id", "container.image.name", "container.runtime", "orchestrator.type", "orchestrator.cluster.name", "host.name",
-	"event.kind", "event.dataset", "event.action", "event.outcome", "log.flags",
+	"event.kind", "event.dataset", "event.action", "event.outcome", "log.flags", "log.level",
 	"agent.type", "agent.version", "ecs.version",
 	"data_stream.type", "data_stream.dataset", "data_stream.namespace",
 }
@@ -83,7 +83,7 @@ func templateFor(t target, s server) (path, body string) {
 			name = "ktail-" + t.index
 		}
 	}
-	dataStream := t.stream != nil && s.hasDataStreams()
+	dataStream := isDataStreamName(t.index) && s.hasDataStreams()
 	switch {
 	case dataStream && !s.openSearch:
 		return "", "" // logs-*-* has a template of the server's own

@@ -64,6 +64,7 @@ var shardErrors = []string{
 	"circuit_breaking_exception", "already_closed_exception", "engine_closed_exception",
 	"index_shard_closed_exception", "illegal_index_shard_state_exception", "index_shard_not_started_exception", "shard_not_in_primary_mode_exception",
 	"retry_on_primary_exception", "retry_on_replica_exception", "no_longer_primary_shard_exception", "task_cancelled_exception",
+	"mapper_exception", // the master did not add a field to the mapping in time
 	"i_o_exception", "file_system_exception", "translog_exception", "out_of_memory_error", "snapshot_in_progress_exception",
 }
 
@@ -74,7 +75,7 @@ var indexErrors = []string{
 	"resource_not_found_exception", "resource_already_exists_exception", "validation_exception", "action_request_validation_exception",
 	"invalid_index_template_exception", "index_template_missing_exception", "index_creation_exception", "type_missing_exception",
 	"security_exception", "status_exception", "invalid_type_name_exception", "unsupported_operation_exception",
-	"cluster_block_exception", "shard_not_found_exception", "index_primary_shard_not_allocated_exception",
+	"cluster_block_exception", "shard_not_found_exception", "index_primary_shard_not_allocated_exception", "routing_missing_exception",
 }
 
 // indexReasons are what the reasons of an illegal_argument_exception begin with
@@ -97,8 +98,6 @@ var indexReasons = []string{
 	"request [",                // an unknown parameter of the request
 	"Action/metadata line [",   // an unknown parameter of an action, such as _type
 	"unknown setting [",        // a template for another version
-	"Failed to parse mapping",  // a mapping of a template
-	"mapper [",                 // the same
 	"Cannot write to a read-o", // searchable snapshots
 	"cannot write to ",         // the same
 }
@@ -129,6 +128,7 @@ var rules = []rule{
 	{anywhere, 500, anyStatus, indexErrors, nil, blocked},
 	{ofItem, 500, 500, nil, nil, failing}, // Elasticsearch 6 and 7 answer so when an ingest processor fails
 	{ofItem, 501, anyStatus, nil, nil, retry},
+	{ofRequest, 500, anyStatus, []string{"json_parse_exception", "parse_exception", "x_content_parse_exception"}, nil, malformed}, // 6.x
 	{ofRequest, 500, anyStatus, nil, nil, retry},
 
 	{anywhere, 401, 401, nil, nil, blocked},
@@ -136,6 +136,7 @@ var rules = []rule{
 	{anywhere, 300, 399, nil, nil, blocked},
 	{ofRequest, 408, 408, nil, nil, retry},
 	{anywhere, 400, 499, indexErrors, nil, blocked},
+	{anywhere, 400, 499, []string{"mapper_parsing_exception"}, []string{"Failed to parse mapping"}, blocked}, // of a template, when the index is created
 	{anywhere, 400, 499, []string{"", "illegal_argument_exception", "illegal_state_exception"}, indexReasons, blocked},
 	{ofRequest, 400, 400, nil, nil, malformed},
 	{ofRequest, 400, 499, nil, nil, blocked},

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/ktail/ktail/pkg/elastic"
+)
+
+// readCredentials returns a function that reads credentials and certificates each
+// time it is called, because files of secrets change: Kubernetes rotates tokens, and
+// certificates expire. Auth is what the addresses of the servers contain.
+func (o *elasticOptions) readCredentials(auth elastic.Auth, env func(string) (string, bool)) func() (elastic.Credentials, error) {
+	flags := *o
+	flags.auth = auth
+	var last tlsFiles
+	var config *tls.Config
+	return func() (elastic.Credentials, error) {
+		auth, err := flags.credentials(env)
+		if err != nil {
+			return elastic.Credentials{}, err
+		}
+		files, err := flags.readTLSFiles()
+		if err != nil {
+			return elastic.Credentials{}, err
+		}
+		if config == nil || !files.equal(&last) {
+			if config, err = files.config(o.insecure); err != nil {
+				return elastic.Credentials{}, err
+			}
+			last = files
+		}
+		return elastic.Credentials{Auth: auth, TLS: config}, nil
+	}
+}
+
+// warnCredentials warns about credentials that others may read or catch.
+func (o *elasticOptions) warnCredentials(auth elastic.Auth, name string, printf func(string, ...any)) {
+	if o.insecure {
+		printf("warning: the certificate of %s is not checked", name)
+	}
+	for _, n := range o.nodes {
+		if n.Scheme == "http" && auth != (elastic.Auth{}) {
+			printf("warning: credentials for Elasticsearch at %s are sent without encryption; use https", n.Host)
+			return
+		}
+	}
+}
+
+// credentials returns the credentials for Elasticsearch. Secrets come only from files
+// and the environment, because every user of the machine can see the arguments of a
+// process.
+func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.Auth, error) {
+	auth := o.auth
+	if o.user != "" {
+		auth.User = o.user
+	}
+	password, ok, err := secret(env, "ELASTICSEARCH_PASSWORD", o.passwordFile)
+	if err != nil {
+		return auth, err
+	}
+	if ok && auth.User != "" {
+		auth.Password = password
+	}
+	if auth.APIKey, _, err = secret(env, "ELASTICSEARCH_API_KEY", o.apiKeyFile); err != nil {
+		return auth, err
+	}
+	if strings.Contains(auth.APIKey, ":") { // ID and key, not encoded yet
+		auth.APIKey = base64.StdEncoding.EncodeToString([]byte(auth.APIKey))
+	}
+	if auth.Bearer, _, err = secret(env, "ELASTICSEARCH_TOKEN", o.tokenFile); err != nil {
+		return auth, err
+	}
+	// A credential selected by a flag takes precedence over one in the environment.
+	switch {
+	case o.apiKeyFile != "":
+	case o.tokenFile != "":
+		auth.APIKey = ""
+	case o.user != "":
+		auth.APIKey, auth.Bearer = "", ""
+	}
+	return auth, nil
+}
+
+// secret returns the content of the file or, without a path, the value of the variable.
+func secret(env func(string) (string, bool), name, path string) (string, bool, error) {
+	if path == "" {
+		value, ok := env(name)
+		return value, ok && value != "", nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", false, fmt.Errorf("read secret: %w", err)
+	}
+	return strings.TrimSpace(string(b)), true, nil
+}
+
+// tlsFiles are the files that the flags name; nil where there is none.
+type tlsFiles struct{ ca, cert, key []byte }
+
+func (f *tlsFiles) equal(o *tlsFiles) bool {
+	return bytes.Equal(f.ca, o.ca) && bytes.Equal(f.cert, o.cert) && bytes.Equal(f.key, o.key)
+}
+
+func (o *elasticOptions) readTLSFiles() (f tlsFiles, err error) {
+	for _, file := range []struct {
+		flag, path string
+		into       *[]byte
+	}{
+		{"--elasticsearch-ca", o.ca, &f.ca},
+		{"--elasticsearch-cert", o.cert, &f.cert},
+		{"--elasticsearch-key", o.key, &f.key},
+	} {
+		if file.path == "" {
+			continue
+		}
+		if *file.into, err = os.ReadFile(file.path); err != nil {
+			return f, fmt.Errorf("invalid %s: %w", file.flag, err)
+		}
+		if file.flag == "--elasticsearch-ca" && !x509.NewCertPool().AppendCertsFromPEM(f.ca) {
+			return f, fmt.Errorf("invalid --elasticsearch-ca: %s contains no certificate in PEM format", o.ca)
+		}
+	}
+	return f, nil
+}
+
+// config returns the TLS configuration with the files.
+func (f *tlsFiles) config(insecure bool) (*tls.Config, error) {
+	config := &tls.Config{InsecureSkipVerify: insecure}
+	if f.ca != nil {
+		config.RootCAs = x509.NewCertPool()
+		config.RootCAs.AppendCertsFromPEM(f.ca)
+	}
+	if f.cert != nil {
+		pair, err := tls.X509KeyPair(f.cert, f.key)
+		if err != nil {
+			return nil, fmt.Errorf("invalid --elasticsearch-cert: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"os"
+	"regexp"
+	"slices"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// ownContainer is the container that ktail runs in. The zero value means none.
+type ownContainer struct{ podUID, container string }
+
+// mountOfContainer matches the mount of /dev/termination-log, which the kubelet
+// gives each container: its source names the UID of the pod and the container. See
+// makeMounts in pkg/kubelet/kubelet_pods.go of Kubernetes 1.35.
+var mountOfContainer = regexp.MustCompile(`/pods/([0-9a-f-]{32,36})/containers/([a-z0-9-]+)/[^/ ]+ /dev/termination-log `)
+
+// findOwnContainer looks the container up in the content of /proc/self/mountinfo.
+func findOwnContainer(mountinfo []byte) ownContainer {
+	m := mountOfContainer.FindSubmatch(mountinfo)
+	if m == nil {
+		return ownContainer{}
+	}
+	return ownContainer{podUID: string(m[1]), container: string(m[2])}
+}
+
+// withoutOwnLog returns the watcher without the log of ktail's own container: each
+// line that ktail printed would come back as a line to print, without end.
+func withoutOwnLog(w ktail.Watcher) ktail.Watcher {
+	b, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return w // not on Linux
+	}
+	own := findOwnContainer(b)
+	if own == (ownContainer{}) {
+		return w
+	}
+	return &selfExcluder{Watcher: w, own: own}
+}
+
+// selfExcluder is a watcher that leaves one container out.
+type selfExcluder struct {
+	ktail.Watcher
+	own ownContainer
+}
+
+// Watch implements ktail.Watcher.
+func (e *selfExcluder) Watch(ctx context.Context, set func([]ktail.Source)) error {
+	return e.Watcher.Watch(ctx, func(all []ktail.Source) {
+		set(slices.DeleteFunc(slices.Clone(all), func(s ktail.Source) bool {
+			stream := s.Stream()
+			return stream.PodUID == e.own.podUID && stream.Container == e.own.container
+		}))
+	})
+}

@@ -1,0 +1,57 @@
+package elastic
+
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/ktail/ktail/internal/fakesearch"
+)
+
+// What the real servers answered gets the verdict that fits what was in trouble.
+func TestJudge_RecordedAnswers(t *testing.T) {
+	want := map[string][]verdict{
+		"nothing":  {delivered, present},
+		"index":    {retry, blocked},
+		"document": {failing, rejected},
+		"request":  {malformed},
+		"size":     {tooLarge},
+	}
+	for server := range fakesearch.RecordedServers {
+		recordings, err := fakesearch.Recordings(server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(recordings) < 40 {
+			t.Errorf("%s: only %d recordings", server, len(recordings))
+		}
+		for _, r := range recordings {
+			t.Run(server+" "+r.Name, func(t *testing.T) {
+				if r.Status != 200 {
+					it := item{status: r.Status}
+					var body struct{ Error json.RawMessage }
+					if json.Unmarshal([]byte(r.Body), &body) == nil {
+						it.kind, it.reason = parseError(body.Error)
+					}
+					v := judge(ofRequest, &it)
+					if empty := r.Name == "empty"; empty && v == blocked {
+						return // ktail sends no empty request
+					}
+					if !slices.Contains(want[r.About], v) {
+						t.Errorf("verdict %d for %+v", v, it)
+					}
+					return
+				}
+				items, err := parseAnswer(nil, []byte(r.Body), 3)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for n, it := range items {
+					if v := judge(ofItem, &it); !slices.Contains(want[r.About], v) && (v != delivered || r.About == "document" && n == 1) {
+						t.Errorf("verdict %d for document %d: %+v", v, n, it)
+					}
+				}
+			})
+		}
+	}
+}
