@@ -11,7 +11,7 @@ type Line struct {
 // other in the file, whatever their streams: this is how the kubelet joins them
 // for the pod log API, so that both give the same lines.
 type Joiner struct {
-	// Max is the number of bytes of a line to keep; 0 is no limit.
+	// Max is the number of bytes of a line to keep; 0 means no limit.
 	Max int
 
 	line Line // joined so far

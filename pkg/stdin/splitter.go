@@ -10,7 +10,7 @@ import (
 type splitter struct {
 	stream *ktail.Stream
 	begun  []byte // of a line whose end has not come yet
-	open   bool   // a line has begun, of which begun may be only a part
+	open   bool   // a line has begun; begun may be only a part of it
 	cut    bool   // it was too long
 	time   int64
 	lines  []ktail.Line

@@ -1,5 +1,4 @@
-// Package stdin is the origin of lines that come from an io.Reader: one stream
-// without a pod.
+// Package stdin reads lines from an io.Reader: one stream without a pod.
 package stdin
 
 import (
@@ -13,11 +12,12 @@ import (
 )
 
 const (
-	// chunkSize is how much is read at a time: as much as a pipe holds on Linux.
+	// chunkSize is the number of bytes to read at a time: the capacity of a pipe on
+	// Linux.
 	chunkSize = 64 << 10
 	// minRead is the least room for a read in a chunk that holds lines.
 	minRead = 4 << 10
-	// maxLine is how much of a line is kept.
+	// maxLine is the number of bytes of a line to keep.
 	maxLine = 1 << 20
 )
 
@@ -47,10 +47,10 @@ type chunk struct {
 // Read implements ktail.Source. The time of a line is when it came. What was
 // read cannot be read again, so every error is permanent.
 //
-// A reader cannot be told to stop: the goroutine that waits for it stays behind
+// A read cannot be interrupted: the goroutine that waits for it remains
 // when ctx ends, until the reader brings something or the process ends.
 func (s *source) Read(ctx context.Context, _ ktail.Position, emit func([]ktail.Line) error) error {
-	chunks := make(chan chunk) // closed by nobody: the last one has an error
+	chunks := make(chan chunk) // never closed: the last one has an error
 	go func() {
 		var buf []byte // lines are slices of it, so small reads share one
 		for {
