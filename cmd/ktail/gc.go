@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
 const (
@@ -31,8 +33,9 @@ func tuneGC(ctx context.Context) {
 			return
 		}
 	}
+	ceiling := memoryCeiling()
 	debug.SetGCPercent(forwardGCPercent)
-	debug.SetMemoryLimit(forwardMemoryLimit)
+	debug.SetMemoryLimit(min(forwardMemoryLimit, ceiling))
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	last, pause := gcSeconds(), 0
@@ -45,14 +48,26 @@ func tuneGC(ctx context.Context) {
 		spent := gcSeconds()
 		if pause > 0 {
 			if pause--; pause == 0 {
-				debug.SetMemoryLimit(forwardMemoryLimit)
+				debug.SetMemoryLimit(min(forwardMemoryLimit, ceiling))
 			}
 		} else if spent-last > maxGCShare {
-			debug.SetMemoryLimit(math.MaxInt64)
+			debug.SetMemoryLimit(ceiling)
 			pause = pauseSeconds
 		}
 		last = spent
 	}
+}
+
+// memoryCeiling returns how many bytes Go may use before the collector does its utmost: a
+// part of the memory limit of the cgroup, so that the kernel does not kill the process
+// for garbage. Without a limit it is the largest number.
+func memoryCeiling() int64 {
+	const share = 0.85 // the rest is for the program's text and the kernel's buffers
+	limit, err := memlimit.FromCgroup()
+	if err != nil || limit == 0 || limit > math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return int64(share * float64(limit))
 }
 
 // gcSeconds returns the CPU time, in seconds, that the garbage collector has taken

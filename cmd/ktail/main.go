@@ -56,6 +56,9 @@ func main() {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(60)
 	}
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
+		debug.SetMemoryLimit(memoryCeiling())
+	}
 	klog.SetLogger(logr.Discard()) // client-go's own log; --verbosity turns it on
 	env, err := takeSecretsFromEnv()
 	if err != nil {

@@ -215,23 +215,20 @@ func (r *logReader) forward(lines []ktail.Line) error {
 	wanted := lines[:0]
 	for i := range lines {
 		l := &lines[i]
-		if l.Kind != ktail.Log {
-			if r.log.isNews(l.Text) {
-				wanted = append(wanted, *l)
-			}
+		if l.Kind == ktail.Log && l.Time < r.cutoff || l.Kind != ktail.Log && !r.log.isNews(l.Text) {
 			continue
 		}
-		if l.Time < r.cutoff {
-			continue
-		}
-		r.cutoff = 0
-		if r.gap != "" {
+		if l.Kind == ktail.Log {
+			r.cutoff = 0
 			if err := r.emitGap(l.Time); err != nil {
 				return err
 			}
+			r.last = max(r.last, l.Time)
 		}
-		r.last = max(r.last, l.Time)
-		wanted = append(wanted, *l)
+		if len(wanted) < i {
+			lines[len(wanted)] = *l
+		}
+		wanted = lines[:len(wanted)+1]
 	}
 	var mark *ktail.Mark
 	for i := len(wanted) - 1; i >= 0 && mark == nil; i-- {
@@ -259,9 +256,12 @@ func (r *logReader) reportDamage(err error) error {
 	return r.emit([]ktail.Line{{Stream: r.scanner.stream, Kind: ktail.Diagnostic, Text: text}})
 }
 
-// emitGap marks, before the line with the time, that lines are missing.
+// emitGap marks, before the line with the time, that lines are missing, if they are.
 func (r *logReader) emitGap(at int64) error {
 	why := r.gap
+	if why == "" {
+		return nil
+	}
 	r.gap = ""
 	return r.emit([]ktail.Line{{
 		Stream: r.scanner.stream, Kind: ktail.Gap, Since: r.last, Time: at, Text: []byte(why),
