@@ -133,6 +133,8 @@ func (s *Server) route(flavor *Flavor, r *http.Request, body []byte, fault *Faul
 		return s.multiSearch(first, body)
 	case rest == "_count":
 		return jsonAnswer(http.StatusOK, map[string]any{"count": len(s.Documents(first))})
+	case rest == "_rollover" && flavor.DataStreams && r.Method == http.MethodPost:
+		return jsonAnswer(http.StatusOK, map[string]any{"acknowledged": false, "rolled_over": false})
 	case rest == "_refresh":
 		return jsonAnswer(http.StatusOK, map[string]any{"_shards": map[string]any{"failed": 0}})
 	case flavor.serverless():

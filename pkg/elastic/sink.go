@@ -180,6 +180,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	})
 	running.Go(func() { s.client.probe(sending) })
 	running.Go(func() { s.client.keepFresh(sending) })
+	running.Go(func() { s.rollOver(sending) })
 	ticker := time.NewTicker(bulkAge / 4)
 	defer ticker.Stop()
 	for {

@@ -1,0 +1,42 @@
+package elastic
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// rolloverEvery is how often an OpenSearch server is asked to roll the data stream
+// over if it is large or old enough.
+const rolloverEvery = 10 * time.Minute
+
+// rolloverConditions are those of Elasticsearch's own policy for logs, and a bound
+// well below the 2^31 documents that a shard can hold.
+const rolloverConditions = `{"conditions":{"max_age":"30d","max_size":"50gb","max_docs":1000000000}}`
+
+// rollOver has ktail's own data stream on OpenSearch roll over, which has no policy
+// that does so by default. Elasticsearch has one. It returns when ctx ends.
+func (s *Sink) rollOver(ctx context.Context) {
+	for ctx.Err() == nil {
+		sleep(ctx, rolloverEvery)
+		t, srv := s.currentTarget()
+		if !t.own || t.daily() || !srv.openSearch || !s.isPinned() || ctx.Err() != nil {
+			continue
+		}
+		resp, err := s.client.sendJSON(ctx, http.MethodPost, "/"+url.PathEscape(t.index)+"/_rollover", rolloverConditions)
+		switch {
+		case err != nil: // the next bulk finds out and reports it
+		case resp.status == http.StatusOK:
+			s.report.solved("rollover", Event{})
+		case resp.status == http.StatusUnauthorized, resp.status == http.StatusForbidden:
+			s.report.problem("rollover", Event{Kind: NoRollover, Err: resp.serverError(), Index: t.index}, 0)
+		}
+	}
+}
+
+func (s *Sink) isPinned() bool {
+	s.cluster.mu.Lock()
+	defer s.cluster.mu.Unlock()
+	return s.cluster.pinned
+}

@@ -1,0 +1,68 @@
+package elastic_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakesearch"
+	"github.com/ktail/ktail/pkg/elastic"
+)
+
+// ktail's own data stream on OpenSearch, which has no policy, is asked to roll over.
+// Elasticsearch has a policy, and daily indices need none.
+func TestRollover_IsAskedOfOpenSearchOnly(t *testing.T) {
+	tests := []struct {
+		flavor fakesearch.Flavor
+		index  string
+		want   int // requests in an hour
+	}{
+		{fakesearch.OpenSearch2, "", 6},
+		{fakesearch.OpenSearch3, "", 6},
+		{fakesearch.OpenSearch3, "logs-shop-prod", 0},
+		{fakesearch.Elasticsearch9, "", 0},
+		{fakesearch.Elasticsearch64, "", 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.flavor.Number+" "+tt.index, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{Flavor: tt.flavor})
+				r := start(t, s, func(o *elastic.Options) { o.Index = tt.index })
+				r.write(t, lines("a"))
+				time.Sleep(time.Hour + time.Minute)
+				if n := s.asked("POST /logs-ktail-default/_rollover"); n != tt.want {
+					t.Errorf("asked %d times", n)
+				}
+				r.close(t)
+				if got := r.told.kinds(); len(got) > 0 {
+					t.Errorf("reported %v: %s", got, r.told.text())
+				}
+			})
+		})
+	}
+}
+
+// A missing right to roll over is reported, and does not stop delivery.
+func TestRollover_MissingRightIsReported(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
+		s.SetFault(func(r *http.Request) *fakesearch.Fault {
+			if strings.HasSuffix(r.URL.Path, "/_rollover") {
+				return fakesearch.Denied(http.StatusForbidden)
+			}
+			return nil
+		})
+		r := start(t, s)
+		r.write(t, lines("a"))
+		time.Sleep(15 * time.Minute)
+		r.write(t, lines("a", "b")[1:])
+		r.close(t)
+		same(t, s.messages(), []string{"a", "b"})
+		if got := r.told.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.NoRollover}) {
+			t.Errorf("reported %v", got)
+		}
+	})
+}
