@@ -1,0 +1,83 @@
+package elastic_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakesearch"
+	"github.com/ktail/ktail/pkg/elastic"
+)
+
+// After the end of Run's context the sink ends in time, whatever the server does.
+func TestSink_EndsWithinShutdownTimeout(t *testing.T) {
+	const timeout = 20 * time.Second
+	faults := map[string]*fakesearch.Fault{
+		"slow":          {Delay: 8 * time.Second},
+		"silent":        {Delay: time.Hour},
+		"loses answers": {Cut: fakesearch.CutBeforeAnswer},
+		"busy":          failing(http.StatusTooManyRequests, "es_rejected_execution_exception", "busy"),
+		"blocked":       failing(http.StatusForbidden, "security_exception", "no"),
+	}
+	for name, fault := range faults {
+		for _, spooled := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", spool ", spooled), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := serve(t, fakesearch.Options{})
+					s.fault(func(int, *http.Request) *fakesearch.Fault { return fault })
+					dir := t.TempDir()
+					r := start(t, s, func(o *elastic.Options) {
+						o.ShutdownTimeout = timeout
+						if spooled {
+							spool(dir, 1<<30)(o)
+						}
+					})
+					ctx, cancel := context.WithCancel(t.Context())
+					writer := make(chan struct{})
+					go func() { // more than the server takes
+						defer close(writer)
+						for ctx.Err() == nil {
+							if r.Write(ctx, lines(hard(20)...)) != nil {
+								return
+							}
+							time.Sleep(100 * time.Millisecond)
+						}
+					}()
+					time.Sleep(20 * time.Second)
+					begun := time.Now()
+					r.stop()
+					cancel()
+					<-writer
+					err := r.Close(t.Context())
+					if took := time.Since(begun); took > timeout+2*time.Second {
+						t.Errorf("it took %s", took)
+					}
+					st := r.Status()
+					var undelivered *elastic.UndeliveredError
+					switch {
+					case spooled && (err != nil || st.Waiting > 0):
+						t.Errorf("with a spool: %v, status %+v", err, st)
+					case st.Waiting > 0 && !spooled && !errors.As(err, &undelivered):
+						t.Errorf("lines are left, and the error is %v", err)
+					case st.Waiting > 0 && name != "slow" && name != "silent" && !strings.Contains(err.Error(), "the last problem was"):
+						t.Errorf("the error does not say why: %v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// hard returns texts that can hardly be compressed.
+func hard(n int) []string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf("%x%x", uint64(i)*0x9e3779b97f4a7c15, time.Now().UnixNano()*int64(i+1))
+	}
+	return all
+}
