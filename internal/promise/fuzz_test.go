@@ -43,7 +43,7 @@ func FuzzResume(f *testing.F) {
 // FuzzRuns is FuzzResume with several runs: each goes on where the one before was
 // stopped, and what has happened meanwhile is part of the story.
 func FuzzRuns(f *testing.F) {
-	f.Add([]byte("\x00\x05\x08\x00\x00\x05\x08\x00"))         // log, run, log, run
+	f.Add([]byte("\x00\x05\x09\x00\x00\x05\x09\x00"))         // log, run, log, run
 	f.Add([]byte("\x00\x03\x08\x05\x07\x01\x08\x00\x07\x00")) // crashes between runs
 	f.Add([]byte("\x00\x03\x07\x01\x08\x00\x06\x05\x08\x01\x02\x00"))
 	f.Fuzz(func(t *testing.T, story []byte) {
@@ -53,10 +53,10 @@ func FuzzRuns(f *testing.F) {
 			n := newNarratorOf(t, path)
 			n.show() // of a log that has shown nothing yet, no run knows where another was
 			for i := 0; i+1 < min(len(story), 2*most); i += 2 {
-				if story[i]%9 == 8 {
+				if story[i]%10 == 9 {
 					n.again(int(story[i+1]))
 				} else {
-					n.step(story[i]%9, int(story[i+1]))
+					n.step(story[i]%10, int(story[i+1]))
 				}
 			}
 			n.recover()
@@ -127,13 +127,13 @@ func (n *narrator) again(how int) {
 }
 
 func (n *narrator) step(what byte, how int) {
-	switch what % 8 {
+	switch what % 9 {
 	case 0:
 		n.log(how, 0)
 	case 1:
 		pass(time.Duration(how) * 50 * time.Millisecond)
 	case 2, 3:
-		n.api.CutAll(what%8 == 2)
+		n.api.CutAll(what%9 == 2)
 		pass(time.Duration(how%3) * 100 * time.Millisecond)
 	case 4:
 		// Not twice at the same byte: that is how the end of a log is recognized.
@@ -142,7 +142,7 @@ func (n *narrator) step(what byte, how int) {
 		}
 		n.broken[how] = true
 		breaks := []fakeapi.Break{fakeapi.End, fakeapi.Reset}
-		n.fault(&fakeapi.Fault{Break: breaks[how%2], After: int64(how)})
+		n.fault(&fakeapi.Fault{Break: breaks[how%2], After: int64(how) * 5})
 	case 5:
 		refusals := []fakeapi.Fault{
 			{Status: 500}, {Status: 502, Body: "<html>Bad Gateway"}, {Status: 503}, {Status: 404},
@@ -153,11 +153,17 @@ func (n *narrator) step(what byte, how int) {
 		n.fault(&refusals[how%len(refusals)])
 	case 6:
 		// Two goroutines of the runtime stamp stdout and stderr, and the clock of
-		// the node is set: the times of a log step back, by less than half a minute,
-		// but not to before its instance began: older ones are told by their times.
-		n.log(how, min(time.Duration(how)*100*time.Millisecond, time.Since(n.began)))
+		// the node is set: the times of a log step back, and forward, by up to two
+		// hours.
+		ago := time.Duration(how-128) * time.Minute
+		if how%4 == 0 {
+			ago = time.Duration(how) * 100 * time.Millisecond
+		}
+		n.log(how, ago)
 	case 7:
 		n.crash(how%2 == 1)
+	case 8:
+		n.rotate(how)
 	}
 }
 
@@ -190,6 +196,15 @@ func (n *narrator) crash(lastWords bool) {
 	n.c.Exit(1, "")
 	n.c.Start()
 	n.silent, n.began = true, time.Now()
+}
+
+// rotate takes the log out of reach when everything has been shown, and has the first
+// line of the next file shown: until then nobody can know that nothing was lost.
+func (n *narrator) rotate(how int) {
+	n.recover()
+	n.c.Rotate()
+	n.log(how, 0)
+	n.recover()
 }
 
 // recover lets all be well until everything has been shown.

@@ -71,12 +71,13 @@ func (s *Source) afterEnd(ctx context.Context, r *response, now *State) error {
 			return err
 		}
 	}
-	return s.ended(r.emit, now)
+	return s.ended(r, now)
 }
 
 // ended is called when everything was emitted that the instance has written.
-func (s *Source) ended(emit func([]ktail.Line) error, now *State) error {
-	l := s.log
+func (s *Source) ended(r *response, now *State) error {
+	l, emit := s.log, r.emit
+	l.complete, l.completeAt = true, r.last
 	if err := emitAny(emit, l.next(s.stream, now)); err != nil {
 		return err
 	}
@@ -118,7 +119,7 @@ func (s *Source) afterEmptyLog(ctx context.Context, r *response, now *State) err
 			return err
 		}
 	}
-	return s.ended(r.emit, now)
+	return s.ended(r, now)
 }
 
 // notFound is called after a response has ended or fallen silent that showed lines,

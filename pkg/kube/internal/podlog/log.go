@@ -156,6 +156,15 @@ type ending struct {
 	tail  []byte         // what the last response left behind the last newline
 	ended ktail.Instance // had ended when the last response ended
 	tries int            // responses that should have been the last
+
+	complete   bool       // the end of an instance was confirmed
+	completeAt ktail.Mark // behind this line
+}
+
+// isComplete reports whether the instance that wrote the line delivered last is
+// known to have written nothing after it.
+func (e *ending) isComplete(from *ktail.Position) bool {
+	return e.complete && e.completeAt == from.Last()
 }
 
 // record records the end of a response, and reports whether it is the same as the

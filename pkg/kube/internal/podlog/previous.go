@@ -136,12 +136,12 @@ func (s *Source) leave(ctx context.Context, r *response, at int64) error {
 	case now.Gone:
 		return errGone
 	}
-	before := r.from.Last()
+	before, complete := r.from.Last(), l.isComplete(r.from)
 	joined, err := s.readPrevious(ctx, r.from, r.emit)
 	if err != nil {
 		return err
 	}
-	if !joined {
+	if !joined && !(complete && now.Instance.Restarts <= l.reading.Restarts+1) {
 		if err := r.gap(at, rotatedOrGone); err != nil {
 			return err
 		}
@@ -199,17 +199,22 @@ func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 		if err != nil && !errors.Is(err, io.EOF) {
 			return false, err
 		}
-		joined = joined || r.overlap()
+		joined = joined || r.reachesLast()
 		if try > 0 && !r.progress && bytes.Equal(r.scanner.rest(), rest) && (r.caughtUp() || r.scanner.total == size) {
 			err := r.emitRest(ctx)
-			return joined || r.overlap(), err // of the rest, too
+			return joined || r.reachesLast(), err // in the rest, too
 		}
 		rest, size = bytes.Clone(r.scanner.rest()), r.scanner.total
 	}
 	return joined, ktail.ErrInterrupted
 }
 
-func (r *response) overlap() bool  { return r.replay != nil && r.replay.Overlap() }
+// reachesLast reports whether the line delivered last is in the response. If only
+// others of the position are, that line is in a later log.
+func (r *response) reachesLast() bool {
+	return r.replay != nil && r.replay.Overlap() && r.replay.CaughtUp()
+}
+
 func (r *response) caughtUp() bool { return r.replay == nil || r.replay.CaughtUp() }
 
 // readPreviousOnce reads one response to its end.
@@ -229,5 +234,8 @@ func (s *Source) readPreviousOnce(ctx context.Context, r *response, tail int64) 
 // later than what was delivered, if the position is not in that log: instances
 // between were missed.
 func (r *response) joinOlder(_ context.Context, l *ktail.Line) (bool, error) {
+	if s := r.source; s.log.isComplete(r.from) && s.stream.Instance.Restarts <= s.log.reading.Restarts+1 {
+		return true, nil // the next instance: its lines follow on
+	}
 	return true, r.gap(l.Time, rotatedOrGone)
 }
