@@ -3,6 +3,7 @@ package tail
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -14,8 +15,8 @@ import (
 // pod's last words.
 const drainSilence = 10 * time.Second
 
-// waitingDelay is how long a stream waits for the watcher to report the next
-// instance of its container. If the watcher fails, the log is looked at again.
+// waitingDelay is the least time that a stream waits for the watcher to report the
+// next instance of its container. If the watcher fails, the log is looked at again.
 const waitingDelay = 5 * time.Minute
 
 // stream reads one source again and again until it has ended for good. What was
@@ -142,7 +143,8 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 		}
 		delay := wait.next(time.Since(began), err, progress)
 		if errors.Is(err, ktail.ErrWaiting) {
-			delay, wait = waitingDelay, backoff{}
+			// With jitter: a hundred logs may have ended at the same moment.
+			delay, wait = waitingDelay+rand.N(waitingDelay), backoff{}
 		}
 		var read *ktail.ReadError
 		permanent := errors.As(err, &read) && read.Permanent
@@ -173,6 +175,7 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 	if len(lines) == 0 {
 		return nil
 	}
+	s.describe(lines)
 	if !lines[0].Stream.Key().IsZero() { // or else there is nothing to resume
 		s.pos.Advance(lines)
 	}
@@ -180,6 +183,18 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 		s.t.Positions.record(lines[0].Stream.Key(), lines, func(l *ktail.Line) bool { return keeps(l, s.t.Filters) })
 	}
 	return in.push(ctx, filter(lines, s.t.Filters))
+}
+
+// describe makes the lines point to the newest description of the stream: labels and
+// annotations change while a log is followed. A line of another instance keeps the
+// description with that instance.
+func (s *stream) describe(lines []ktail.Line) {
+	newest := s.newest().Stream()
+	for i := range lines {
+		if l := &lines[i]; l.Stream != newest && l.Stream.Instance == newest.Instance {
+			l.Stream = newest
+		}
+	}
 }
 
 // mark records whether the lines end with an Exit. It leaves out a Restart that
