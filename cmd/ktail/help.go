@@ -17,7 +17,7 @@ const (
 	sectionFiltering  = "Filtering"
 	sectionOutput     = "Output"
 	sectionForwarding = "Forwarding"
-	sectionHistory    = "History"
+	sectionHistory    = "History and Kibana"
 	sectionLimits     = "Limits and ordering"
 	sectionCluster    = "Cluster"
 	sectionGeneral    = "General"

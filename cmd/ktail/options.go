@@ -20,6 +20,7 @@ type options struct {
 	lineFlags
 	elastic elasticOptions
 	history historyFlags
+	kibana  kibanaFlags
 	limitFlags
 	connectionFlags
 	podLogsFlags
@@ -38,6 +39,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	inSection(sectionOutput, fs, o.addOutputFlags)
 	inSection(sectionForwarding, fs, o.elastic.addFlags)
 	inSection(sectionHistory, fs, o.history.addFlags)
+	inSection(sectionHistory, fs, o.kibana.addFlags)
 	inSection(sectionLimits, fs, o.limitFlags.addFlags)
 	inSection(sectionCluster, fs, o.connectionFlags.addFlags)
 	inSection(sectionCluster, fs, o.podLogsFlags.addFlags)
@@ -61,7 +63,7 @@ func (o options) validate() error {
 	case o.base.Condition != nil && o.tail != 0 && !o.noFollow:
 		return errors.New("--condition requires --no-follow or --tail=0, because a pod that meets the condition again would be shown twice")
 	}
-	return errors.Join(o.logFlags.validate(), o.limitFlags.validate(), o.validatePodLogs())
+	return errors.Join(o.logFlags.validate(), o.kibana.validate(), o.limitFlags.validate(), o.validatePodLogs())
 }
 
 // logFlags select the part of each log to read.

@@ -70,6 +70,9 @@ func newCommand(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if o.kibana.file != "" {
+				return o.withFlagOrigin(o.writeKibanaFile())
+			}
 			if o.elastic.resend != "" {
 				return o.withFlagOrigin(runResend(cmd.Context(), s, o))
 			}
@@ -141,6 +144,9 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 		MergeWindow: p.mergeWindow,
 		MaxStreams:  max(p.maxLogRequests, 0),
 		OnEvent:     messages.event,
+	}
+	if p.kibana.url != "" {
+		setUpKibana(ctx, s, p, messages)
 	}
 	if p.history.enabled() {
 		history, err := runHistory(ctx, s, p, messages, writer)

@@ -95,6 +95,7 @@ func scripts(dir string) testscript.Params {
 
 			"search":     cmdSearch,
 			"searchdown": cmdSearchDown,
+			"kibana":     cmdKibana,
 			"searchup":   cmdSearchUp,
 			"indexed":    cmdIndexed,
 

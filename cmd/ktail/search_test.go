@@ -10,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/ktail/ktail/internal/fakekibana"
 	"github.com/ktail/ktail/internal/fakesearch"
 )
 
@@ -91,4 +92,12 @@ func cmdIndexed(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 3 {
 		ts.Check(writeFile(ts.MkAbs(args[2]), strings.Join(sources, "")))
 	}
+}
+
+// cmdKibana starts a Kibana of that version.
+func cmdKibana(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 1, "kibana VERSION")
+	s := fakekibana.Start(fakekibana.Options{Version: args[0]})
+	ts.Defer(s.Close)
+	ts.Setenv("KIBANA", s.URL)
 }

@@ -148,3 +148,13 @@ func (c *Client) kindOfOwner(ctx context.Context, t metav1.TypeMeta) (Kind, erro
 	}
 	return Kind{}, &UnknownKindError{Word: t.Kind + "." + group, Known: kinds, Unavailable: unavailable}
 }
+
+// BuiltInKind returns the kind that the word means, of those that have pods on any
+// cluster.
+func BuiltInKind(word string) (Kind, bool) {
+	i := slices.IndexFunc(builtIn, func(k Kind) bool { return k.answersTo(word) })
+	if i < 0 {
+		return Kind{}, false
+	}
+	return builtIn[i], true
+}

@@ -102,13 +102,13 @@ func (l streamLabels) Lookup(key string) (value string, ok bool) {
 // streamFilter returns a function that reports whether a stream belongs to the
 // owner, as far as its name and owner say.
 func (o Owner) streamFilter() (func(*ktail.Stream) bool, error) {
-	i := slices.IndexFunc(builtIn, func(k Kind) bool { return k.answersTo(o.Kind) })
-	if i < 0 { // a custom resource that owns pods itself
+	known, ok := BuiltInKind(o.Kind)
+	if !ok { // a custom resource that owns pods itself
 		return func(s *ktail.Stream) bool {
 			return strings.EqualFold(s.Owner.Kind, o.Kind) && s.Owner.Name == o.Name
 		}, nil
 	}
-	kind := builtIn[i].Kind
+	kind := known.Kind
 	owns := func(s *ktail.Stream) bool { return s.Owner.Kind == kind && s.Owner.Name == o.Name }
 	switch kind {
 	case "Pod":
