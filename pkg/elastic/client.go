@@ -65,7 +65,7 @@ func ParseNodes(addresses []string) ([]*url.URL, Auth, error) {
 		nodes = append(nodes, u)
 	}
 	if len(nodes) == 0 {
-		return nil, Auth{}, errors.New("there is no address of Elasticsearch")
+		return nil, Auth{}, errors.New("no address of Elasticsearch")
 	}
 	return nodes, auth, nil
 }

@@ -70,7 +70,7 @@ func parseServer(resp *response) (server, error) {
 		} `json:"version"`
 	}
 	if err := json.Unmarshal(resp.body, &root); err != nil {
-		return server{}, fmt.Errorf("%s is no Elasticsearch: %w", resp.node.url.Host, errAnswer)
+		return server{}, fmt.Errorf("%s does not look like Elasticsearch: %w", resp.node.url.Host, errAnswer)
 	}
 	s := server{known: true, basic: root.Version.Flavor == "default", serverless: root.Version.Flavor == "serverless"}
 	s.openSearch = root.Version.Distribution == "opensearch" || strings.HasPrefix(root.Tagline, "The OpenSearch Project")

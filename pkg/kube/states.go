@@ -35,7 +35,7 @@ func ParseStates(names []string) (States, error) {
 		case "all":
 			set |= Running | Waiting | Terminated
 		default:
-			return 0, fmt.Errorf("%q is no state of a container; it is one of %s", name, strings.Join(StateNames(), ", "))
+			return 0, fmt.Errorf("unknown container state %q: must be one of %s", name, strings.Join(StateNames(), ", "))
 		}
 	}
 	return set, nil
@@ -114,7 +114,7 @@ func ParseCondition(s string) (*Condition, error) {
 		}
 	}
 	if c.Type == "" {
-		return nil, fmt.Errorf("%q is no condition of a pod; it is one of %s", name, strings.Join(ConditionNames(), ", "))
+		return nil, fmt.Errorf("unknown condition %q: must be one of %s", name, strings.Join(ConditionNames(), ", "))
 	}
 	for _, known := range conditionStatuses {
 		if strings.EqualFold(status, string(known)) {
@@ -122,7 +122,7 @@ func ParseCondition(s string) (*Condition, error) {
 		}
 	}
 	if c.Status == "" {
-		return nil, fmt.Errorf("%q is no status of a condition; it is one of true, false, unknown", status)
+		return nil, fmt.Errorf("unknown condition status %q: must be one of true, false, unknown", status)
 	}
 	return c, nil
 }
