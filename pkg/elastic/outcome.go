@@ -20,7 +20,8 @@ type history struct {
 	minimal     bool // it is sent as a minimal document
 	truncations int  // how often its message was halved
 	tries       int  // failures of the server at this form of it
-	since       time.Time
+	first       time.Time // when it was not accepted for the first time
+	since       time.Time // the same for this form of it
 	large       int // 413s in a row
 }
 
@@ -44,6 +45,9 @@ func (h *history) of(pair []byte) []byte {
 func (h *history) fail(ending bool) bool {
 	if h.tries++; h.tries == 1 {
 		h.since = time.Now()
+	}
+	if h.first.IsZero() {
+		h.first = h.since
 	}
 	return h.tries >= failingTimes && (ending || time.Since(h.since) >= failingFor)
 }
@@ -142,7 +146,7 @@ func (s *batchOutcome) take(i int, v verdict, it *item) {
 			s.delivery.histories[i] = h
 		}
 		enough := h.fail(s.ending)
-		if enough && s.accepts(h.since) {
+		if enough && s.accepts(h.first) {
 			s.inspectLater(i, v, it)
 			return
 		}
@@ -161,7 +165,7 @@ func (s *batchOutcome) take(i int, v verdict, it *item) {
 		s.inspectLater(i, v, it)
 	case doubtful, rejected:
 		if h == nil {
-			h = &history{since: time.Now()}
+			h = &history{first: time.Now()}
 			s.delivery.histories[i] = h
 		}
 		s.inspectLater(i, v, it)
@@ -299,7 +303,7 @@ func (s *batchOutcome) hopeless() bool {
 func (s *batchOutcome) blame(v verdict, h *history, hopeless bool) bool {
 	var since time.Time
 	if h != nil {
-		since = h.since
+		since = h.first
 	}
 	switch {
 	case v == tooLarge, v == failing:

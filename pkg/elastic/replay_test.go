@@ -124,3 +124,28 @@ func (r *run) noLetters(t *testing.T) {
 		t.Errorf("%d dead letters", len(r.letters(t)))
 	}
 }
+
+// When the program ends and no other lines come, a document that the server fails at
+// in any form is kept as a dead letter: the index has accepted others since it failed.
+func TestFailing_DocumentIsKeptAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64})
+		s.fault(func(int, *http.Request) *fakesearch.Fault {
+			return items(func(d document) *fakesearch.Verdict {
+				if strings.Contains(string(d.Source), "poison") {
+					return &fakesearch.Verdict{Status: 500, Type: "exception", Reason: "java.lang.IllegalArgumentException: Unrecognized token"}
+				}
+				return nil
+			})
+		})
+		r := start(t, s)
+		r.write(t, lines("a", "poison", "b"))
+		if err := r.Close(t.Context()); err == nil {
+			t.Error("no error although a line was rejected")
+		}
+		same(t, s.messages(), []string{"a", "b"})
+		if dead := r.letters(t); len(dead) != 1 || message(dead[0]) != "poison" {
+			t.Errorf("%d dead letters", len(dead))
+		}
+	})
+}
