@@ -55,11 +55,12 @@ func (x *indices) accept(name string, clean bool) {
 	}
 }
 
-// acceptedSince reports whether the index has accepted a document after the time.
+// acceptedSince reports whether the index has accepted a document at the time or later.
 func (x *indices) acceptedSince(name string, t time.Time) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.get(name).accepted.After(t)
+	accepted := x.get(name).accepted
+	return !accepted.IsZero() && !accepted.Before(t)
 }
 
 // reject counts documents that the index rejects. It reports whether the documents
