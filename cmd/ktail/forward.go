@@ -238,7 +238,7 @@ func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, 
 	t.Sink = tail.Fanout{t.Sink, f.sink}
 	t.Positions = f.positions
 	t.CloseTimeout = forwardTimeout
-	return f.run(ctx, t.Run)
+	return f.run(ctx, func(ctx context.Context) error { return runReporting(ctx, messages, t) })
 }
 
 // notices is a sink that tells of what is no line, in place of one that writes.

@@ -164,5 +164,5 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 	if p.elastic.enabled() {
 		return runForwarding(ctx, s, p, messages, &t, probes)
 	}
-	return t.Run(ctx)
+	return runReporting(ctx, messages, &t)
 }
