@@ -91,7 +91,8 @@ type emptyDirReporter struct {
 
 // Watch implements ktail.Watcher.
 func (r *emptyDirReporter) Watch(ctx context.Context, set func([]ktail.Source)) error {
-	reported := r.plan.onlyLogLines
+	// With metadata to come, the first set may lack what only waits for them.
+	reported := r.plan.onlyLogLines || r.Streams != nil && !r.plan.noFollow
 	err := r.Watcher.Watch(ctx, func(sources []ktail.Source) {
 		if len(sources) == 0 && !reported {
 			r.printf("no log files match in %s%s", r.Dir, r.hint())
