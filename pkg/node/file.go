@@ -6,19 +6,25 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 )
 
 // logFile is one file of a log.
 type logFile struct {
+	instance int // of the container
+
+	// Guarded by the mutex of the logFiles.
 	name logName
+	link link // to the file before it
+	done bool // read to its end, and nothing more is written to it
+
+	mu   sync.Mutex
 	path string
 	info os.FileInfo // identity
 	file *os.File    // nil if it is not open
-	link link        // to the file before it
-	done bool        // read to its end, and nothing more is written to it
-
+	gzip bool        // file, or the file at path, is compressed
 }
 
 // link says whether the log is complete between two files.
@@ -30,32 +36,80 @@ const (
 	unknown              // the files were replaced while they were not looked at
 )
 
-// open opens the file unless it is open.
-func (f *logFile) open() error {
+func newLogFile(path string, e *listedFile) *logFile {
+	return &logFile{instance: e.name.instance, name: e.name, path: path, info: e.info, gzip: e.name.gzip}
+}
+
+// open returns the open file and whether it is compressed. The error is fs.ErrNotExist
+// if another file has taken its path.
+func (f *logFile) open() (*os.File, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.file != nil {
-		return nil
+		return f.file, f.gzip, nil
 	}
 	file, err := os.Open(f.path)
 	if err != nil {
-		return explain(err)
+		return nil, false, explain(err)
 	}
 	info, err := file.Stat()
-	if err != nil {
-		return errors.Join(explain(err), file.Close())
+	if err == nil && !os.SameFile(info, f.info) {
+		err = &fs.PathError{Op: "open", Path: f.path, Err: fs.ErrNotExist}
 	}
-	f.file, f.info = file, info
-	return nil
+	if err != nil {
+		return nil, false, errors.Join(explain(err), file.Close())
+	}
+	f.file = file
+	return f.file, f.gzip, nil
+}
+
+func (f *logFile) isOpen() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.file != nil
+}
+
+func (f *logFile) isCompressed() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.gzip
 }
 
 func (f *logFile) close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.file != nil {
 		_ = f.file.Close() // it is only read from
 		f.file = nil
 	}
 }
 
-// size returns the bytes that the open file has.
+// isFile reports whether the entry is the same file, under any name.
+func (f *logFile) isFile(e *listedFile) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return os.SameFile(f.info, e.info)
+}
+
+// rename records the name under which the file is listed. It reports false if that is
+// its compressed form and the file itself is still open.
+func (f *logFile) rename(path string, e *listedFile) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.file != nil && e.name.gzip != f.gzip {
+		return false
+	}
+	f.path, f.info, f.gzip = path, e.info, e.name.gzip
+	return true
+}
+
+// size returns the bytes that the file has.
 func (f *logFile) size() (int64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.file == nil {
+		return f.info.Size(), nil
+	}
 	info, err := f.file.Stat()
 	if err != nil {
 		return 0, explain(err)
@@ -78,25 +132,26 @@ func isPermission(err error) bool { return errors.Is(err, fs.ErrPermission) }
 
 // fileReader reads a file from an offset of its uncompressed content.
 type fileReader struct {
-	file   *logFile
+	path   string // when it was opened, for messages
+	file   *os.File
 	offset int64 // of the next byte
 	gzip   *gzip.Reader
 	err    error // the file is damaged
 }
 
 func newFileReader(f *logFile, offset int64) (*fileReader, error) {
-	if err := f.open(); err != nil {
+	file, compressed, err := f.open()
+	if err != nil {
 		return nil, err
 	}
-	r := &fileReader{file: f, offset: offset}
-	if !f.name.gzip {
+	r := &fileReader{path: file.Name(), file: file, offset: offset}
+	if !compressed {
 		return r, nil
 	}
-	if _, err := f.file.Seek(0, io.SeekStart); err != nil {
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return nil, explain(err)
 	}
-	var err error
-	if r.gzip, err = gzip.NewReader(f.file); err == nil {
+	if r.gzip, err = gzip.NewReader(file); err == nil {
 		_, err = io.CopyN(io.Discard, r.gzip, offset)
 	}
 	r.fail(err)
@@ -106,7 +161,7 @@ func newFileReader(f *logFile, offset int64) (*fileReader, error) {
 // fail records that the file cannot be decompressed.
 func (r *fileReader) fail(err error) {
 	if err != nil && r.err == nil {
-		r.err = fmt.Errorf("%s: %w: %w", r.file.path, errDamaged, err)
+		r.err = fmt.Errorf("%s: %w: %w", r.path, errDamaged, err)
 	}
 }
 
@@ -116,7 +171,7 @@ func (r *fileReader) Read(p []byte) (n int, err error) {
 	case r.err != nil:
 		return 0, r.err
 	case r.gzip == nil:
-		n, err = r.file.file.ReadAt(p, r.offset)
+		n, err = r.file.ReadAt(p, r.offset)
 	default:
 		n, err = r.gzip.Read(p)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -136,9 +191,9 @@ func (r *fileReader) available() int64 {
 	if r.gzip != nil {
 		return 0
 	}
-	size, err := r.file.size()
+	info, err := r.file.Stat()
 	if err != nil {
 		return 0
 	}
-	return max(size-r.offset, 0)
+	return max(info.Size()-r.offset, 0)
 }

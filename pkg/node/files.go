@@ -74,7 +74,7 @@ func (l *fileLimit) complete(n int) bool { return n <= 2 || int64(n) < l.most.Lo
 func (l *logFiles) instanceComplete(instance int) bool {
 	n := 0
 	for _, f := range l.snapshot() {
-		if f.name.instance == instance {
+		if f.instance == instance {
 			n++
 		}
 	}
@@ -170,12 +170,12 @@ func (l *logFiles) merge(listed []listedFile) error {
 		i := slices.IndexFunc(l.files, func(k *logFile) bool { return k.is(&f) })
 		path := filepath.Join(l.dir, f.name.String())
 		if i < 0 {
-			added = append(added, &logFile{name: f.name, path: path, info: f.info})
+			added = append(added, newLogFile(path, &f))
 			continue
 		}
 		there[i] = true
-		if k := l.files[i]; k.file == nil || !f.name.gzip {
-			k.name, k.path, k.info = f.name, path, f.info
+		if k := l.files[i]; k.rename(path, &f) {
+			k.name = f.name
 		}
 	}
 	l.countInstances(listed)
@@ -187,7 +187,7 @@ func (l *logFiles) merge(listed []listedFile) error {
 	lost := false // a file that was not read
 	for i, k := range l.files {
 		switch {
-		case there[i] || k.file != nil && !k.done || i == len(l.files)-1 && len(added) == 0:
+		case there[i] || k.isOpen() && !k.done || i == len(l.files)-1 && len(added) == 0:
 			if lost && k.link == linked {
 				k.link = unlinked
 			}
@@ -214,7 +214,7 @@ func (l *logFiles) merge(listed []listedFile) error {
 // kubelet gives it when it rotates or compresses it. The same inode under another
 // name is another file.
 func (f *logFile) is(e *listedFile) bool {
-	return f.name.compressed(e.name) || f.name.becomes(e.name) && os.SameFile(f.info, e.info)
+	return f.name.compressed(e.name) || f.name.becomes(e.name) && f.isFile(e)
 }
 
 func (l *logFiles) countInstances(listed []listedFile) {
@@ -245,16 +245,16 @@ func (l *logFiles) linkAdded(added []*logFile, there []bool, listed []listedFile
 		}
 		files := 0
 		for _, e := range listed {
-			if e.name.instance == f.name.instance {
+			if e.name.instance == f.instance {
 				files++
 			}
 		}
-		switch next := f.name.instance == before.name.instance+1 && l.limit.complete(files); {
+		switch next := f.instance == before.instance+1 && l.limit.complete(files); {
 		case next:
 		case vanished:
 			// It may be one of those that are added, compressed.
 			f.link = unknown
-		case f.name.instance != before.name.instance:
+		case f.instance != before.instance:
 			f.link = unlinked
 		}
 	}
@@ -268,7 +268,7 @@ func (l *logFiles) openAdded(added []*logFile) error {
 	}
 	open := 0
 	for _, f := range l.files {
-		if f.file != nil {
+		if f.isOpen() {
 			open++
 		}
 	}
@@ -276,7 +276,7 @@ func (l *logFiles) openAdded(added []*logFile) error {
 		if latest := i == len(added)-1; !latest && open >= mostOpen-1 {
 			continue
 		}
-		if err := f.open(); err != nil {
+		if _, _, err := f.open(); err != nil {
 			for _, f := range added {
 				f.close()
 			}
@@ -314,5 +314,5 @@ func (l *logFiles) latestInstance() int {
 	if len(l.files) == 0 {
 		return 0
 	}
-	return l.files[len(l.files)-1].name.instance
+	return l.files[len(l.files)-1].instance
 }

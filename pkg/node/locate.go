@@ -32,7 +32,7 @@ func (r *logReader) begin(ctx context.Context, from *ktail.Position) error {
 			return r.start(c.file, c.offset)
 		case !from.IsZero():
 			return r.resume(files, from)
-		case fromStart && (files[0].name.instance > 0 || !r.log.instanceComplete(files[0].name.instance)):
+		case fromStart && (files[0].instance > 0 || !r.log.instanceComplete(files[0].instance)):
 			r.gap = filesRemoved
 			return r.start(files[0], 0)
 		case fromStart, r.options.Tail < 0 && r.options.Since <= 0:
@@ -124,8 +124,10 @@ func findFrom(files []*logFile, from *ktail.Position) (found place, err error) {
 	}
 	for i, f := range files {
 		switch err := s.scanAll(f, 0, visit(f)); {
-		case errors.Is(err, fs.ErrNotExist), errors.Is(err, errDamaged):
-			continue // removed since it was listed; or reported when it is read
+		case errors.Is(err, fs.ErrNotExist):
+			return found, ktail.ErrInterrupted // it was renamed or removed: the files are listed again
+		case errors.Is(err, errDamaged):
+			// Reported when it is read.
 		case err != nil:
 			return found, err
 		}
@@ -134,7 +136,7 @@ func findFrom(files []*logFile, from *ktail.Position) (found place, err error) {
 		}
 		if i+1 < len(files) {
 			see := visit(f)
-			lines := s.finishFile(files[i+1].name.instance != f.name.instance)
+			lines := s.finishFile(files[i+1].instance != f.instance)
 			for j := range lines {
 				see(&lines[j], s.ends[j])
 			}

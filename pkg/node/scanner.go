@@ -149,7 +149,7 @@ func (s *scanner) reportMalformed(raw []byte, end int64, err error) {
 	if len(begin) > shown {
 		begin = begin[:shown]
 	}
-	s.diagnose(end, "%s: byte %d: %v: %q", s.reader.file.path, end-int64(len(raw))-1, err, begin)
+	s.diagnose(end, "%s: byte %d: %v: %q", s.reader.path, end-int64(len(raw))-1, err, begin)
 }
 
 func (s *scanner) diagnose(end int64, format string, args ...any) {
@@ -167,7 +167,7 @@ func (s *scanner) finishFile(instanceEnded bool) []ktail.Line {
 	}
 	s.start = s.end
 	if s.malformed > 1 {
-		s.diagnose(end, "%s: %d records are malformed", s.reader.file.path, s.malformed)
+		s.diagnose(end, "%s: %d records are malformed", s.reader.path, s.malformed)
 	}
 	if instanceEnded {
 		if l, ok := s.joiner.Flush(); ok {

@@ -163,18 +163,19 @@ func (r *logReader) wait(ctx context.Context, atLeast time.Duration) error {
 
 // advance continues with the next file.
 func (r *logReader) advance(next *logFile) error {
-	restarted := next.name.instance != r.file.name.instance
+	restarted := next.instance != r.file.instance
 	if err := r.forward(r.scanner.finishFile(restarted)); err != nil {
 		return err
 	}
-	if next.link == unknown {
+	link := r.log.linkOf(next)
+	if link == unknown {
 		// The position will tell where to continue.
-		r.log.drop(r.file, false)
+		r.log.drop(r.file)
 		return ktail.ErrInterrupted
 	}
-	if next.link == unlinked {
+	if link == unlinked {
 		r.gap = filesRemoved
-		if next.name.instance > r.file.name.instance+1 {
+		if next.instance > r.file.instance+1 {
 			r.gap = instanceRemoved
 		}
 	}
@@ -200,8 +201,7 @@ func (r *logReader) advance(next *logFile) error {
 func (r *logReader) open(offset int64) error {
 	err := r.scanner.open(r.file, offset)
 	if errors.Is(err, fs.ErrNotExist) {
-		r.log.drop(r.file, true)
-		return ktail.ErrInterrupted // the files are listed again
+		return ktail.ErrInterrupted // it was renamed or removed: the files are listed again
 	}
 	return err
 }

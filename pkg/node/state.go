@@ -20,6 +20,7 @@ const (
 // state returns the state of a file that was read up to the offset, and the file
 // after it. If the file is current, changed is signaled when that changes.
 func (l *logFiles) state(f *logFile, offset int64) (fileState, *logFile, error) {
+	compressed := f.isCompressed()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.err; err != nil {
@@ -36,17 +37,17 @@ func (l *logFiles) state(f *logFile, offset int64) (fileState, *logFile, error) 
 		return 0, nil, err
 	}
 	switch {
-	case !f.name.gzip && size < offset:
+	case !compressed && size < offset:
 		return 0, nil, l.truncated(f)
-	case !f.name.gzip && size > offset:
+	case !compressed && size > offset:
 		return growing, nil, nil
 	case next == nil && l.removed:
 		return removed, nil, nil
-	case next == nil || !l.removed && next.name.instance == f.name.instance && next.name.rotated == "" && sizes == size:
+	case next == nil || !l.removed && next.instance == f.instance && next.name.rotated == "" && sizes == size:
 		// An empty next file does not prove that the runtime writes to it.
 		l.waiting, l.size = f, sizes
 		return current, nil, nil
-	case f.name.gzip || i+2 < len(l.files):
+	case compressed || i+2 < len(l.files):
 		return complete, next, nil
 	default:
 		return replaced, next, nil
@@ -70,10 +71,6 @@ func (l *logFiles) sizesFrom(f *logFile) (sum, size int64, err error) {
 	sum = size
 	i := slices.Index(l.files, f)
 	for _, next := range l.files[i+1:] {
-		if next.file == nil {
-			sum += next.info.Size()
-			continue
-		}
 		n, err := next.size()
 		if err != nil {
 			return 0, 0, err
@@ -137,21 +134,20 @@ func (l *logFiles) close() {
 	}
 }
 
-// drop removes a file that does not exist any more, and the cursor with it. If the file
-// was not read, lines are missing.
-func (l *logFiles) drop(f *logFile, unread bool) {
+// drop removes a file that was read to its end and does not exist any more, and the
+// cursor with it.
+func (l *logFiles) drop(f *logFile) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f.close()
-	i := slices.Index(l.files, f)
-	if i < 0 {
-		return
-	}
-	if unread && i+1 < len(l.files) {
-		l.files[i+1].link = unlinked
-	}
-	l.files = slices.Delete(l.files, i, i+1)
+	l.files = slices.DeleteFunc(l.files, func(k *logFile) bool { return k == f })
 	l.cursor = cursor{}
+}
+
+func (l *logFiles) linkOf(f *logFile) link {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return f.link
 }
 
 // settleLinks is called after a search: what was not found has been removed.
