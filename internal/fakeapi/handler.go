@@ -15,6 +15,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer s.handlers.Done()
+	w.Header().Set("Date", s.opts.Now().UTC().Format(http.TimeFormat))
 
 	var fault *Fault
 	if f := *s.fault.Load(); f != nil {

@@ -18,6 +18,7 @@ type Pod struct {
 	object     *corev1.Pod // as it was published last
 	containers []*Container
 	held       bool // the status is not published
+	unready    bool // a readiness probe fails
 	removed    bool
 
 	unschedulable, evicted string // messages; empty: it is not
@@ -163,6 +164,11 @@ func (p *Pod) AddEphemeral(name string) *Container {
 // Update changes metadata and spec. The status follows from the containers.
 func (p *Pod) Update(f func(*corev1.Pod)) {
 	p.change(func() { f(p.object) })
+}
+
+// SetReady says whether the readiness probes of the containers succeed.
+func (p *Pod) SetReady(ready bool) {
+	p.change(func() { p.unready = !ready })
 }
 
 // SetUnschedulable takes the pod off its node: the scheduler finds none for it, for

@@ -2,6 +2,7 @@ package fakeapi
 
 import (
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,7 +29,7 @@ func (p *Pod) status() corev1.PodStatus {
 	started := p.object.CreationTimestamp
 	s.StartTime = &started
 
-	ready := s.Phase == corev1.PodRunning
+	ready := s.Phase == corev1.PodRunning && !p.unready
 	for _, c := range s.ContainerStatuses {
 		ready = ready && c.Ready
 	}
@@ -38,10 +39,23 @@ func (p *Pod) status() corev1.PodStatus {
 		condition(corev1.ContainersReady, ready),
 		condition(corev1.PodReady, ready),
 	}
+	p.stampTransitions(s.Conditions)
 	if p.unschedulable != "" {
 		s.Conditions[0].Reason, s.Conditions[0].Message = corev1.PodReasonUnschedulable, p.unschedulable
 	}
 	return s
+}
+
+// stampTransitions sets when each condition has changed last.
+func (p *Pod) stampTransitions(now []corev1.PodCondition) {
+	for i := range now {
+		now[i].LastTransitionTime = metav1.NewTime(p.server.opts.Now().Truncate(time.Second))
+		for _, before := range p.object.Status.Conditions {
+			if before.Type == now[i].Type && before.Status == now[i].Status {
+				now[i].LastTransitionTime = before.LastTransitionTime
+			}
+		}
+	}
 }
 
 func condition(typ corev1.PodConditionType, is bool) corev1.PodCondition {

@@ -37,6 +37,7 @@ type Client struct {
 	Namespace string // the namespace of the context
 
 	rest    *rest.RESTClient
+	clock   *serverClock
 	logs    *http.Client
 	limiter flowcontrol.RateLimiter // nil: the server's own fairness is enough
 	opening chan struct{}
@@ -100,13 +101,15 @@ func NewClient(cfg *rest.Config, context, namespace string, o ClientOptions) (*C
 	if err != nil {
 		return nil, err
 	}
-	rc, err := rest.RESTClientForConfigAndClient(cfg, &http.Client{Transport: requests, CheckRedirect: transport.CheckRedirect})
+	clock := &serverClock{}
+	rc, err := rest.RESTClientForConfigAndClient(cfg, &http.Client{
+		Transport: clockedTransport{requests, clock}, CheckRedirect: transport.CheckRedirect})
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
 	}
 	return &Client{
 		Context: context, Namespace: namespace,
-		rest: rc, limiter: cfg.RateLimiter, opening: make(chan struct{}, maxOpening),
+		rest: rc, clock: clock, limiter: cfg.RateLimiter, opening: make(chan struct{}, maxOpening),
 		logs: &http.Client{Transport: logs, CheckRedirect: transport.CheckRedirect},
 	}, nil
 }

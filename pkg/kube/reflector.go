@@ -91,13 +91,14 @@ type watchStatus struct {
 	listed   bool        // a list has succeeded
 	synced   bool        // a list has succeeded, or has failed: do not wait for it
 	reported bool        // it fails, and that was reported
+	seen     time.Time   // when the state of the server was known last; at first: the start
 }
 
 // update makes the change under the lock, and publishes the set.
 func (s *watchStatus) update(change func()) {
 	s.set.mu.Lock()
 	change()
-	s.synced = true
+	s.synced, s.seen = true, time.Now()
 	s.set.mu.Unlock()
 	s.set.touch()
 }
@@ -122,7 +123,7 @@ func (s *watchStatus) fail(err error) {
 func (s *watchStatus) works() {
 	s.set.mu.Lock()
 	defer s.set.mu.Unlock()
-	s.reported = false
+	s.reported, s.seen = false, time.Now()
 }
 
 // runReflector keeps the store up to date until ctx ends. It replaces the loop of

@@ -3,6 +3,7 @@ package kube
 import (
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
@@ -37,8 +38,9 @@ type container struct {
 	image    string
 	instance ktail.Instance
 	state    States
-	finished bool   // will not run again
-	before   string // why the instance before has ended
+	finished bool // will not run again
+
+	startedAt time.Time // of the instance, by the clock of the node; zero if not known
 }
 
 // containers returns the selected containers of the pod that have a log, in
@@ -58,7 +60,7 @@ func (s *Selection) containers(pod *corev1.Pod) []container {
 			}
 			found = append(found, container{
 				name: status.Name, image: status.Image, instance: instance, state: stateNow(status),
-				finished: finished(pod, kind, status), before: whyBefore(pod, status, instance)})
+				finished: finished(pod, kind, status), startedAt: startedAt(status, instance)})
 		}
 	}
 	if !s.NoInitContainers {
@@ -120,6 +122,19 @@ func served(status *corev1.ContainerStatus) (ktail.Instance, bool) {
 		id = status.LastTerminationState.Terminated.ContainerID
 	}
 	return ktail.Instance{ID: id, Restarts: int(status.RestartCount)}, id != ""
+}
+
+// startedAt returns when the instance has started; zero if that is not known.
+func startedAt(status *corev1.ContainerStatus, instance ktail.Instance) time.Time {
+	if running := status.State.Running; running != nil {
+		return running.StartedAt.Time
+	}
+	for _, ended := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
+		if ended != nil && ended.ContainerID == instance.ID {
+			return ended.StartedAt.Time
+		}
+	}
+	return time.Time{}
 }
 
 // finished reports whether the container has ended and the kubelet will not run

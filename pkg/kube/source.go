@@ -22,9 +22,9 @@ type source struct {
 	finished bool // the container will not run again, as far as the watcher knows
 }
 
-func newSource(w *Watcher, finished bool, log *podlog.Log, stream *ktail.Stream) *source {
+func newSource(w *Watcher, finished bool, log *podlog.Log, span *podlog.Span, stream *ktail.Stream) *source {
 	api := &containerAPI{client: w.Client, stream: stream, finished: finished}
-	return &source{Source: podlog.NewSource(api, &w.Options, stream, log), finished: finished}
+	return &source{Source: podlog.NewSource(api, &w.Options, stream, log, span), finished: finished}
 }
 
 // containerAPI implements podlog.API for one container.

@@ -44,23 +44,30 @@ type podEntry struct {
 	labels          map[string]string
 	owners          []metav1.OwnerReference
 	named           bool                    // selected by its name; if not, its owner decides
-	first           map[string]initialState // its containers, if the pod existed at the start
+	first           map[string]initialState // its containers, if the pod had existed before it was selected
+	span            *podlog.Span            // while the condition holds; nil: it does not, or there is none
 	sources         []ktail.Source
 	waiting         []WaitingContainer
 	skipped         []string // names of containers that the selection excludes
 }
 
-// initialState is the state of a container at the start.
+// initialState is the state of a container when its pod was selected: at the start,
+// or later, by a label that was set then. It is zero if the container had not
+// started before.
 type initialState struct {
 	instance ktail.Instance
 	state    States
 }
 
+// newborn is how long after its creation a pod is reported at most, while it can be
+// watched. It includes the differences between the clocks of servers and nodes.
+const newborn = time.Minute
+
 func newSourceSet(w *Watcher, namespaces []string, owners []*owner) *sourceSet {
 	s := &sourceSet{w: w, graph: &ownerGraph{owners: owners}, changed: make(chan struct{}, 1)}
 	for _, namespace := range namespaces {
 		s.stores = append(s.stores, &podStore{
-			watchStatus: watchStatus{set: s}, namespace: namespace, pods: map[types.UID]*podEntry{}})
+			watchStatus: watchStatus{set: s, seen: time.Now()}, namespace: namespace, pods: map[types.UID]*podEntry{}})
 	}
 	return s
 }
@@ -165,27 +172,21 @@ func (p *podStore) replace(pods []*corev1.Pod) {
 
 // put updates the sources of the pod.
 func (p *podStore) put(pod *corev1.Pod) {
-	old := p.pods[pod.UID]
-	if old == nil {
-		old = &podEntry{}
-	}
 	s := &p.set.w.Selection
 	containers := s.containers(pod)
+	old := p.pods[pod.UID]
+	if old == nil {
+		old = &podEntry{first: p.initialStates(pod, containers)}
+	}
 	next := &podEntry{
 		namespace: pod.Namespace, name: pod.Name, labels: pod.Labels, owners: pod.OwnerReferences,
-		named: s.namesPod(pod.Name), first: old.first,
-	}
-	if !p.listed {
-		next.first = make(map[string]initialState, len(containers))
-		for _, c := range containers {
-			next.first[c.name] = initialState{c.instance, c.state}
-		}
+		named: s.namesPod(pod.Name), first: old.first, span: p.span(old, pod),
 	}
 	if s.wantsPod(pod.Name) {
 		next.waiting, next.skipped = s.waiting(pod)
 	}
 	p.pods[pod.UID] = next
-	if s.Condition != nil && !s.Condition.holds(pod) {
+	if s.Condition != nil && next.span == nil {
 		return
 	}
 	for _, c := range containers {
@@ -193,17 +194,58 @@ func (p *podStore) put(pod *corev1.Pod) {
 		if first.instance == c.instance && !s.States.has(first.state) {
 			continue // later containers are shown in any state: they may end at once
 		}
-		next.sources = append(next.sources, p.source(old, pod, c, first.instance != c.instance, there))
+		start := podlog.FromOptions
+		if s.Condition == nil { // or else the span says it
+			start = startOf(first.instance != c.instance, there)
+		}
+		next.sources = append(next.sources, p.source(old, next, pod, c, start))
 	}
 }
 
+// initialStates returns the states of the containers of a pod that is new in the
+// store; nil if the pod was created since the store was up to date last. Otherwise it
+// was selected later, for example by a new label.
+func (p *podStore) initialStates(pod *corev1.Pod, containers []container) map[string]initialState {
+	known := p.set.w.Client.clock.when(p.seen).Add(-newborn)
+	if p.listed && pod.CreationTimestamp.After(known) {
+		return nil
+	}
+	first := make(map[string]initialState, len(containers))
+	for _, c := range containers {
+		first[c.name] = initialState{}
+		if !p.listed || !c.startedAt.After(known) {
+			first[c.name] = initialState{c.instance, c.state}
+		}
+	}
+	return first
+}
+
+// span returns the period for which the logs are wanted, if there is a condition; nil
+// if it does not hold. If it did not hold when the pod was selected, the logs are
+// wanted from when it does.
+func (p *podStore) span(old *podEntry, pod *corev1.Pod) *podlog.Span {
+	condition := p.set.w.Selection.Condition
+	if condition == nil {
+		return nil
+	}
+	holds, since := condition.holds(pod)
+	switch {
+	case !holds && old.span != nil:
+		old.span.End(since.Add(time.Second)) // that second is not over
+		return nil
+	case !holds || old.span != nil:
+		return old.span
+	case old.name == "" && old.first != nil:
+		return &podlog.Span{}
+	}
+	return &podlog.Span{Since: since.UnixNano()}
+}
+
 // source returns the source of the container. It is the old one if nothing about
-// the container has changed. born says that the container started after ktail did;
-// alone says that the instance before it is not wanted.
-func (p *podStore) source(old *podEntry, pod *corev1.Pod, c container, born, alone bool) *source {
+// the container has changed.
+func (p *podStore) source(old, next *podEntry, pod *corev1.Pod, c container, start podlog.Start) *source {
 	w := p.set.w
-	// With a condition, only lines written while it holds are wanted.
-	log := podlog.New(startOf(born && w.Selection.Condition == nil, alone))
+	log := podlog.New(start)
 	for _, o := range old.sources {
 		o, ok := o.(*source)
 		if !ok || o.Stream().Container != c.name {
@@ -215,14 +257,15 @@ func (p *podStore) source(old *podEntry, pod *corev1.Pod, c container, born, alo
 		}
 		log = o.Log()
 	}
-	return newSource(w, c.finished, log, &ktail.Stream{
+	return newSource(w, c.finished, log, next.span, &ktail.Stream{
 		Cluster: w.Client.Context, Namespace: pod.Namespace, Pod: pod.Name, PodUID: podUID(pod),
 		Container: c.name, Node: pod.Spec.NodeName,
 		Labels: pod.Labels, Annotations: pod.Annotations, Owner: controllerOf(&pod.ObjectMeta), Image: c.image, Instance: c.instance,
 	})
 }
 
-// startOf returns from where the log of a container is wanted.
+// startOf returns from where the log of a container is wanted. born says that it had
+// not started when its pod was selected; alone says that the pod had existed.
 func startOf(born, alone bool) podlog.Start {
 	switch {
 	case !born:

@@ -3,6 +3,7 @@ package kube
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
@@ -127,12 +128,16 @@ func ParseCondition(s string) (*Condition, error) {
 	return c, nil
 }
 
-// holds reports whether the pod is in the condition.
-func (c *Condition) holds(pod *corev1.Pod) bool {
+// holds reports whether the pod is in the condition, and since when it is, or is
+// not: a whole second, usually by the clock of the node, which also stamps the log.
+func (c *Condition) holds(pod *corev1.Pod) (holds bool, since time.Time) {
 	for _, is := range pod.Status.Conditions {
 		if is.Type == c.Type {
-			return is.Status == c.Status
+			holds, since = is.Status == c.Status, is.LastTransitionTime.Time
 		}
 	}
-	return false
+	if since.IsZero() {
+		since = time.Now().Truncate(time.Second)
+	}
+	return holds, since
 }

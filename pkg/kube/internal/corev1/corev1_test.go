@@ -23,7 +23,7 @@ func partOf(p *api.Pod) *Pod {
 	part.Status = PodStatus{
 		Phase: PodPhase(p.Status.Phase), Reason: p.Status.Reason, Message: p.Status.Message,
 		Conditions: each(p.Status.Conditions, func(c *api.PodCondition) PodCondition {
-			return PodCondition{Type: PodConditionType(c.Type), Status: ConditionStatus(c.Status), Reason: c.Reason, Message: c.Message}
+			return PodCondition{Type: PodConditionType(c.Type), Status: ConditionStatus(c.Status), LastTransitionTime: c.LastTransitionTime, Reason: c.Reason, Message: c.Message}
 		}),
 		InitContainerStatuses:      each(p.Status.InitContainerStatuses, partOfStatus),
 		ContainerStatuses:          each(p.Status.ContainerStatuses, partOfStatus),

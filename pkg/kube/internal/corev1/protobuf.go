@@ -107,6 +107,8 @@ func (c *PodCondition) unmarshal(data []byte) error {
 			c.Type = PodConditionType(f.bytes)
 		case 2:
 			c.Status = ConditionStatus(f.bytes)
+		case 4:
+			return c.LastTransitionTime.Unmarshal(f.bytes)
 		case 5:
 			c.Reason = string(f.bytes)
 		case 6:

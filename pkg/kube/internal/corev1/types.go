@@ -84,10 +84,11 @@ const (
 
 // PodCondition says whether a condition holds, and why not.
 type PodCondition struct {
-	Type    PodConditionType `json:"type"`
-	Status  ConditionStatus  `json:"status"`
-	Reason  string           `json:"reason"` // such as Unschedulable
-	Message string           `json:"message"`
+	Type               PodConditionType `json:"type"`
+	Status             ConditionStatus  `json:"status"`
+	LastTransitionTime metav1.Time      `json:"lastTransitionTime"`
+	Reason             string           `json:"reason"` // such as Unschedulable
+	Message            string           `json:"message"`
 }
 
 // PodConditionType names a condition.

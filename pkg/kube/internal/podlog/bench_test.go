@@ -39,7 +39,7 @@ func (p *pieces) Read(dst []byte) (int, error) {
 
 func readAll(tb testing.TB, r io.Reader) (lines int) {
 	tb.Helper()
-	s := NewSource(nil, &Options{}, &ktail.Stream{}, New(FromOptions))
+	s := NewSource(nil, &Options{}, &ktail.Stream{}, New(FromOptions), nil)
 	rd := newResponse(s, &ktail.Position{}, func(batch []ktail.Line) error { lines += len(batch); return nil })
 	if err := rd.copy(context.Background(), r); !errors.Is(err, io.EOF) {
 		tb.Fatal(err)

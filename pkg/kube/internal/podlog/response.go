@@ -175,6 +175,9 @@ func (r *response) makePiece(lines []ktail.Line) {
 	if l := &lines[0]; l.Kind == ktail.Diagnostic && !isKubeletText(l.Text) && (len(lines) == 1 || lines[1].Kind == ktail.Log) {
 		l.Kind = ktail.Log
 		l.Time = time.Now().Add(-r.source.options.Since).UnixNano()
+		if span := r.source.span; span != nil {
+			l.Time = max(l.Time, span.Since)
+		}
 	}
 }
 

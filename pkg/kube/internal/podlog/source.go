@@ -21,13 +21,14 @@ type Source struct {
 	options *Options
 	stream  *ktail.Stream
 	log     *Log
+	span    *Span
 }
 
 // NewSource returns a source of the log. The stream describes the container at
 // present, as far as the caller knows; sources of the same log share what they
-// know by log.
-func NewSource(api API, options *Options, stream *ktail.Stream, log *Log) *Source {
-	return &Source{api: api, options: options, stream: stream, log: log}
+// know by log. Only lines of the span are wanted; nil: all.
+func NewSource(api API, options *Options, stream *ktail.Stream, log *Log, span *Span) *Source {
+	return &Source{api: api, options: options, stream: stream, log: log, span: span}
 }
 
 // Log returns the log that the source reads.
@@ -48,6 +49,10 @@ var (
 
 // Read reads the log from the position on. See ktail.Source.
 func (s *Source) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
+	return s.readSpan(ctx, from, emit)
+}
+
+func (s *Source) readAll(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
 	emit = s.reportSkipped(emit)
 	for {
 		err := s.readOnce(ctx, &from, emit)
@@ -101,7 +106,7 @@ func (s *Source) readOnce(ctx context.Context, from *ktail.Position, emit func([
 		return err
 	}
 	r := newResponse(s, from, emit)
-	r.tail, r.sinceAsked = tail >= 0, query.Has("sinceSeconds")
+	r.tail, r.sinceAsked = tail >= 0, query.Has("sinceSeconds") || query.Has("sinceTime")
 	if s.log.expect == fresh {
 		r.phase = allNew
 	}
@@ -168,7 +173,10 @@ func (s *Source) query(from *ktail.Position, tail int64) url.Values {
 	switch {
 	case tail >= 0:
 		q.Set("tailLines", strconv.FormatInt(tail, 10))
-	case !from.IsZero() || s.log.start != FromOptions:
+	case !from.IsZero():
+	case s.span != nil && s.span.Since != 0:
+		q.Set("sinceTime", time.Unix(0, s.span.Since).UTC().Format(time.RFC3339))
+	case s.log.start != FromOptions:
 	case s.log.opens > 0 && (s.options.Tail >= 0 || s.options.Since > 0):
 		// Nothing was delivered before the connection broke: what has come since is
 		// wanted whole, however many lines it is. The node's clock, which stamps the

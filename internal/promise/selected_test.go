@@ -1,0 +1,233 @@
+package promise_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/pkg/kube"
+)
+
+// clusterAhead are the differences between the clock of the cluster and ours.
+var clusterAhead = []time.Duration{0, 3 * time.Hour, -3 * time.Hour}
+
+// addPod adds a pod with the labels that has not started.
+func addPod(api *fakeapi.Server, labels map[string]string) *fakeapi.Pod {
+	object := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}}}}
+	object.Name, object.Labels = "web", labels
+	return api.AddPod(object)
+}
+
+func setLabel(pod *fakeapi.Pod, value string) {
+	pod.Update(func(p *corev1.Pod) { p.Labels = map[string]string{"debug": value} })
+}
+
+// followLabeled follows the pods with the label debug=yes.
+func followLabeled(t *testing.T, api *fakeapi.Server, options kube.LogOptions) *run {
+	options.Follow = true
+	return follow(t, &kube.Watcher{
+		Client: connect(t, api), Options: options,
+		Selection: kube.Selection{Namespaces: []string{"default"}, LabelSelector: "debug=yes"},
+	})
+}
+
+// The options apply to a pod that a new label selects long after it was created, also
+// if it was created while ktail ran.
+func TestPodLabeledLater_StartsWhereTheOptionsSay(t *testing.T) {
+	for _, ahead := range clusterAhead {
+		for _, createdBefore := range []bool{true, false} {
+			for _, tt := range []struct {
+				options kube.LogOptions
+				want    []string
+			}{
+				{kube.LogOptions{Tail: 0}, []string{"new"}},
+				{kube.LogOptions{Tail: 2}, []string{"old 8", "old 9", "new"}},
+				{kube.LogOptions{Tail: -1, Since: time.Minute}, []string{"new"}},
+			} {
+				name := fmt.Sprintf("cluster ahead by %v/created before the start: %t/%+v", ahead, createdBefore, tt.options)
+				t.Run(name, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						api := newServer(t, fakeapi.Options{Now: func() time.Time { return time.Now().Add(ahead) }})
+						var r *run
+						if !createdBefore {
+							r = followLabeled(t, api, tt.options)
+							pass(time.Hour)
+						}
+						pod := api.RunPod("default", "web", "app")
+						for i := range 10 {
+							pod.Container("app").Log(fmt.Sprint("old ", i))
+						}
+						pass(3 * time.Hour)
+						if createdBefore {
+							r = followLabeled(t, api, tt.options)
+							pass(time.Hour)
+						}
+						setLabel(pod, "yes")
+						pass(time.Minute)
+						pod.Container("app").Log("new")
+						pass(time.Minute)
+						r.wants(t, tt.want...)
+					})
+				})
+			}
+		}
+	}
+}
+
+// A pod that is created while ktail runs is shown from its first line, also if the
+// watch was down then.
+func TestPodCreatedLater_IsShownFromItsFirstLine(t *testing.T) {
+	for _, ahead := range clusterAhead {
+		for _, down := range []time.Duration{0, time.Minute, time.Hour} {
+			t.Run(fmt.Sprintf("cluster ahead by %v/watch down for %v", ahead, down), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					api := newServer(t, fakeapi.Options{Now: func() time.Time { return time.Now().Add(ahead) }})
+					r := followLabeled(t, api, kube.LogOptions{Tail: 0})
+					pass(time.Hour)
+					if down > 0 {
+						api.SetFault(onPods(answer(fakeapi.Fault{Status: 500}), "list", "watch"))
+						api.CloseWatches()
+						pass(time.Second)
+					}
+					pod := addPod(api, map[string]string{"debug": "yes"})
+					pod.Start()
+					pod.Container("app").Log("first")
+					pass(down)
+					api.SetFault(noFault)
+					pass(time.Minute)
+					pod.Container("app").Log("second")
+					pass(time.Minute)
+					r.wants(t, "first", "second")
+				})
+			})
+		}
+	}
+}
+
+// A container that starts after its pod was selected is shown from its first line.
+func TestContainerStartedLater_IsShownFromItsFirstLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{})
+		pod := api.RunPod("default", "web", "app")
+		pod.Container("app").Log("old")
+		r := followLabeled(t, api, kube.LogOptions{Tail: 0})
+		pass(time.Hour)
+		setLabel(pod, "yes")
+		pass(time.Hour)
+		debugger := pod.AddEphemeral("debugger")
+		debugger.Start()
+		debugger.Log("first")
+		pod.Container("app").Exit(1, "")
+		pass(time.Minute)
+		pod.Container("app").Start()
+		pod.Container("app").Log("restarted")
+		pass(time.Minute)
+		r.wants(t, "first", "restarted")
+	})
+}
+
+// followReady follows the pods that are ready.
+func followReady(t *testing.T, api *fakeapi.Server) *run {
+	return follow(t, &kube.Watcher{
+		Client: connect(t, api), Options: kube.LogOptions{Follow: true, Tail: 0},
+		Selection: kube.Selection{Namespaces: []string{"default"},
+			Condition: &kube.Condition{Type: "Ready", Status: "True"}},
+	})
+}
+
+// Only lines written while the condition holds are shown, however long it does not
+// hold, and whether the log is busy or not.
+func TestCondition_ShowsOnlyWhatIsWrittenWhileItHolds(t *testing.T) {
+	for _, away := range []time.Duration{4 * time.Second, 15 * time.Second, time.Hour} {
+		for _, every := range []time.Duration{0, 500 * time.Millisecond} { // between lines; 0: few lines
+			for _, readyFirst := range []bool{true, false} {
+				for _, event := range []string{"none", "cut", "restart", "rotate"} { // while it does not hold
+					name := fmt.Sprintf("away=%v/every=%v/ready at the start: %t/%s", away, every, readyFirst, event)
+					t.Run(name, func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) { conditionGap(t, away, every, readyFirst, event) })
+					})
+				}
+			}
+		}
+	}
+}
+
+func conditionGap(t *testing.T, away, every time.Duration, readyFirst bool, event string) {
+	api := newServer(t, fakeapi.Options{})
+	pod := api.RunPod("default", "web", "app")
+	c := pod.Container("app")
+	c.Log("history")
+	pass(time.Minute)
+	pod.SetReady(readyFirst)
+	r := followReady(t, api)
+	pass(10 * time.Second)
+	var file []string
+	write := func(what string, d time.Duration) {
+		if d == time.Hour {
+			pass(d - time.Minute)
+			d = time.Minute
+		}
+		pass(2 * time.Second) // a transition has a whole second only
+		n, pause := 2, (d-2*time.Second)/4
+		if every > 0 {
+			n, pause = int((d-2*time.Second)/every), every
+		}
+		for i := range n {
+			text := fmt.Sprint(what, " ", i)
+			c.Log(text)
+			if what == "ready" {
+				file = append(file, text)
+			}
+			pass(pause)
+		}
+	}
+	for range 3 {
+		if readyFirst {
+			write("ready", 20*time.Second)
+		}
+		readyFirst = true
+		pod.SetReady(false)
+		write("not ready", away)
+		switch event {
+		case "cut":
+			api.CutAll(true)
+		case "restart":
+			c.Exit(1, "")
+			pass(time.Second)
+			c.Start()
+		case "rotate":
+			c.Rotate()
+		}
+		pass(3 * time.Second)
+		pod.SetReady(true)
+	}
+	write("ready", 20*time.Second)
+	pass(time.Minute)
+	if event == "rotate" {
+		r.gaps = nil // the lines may have been written while the condition held
+	}
+	r.wants(t, file...)
+}
+
+// Of a pod that is created and becomes ready later, the lines from then on are shown:
+// those as well that it has written before ktail saw that.
+func TestCondition_OfANewPodShowsLinesSinceItHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{})
+		r := followReady(t, api)
+		pass(time.Minute)
+		pod := addPod(api, nil)
+		pod.SetReady(false)
+		pod.Start()
+		pod.Container("app").Log("starting")
+		pass(10 * time.Second)
+		pod.SetReady(true)
+		pod.Container("app").Log("ready") // before the log can be opened
+		pass(time.Minute)
+		r.wants(t, "ready")
+	})
+}
