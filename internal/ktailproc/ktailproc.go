@@ -22,6 +22,7 @@ type Options struct {
 	Name   string    // argument 0; empty means Path
 	Dir    string    // working directory; empty means that of the caller
 	Env    []string  // nil means the environment of the caller
+	Stdin  io.Reader // nil is empty
 	Stdout io.Writer // nil discards it
 	Stderr io.Writer // receives stderr in addition to Process.Stderr; may be nil
 
@@ -50,7 +51,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	if o.Name != "" {
 		p.cmd.Args[0] = o.Name
 	}
-	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = o.Dir, o.Env, o.Stdout, &p.Stderr
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = o.Dir, o.Env, o.Stdin, o.Stdout, &p.Stderr
 	if o.Stderr != nil {
 		p.cmd.Stderr = io.MultiWriter(&p.Stderr, o.Stderr)
 	}

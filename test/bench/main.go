@@ -44,6 +44,7 @@ var sections = []section{
 	{"busy", "One busy container among a hundred quiet ones", (*bench).busy, false},
 	{"blocked", "A thousand logs with a blocked output", (*bench).blocked, false},
 	{"window", "Effect of the merge window", (*bench).window, false},
+	{"memory", "Memory of bursts and of a blocked output", (*bench).memory, true},
 	{"forward", "Lines forwarded to a search server", (*bench).forward, true},
 	{"size", "Size", (*bench).size, true},
 }
@@ -53,6 +54,7 @@ type bench struct {
 	*cluster
 	self, ktail, stern string         // paths of programs
 	rounds             int            // of what is short
+	pods               int            // that log in turn
 	programs           *regexp.Regexp // names of those to measure
 }
 
@@ -77,6 +79,7 @@ func run(args []string) error {
 	fs.StringVar(&b.ktail, "ktail", "./ktail", "program to measure")
 	fs.StringVar(&b.stern, "stern", ".bin/stern-v1.34.0", "stern to compare with")
 	fs.IntVar(&b.rounds, "rounds", 3, "how often each program runs, at most twice what takes long; the table has the medians")
+	fs.IntVar(&b.pods, "pods", 200, "pods that log in turn, in the section memory")
 	only := fs.String("only", "", "sections to measure, separated by commas: "+strings.Join(names(), ", "))
 	programs := fs.String("programs", "", "regular expression: programs to measure, by their names in the tables")
 	keep := fs.Bool("keep", false, "leave the pods and their logs, for a profile or another run")
