@@ -58,6 +58,7 @@ func (c *Container) Rotate() {
 	if cur := c.current(); cur != nil {
 		cur.mu.Lock()
 		cur.rotate()
+		cur.wake() // or a follow would keep the old file in memory
 		cur.mu.Unlock()
 	}
 }

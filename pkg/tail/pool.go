@@ -47,7 +47,7 @@ type entry struct {
 //	ended     add of another instance: queued    remove: out of the pool
 //
 // If its run is cut while it is reading, it was about to drain when it came back:
-// then flushingAgain follows.
+// then flushingAgain follows. So it does if its run yields its turn to others.
 type state uint8
 
 const (
@@ -176,7 +176,9 @@ func (p *pool) fill(first bool) {
 
 // read runs one stream to its end.
 func (p *pool) read(e *entry, in *input) {
-	p.t.notify(Event{Kind: Started, Stream: e.stream.newest().Stream()})
+	if !e.stream.failing { // or else it has started, and waited for another turn
+		p.t.notify(Event{Kind: Started, Stream: e.stream.newest().Stream()})
+	}
 	how, err := e.stream.run(p.ctx, in)
 	p.flush(e, how)
 	if how == failed {
@@ -185,7 +187,7 @@ func (p *pool) read(e *entry, in *input) {
 	// The next one begins when this one has been written: with a limit of one,
 	// one log comes after the other.
 	in.waitDrained(p.ctx)
-	if how != failed && p.ctx.Err() == nil {
+	if how != failed && how != yielded && p.ctx.Err() == nil {
 		p.t.notify(Event{Kind: Ended, Stream: e.stream.newest().Stream()})
 	}
 	p.release(e, how)
@@ -199,7 +201,7 @@ func (p *pool) flush(e *entry, how outcome) {
 	switch {
 	case e.state == draining:
 		e.state = flushingGone
-	case how == cut && p.ctx.Err() == nil:
+	case (how == cut || how == yielded) && p.ctx.Err() == nil:
 		e.state = flushingAgain
 	default:
 		e.state = flushing

@@ -22,9 +22,14 @@ const waitingDelay = 5 * time.Minute
 // stream reads one source again and again until it has ended for good. What was
 // delivered is kept in its position, so that every line is delivered once.
 type stream struct {
-	t      *Tailer
-	pos    ktail.Position // of the goroutine in run
-	exited bool           // of the goroutine in run: the last line, apart from notices, was an Exit
+	t *Tailer
+
+	// Of the goroutine in run. They stay while a stream that has yielded waits for
+	// its next turn.
+	pos     ktail.Position
+	exited  bool // the last line, apart from notices, was an Exit
+	failing bool // Failing was reported, and Recovered was not
+	wait    backoff
 
 	mu     sync.Mutex
 	source ktail.Source       // the newest one
@@ -92,24 +97,29 @@ func (s *stream) stop() {
 type outcome uint8
 
 const (
-	over   outcome = iota // the stream has ended for good
-	cut                   // it was stopped, or the engine stops
-	failed                // it was given up
+	over    outcome = iota // the stream has ended for good
+	cut                    // it was stopped, or the engine stops
+	failed                 // it was given up
+	yielded                // it is failing, and another stream waits to be read
 )
 
 // run reads the stream into the merger. The error says why the stream failed.
 func (s *stream) run(ctx context.Context, in *input) (outcome, error) {
 	defer in.close()
-	s.exited = false
 	how, err := s.read(ctx, in)
-	if how == failed || ctx.Err() != nil || s.exited {
+	if how == yielded {
+		return how, err // what is known of it counts when it has its next turn
+	}
+	exited := s.exited
+	s.exited, s.failing, s.wait = false, false, backoff{}
+	if how == failed || ctx.Err() != nil || exited {
 		return how, err
 	}
-	s.exited = true
 	return how, in.push(ctx, []ktail.Line{{Stream: s.newest().Stream(), Kind: ktail.Exit}})
 }
 
-// read reads the stream until it has ended, was stopped or is given up.
+// read reads the stream until it has ended, was stopped, is given up, or is failing
+// while others wait.
 func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -117,18 +127,17 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 	s.cancel = cancel
 	s.mu.Unlock()
 
-	var wait backoff
-	var reported bool // that the stream is failing
 	for {
 		src := s.newest()
 		if s.t.Once && !src.Stream().Key().IsZero() { // stdin may be silent
 			src = stallGuard{src}
 		}
-		began, progress := time.Now(), false
+		began, connected, progress := time.Now(), false, false
 		err := src.Read(ctx, s.pos.Clone(), func(lines []ktail.Line) error {
 			in.opened()
-			if reported {
-				reported = false
+			connected = true
+			if s.failing {
+				s.failing = false
 				s.t.notify(Event{Kind: Recovered, Stream: src.Stream()})
 			}
 			progress = progress || len(lines) > 0
@@ -141,24 +150,31 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 		case err == nil:
 			return over, nil
 		}
-		delay := wait.next(time.Since(began), err, progress)
+		delay := s.wait.next(time.Since(began), err, progress)
 		if errors.Is(err, ktail.ErrWaiting) {
 			// With jitter: a hundred logs may have ended at the same moment.
-			delay, wait = waitingDelay+rand.N(waitingDelay), backoff{}
+			delay, s.wait = waitingDelay+rand.N(waitingDelay), backoff{}
 		}
 		var read *ktail.ReadError
 		permanent := errors.As(err, &read) && read.Permanent
-		if s.t.Once && (permanent || wait.exhausted()) {
+		hopeless := permanent || s.wait.exhausted()
+		if s.t.Once && hopeless {
 			return failed, err
 		}
 		// The first interruption is everyday life, and so is the end of a
 		// connection while a container is about to be restarted.
-		if !reported && (permanent || wait.tries > 1) && !errors.Is(err, ktail.ErrInterrupted) {
-			reported = true
+		if !s.failing && (permanent || s.wait.tries > 1) && !errors.Is(err, ktail.ErrInterrupted) {
+			s.failing = true
 			s.t.notify(Event{Kind: Failing, Stream: src.Stream(), Err: err})
 		}
-		if !s.pause(ctx, delay) {
+		switch s.pause(ctx, delay) {
+		case stopped:
 			return cut, nil
+		case elapsed:
+			// After the delay, or streams that fail would take turns without one.
+			if hopeless && s.failing && !connected && s.t.counters.waiting.Load() > 0 {
+				return yielded, nil
+			}
 		}
 		s.t.counters.resumes.Add(1)
 	}
@@ -228,18 +244,26 @@ func (s *stream) holdDrain(hold bool) {
 	}
 }
 
-// pause waits, but not longer than until there is news of the stream. It
-// reports whether to go on.
-func (s *stream) pause(ctx context.Context, delay time.Duration) bool {
+// wake is why a pause has ended.
+type wake uint8
+
+const (
+	elapsed wake = iota // the delay has passed
+	news                // the source was replaced
+	stopped             // the context has ended
+)
+
+// pause waits for the delay, but not longer than until there is news of the stream.
+func (s *stream) pause(ctx context.Context, delay time.Duration) wake {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return true
+		return elapsed
 	case <-s.changed:
-		return true
+		return news
 	case <-ctx.Done():
-		return false
+		return stopped
 	}
 }
 

@@ -522,6 +522,63 @@ func TestMaxStreams_LimitsStreamsReadAtOnce(t *testing.T) {
 	})
 }
 
+// A stream that keeps failing must not keep others from being read. Once they have
+// ended, it is tried again.
+func TestMaxStreams_FailingStreamYieldsItsTurn(t *testing.T) {
+	for name, cause := range map[string]error{
+		"unreachable": errors.New("bad gateway"),
+		"forbidden":   &ktail.ReadError{Err: errors.New("forbidden"), Permanent: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				out, events := &sink{}, &recorder{}
+				bad := &failSource{source: ending("bad"), err: cause}
+				worse := &failSource{source: ending("worse"), err: cause}
+				ctx, cancel := context.WithCancel(t.Context())
+				tailer := &tail.Tailer{
+					Watchers: []ktail.Watcher{once(bad, worse, ending("good", "1"), ending("better", "2"))},
+					Sink:     out, MaxStreams: 1, MergeWindow: -1, OnEvent: events.tell,
+				}
+				ended := make(chan error, 1)
+				go func() { ended <- tailer.Run(ctx) }()
+				time.Sleep(2 * time.Minute)
+				synctest.Wait()
+				if want := []string{"1", "2"}; !slices.Equal(out.all(), want) {
+					t.Errorf("wrote %v, want %v", out.all(), want)
+				}
+				before := []int{bad.reads(), worse.reads()}
+				time.Sleep(10 * time.Minute)
+				synctest.Wait()
+				for i, s := range []*failSource{bad, worse} {
+					if n := s.reads() - before[i]; n < 2 || n > 200 {
+						t.Errorf("tried %d times in 10 minutes", n)
+					}
+				}
+				for _, event := range []string{"started bad", "failing bad", "started worse", "failing worse"} {
+					if n := countPrefix(events.all(), event); n != 1 {
+						t.Errorf("%q was reported %d times: %v", event, n, events.all())
+					}
+				}
+				if n := countPrefix(events.all(), "ended bad"); n != 0 {
+					t.Errorf("events are %v, want no end of what failed", events.all())
+				}
+				cancel()
+				<-ended
+			})
+		})
+	}
+}
+
+func countPrefix(all []string, prefix string) int {
+	n := 0
+	for _, s := range all {
+		if strings.HasPrefix(s, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
 // With Once a failing stream is given up, the others are read to their end, and
 // Run fails.
 func TestOnce_GivesUpOnFailingStreams(t *testing.T) {
