@@ -11,6 +11,9 @@ import (
 type Entry struct {
 	Time int64 // Unix nanoseconds; 0 means the time of the call
 	Text string
+	// Stamp is the timestamp that is printed, if Time cannot tell it: a year before
+	// 1678 or after 2261. Empty means that of Time.
+	Stamp string
 	// Partial means that no newline follows: the last line of a container that
 	// ended without one, or a piece of a long line that the next entry continues.
 	Partial bool

@@ -209,8 +209,10 @@ func (r *renderer) render(entries []Entry) bool {
 	for _, e := range entries {
 		if e.Time >= r.since {
 			if r.timestamps && r.newLine {
-				r.buf = time.Unix(0, e.Time).UTC().AppendFormat(r.buf, timeFormat)
-				r.buf = append(r.buf, ' ')
+				if e.Stamp == "" {
+					r.buf = time.Unix(0, e.Time).UTC().AppendFormat(r.buf, timeFormat)
+				}
+				r.buf = append(append(r.buf, e.Stamp...), ' ')
 			}
 			r.buf = append(r.buf, e.Text...)
 			if !e.Partial {

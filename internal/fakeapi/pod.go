@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -43,7 +44,7 @@ func (s *Server) AddPod(object *corev1.Pod) *Pod {
 	s.mu.Unlock()
 
 	if object.UID == "" {
-		object.UID = types.UID(fmt.Sprintf("00000000-0000-4000-8000-%012d", n))
+		object.UID = newUID(n)
 	}
 	if object.CreationTimestamp.IsZero() {
 		object.CreationTimestamp = metav1.NewTime(s.opts.Now().Truncate(0))
@@ -240,6 +241,30 @@ func (p *Pod) Remove() {
 		delete(s.pods, key)
 		s.store.remove(p.object.Namespace, p.object.Name)
 	}
+}
+
+// Recreate removes the object and, after that time, creates it again with another
+// UID, as a kubelet does with the mirror pod of a static pod. The containers run on,
+// and open logs stay open.
+func (p *Pod) Recreate(after time.Duration) {
+	s, old := p.server, p.Object()
+	s.mu.Lock()
+	delete(s.pods, podKey(old.Namespace, old.Name))
+	s.store.remove(old.Namespace, old.Name)
+	s.mu.Unlock()
+	time.Sleep(after)
+	s.mu.Lock()
+	s.podsMade++
+	uid := newUID(s.podsMade)
+	s.pods[podKey(old.Namespace, old.Name)] = p
+	s.mu.Unlock()
+	p.change(func() {
+		p.object.UID, p.object.CreationTimestamp = uid, metav1.NewTime(s.opts.Now())
+	})
+}
+
+func newUID(n int) types.UID {
+	return types.UID(fmt.Sprintf("00000000-0000-4000-8000-%012d", n))
 }
 
 // scheduled reports whether the pod has a node, which serves its logs.

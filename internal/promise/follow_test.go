@@ -51,7 +51,8 @@ type run struct {
 	positions *tail.Positions
 
 	mu          sync.Mutex
-	lines       []string // of the logs
+	lines       []string           // of the logs
+	keys        map[ktail.Key]bool // of these
 	gaps        []ktail.Line
 	diagnostics []string
 	warnings    []string
@@ -78,7 +79,7 @@ func follow(t testing.TB, w *kube.Watcher) *run { return resume(t, w, nil) }
 // resume does so from the positions, of which each line is settled when it is
 // written.
 func resume(t testing.TB, w *kube.Watcher, positions *tail.Positions) *run {
-	r := &run{positions: positions}
+	r := &run{positions: positions, keys: map[ktail.Key]bool{}}
 	w.Warn = func(err error) { r.add(func() { r.warnings = append(r.warnings, err.Error()) }) }
 	tailer := &tail.Tailer{
 		Watchers: []ktail.Watcher{w}, Sink: r, Once: !w.Options.Follow, MergeWindow: 100 * time.Millisecond, Positions: positions,
@@ -119,6 +120,7 @@ func (r *run) Write(_ context.Context, lines []ktail.Line) error {
 		switch l.Kind {
 		case ktail.Log:
 			r.lines = append(r.lines, string(l.Text))
+			r.keys[l.Stream.Key()] = true
 			r.screen = append(r.screen, string(l.Text))
 			if r.positions != nil {
 				r.positions.Settled(l.Stream.Key(), 1)

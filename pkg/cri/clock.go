@@ -1,6 +1,9 @@
 package cri
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Clock parses the timestamps of log lines. The zero value is ready. It is fast
 // because most timestamps share their minute with the one before.
@@ -9,8 +12,15 @@ type Clock struct {
 	unix int64                          // its Unix time if its zone were UTC
 }
 
+// The first and the last second whose Unix nanoseconds fit. A clock that is not set
+// shows the year 1 or 1970, a broken one any year.
+const (
+	earliest = math.MinInt64/int64(time.Second) + 1
+	latest   = math.MaxInt64/int64(time.Second) - 1
+)
+
 // Parse parses the timestamp that the line starts with. It returns the time in
-// Unix nanoseconds, and the length of the timestamp with the space behind it. The
+// Unix nanoseconds, the nearest one that fits (1677 to 2262), and the length of the timestamp with the space behind it. The
 // length is 0 if the line does not start with a timestamp and a space.
 //
 // A timestamp is RFC 3339 with up to nine digits after the second, in UTC or with
@@ -38,7 +48,7 @@ func (c *Clock) Parse(line []byte) (nanos int64, length int) {
 	if i >= len(line) || line[i] != ' ' {
 		return 0, 0
 	}
-	return (seconds-offset)*int64(time.Second) + fraction, i + 1
+	return min(max(seconds-offset, earliest), latest)*int64(time.Second) + fraction, i + 1
 }
 
 // parseFraction parses a fraction of a second at i, if there is one. It returns

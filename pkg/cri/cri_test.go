@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -36,6 +37,8 @@ func TestParse(t *testing.T) {
 		{"nothing", "", cri.Record{}, cri.ErrFormat},
 		{"another format", "Jan 31 10:00:00 host app: hello", cri.Record{}, cri.ErrFormat},
 		{"zeros of a lost write", strings.Repeat("\x00", 40), cri.Record{}, cri.ErrFormat},
+		{"a year that does not fit", "0001-01-01T00:00:00Z stdout F hello", cri.Record{Time: nearest(math.MinInt64), Text: []byte("hello")}, nil},
+		{"a later one", "9999-12-31T23:59:59Z stdout F hello", cri.Record{Time: nearest(math.MaxInt64), Text: []byte("hello")}, nil},
 		{"a bad time", "2026-13-31T10:00:00.12Z stdout F hello", cri.Record{}, cri.ErrTime},
 		{"other JSON", `{"message":"hello"}`, cri.Record{}, cri.ErrFormat},
 		{"a bad time from Docker", `{"log":"a\n","stream":"stdout","time":"yesterday"}`, cri.Record{}, cri.ErrTime},
@@ -52,6 +55,20 @@ func TestParse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// nearest returns the whole second next to the limit of the times that fit.
+func nearest(limit int64) int64 {
+	if limit < 0 {
+		return (limit/1e9 + 1) * 1e9
+	}
+	return (limit/1e9 - 1) * 1e9
+}
+
+// unixNano returns the time in Unix nanoseconds, or the nearest one that fits.
+func unixNano(at time.Time) int64 {
+	sec := min(max(at.Unix(), nearest(math.MinInt64)/1e9), nearest(math.MaxInt64)/1e9)
+	return sec*1e9 + int64(at.Nanosecond())
 }
 
 func join(j *cri.Joiner, records ...string) (lines []cri.Line) {
@@ -118,7 +135,7 @@ var model = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?
 // Any bytes parse as the regular expression and the time package say.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
-		"2026-01-31T10:00:00.12Z stdout F hello", "2026-01-31T10:00:00Z stderr P:x \xff\x00",
+		"2026-01-31T10:00:00.12Z stdout F hello", "2026-01-31T10:00:00Z stderr P:x \xff\x00", "0001-01-01T00:00:00.5Z stdout F x", "2300-01-01T00:00:00.5Z stdout F x",
 		"2026-02-30T10:00:00Z stdout F no such day", "2026-01-31T10:00:60Z stdout F nor second",
 		"2026-01-31T10:00:00.1234567890Z stdout F ten digits", "2026-01-31T10:00:00.Z stdout F none",
 		"2026-01-31T10:00:00+01:30 stdout  x", `{"log":"a","stream":"stdout","time":"2026-01-31T10:00:00Z"}`, "", "{",
@@ -147,7 +164,7 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		tag, _, _ := bytes.Cut(m[3], []byte(":"))
-		if got.Time != at.UnixNano() || got.Stderr != (string(m[2]) == "stderr") || got.Partial != (string(tag) == "P") || !bytes.Equal(got.Text, m[4]) {
+		if got.Time != unixNano(at) || got.Stderr != (string(m[2]) == "stderr") || got.Partial != (string(tag) == "P") || !bytes.Equal(got.Text, m[4]) {
 			t.Errorf("Parse(%q) = %+v, want time %v, text %q", record, got, at, m[4])
 		}
 	})

@@ -13,11 +13,17 @@ const (
 	hashAnnotation   = "kubernetes.io/config.hash"
 )
 
+// isMirror reports whether the pod mirrors a static pod, whose containers may be older
+// than the object.
+func isMirror(pod *corev1.Pod) bool {
+	return pod.Annotations[hashAnnotation] != "" && pod.Annotations[mirrorAnnotation] != ""
+}
+
 // podUID returns the UID that identifies the pod's logs: the one of the object,
 // or of the static pod that it mirrors.
 func podUID(pod *corev1.Pod) string {
-	if hash := pod.Annotations[hashAnnotation]; hash != "" && pod.Annotations[mirrorAnnotation] != "" {
-		return hash
+	if isMirror(pod) {
+		return pod.Annotations[hashAnnotation]
 	}
 	return string(pod.UID)
 }

@@ -207,7 +207,7 @@ func (p *podStore) put(pod *corev1.Pod) {
 // was selected later, for example by a new label.
 func (p *podStore) initialStates(pod *corev1.Pod, containers []container) map[string]initialState {
 	known := p.set.w.Client.clock.when(p.seen).Add(-newborn)
-	if p.listed && pod.CreationTimestamp.After(known) {
+	if p.listed && pod.CreationTimestamp.After(known) && !isMirror(pod) {
 		return nil
 	}
 	first := make(map[string]initialState, len(containers))
