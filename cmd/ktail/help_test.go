@@ -32,6 +32,9 @@ func TestShortHelp_FitsOnOneScreen(t *testing.T) {
 		setDisplayName(cmd, program)
 		text := helpFor(cmd, []string{"-Ah"}, 200)
 		wantColumns(t, text, 80)
+		if !strings.HasSuffix(text, ".\n") {
+			t.Errorf("the help ends with %q, want the end of a line", text[len(text)-10:])
+		}
 		if lines := strings.Count(text, "\n"); lines > 45 {
 			t.Errorf("%d lines, want at most 45:\n%s", lines, text)
 		}

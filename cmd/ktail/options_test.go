@@ -230,7 +230,7 @@ func TestLists_BlankValuesNeverSelectMore(t *testing.T) {
 
 func TestInclude_EmptyExpressionNeverSelectsMore(t *testing.T) {
 	o, _ := parse(t, "web", "-i", "error", "-i", "")
-	filters := o.lineFlags.filters()
+	filters := o.filters()
 	if len(filters) != 1 || filters[0](&ktail.Line{Text: []byte("fine")}) || !filters[0](&ktail.Line{Text: []byte("an error")}) {
 		t.Error("-i error with an empty -i does not select the same lines as -i error")
 	}

@@ -78,10 +78,10 @@ func invalidValue(f *pflag.Flag, value string, cause error) error {
 // allowed returns an error that describes the values that the flag takes, in place
 // of an error of package strconv.
 func allowed(f *pflag.Flag, err error) error {
-	switch {
-	case f.Name == "tail":
+	switch f.Name {
+	case "tail":
 		return errors.New("must be a number of lines such as 100, or -1 for all")
-	case f.Name == "since":
+	case "since":
 		return fmt.Errorf("%w; use --since-time for a point in time", err)
 	}
 	switch f.Value.Type() {

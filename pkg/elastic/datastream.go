@@ -36,9 +36,9 @@ func isDataStreamName(name string) bool {
 func CheckIndex(name string) error {
 	switch {
 	case name == "", name == ".", name == "..", len(name) > 255:
-		return errors.New("must have 1 to 255 bytes and not be . or ..")
+		return errors.New("must not be . or .., and must have 1 to 255 bytes")
 	case strings.ContainsAny(name, "/\\*?\"<>| ,#:"), strings.ContainsFunc(name, unicode.IsControl), !utf8.ValidString(name):
-		return errors.New("must not contain spaces or any of / \\ * ? \" < > | , # :")
+		return errors.New("must not contain spaces or any of , # : / \\ * ? \" < > |")
 	case strings.ContainsRune("_-+", rune(name[0])):
 		return errors.New("must not begin with _, - or +")
 	case strings.ToLower(name) != name:

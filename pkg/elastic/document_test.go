@@ -352,7 +352,7 @@ func BenchmarkSink(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	go s.Run(b.Context())
+	go func() { _ = s.Run(b.Context()) }()
 	step := int64(0)
 	b.ReportAllocs()
 	batch := make([]ktail.Line, len(ls))

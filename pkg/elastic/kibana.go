@@ -101,27 +101,27 @@ func (k *Kibana) detect(ctx context.Context) error {
 	if k.flavor.known {
 		return nil
 	}
-	resp, body, err := k.send(ctx, http.MethodGet, "/api/status", "", nil)
+	resp, err := k.send(ctx, http.MethodGet, "/api/status", "", nil)
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+	if resp.status == http.StatusUnauthorized || resp.status == http.StatusForbidden {
 		k.flavor = kibanaFlavor{known: true} // the status may be for administrators only
 		return nil
 	}
 	var status struct {
 		Version struct{ Number string }
 	}
-	if resp.StatusCode != http.StatusOK || json.Unmarshal(body, &status) != nil || status.Version.Number == "" {
-		return k.failure(resp, body)
+	if resp.status != http.StatusOK || json.Unmarshal(resp.body, &status) != nil || status.Version.Number == "" {
+		return k.failure(resp)
 	}
 	major, _, _ := strings.Cut(status.Version.Number, ".")
 	f := kibanaFlavor{known: true}
 	if f.major, err = strconv.Atoi(major); err != nil {
-		return k.failure(resp, body)
+		return k.failure(resp)
 	}
 	// OpenSearch Dashboards counts from 1; Kibana was at 5 when it got saved objects.
-	f.dashboards = f.major < 4 || resp.Header.Get("osd-name") != ""
+	f.dashboards = f.major < 4 || resp.header.Get("osd-name") != ""
 	if !f.dashboards && f.major < 6 {
 		return fmt.Errorf("%s at %s is not supported: version 6.4 or later is needed", f, k.o.URL.Host)
 	}
@@ -135,7 +135,7 @@ func (k *Kibana) bulkCreate(ctx context.Context, objects []SavedObject) (Install
 	if err != nil {
 		return Installed{}, err
 	}
-	resp, answer, err := k.send(ctx, http.MethodPost, "/api/saved_objects/_bulk_create"+k.overwrite(), "application/json", body)
+	resp, err := k.send(ctx, http.MethodPost, "/api/saved_objects/_bulk_create"+k.overwrite(), "application/json", body)
 	if err != nil {
 		return Installed{}, err
 	}
@@ -148,8 +148,8 @@ func (k *Kibana) bulkCreate(ctx context.Context, objects []SavedObject) (Install
 			}
 		} `json:"saved_objects"`
 	}
-	if resp.StatusCode != http.StatusOK || json.Unmarshal(answer, &result) != nil || len(result.Objects) != len(objects) {
-		return Installed{}, k.failure(resp, answer)
+	if resp.status != http.StatusOK || json.Unmarshal(resp.body, &result) != nil || len(result.Objects) != len(objects) {
+		return Installed{}, k.failure(resp)
 	}
 	var done Installed
 	var errs []error
@@ -180,7 +180,7 @@ func (k *Kibana) importObjects(ctx context.Context, objects []SavedObject) (Inst
 	if err := form.Close(); err != nil {
 		return Installed{}, err
 	}
-	resp, answer, err := k.send(ctx, http.MethodPost, "/api/saved_objects/_import"+k.overwrite(), form.FormDataContentType(), body.Bytes())
+	resp, err := k.send(ctx, http.MethodPost, "/api/saved_objects/_import"+k.overwrite(), form.FormDataContentType(), body.Bytes())
 	if err != nil {
 		return Installed{}, err
 	}
@@ -192,8 +192,8 @@ func (k *Kibana) importObjects(ctx context.Context, objects []SavedObject) (Inst
 			Error    struct{ Type, Message string }
 		}
 	}
-	if resp.StatusCode != http.StatusOK || json.Unmarshal(answer, &result) != nil || result.Success == nil {
-		return Installed{}, k.failure(resp, answer)
+	if resp.status != http.StatusOK || json.Unmarshal(resp.body, &result) != nil || result.Success == nil {
+		return Installed{}, k.failure(resp)
 	}
 	done := Installed{Created: result.Count}
 	var errs []error
@@ -232,13 +232,20 @@ func WriteBundle(w io.Writer, objects []SavedObject) error {
 	return nil
 }
 
+// kibanaResponse is a response whose body was read.
+type kibanaResponse struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
 // send sends a request. Redirects are not followed: credentials are for one host.
-func (k *Kibana) send(ctx context.Context, method, path, contentType string, body []byte) (*http.Response, []byte, error) {
+func (k *Kibana) send(ctx context.Context, method, path, contentType string, body []byte) (*kibanaResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, kibanaTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(k.o.URL.String(), "/")+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	r.Header.Set("User-Agent", "ktail/"+k.o.Version)
 	r.Header.Set("Accept", "application/json")
@@ -250,32 +257,32 @@ func (k *Kibana) send(ctx context.Context, method, path, contentType string, bod
 	k.auth.set(r)
 	resp, err := k.transport.RoundTrip(r)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reach Kibana at %s: %w", k.o.URL.Host, err)
+		return nil, fmt.Errorf("reach Kibana at %s: %w", k.o.URL.Host, err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // it is only read from
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read the response of Kibana at %s: %w", k.o.URL.Host, err)
+		return nil, fmt.Errorf("read the response of Kibana at %s: %w", k.o.URL.Host, err)
 	}
-	return resp, answer, nil
+	return &kibanaResponse{status: resp.StatusCode, header: resp.Header, body: answer}, nil
 }
 
 // failure returns what a response that is not the expected one says.
-func (k *Kibana) failure(resp *http.Response, body []byte) error {
+func (k *Kibana) failure(resp *kibanaResponse) error {
 	var said struct{ Error, Message string }
-	isJSON := json.Unmarshal(body, &said) == nil
+	isJSON := json.Unmarshal(resp.body, &said) == nil
 	at := k.o.URL.Host
 	switch {
-	case resp.StatusCode >= 300 && resp.StatusCode < 400:
-		return fmt.Errorf("%s redirects to %s: give the URL of Kibana itself, with its base path", at, k.auth.redact(resp.Header.Get("Location")))
+	case resp.status >= 300 && resp.status < 400:
+		return fmt.Errorf("%s redirects to %s: give the URL of Kibana itself, with its base path", at, k.auth.redact(resp.header.Get("Location")))
 	case !isJSON:
-		return fmt.Errorf("%s does not look like Kibana: its response (status %d) is not JSON; it may be a login page", at, resp.StatusCode)
-	case resp.StatusCode == http.StatusUnauthorized:
+		return fmt.Errorf("%s does not look like Kibana: its response (status %d) is not JSON; it may be a login page", at, resp.status)
+	case resp.status == http.StatusUnauthorized:
 		return fmt.Errorf("%s rejected the credentials: %s", at, k.auth.redact(said.Message))
-	case resp.StatusCode == http.StatusForbidden:
+	case resp.status == http.StatusForbidden:
 		return fmt.Errorf("%s: no permission to manage saved objects here; write them to a file with --kibana-file for someone who has it: %s", at, k.auth.redact(said.Message))
 	}
-	return fmt.Errorf("%s: %d %s: %s", at, resp.StatusCode, said.Error, k.auth.redact(said.Message))
+	return fmt.Errorf("%s: %d %s: %s", at, resp.status, said.Error, k.auth.redact(said.Message))
 }
 
 // DiscoverLink returns the address that opens the lines of a query in the Lucene

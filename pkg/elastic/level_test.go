@@ -27,7 +27,9 @@ func nodes(all ...server) func(*elastic.Options) {
 		}
 		o.Transport = dialing(func(_ context.Context, address string) server {
 			var n int
-			fmt.Sscanf(address, "es%d:9200", &n)
+			if _, err := fmt.Sscanf(address, "es%d:9200", &n); err != nil {
+				panic(err)
+			}
 			return all[n-1]
 		})
 	}
@@ -283,16 +285,16 @@ func TestLimit_RecoversFromStray413(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		s.fault(func(n int, _ *http.Request) *fakesearch.Fault {
-			switch {
-			case n%25 == 3:
+			switch n % 25 {
+			case 3:
 				return fakesearch.Failed(http.StatusRequestEntityTooLarge)
-			case n%25 == 8:
+			case 8:
 				return &fakesearch.Fault{Cut: fakesearch.CutBeforeAnswer}
-			case n%25 == 13:
+			case 13:
 				return fakesearch.Busy(0)
-			case n%25 == 18:
+			case 18:
 				return fakesearch.Page(http.StatusServiceUnavailable)
-			case n%25 == 22:
+			case 22:
 				return fakesearch.Page(http.StatusOK)
 			}
 			return nil

@@ -16,13 +16,13 @@ const (
 
 // history is what has become of a document that was not simply accepted.
 type history struct {
-	refusal     item // of the document as it was
-	minimal     bool // it is sent as a minimal document
-	truncations int  // how often its message was halved
-	tries       int  // failures of the server at this form of it
+	refusal     item      // of the document as it was
+	minimal     bool      // it is sent as a minimal document
+	truncations int       // how often its message was halved
+	tries       int       // failures of the server at this form of it
 	first       time.Time // when it was not accepted for the first time
 	since       time.Time // the same for this form of it
-	large       int // 413s in a row
+	large       int       // 413s in a row
 }
 
 // of returns the document in the form that is to be sent. The document stays as it

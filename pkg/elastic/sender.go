@@ -236,8 +236,7 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 
 // unanswered handles a part of which it is not known what became of it.
 func (d *delivery) unanswered(ctx context.Context, part []int, t target, day string, err error) *problem {
-	var busy *busyError
-	if errors.As(err, &busy) { // nothing was sent
+	if busy, ok := errors.AsType[*busyError](err); ok { // nothing was sent
 		d.requeue(part)
 		return &problem{kind: Busy, err: err, retryAfter: busy.wait}
 	}

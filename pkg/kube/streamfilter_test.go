@@ -10,7 +10,7 @@ import (
 )
 
 func TestSelection_StreamFilter(t *testing.T) {
-	re := func(s string) *regexp.Regexp { return regexp.MustCompile(s) }
+	re := regexp.MustCompile
 	web := ktail.Stream{
 		Namespace: "shop", Pod: "web-7d9f8-abcde", Container: "nginx", Node: "worker-1",
 		Labels: map[string]string{"app": "web", "app_kubernetes_io/name": "web"}, Owner: ktail.Owner{Kind: "Deployment", Name: "web"},

@@ -2,7 +2,6 @@ package tail_test
 
 import (
 	"context"
-	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -10,7 +9,6 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
-	"github.com/ktail/ktail/pkg/stdin"
 	"github.com/ktail/ktail/pkg/tail"
 )
 
@@ -142,19 +140,12 @@ func stopping(pod string, texts ...string) *source {
 	}}
 }
 
-// Lines from a pipe come when they come.
+// Lines from a pipe, which have no stream key, come when they come.
 func TestOnce_StdinMayBeSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in, out := io.Pipe()
-		got := &sink{}
-		go func() {
-			time.Sleep(time.Hour)
-			_, _ = io.WriteString(out, "a\n")
-			time.Sleep(time.Hour)
-			_, _ = io.WriteString(out, "b\n")
-			_ = out.Close()
-		}()
-		tailer := &tail.Tailer{Watchers: []ktail.Watcher{&stdin.Watcher{In: in}}, Sink: got, Once: true}
+		pipe, got := after("", time.Hour, "a", "b"), &sink{}
+		pipe.stream = &ktail.Stream{}
+		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(pipe)}, Sink: got, Once: true}
 		if err := tailer.Run(t.Context()); err != nil {
 			t.Errorf("Run: %v", err)
 		}

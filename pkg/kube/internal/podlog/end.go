@@ -63,10 +63,12 @@ func (s *Source) afterEnd(ctx context.Context, r *response, now *State) error {
 	}
 	// The last words may be among what was delivered.
 	rest := r.scanner.tail()
-	if whole == goesOn || whole == cannotTell && !(same && (r.caughtUp() || r.from.IsZero() || rest.Mark() == r.last)) {
+	stable := same && (r.caughtUp() || r.from.IsZero() || rest.Mark() == r.last)
+	if whole == goesOn || whole == cannotTell && !stable {
 		return ktail.ErrInterrupted
 	}
-	if r.last != rest.Mark() && !(r.replay != nil && r.replay.Seen(&rest)) {
+	delivered := r.last == rest.Mark() || r.replay != nil && r.replay.Seen(&rest)
+	if !delivered {
 		if err := r.emitRest(ctx); err != nil {
 			return err
 		}

@@ -141,7 +141,8 @@ func (s *Source) leave(ctx context.Context, r *response, at int64) error {
 	if err != nil {
 		return err
 	}
-	if !joined && !(complete && now.Instance.Restarts <= l.reading.Restarts+1) {
+	adjacent := complete && now.Instance.Restarts <= l.reading.Restarts+1
+	if !joined && !adjacent {
 		if err := r.gap(at, rotatedOrGone); err != nil {
 			return err
 		}

@@ -247,11 +247,11 @@ func (s *Source) openError(ctx context.Context, err error, from *ktail.Position,
 // gone before another one could show that those were the last words.
 func (s *Source) emitKept(from *ktail.Position, emit func([]ktail.Line) error) error {
 	var c cri.Clock
-	at, n := c.Parse(s.log.ending.tail)
+	at, n := c.Parse(s.log.tail)
 	if n == 0 {
 		return nil
 	}
-	l := ktail.Line{Stream: s.stream, Time: at, Text: s.log.ending.tail[n:]}
+	l := ktail.Line{Stream: s.stream, Time: at, Text: s.log.tail[n:]}
 	if from.Replay().Seen(&l) {
 		return nil
 	}

@@ -45,7 +45,7 @@ func (p path) serve(t *testing.T, handler http.Handler) *rest.Config {
 	t.Cleanup(server.Close)
 	cfg := &rest.Config{Host: server.URL}
 	if !p.plain {
-		cfg.TLSClientConfig.Insecure = true
+		cfg.Insecure = true
 	}
 	if p.proxy != "" {
 		u := startProxy(t, p.proxy == "https")
