@@ -16,7 +16,7 @@ func TestNotices_KeepContractOfSink(t *testing.T) {
 	sinktest.Run(t, func(*testing.T, context.Context) sinktest.Subject {
 		var told []string
 		return sinktest.Subject{
-			Sink:     &notices{tell: func(l *ktail.Line) { told = append(told, string(l.Text)) }},
+			Sink:     &notices{report: func(l *ktail.Line) { told = append(told, string(l.Text)) }},
 			Received: func() []string { return told },
 			Line:     func(text string) ktail.Line { return ktail.Line{Kind: ktail.Gap, Text: []byte(text)} },
 		}

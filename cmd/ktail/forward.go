@@ -23,15 +23,15 @@ type forwarding struct {
 	sink      *elastic.Sink
 	positions *tail.Positions // nil without --resume
 	state     *stateDir
-	say       func(format string, args ...any)
+	printf    func(format string, args ...any)
 	name      string        // of the servers, in messages
 	probes    *probes       // nil without --listen
 	timeout   time.Duration // of the end, after a signal
 }
 
 // newForwarding prepares what the options describe. Nothing runs yet.
-func newForwarding(ctx context.Context, s streams, o *elasticOptions, say func(string, ...any)) (*forwarding, error) {
-	f := &forwarding{say: say, name: hosts(o), timeout: time.Duration(o.shutdownTimeout)}
+func newForwarding(ctx context.Context, s streams, o *elasticOptions, printf func(string, ...any)) (*forwarding, error) {
+	f := &forwarding{printf: printf, name: hosts(o), timeout: time.Duration(o.shutdownTimeout)}
 	eo := elastic.Options{
 		Nodes: o.nodes, Credentials: o.readCredentials(o.auth, s.Env),
 		Index: o.index, Pipeline: o.pipeline, Fields: o.parsedFields, Version: version,
@@ -39,14 +39,14 @@ func newForwarding(ctx context.Context, s streams, o *elasticOptions, say func(s
 		ShutdownTimeout: f.timeout - f.timeout/5, OnEvent: f.event,
 	}
 	var err error
-	if f.state, err = openStateDir(ctx, o, s.Env, probeCluster(eo), say); err != nil {
+	if f.state, err = openStateDir(ctx, o, s.Env, probeCluster(eo), printf); err != nil {
 		return nil, err
 	}
 	if err := f.open(o, eo); err != nil {
 		return nil, errors.Join(err, f.state.close())
 	}
 	if now, err := eo.Credentials(); err == nil { // New reports the error
-		o.warnCredentials(now.Auth, f.name, say)
+		o.warnCredentials(now.Auth, f.name, printf)
 	}
 	return f, nil
 }
@@ -71,7 +71,7 @@ func (f *forwarding) open(o *elasticOptions, eo elastic.Options) (err error) {
 			return err
 		}
 		if n := f.positions.Damaged(); n > 0 {
-			f.say("warning: %d bytes of %s are damaged; some logs are read again from an earlier position", n, f.state.file(positionsFile))
+			f.printf("warning: %d bytes of %s are damaged; some logs are read again from an earlier position", n, f.state.file(positionsFile))
 		}
 		eo.Resumed, eo.Settled = f.positions.Resumed, f.positions.Settled
 	}
@@ -109,7 +109,7 @@ func (f *forwarding) run(ctx context.Context, produce func(context.Context) erro
 	var running sync.WaitGroup
 	running.Go(func() { f.sink.Run(ctx) }) //nolint:errcheck // it runs once
 	running.Go(func() { tuneGC(background) })
-	running.Go(func() { onSummarySignal(background, func() { f.say("%s", summary(f.name, f.sink.Status())) }) })
+	running.Go(func() { onSummarySignal(background, func() { f.printf("%s", summary(f.name, f.sink.Status())) }) })
 	if f.positions != nil {
 		running.Go(func() { f.save(background) })
 	}
@@ -118,13 +118,13 @@ func (f *forwarding) run(ctx context.Context, produce func(context.Context) erro
 	running.Wait()
 
 	st := f.sink.Status()
-	f.say("%s", summary(f.name, st))
+	f.printf("%s", summary(f.name, st))
 	if st.Spooled > 0 && err == nil {
-		f.say("the next run sends the %d lines in %s%s", st.Spooled, f.state.path, lastProblem(st.LastError))
+		f.printf("the next run sends the %d lines in %s%s", st.Spooled, f.state.path, lastProblem(st.LastError))
 	}
 	if f.positions != nil {
 		if st.Waiting > 0 {
-			f.say("the next run with --resume will read the %d pending lines again if the nodes still have them", st.Waiting)
+			f.printf("the next run with --resume will read the %d pending lines again if the nodes still have them", st.Waiting)
 		}
 		err = errors.Join(err, f.positions.Save())
 	}
@@ -180,7 +180,7 @@ func (f *forwarding) save(ctx context.Context) {
 				f.probes.saved()
 			}
 			if err != nil && !failing {
-				f.say("%v (retrying; until it works, --resume restarts from an older position)", err)
+				f.printf("%v (retrying; until it works, --resume restarts from an older position)", err)
 			}
 			failing = err != nil
 		case <-ctx.Done():
@@ -189,17 +189,17 @@ func (f *forwarding) save(ctx context.Context) {
 	}
 }
 
-// summary says in one line what was forwarded.
+// summary describes in one line what was forwarded.
 func summary(name string, st elastic.Status) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d lines delivered, %d of them there already; %d sent again, %d dead letters, %d waiting, %d in the spool (%s)",
+	fmt.Fprintf(&b, "%s: %d lines delivered (%d already indexed), %d retried, %d dead letters, %d pending, %d in the spool (%s)",
 		name, st.Delivered, st.Present, st.Retried, st.DeadLetters, st.Waiting, st.Spooled, formatSize(st.SpoolSize))
 	for _, more := range []struct {
 		n    int64
 		what string
 	}{
-		{st.Truncated, "shortened"},
-		{st.Minimal, "with few fields, for their mapping"},
+		{st.Truncated, "truncated"},
+		{st.Minimal, "as minimal documents"},
 		{st.Diverted, "in the failure store"},
 		{st.Dropped, "dropped"},
 	} {
@@ -233,7 +233,7 @@ func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, 
 	f.probes = probes
 	probes.forwards(f.sink)
 	if p.elastic.quiet {
-		t.Sink = &notices{tell: messages.notice}
+		t.Sink = &notices{report: messages.notice}
 	}
 	t.Sink = tail.Fanout{t.Sink, f.sink}
 	t.Positions = f.positions
@@ -241,14 +241,15 @@ func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, 
 	return f.run(ctx, func(ctx context.Context) error { return runReporting(ctx, messages, t) })
 }
 
-// notices is a sink that tells of what is no line, in place of one that writes.
-type notices struct{ tell func(*ktail.Line) }
+// notices is the sink of --quiet: it reports what is not a log line, and prints no
+// lines.
+type notices struct{ report func(*ktail.Line) }
 
 // Write implements ktail.Sink.
 func (n *notices) Write(_ context.Context, lines []ktail.Line) error {
 	for i := range lines {
 		if lines[i].Kind != ktail.Log || lines[i].Cut {
-			n.tell(&lines[i])
+			n.report(&lines[i])
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ func (f *forwarding) event(e elastic.Event) {
 	case elastic.SpoolFailing:
 		text = fmt.Sprintf("%v; buffering in memory", e.Err)
 	case elastic.Rejected:
-		text = fmt.Sprintf("%s rejected a line: %v; it is kept as a dead letter, and so are others", f.name, e.Err)
+		text = fmt.Sprintf("%s rejected a document: %v; it and others like it are saved as dead letters", f.name, e.Err)
 	case elastic.SpoolDamaged:
 		text = fmt.Sprintf("the spool is damaged: %v; the lines in the damaged part were not delivered", e.Err)
 	default:
@@ -44,7 +44,7 @@ func (f *forwarding) event(e elastic.Event) {
 	if e.Count > 0 {
 		text += fmt.Sprintf(" (%d times in %s)", e.Count, e.Lasted.Round(time.Second))
 	}
-	f.say("%s", text)
+	f.printf("%s", text)
 }
 
 // warning returns the text of an event that does not stop delivery.

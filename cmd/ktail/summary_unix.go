@@ -9,15 +9,15 @@ import (
 	"syscall"
 )
 
-// onSummarySignal calls say at each SIGUSR1, until ctx ends.
-func onSummarySignal(ctx context.Context, say func()) {
+// onSummarySignal calls report at each SIGUSR1, until ctx ends.
+func onSummarySignal(ctx context.Context, report func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGUSR1)
 	defer signal.Stop(signals)
 	for {
 		select {
 		case <-signals:
-			say()
+			report()
 		case <-ctx.Done():
 			return
 		}

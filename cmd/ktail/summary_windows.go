@@ -2,5 +2,5 @@ package main
 
 import "context"
 
-// onSummarySignal does nothing: there is no such signal.
+// onSummarySignal does nothing: Windows has no such signal.
 func onSummarySignal(context.Context, func()) {}

@@ -34,8 +34,8 @@ func TestDelivery_EachLineOnce(t *testing.T) {
 			t.Errorf("exit code %d of the second run", code)
 		}
 		again.checkMemory()
-		if there := fmt.Sprintf("%d of them there already", w.lines()); !strings.Contains(again.Stderr.String(), there) {
-			t.Errorf("the second run does not say: %s", there)
+		if indexed := fmt.Sprintf("(%d already indexed)", w.lines()); !strings.Contains(again.Stderr.String(), indexed) {
+			t.Errorf("the second run does not report: %s", indexed)
 		}
 		// With as many documents as before, and none taken away, they are the same.
 		found := s.Count(t, s.Index())

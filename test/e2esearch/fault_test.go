@@ -165,7 +165,7 @@ func TestPressure_RetriesRejectedDocuments(t *testing.T) {
 		if refused == 0 {
 			t.Error("the server was not under pressure: it rejected nothing")
 		}
-		if strings.Contains(r.Stderr.String(), " 0 sent again") {
+		if strings.Contains(r.Stderr.String(), ", 0 retried") {
 			t.Error("ktail was not under pressure: it sent nothing again")
 		}
 	}, "thread_pool.write.queue_size=1", "http.max_content_length=1mb")
