@@ -1,0 +1,145 @@
+package podlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// node is a scripted API: the state of a container and its logs at present.
+type node struct {
+	state    State
+	log      []string
+	previous []string // nil: there is none
+	cut      int      // bytes of the next response; 0: it comes whole
+}
+
+func (n *node) Container(context.Context) (State, error) { return n.state, nil }
+
+func (n *node) OpenLog(_ context.Context, q url.Values) (io.ReadCloser, error) {
+	lines := n.log
+	switch {
+	case q.Get("previous") != "" && n.previous == nil:
+		return nil, apierrors.NewBadRequest("previous terminated container not found")
+	case q.Get("previous") != "":
+		lines = n.previous
+	case n.log == nil:
+		return nil, apierrors.NewBadRequest("container is waiting to start")
+	}
+	if tail, err := strconv.Atoi(q.Get("tailLines")); err == nil {
+		lines = lines[max(0, len(lines)-tail):]
+	}
+	var body bytes.Buffer
+	for _, text := range lines {
+		// The text begins with its second.
+		fmt.Fprintf(&body, "2026-01-31T10:00:%sZ %s\n", text[:2], text)
+	}
+	if n.cut > 0 {
+		body.Truncate(n.cut)
+		n.cut = 0
+	}
+	return io.NopCloser(&body), nil
+}
+
+// show returns what a user sees of a line.
+func show(l *ktail.Line) string {
+	switch l.Kind {
+	case ktail.Exit:
+		return strings.TrimSpace("- " + string(l.Text))
+	case ktail.Restart:
+		return "+"
+	case ktail.Gap:
+		return "gap"
+	}
+	return string(l.Text)
+}
+
+func running(restarts int) State {
+	return State{Known: true, Running: true, Instance: ktail.Instance{ID: fmt.Sprint(restarts), Restarts: restarts}, Before: "Error"}
+}
+
+func exited(restarts int) State {
+	return State{Known: true, Instance: ktail.Instance{ID: fmt.Sprint(restarts), Restarts: restarts}, Reason: "Error"}
+}
+
+func finished(restarts int) State {
+	s := exited(restarts)
+	s.Finished = true
+	return s
+}
+
+// Each case is a sequence of reads. Before each of them, the container changes; what a
+// read emits and returns follows from the state that the read before it has left.
+func TestTransitions(t *testing.T) {
+	type read struct {
+		node node
+		want []string
+		err  error
+	}
+	one := []string{"01 a", "02 b"}
+	first := read{node{state: running(0), log: one}, []string{"01 a", "02 b"}, ktail.ErrInterrupted}
+	end := read{node{state: exited(0), log: one}, []string{"- Error"}, ktail.ErrWaiting}
+	tests := []struct {
+		name  string
+		reads []read
+	}{
+		{"instance → reading", []read{first}},
+		{"reading → reading", []read{first,
+			{node{state: running(0), log: append(one[:2:2], "03 c")}, []string{"03 c"}, ktail.ErrInterrupted}}},
+		{"reading → confirmed end", []read{first, end}},
+		{"reading → end of the stream", []read{first,
+			{node{state: finished(0), log: append(one[:2:2], "03 c")}, []string{"03 c", "- Error"}, nil}}},
+		{"a response that is cut short confirms no end", []read{first,
+			{node{state: finished(0), log: append(one[:2:2], "03 c", "04 d"), cut: 75}, nil, ktail.ErrInterrupted},
+			{node{state: finished(0), log: append(one[:2:2], "03 c", "04 d")}, []string{"03 c", "04 d", "- Error"}, nil}}},
+		{"confirmed end → confirmed end", []read{first, end, {end.node, nil, ktail.ErrWaiting}}},
+		{"confirmed end → next instance", []read{first, end,
+			{node{state: running(1), log: []string{"05 e"}, previous: one}, []string{"+", "05 e"}, ktail.ErrInterrupted}}},
+		{"reading → next instance", []read{first,
+			{node{state: running(1), log: []string{"05 e"}, previous: append(one[:2:2], "03 c")},
+				[]string{"03 c", "- Error", "+", "05 e"}, ktail.ErrInterrupted}}},
+		{"reading → an instance after others, whose logs are gone", []read{first,
+			{node{state: running(3), log: []string{"05 e"}, previous: []string{"04 d"}},
+				[]string{"gap", "04 d", "- Error", "+", "05 e"}, ktail.ErrInterrupted}}},
+		{"reading → the log was rotated", []read{first,
+			{node{state: running(0), log: []string{"05 e"}}, []string{"gap", "05 e"}, ktail.ErrInterrupted}}},
+		{"reading → the pod is gone", []read{first,
+			{node{state: State{Gone: true, Reason: "deleted"}, log: append(one[:2:2], "03 c")}, []string{"03 c", "- deleted"}, nil}}},
+		{"reading → waiting to start", []read{first,
+			{node{state: State{Known: true, Instance: ktail.Instance{ID: "0"}}}, nil, ktail.ErrWaiting}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log, pos := New(FromOptions), ktail.Position{}
+				for i, r := range tt.reads {
+					stream := &ktail.Stream{Pod: "web", Container: "app", Instance: r.node.state.Instance}
+					s := NewSource(&r.node, &Options{Follow: true, Tail: -1}, stream, log, nil)
+					var got []string
+					err := s.Read(t.Context(), pos.Clone(), func(lines []ktail.Line) error {
+						pos.Advance(lines)
+						for i := range lines {
+							got = append(got, show(&lines[i]))
+						}
+						return nil
+					})
+					if !slices.Equal(got, r.want) || !errors.Is(err, r.err) {
+						t.Fatalf("read %d emits %q and returns %v, want %q and %v", i, got, err, r.want, r.err)
+					}
+				}
+			})
+		})
+	}
+}
