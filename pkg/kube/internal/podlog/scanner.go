@@ -3,6 +3,7 @@ package podlog
 import (
 	"bytes"
 	"io"
+	"sync"
 
 	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
@@ -50,12 +51,13 @@ func (s *scanner) next() ([]ktail.Line, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	clear(s.lines)
-	s.lines = s.lines[:0]
+	spareLines.put(s.lines)
+	s.lines = nil
 	if s.end == len(s.chunk) {
 		s.renew()
 	}
 	n, err := s.r.Read(s.chunk[s.end:])
+	s.lines = spareLines.get()
 	s.reads++
 	s.end += n
 	s.total += int64(n)
@@ -74,6 +76,45 @@ func (s *scanner) next() ([]ktail.Line, error) {
 		s.end, s.scanned = s.start, s.start
 	}
 	return s.lines, err
+}
+
+// spareLines holds empty slices of lines. A scanner that waits for its reader holds
+// none: thousands of logs may have been busy once.
+var spareLines lineSlices
+
+// lineSlices is a bounded list of empty slices.
+type lineSlices struct {
+	mu   sync.Mutex
+	free [][]ktail.Line
+}
+
+// maxSpare is how many slices are kept: about as many as scanners that parse at once.
+const maxSpare = 32
+
+// get returns an empty slice; nil if there is none.
+func (l *lineSlices) get() []ktail.Line {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := len(l.free)
+	if n == 0 {
+		return nil
+	}
+	lines := l.free[n-1]
+	l.free = l.free[:n-1]
+	return lines
+}
+
+// put clears the slice and keeps it for others.
+func (l *lineSlices) put(lines []ktail.Line) {
+	if cap(lines) == 0 {
+		return
+	}
+	clear(lines)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.free) < maxSpare {
+		l.free = append(l.free, lines[:0])
+	}
 }
 
 // renew makes place for the next read.
