@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScript runs the binary as users do, against a fake API server. The
-// scripts may use, besides the commands of testscript:
+// scripts may use, in addition to the commands of testscript:
 //
 //	cluster FILE [old]           start a server with the pods of the file, for KUBECONFIG to point at;
 //	                             old: it has no aggregated discovery and streams no lists
@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 //	                             documents, each with its index in front
 //	[!] asked REGEXP             wait until there was such a request; fail if there was
 //
-//	status CODE PROGRAM ARG...   as exec, of which the exit status is known
+//	status CODE PROGRAM ARG...   as exec, and checks its exit status
 //	start [-blocked] NAME PROGRAM ARG...
 //	                             run it beside the script; blocked: its stdout takes nothing
 //	waitout NAME REGEXP, waiterr NAME REGEXP
@@ -61,7 +61,7 @@ func TestMain(m *testing.M) {
 // POD is namespace/name. No command waits by the clock.
 func TestScript(t *testing.T) { testscript.Run(t, scripts("script")) }
 
-// scripts returns how those of a folder of testdata are run.
+// scripts returns the parameters for the scripts of a directory in testdata.
 func scripts(dir string) testscript.Params {
 	return testscript.Params{
 		Dir:                 filepath.Join("testdata", dir),

@@ -12,7 +12,7 @@ type ackEntry struct {
 	done   bool
 }
 
-// ackQueue tells what is settled in the order in which it came, whatever the
+// ackQueue reports what is settled in the order in which it came, whatever the
 // order in which it is settled.
 type ackQueue struct {
 	mu      sync.Mutex

@@ -10,11 +10,11 @@ import (
 const (
 	firstDelay = 250 * time.Millisecond
 	mostDelay  = 10 * time.Second
-	// What somebody has to do something about is not tried as often.
+	// Problems that an administrator has to fix are retried less often.
 	firstDenied = 5 * time.Second
 	mostDenied  = time.Minute
 
-	// awayAfter and busyAfter are how long trouble lasts before it is told.
+	// awayAfter and busyAfter are how long trouble lasts before it is reported.
 	awayAfter = 2 * time.Second
 	busyAfter = 10 * time.Second
 )

@@ -55,7 +55,7 @@ type streamState struct {
 
 const (
 	// maxConstants bounds what is kept of streams, in bytes; they are encoded
-	// again when it is exceeded, since nobody tells which streams are gone.
+	// again when it is exceeded, since the sink does not learn which streams are gone.
 	maxConstants = 4 << 20
 	streamCost   = 512 // of an entry, apart from what grows with the stream
 

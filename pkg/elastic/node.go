@@ -54,7 +54,7 @@ func (e *busyError) Error() string {
 }
 
 // pick returns the node for the next request, of those that were not tried yet.
-// If none is up it returns one that is down: somebody has to try. It returns nil if
+// If none is up it returns one that is down: a request has to try it. It returns nil if
 // all were tried, and a *busyError if the nodes want no requests now.
 func (p *nodePool) pick(tried []*node) (*node, error) {
 	p.mu.Lock()

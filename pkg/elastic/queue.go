@@ -19,7 +19,7 @@ const (
 	queueSize = 4 << 20
 	// parkedSize is how much of that may be parked. With more, the senders wait.
 	parkedSize = 2 << 20
-	// bulkCost is what a bulk takes for each document besides its body.
+	// bulkCost is what a bulk takes for each document in addition to its body.
 	bulkCost = 4
 )
 
@@ -241,7 +241,7 @@ func (q *queue) poll() (*delivery, time.Duration, <-chan struct{}) {
 	return nil, wait, q.changed
 }
 
-// park keeps a delivery until it is due, so that its sender can go on with others.
+// park keeps a delivery until it is due, so that its sender can continue with others.
 // It reports whether there was room, or it is due by now. What came from memory goes
 // into the spool if there is no room.
 func (q *queue) park(d *delivery) bool {

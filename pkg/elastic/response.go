@@ -18,7 +18,7 @@ type item struct {
 	stored bool // put into the failure store: kept by the server, but not as meant
 }
 
-// filterPath has the server leave out of an answer what nobody reads.
+// filterPath has the server leave out of an answer what ktail does not read.
 const filterPath = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by,items.*.failure_store"
 
 var errAnswer = errors.New("the answer makes no sense")

@@ -268,9 +268,12 @@ func TestFewRights(t *testing.T) {
 	}
 }
 
-// What answers, but is no search server, gets nothing.
-func TestNoServer(t *testing.T) {
-	for _, page := range []string{"<html>welcome</html>", `{"tagline":"a shop"}`} {
+// A server that answers but is not a search server gets no lines.
+func TestDetect_OtherServerGetsNothing(t *testing.T) {
+	for page, want := range map[string]string{
+		"<html>welcome</html>": "es1:9200 does not look like Elasticsearch",
+		`{"tagline":"a shop"}`: "es1:9200 is n",
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := serve(t, fakesearch.Options{})
 			s.SetFault(func(*http.Request) *fakesearch.Fault {
@@ -279,7 +282,7 @@ func TestNoServer(t *testing.T) {
 			r := start(t, s)
 			r.write(t, lines("a"))
 			time.Sleep(10 * time.Second)
-			if n := s.Counts().Bulks; n > 0 || !strings.Contains(r.told.text(), "es1:9200 is n") {
+			if n := s.Counts().Bulks; n > 0 || !strings.Contains(r.told.text(), want) {
 				t.Errorf("%d bulks, told %s", n, r.told.text())
 			}
 			s.SetFault(nil)

@@ -65,10 +65,10 @@ type Options struct {
 
 	// Resumed, if set, returns the position from which the stream was resumed.
 	Resumed func(ktail.Key) ktail.Position
-	// Settled, if set, is told of lines that cannot be lost any more: delivered,
+	// Settled, if set, is notified of lines that cannot be lost any more: delivered,
 	// on the disk, or given up. It is called in the order of the lines.
 	Settled func(key ktail.Key, lines int)
-	// OnEvent, if set, is told what a user should know. It must not block.
+	// OnEvent, if set, receives what a user should know. It must not block.
 	OnEvent func(Event)
 
 	fs spool.FS // of Dir and DeadLetters; nil: spool.OS
@@ -87,7 +87,7 @@ type Sink struct {
 
 	counters counters
 
-	packing chan struct{} // holds something while somebody uses what follows; capacity 1
+	packing chan struct{} // holds a value while a goroutine uses what follows; capacity 1
 	enc     encoder
 	packer  packer
 
@@ -221,7 +221,7 @@ func (s *Sink) Write(ctx context.Context, lines []ktail.Line) error {
 	return nil
 }
 
-// lock waits for what is packed. Whoever has it may be waiting for room.
+// lock waits for what is packed. The goroutine that holds it may be waiting for room.
 func (s *Sink) lock(ctx context.Context) error {
 	select {
 	case s.packing <- struct{}{}:

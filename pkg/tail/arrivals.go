@@ -11,7 +11,7 @@ type arrivalBatch struct {
 }
 
 // arrive notes that n lines have come. Without a window, or without an end of
-// it, nobody asks when.
+// it, the time is not needed.
 func (m *merger) arrive(n int, now time.Duration) *arrivalBatch {
 	if m.window <= 0 {
 		return nil
@@ -32,7 +32,7 @@ func (m *merger) earliest() *arrivalBatch {
 	return m.arrivals[0]
 }
 
-// trimArrivals lets go of the first arrivals of which all lines have left.
+// trimArrivals removes the first arrivals whose lines have all left.
 func (m *merger) trimArrivals() {
 	for len(m.arrivals) > 0 && m.arrivals[0].lines == 0 {
 		m.arrivals[0] = nil

@@ -11,8 +11,8 @@ const (
 	// Ended: a stream is not read any more, and its last lines were written. It has
 	// ended for good, or is not wanted any more.
 	Ended
-	// Failing: a stream cannot be read, for Err; the engine goes on trying. It
-	// is told once until the stream is read again.
+	// Failing: a stream cannot be read, for Err; the engine keeps retrying. It
+	// is reported once until the stream is read again.
 	Failing
 	// Recovered: a stream that was failing is read again.
 	Recovered

@@ -100,7 +100,7 @@ func FuzzMergeEqualsSort(f *testing.F) {
 	})
 }
 
-// With whatever window, nothing is lost or doubled and each stream keeps its order.
+// With whatever window, nothing is lost or duplicated, and each stream keeps its order.
 func FuzzMergeKeepsStreams(f *testing.F) {
 	f.Add([]byte{3, 1, 2, 3, 4, 5, 6}, uint64(1), int64(0))
 	f.Add([]byte{2, 9, 9, 9, 1, 1, 1, 0, 200, 3}, uint64(2), int64(time.Millisecond))
@@ -395,7 +395,7 @@ func TestPush_BlocksWhenRoomIsTaken(t *testing.T) {
 }
 
 // When the last stream has caught up, the window alone counts: the merger does
-// not go on sleeping until the end of the longer one for history.
+// not continue to sleep until the end of the longer one for history.
 func TestMergeWindow_AppliesOnceStreamsHaveCaughtUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const window = 100 * time.Millisecond

@@ -28,7 +28,7 @@ const (
 // The engine records each line that it reads, before the filters; the sink
 // reports how many lines it has settled. The position includes everything before
 // the first line that is not settled, also lines that a filter dropped, because
-// a resumed read tells new lines from old ones by what follows the last line
+// a resumed read distinguishes new lines from old ones by what follows the last line
 // that it knows.
 type Positions struct {
 	saving  sync.Mutex // serializes Save; locked before mu

@@ -2,7 +2,7 @@
 # The control plane alone: controlplane.sh start|kill|restart
 #
 # `restart` is a fault to test with: everything of it is killed at once, and
-# comes back with the same state, while node and containers go on.
+# comes back with the same state, while the node and its containers keep running.
 #   KCM=0 leaves scheduler and controller manager out
 set -euo pipefail
 # shellcheck source=lib.sh

@@ -44,7 +44,7 @@ func TestRotation_ReportsGapsOnly(t *testing.T) {
 		}
 	}
 	if r.Lost > r.Written/2 {
-		t.Errorf("more than half is lost: reading did not go on after the connection came back")
+		t.Errorf("more than half is lost: reading did not resume after the connection came back")
 	}
 }
 

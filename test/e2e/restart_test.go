@@ -34,7 +34,7 @@ func (n *namespace) createCrashing(pods int) {
 }
 
 // A kubelet that restarts ends all log streams cleanly, as if the containers had
-// ended, and refuses new ones for some seconds. The containers go on writing.
+// ended, and refuses new ones for some seconds. The containers keep writing.
 func TestKubeletRestart_LosesNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -54,7 +54,7 @@ func (w *world) arrive(t *testing.T, s *search.Server, r *run, lines int) {
 }
 
 // The server is away for a minute, and later hangs for longer than ktail waits
-// for an answer, while the pods go on writing.
+// for an answer, while the pods keep writing.
 func TestOutage_LosesNothing(t *testing.T) {
 	const pods, rate = 20, 25
 	const away, frozen = time.Minute, 40 * time.Second

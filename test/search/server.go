@@ -92,7 +92,7 @@ func script(ctx context.Context, name string, args ...string) error {
 // Freeze stops the process: it holds its connections, and answers nothing.
 func (s *Server) Freeze(t *testing.T) { s.signal(t, syscall.SIGSTOP) }
 
-// Thaw has it go on.
+// Thaw resumes it.
 func (s *Server) Thaw(t *testing.T) { s.signal(t, syscall.SIGCONT) }
 
 func (s *Server) signal(t *testing.T, sig syscall.Signal) {
