@@ -36,7 +36,7 @@ type Subject struct {
 // testing/synctest, once for each test. It returns a sink whose run ends with the
 // context. The suite closes the sink.
 func Run(t *testing.T, open func(t *testing.T, ctx context.Context) Subject) {
-	for name, test := range map[string]func(*testing.T, context.Context, context.CancelFunc, Subject){
+	for name, test := range map[string]func(context.Context, *testing.T, context.CancelFunc, Subject){
 		"the caller may reuse the slice":              reuse,
 		"Close flushes":                               closeFlushes,
 		"an empty batch is no line":                   empty,
@@ -47,7 +47,7 @@ func Run(t *testing.T, open func(t *testing.T, ctx context.Context) Subject) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				test(t, ctx, cancel, open(t, ctx))
+				test(ctx, t, cancel, open(t, ctx))
 			})
 		})
 	}
@@ -64,7 +64,7 @@ func (s *Subject) line(text string) ktail.Line {
 
 // reuse overwrites the lines after each Write, as the merger does, with lines that
 // would be noticed: they are never written.
-func reuse(t *testing.T, ctx context.Context, _ context.CancelFunc, s Subject) {
+func reuse(ctx context.Context, t *testing.T, _ context.CancelFunc, s Subject) {
 	var want []string
 	batch := make([]ktail.Line, 0, 7)
 	for range 50 {
@@ -80,26 +80,26 @@ func reuse(t *testing.T, ctx context.Context, _ context.CancelFunc, s Subject) {
 		for i := range batch {
 			batch[i] = s.line("overwritten")
 		}
-		time.Sleep(10 * time.Millisecond) // what runs in the background sees the overwritten lines
+		<-time.After(10 * time.Millisecond) // what runs in the background sees the overwritten lines
 	}
-	closeAndCompare(t, ctx, s, want)
+	closeAndCompare(ctx, t, s, want)
 }
 
-func closeFlushes(t *testing.T, ctx context.Context, _ context.CancelFunc, s Subject) {
+func closeFlushes(ctx context.Context, t *testing.T, _ context.CancelFunc, s Subject) {
 	if err := s.Sink.Write(ctx, []ktail.Line{s.line("the only one")}); err != nil {
 		t.Fatal(err)
 	}
-	closeAndCompare(t, ctx, s, []string{"the only one"})
+	closeAndCompare(ctx, t, s, []string{"the only one"})
 }
 
-func empty(t *testing.T, ctx context.Context, _ context.CancelFunc, s Subject) {
+func empty(ctx context.Context, t *testing.T, _ context.CancelFunc, s Subject) {
 	if err := s.Sink.Write(ctx, nil); err != nil {
 		t.Fatal(err)
 	}
-	closeAndCompare(t, ctx, s, nil)
+	closeAndCompare(ctx, t, s, nil)
 }
 
-func closeAndCompare(t *testing.T, ctx context.Context, s Subject, want []string) {
+func closeAndCompare(ctx context.Context, t *testing.T, s Subject, want []string) {
 	t.Helper()
 	if err := s.Sink.Close(ctx); err != nil {
 		t.Errorf("Close: %v", err)
@@ -110,7 +110,7 @@ func closeAndCompare(t *testing.T, ctx context.Context, s Subject, want []string
 }
 
 // errorIsPermanent tests that no line follows a missing one.
-func errorIsPermanent(t *testing.T, ctx context.Context, _ context.CancelFunc, s Subject) {
+func errorIsPermanent(ctx context.Context, t *testing.T, _ context.CancelFunc, s Subject) {
 	defer s.Sink.Close(ctx) //nolint:errcheck // it may repeat the error
 	if s.Fail == nil {
 		return
@@ -130,7 +130,7 @@ func errorIsPermanent(t *testing.T, ctx context.Context, _ context.CancelFunc, s
 const shutdown = time.Minute
 
 // contextEnds fills the sink until a Write blocks.
-func contextEnds(t *testing.T, ctx context.Context, cancel context.CancelFunc, s Subject) {
+func contextEnds(ctx context.Context, t *testing.T, cancel context.CancelFunc, s Subject) {
 	if s.Block == nil {
 		s.Sink.Close(ctx) //nolint:errcheck // nothing was written
 		return
