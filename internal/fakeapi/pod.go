@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -243,16 +242,15 @@ func (p *Pod) Remove() {
 	}
 }
 
-// Recreate removes the object and, after that time, creates it again with another
-// UID, as a kubelet does with the mirror pod of a static pod. The containers run on,
+// Recreate removes the object, calls absent, and creates it again with another UID, as a kubelet does with the mirror pod of a static pod. The containers run on,
 // and open logs stay open.
-func (p *Pod) Recreate(after time.Duration) {
+func (p *Pod) Recreate(absent func()) {
 	s, old := p.server, p.Object()
 	s.mu.Lock()
 	delete(s.pods, podKey(old.Namespace, old.Name))
 	s.store.remove(old.Namespace, old.Name)
 	s.mu.Unlock()
-	time.Sleep(after)
+	absent()
 	s.mu.Lock()
 	s.podsMade++
 	uid := newUID(s.podsMade)

@@ -70,7 +70,7 @@ func mirrorPodRecreated(t *testing.T, tail int64, absent time.Duration, ended bo
 		if ended {
 			time.AfterFunc(absent/2, func() { api.CutAll(true) })
 		}
-		pod.Recreate(absent)
+		pod.Recreate(func() { pass(absent) })
 		pass(40 * time.Second)
 	}
 	pass(3 * time.Minute)
