@@ -37,7 +37,7 @@ func (v *listValue) Type() string { return v.valueName }
 func (v *listValue) Append(s string) error { return v.Set(s) }
 
 // Replace implements pflag.SliceValue.
-func (v *listValue) Replace(values []string) error {
+func (v *listValue) Replace(values []string) error { //nolint:unparam // pflag.SliceValue has it return an error
 	v.values = trimmed(values)
 	return nil
 }

@@ -137,7 +137,7 @@ func TestHistory_ReturnsBurstsCompletely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64})
 		var want []ktail.Line
-		for i := range 30_000 {
+		for i := range 12_000 {
 			want = append(want, ktail.Line{Stream: podStream(i % 3), Time: begin + int64(i)/100, Text: fmt.Appendf(nil, "%d", i)})
 		}
 		want = append(want, ktail.Line{Stream: podStream(0), Time: begin + int64(time.Hour), Text: []byte("last")})
