@@ -119,7 +119,7 @@ func (p *packer) add(l *ktail.Line, now time.Time, encode func([]byte) []byte) {
 	start := len(p.buf)
 	p.buf = encode(p.buf)
 	p.ends = append(p.ends, uint32(p.raw+len(p.buf)))
-	p.oldest = min(p.oldest, l.Time)
+	p.oldest = min(p.oldest, documentTime(l, now))
 	if !p.mixed && string(p.buf[start+timeAt:start+timeAt+len(p.day)]) != p.day {
 		p.mixed = true
 	}
@@ -142,8 +142,9 @@ func (p *packer) begin(l *ktail.Line, now time.Time) {
 	} else {
 		p.gzip.Reset(&p.out)
 	}
-	p.opened, p.oldest, p.mixed = now, l.Time, false
-	p.day = time.Unix(0, l.Time).UTC().Format(time.DateOnly)
+	at := documentTime(l, now)
+	p.opened, p.oldest, p.mixed = now, at, false
+	p.day = time.Unix(0, at).UTC().Format(time.DateOnly)
 	if p.counting {
 		p.counts = map[ktail.Key]*int{}
 	}

@@ -135,7 +135,7 @@ func (e *encoder) append(dst []byte, l *ktail.Line, now time.Time) []byte {
 	dst = append(dst, createAction...)
 	dst = appendID(dst, m, stream, n)
 	dst = append(dst, actionEnd+documentStart...)
-	dst = e.clock.append(dst, l.Time)
+	dst = e.clock.append(dst, documentTime(l, now))
 	dst = append(dst, `","event":{"sequence":`...)
 	dst = strconv.AppendInt(dst, sequence, 10)
 	dst = append(dst, `,"kind":"event","dataset":"`+dataset+`","created":"`...)
@@ -180,6 +180,18 @@ func appendLog(dst []byte, l *ktail.Line) []byte {
 	return append(dst, '}')
 }
 
+// documentTime returns the time of the document of a line, in Unix nanoseconds. A gap
+// whose end is not known has that of its start, or of now.
+func documentTime(l *ktail.Line, now time.Time) int64 {
+	switch {
+	case l.Kind != ktail.Gap || l.Time != 0:
+		return l.Time
+	case l.Since != 0:
+		return l.Since
+	}
+	return now.UnixNano()
+}
+
 // appendGap appends what is special about a gap: the rest of event, and the
 // message.
 func (e *encoder) appendGap(dst []byte, l *ktail.Line) []byte {
@@ -189,7 +201,9 @@ func (e *encoder) appendGap(dst []byte, l *ktail.Line) []byte {
 		dst = append(e.clock.append(append(dst, `,"start":"`...), l.Since), '"')
 		message = "lines since " + time.Unix(0, l.Since).UTC().Format(time.RFC3339Nano) + " may be missing"
 	}
-	dst = append(e.clock.append(append(dst, `,"end":"`...), l.Time), '"')
+	if l.Time != 0 {
+		dst = append(e.clock.append(append(dst, `,"end":"`...), l.Time), '"')
+	}
 	dst = appendQuoted(append(dst, `,"reason":`...), l.Text)
 	if len(l.Text) > 0 {
 		message += ": " + string(l.Text)

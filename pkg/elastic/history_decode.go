@@ -216,7 +216,7 @@ func (d *documentDecoder) event(doc *rawDocument, h *hit) error {
 		return fmt.Errorf("decode a gap: %w", err)
 	}
 	h.line.Kind = ktail.Gap
-	h.line.Since = parseTime(event.Start)
+	h.line.Since, h.line.Time = parseTime(event.Start), parseTime(event.End)
 	h.line.Text = []byte(event.Reason)
 	return nil
 }

@@ -196,10 +196,19 @@ func TestHistory_ShowsGapsAndTruncatedLines(t *testing.T) {
 		ls := lines("before", "after")
 		ls[0].Cut = true
 		gap := ktail.Line{Stream: stream, Kind: ktail.Gap, Since: ls[0].Time, Time: ls[1].Time, Text: []byte("rotated")}
-		deliver(t, s, []ktail.Line{ls[0], gap, ls[1]})
+		endless := ktail.Line{Stream: stream, Kind: ktail.Gap, Since: ls[1].Time}
+		deliver(t, s, []ktail.Line{ls[0], gap, ls[1], endless})
+		for _, d := range s.documents() {
+			if !strings.HasPrefix(fmt.Sprint(d.field("@timestamp")), "2026-") {
+				t.Errorf("a document has the time %v", d.field("@timestamp"))
+			}
+		}
 		got, _, err := history(t, s)
-		if err != nil || len(got) != 3 {
+		if err != nil || len(got) != 4 {
 			t.Fatalf("got %d lines, %v", len(got), err)
+		}
+		if g := got[3]; g.Kind != ktail.Gap || g.Since != endless.Since || g.Time != 0 {
+			t.Errorf("the gap without an end is %+v", g)
 		}
 		if !got[0].Cut || got[2].Cut {
 			t.Error("the truncated line is not marked, or another one is")

@@ -111,7 +111,7 @@ func (s *Source) afterEmptyLog(ctx context.Context, r *response, now *State) err
 			if s.log.tries++; s.log.tries < enough || !now.Finished {
 				return ktail.ErrInterrupted
 			}
-			if err := r.gap(unixNano(now.EndedAt), "the log was rotated, or removed, when the container ended"); err != nil {
+			if err := r.gap(endOfSecond(now.EndedAt), "the log was rotated, or removed, when the container ended"); err != nil {
 				return err
 			}
 		}
@@ -222,7 +222,7 @@ func (s *Source) afterEmptyLast(ctx context.Context, r *response) error {
 	if joined || r.progress || !now.Finished {
 		return nil // a line to come will show whether others are missing
 	}
-	return r.gap(unixNano(now.EndedAt), "the log was rotated, or removed, when the container ended")
+	return r.gap(endOfSecond(now.EndedAt), "the log was rotated, or removed, when the container ended")
 }
 
 // verdict is what another response shows of the end of the log.

@@ -187,3 +187,12 @@ func unixNano(t time.Time) int64 {
 	}
 	return t.UnixNano()
 }
+
+// endOfSecond returns the end of the second that t lies in, or 0 if t is zero: the
+// status of a container has whole seconds.
+func endOfSecond(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Truncate(time.Second).Add(time.Second - 1).UnixNano()
+}
