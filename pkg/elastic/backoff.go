@@ -33,12 +33,12 @@ type sharedBackoff struct {
 	report *reporter
 	away   func(bool) // called when a problem is reported, and when it is over
 
-	mu     sync.Mutex
-	failed bool      // since the last success
-	told   bool      // a problem was reported since then
-	tries  int       // failures since then
-	until  time.Time // nothing is sent before
-	change chan struct{}
+	mu       sync.Mutex
+	failed   bool      // since the last success
+	reported bool      // a problem was reported since then
+	tries    int       // failures since then
+	until    time.Time // nothing is sent before
+	change   chan struct{}
 }
 
 func newSharedBackoff(report *reporter, away func(bool)) *sharedBackoff {
@@ -72,8 +72,8 @@ func (h *sharedBackoff) fail(p *problem, progress bool) {
 		return
 	}
 	after := map[EventKind]time.Duration{Unreachable: awayAfter, Busy: busyAfter}[p.kind]
-	if h.report.problem(clusterProblems[p.kind], Event{Kind: p.kind, Err: p.err, Index: p.index}, after) && !h.told {
-		h.told = true
+	if h.report.problem(clusterProblems[p.kind], Event{Kind: p.kind, Err: p.err, Index: p.index}, after) && !h.reported {
+		h.reported = true
 		h.away(true)
 	}
 }
@@ -95,8 +95,8 @@ func (h *sharedBackoff) recover() {
 			over = Event{} // once is enough
 		}
 	}
-	if h.told {
-		h.told = false
+	if h.reported {
+		h.reported = false
 		h.away(false)
 	}
 	h.failed, h.tries, h.until = false, 0, time.Time{}
@@ -124,9 +124,9 @@ func (h *sharedBackoff) wait(ctx context.Context) bool {
 	return false
 }
 
-// isAway reports whether a problem was told and is not over.
+// isAway reports whether a problem was reported and is not over.
 func (h *sharedBackoff) isAway() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.told
+	return h.reported
 }

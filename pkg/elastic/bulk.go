@@ -108,7 +108,7 @@ type packer struct {
 // timeAt is where the time of a line is, in an action with its document.
 const timeAt = len(createAction) + idLen + len(actionEnd) + len(documentStart)
 
-// dayOf returns the day of the line of which pair is the document.
+// dayOf returns the day of the line whose document is pair.
 func dayOf(pair []byte) string { return string(pair[timeAt : timeAt+len("2006-01-02")]) }
 
 // add packs one document. encode appends it, with its action in front.

@@ -47,7 +47,7 @@ func CheckIndex(name string) error {
 	return nil
 }
 
-// String returns the name, which is empty if there is no data stream.
+// String returns the name, which is empty without a data stream.
 func (d *dataStream) String() string {
 	if d == nil {
 		return ""

@@ -255,14 +255,14 @@ func (o *object) kubernetes(s *ktail.Stream) {
 	o.nested("host", "name", s.Node)
 }
 
-// ownerFields are the names of the objects that tell of a pod's owner, by its
+// ownerFields are the names of the objects that describe a pod's owner, by its
 // kind. An owner of another kind is left out: any name would be as good.
 var ownerFields = map[string]string{
 	"Deployment": "deployment", "ReplicaSet": "replicaset", "StatefulSet": "statefulset",
 	"DaemonSet": "daemonset", "Job": "job", "CronJob": "cronjob",
 }
 
-// object appends members to a JSON object, of which what is empty is left out.
+// object appends members to a JSON object, and leaves out empty ones.
 type object struct{ dst []byte }
 
 func (o *object) comma() {
@@ -368,7 +368,7 @@ func parseField(s string) (Field, error) {
 	return Field{Name: name, Value: value}, nil
 }
 
-// clock formats times, of which most are of the same second as the one before.
+// clock formats times; most are in the same second as the previous one.
 type clock struct {
 	second int64
 	text   [len("2006-01-02T15:04:05.")]byte

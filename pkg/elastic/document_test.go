@@ -51,7 +51,7 @@ func encode(t *testing.T, e *encoder, l ktail.Line) (id string, doc map[string]a
 	return a.Create["_id"], doc
 }
 
-func TestDocument(t *testing.T) {
+func TestDocument_HasECSFields(t *testing.T) {
 	e := &encoder{agent: "1.2.3", dataStream: parseDataStream("logs-ktail-default"), fields: []Field{{"labels.env", "prod"}}}
 	_, doc := encode(t, e, ktail.Line{Stream: testStream(), Time: testTime.UnixNano(), Text: []byte("GET /\t\xff"), Cut: true})
 	const want = `{
@@ -75,7 +75,7 @@ func TestDocument(t *testing.T) {
 	sameJSON(t, doc, want)
 }
 
-func TestGapDocument(t *testing.T) {
+func TestGap_IsADocument(t *testing.T) {
 	e := &encoder{}
 	s := &ktail.Stream{PodUID: "uid"}
 	gap := ktail.Line{Stream: s, Kind: ktail.Gap, Since: testTime.Add(-time.Second).UnixNano(), Time: testTime.UnixNano(), Text: []byte("rotated")}
@@ -141,7 +141,7 @@ func repetitive(n int) []ktail.Line {
 
 // Wherever a run begins to read, by time or from a position, a line has the id
 // that every other run has given it, and no two lines have the same.
-func TestIDsDoNotDependOnTheRun(t *testing.T) {
+func TestID_DoesNotDependOnRun(t *testing.T) {
 	ls := repetitive(500)
 	want := ids(nil, ls)
 	seen := map[string]bool{}
@@ -187,7 +187,7 @@ func compare(t *testing.T, name string, got, want []string) {
 }
 
 // Ids are kept by servers for years: they must never change.
-func TestIDIsForEver(t *testing.T) {
+func TestID_NeverChanges(t *testing.T) {
 	got := ids(nil, []ktail.Line{{Stream: testStream(), Time: testTime.UnixNano(), Text: []byte("GET /")}})[0]
 	const want = "GI_IeOPODRU0811rNCUnXdbcvjfj7WtDAAAB"
 	if got != want {
@@ -196,7 +196,7 @@ func TestIDIsForEver(t *testing.T) {
 }
 
 // The sequence grows in the order of the stream, whatever the times do.
-func TestSequenceGrows(t *testing.T) {
+func TestSequence_IncreasesInStreamOrder(t *testing.T) {
 	d := newIdentity(ktail.Key{}, &ktail.Position{}, &limits{})
 	last := int64(0)
 	for _, l := range repetitive(500) {
@@ -271,7 +271,7 @@ func loadLines(n int) []ktail.Line {
 	return ls
 }
 
-func TestEncodeDoesNotAllocate(t *testing.T) {
+func TestEncode_DoesNotAllocate(t *testing.T) {
 	ls := loadLines(1000)
 	e := &encoder{}
 	var buf []byte
@@ -381,7 +381,7 @@ func BenchmarkSink(b *testing.B) {
 
 // A document that was encoded for one destination and then has to go to another
 // is what it would have been.
-func TestAdopt(t *testing.T) {
+func TestConvert_EqualsEncodingForNewTarget(t *testing.T) {
 	streams := []*dataStream{nil, parseDataStream(ownStream), parseDataStream("logs-shop-prod")}
 	for _, text := range []string{"", memberStart, `"},"data_stream":{"type":"x"}}`, "}\n"} {
 		for _, from := range streams {

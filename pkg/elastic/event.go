@@ -28,9 +28,9 @@ const (
 	// NoTemplate: ktail's index template could not be installed. Lines are delivered
 	// all the same.
 	NoTemplate
-	// Full: there is no room for more pending lines; nothing is read until there is.
+	// Full: the buffer is full; reading is paused.
 	Full
-	// Dropping: there is no room, and the oldest lines are dropped.
+	// Dropping: the buffer is full, and the oldest lines are dropped.
 	Dropping
 	// SpoolFailing: the spool cannot be written.
 	SpoolFailing

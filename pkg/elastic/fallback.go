@@ -10,7 +10,7 @@ import (
 )
 
 // minimalDocument returns what can be tried in place of a document that the server has
-// refused for the reason: only fields of which ktail knows the type, and the
+// refused for the reason: only fields whose type ktail knows, and the
 // whole document as text. A message that is the very reason is left to that.
 // It returns nil if the pair is not one of ktail's. The pair stays as it is.
 func minimalDocument(pair []byte, reason string) []byte {

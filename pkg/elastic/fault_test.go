@@ -81,7 +81,7 @@ func someItems(status int, kind, reason string) func(*http.Request) *fakesearch.
 	}))
 }
 
-func TestFaults(t *testing.T) {
+func TestFaults_LoseAndDuplicateNothing(t *testing.T) {
 	for name, fault := range faults {
 		for _, flavor := range []fakesearch.Flavor{fakesearch.Elasticsearch64, fakesearch.Elasticsearch9} {
 			t.Run(name+" of "+flavor.Number, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestFaults(t *testing.T) {
 }
 
 // A server that cannot read gzip, and says so by a bad request, gets plain text.
-func TestNoGzip(t *testing.T) {
+func TestNoGzip_FallsBackToPlain(t *testing.T) {
 	for _, status := range []int{http.StatusUnsupportedMediaType, http.StatusBadRequest} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -129,7 +129,7 @@ func TestNoGzip(t *testing.T) {
 }
 
 // A bulk that is too large for the server is halved, and the size remembered.
-func TestTooLargeBulk(t *testing.T) {
+func TestTooLargeBulk_IsHalved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{MaxContentLength: 100 << 10})
 		r := start(t, s)
@@ -147,7 +147,7 @@ func TestTooLargeBulk(t *testing.T) {
 
 // While a server asks for time, nothing is sent, even if another bulk gets
 // through meanwhile.
-func TestRetryAfter(t *testing.T) {
+func TestRetryAfter_IsHonored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		var mu sync.Mutex
@@ -182,7 +182,7 @@ func TestRetryAfter(t *testing.T) {
 }
 
 // A node that is down does not matter while another lives.
-func TestNodes(t *testing.T) {
+func TestNodes_DownNodeDoesNotMatter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dead := serve(t, fakesearch.Options{}), serve(t, fakesearch.Options{})
 		dead.Down()
@@ -210,7 +210,7 @@ func TestNodes(t *testing.T) {
 
 // Credentials go to the nodes alone, never where a node points to, and are in no
 // message.
-func TestCredentials(t *testing.T) {
+func TestCredentials_AreSent(t *testing.T) {
 	for _, status := range []int{301, 302, 307, 308} {
 		synctest.Test(t, func(t *testing.T) {
 			nodes, auth, err := elastic.ParseNodes([]string{"http://elastic:hunter2@es1:9200/prefix/"})
@@ -253,7 +253,7 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
-func TestParseNodesShowsNoSecret(t *testing.T) {
+func TestParseNodes_ShowsNoSecret(t *testing.T) {
 	for _, bad := range []string{"", "es:9200", "http://", "ftp://u:hunter2@h", "http://u:hunter2@h:port", "http://u:hunter2@h?x=y", "://u:hunter2@h"} {
 		if _, _, err := elastic.ParseNodes([]string{bad}); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v", bad, err)

@@ -17,7 +17,7 @@ type historyQuery struct {
 type historyStream struct {
 	stream *ktail.Stream
 	from   int64 // sequence of the first line wanted
-	to     int64 // sequence after the last line; 0 if there is no line
+	to     int64 // sequence after the last line; 0 without a line
 }
 
 const (

@@ -23,7 +23,7 @@ func spool(dir string, size int64) func(*elastic.Options) {
 
 // During an outage lines are on the disk, and settled; afterwards they are
 // delivered and the disk is free again.
-func TestSpooledOutage(t *testing.T) {
+func TestSpool_BuffersOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dir := serve(t, fakesearch.Options{}), t.TempDir()
 		var settled atomic.Int64
@@ -72,7 +72,7 @@ func spoolFiles(t *testing.T, dir string) []string {
 
 // What is in the spool at the end is sent by the next run, and nothing twice,
 // whatever was in flight.
-func TestSpoolFromRunToRun(t *testing.T) {
+func TestSpool_IsSentByNextRun(t *testing.T) {
 	busy := items(func(d document) *fakesearch.Verdict {
 		if m := d.message(); m[len(m)-1] < '5' {
 			return nil
@@ -121,7 +121,7 @@ func TestSpoolFromRunToRun(t *testing.T) {
 }
 
 // What was spooled while nobody knew what the server is goes where it has to.
-func TestSpoolForAnotherServer(t *testing.T) {
+func TestSpool_IsConvertedForAnotherServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dir := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64}), t.TempDir()
 		s.Down()
@@ -142,7 +142,7 @@ func TestSpoolForAnotherServer(t *testing.T) {
 }
 
 // A full spool has Write wait, or drops the oldest lines, which is counted.
-func TestSpoolFull(t *testing.T) {
+func TestSpoolFull_FollowsPolicy(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		t.Run(fmt.Sprint("drop ", drop), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -157,7 +157,7 @@ func TestSpoolFull(t *testing.T) {
 
 // A folder that nothing can be written to is told, and lines wait in memory; when
 // that is full, they do as was chosen.
-func TestSpoolFailing(t *testing.T) {
+func TestSpoolFailure_BuffersInMemory(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		t.Run(fmt.Sprint("drop ", drop), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -82,7 +82,7 @@ type batchOutcome struct {
 	delivery *delivery
 	target   target
 	index    string
-	ending   bool // the program is about to end: there is no time to wait and see
+	ending   bool // the program is about to end and cannot wait
 
 	delivered, present, diverted, dead, truncated, minimal int64
 

@@ -41,8 +41,8 @@ type queue struct {
 	size       int           // of all in memory, those taken included, until they are settled
 	docs       int           // of the same
 	away       bool          // the server takes nothing
-	full       bool          // told
-	failing    bool          // of the spool: told
+	full       bool          // was reported
+	failing    bool          // of the spool: was reported
 	unreadable bool          // a segment of the spool could not be read: reported
 	closed     bool          // nothing is taken any more
 	changed    chan struct{} // closed, and replaced, at each change
@@ -65,8 +65,8 @@ func (b *bulk) cost() int { return len(b.body) + bulkCost*len(b.ends) }
 // errQueueFull is what push returns when waiting makes no sense any more.
 var errQueueFull = errors.New("there is no room for more lines that wait")
 
-// push puts a bulk into the queue. If there is no room it waits for some until
-// ctx ends or hopeless says so, or drops the oldest, as was chosen.
+// push puts a bulk into the queue. If the queue is full, it drops the oldest
+// bulk or waits, until ctx ends or shouldGiveUp returns true, as the options say.
 func (q *queue) push(ctx context.Context, b *bulk, counts []count, shouldGiveUp func() bool) error {
 	if q.settled != nil {
 		b.entry = q.acks.add(counts)

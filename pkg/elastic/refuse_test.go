@@ -28,7 +28,7 @@ func message(l elastic.DeadLetter) string {
 
 // A document that does not fit the index is tried with few fields, and is then a
 // dead letter; the others go on.
-func TestMapping(t *testing.T) {
+func TestMappingConflict_OthersAreDelivered(t *testing.T) {
 	for _, flavor := range []fakesearch.Flavor{fakesearch.Elasticsearch64, fakesearch.Elasticsearch710, fakesearch.OpenSearch2, fakesearch.OpenSearch3} {
 		t.Run(flavor.Number, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestMapping(t *testing.T) {
 }
 
 // A message that cannot be a message is text beside it.
-func TestMessageMapping(t *testing.T) {
+func TestMappingConflict_OfMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Numbers: []string{"message"}})
 		r := start(t, s)
@@ -84,7 +84,7 @@ func TestMessageMapping(t *testing.T) {
 }
 
 // What the server keeps in its failure store is delivered, and counted.
-func TestFailureStore(t *testing.T) {
+func TestFailureStore_CountsAsDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch8, Numbers: []string{"message"}})
 		r := start(t, s)
@@ -98,7 +98,7 @@ func TestFailureStore(t *testing.T) {
 }
 
 // One document that makes the server refuse the whole request is found.
-func TestGuilty(t *testing.T) {
+func TestMalformedRequest_FindsTheDocument(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		s.SetFault(func(r *http.Request) *fakesearch.Fault {
@@ -129,7 +129,7 @@ func TestGuilty(t *testing.T) {
 
 // A line that is too large by itself is delivered without its end, and kept
 // whole among the dead letters.
-func TestTooLarge(t *testing.T) {
+func TestTooLargeLine_IsTruncatedAndKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{MaxContentLength: 20_000})
 		r := start(t, s)
@@ -153,7 +153,7 @@ func TestTooLarge(t *testing.T) {
 }
 
 // What is refused waits until it can be kept.
-func TestDeadLettersCannotBeKept(t *testing.T) {
+func TestDeadLetters_ThatCannotBeWrittenAreReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dir := serve(t, fakesearch.Options{}), filepath.Join(t.TempDir(), "later")
 		s.fault(func(int, *http.Request) *fakesearch.Fault {
@@ -190,7 +190,7 @@ func TestDeadLettersCannotBeKept(t *testing.T) {
 
 // Dead letters can be sent again, and are what they were, also on a server of
 // another kind.
-func TestResend(t *testing.T) {
+func TestResend_DeliversDeadLetters(t *testing.T) {
 	for _, flavor := range []fakesearch.Flavor{fakesearch.Elasticsearch64, fakesearch.OpenSearch3} {
 		t.Run(flavor.Number, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -235,7 +235,7 @@ func TestResend(t *testing.T) {
 }
 
 // A server, or a proxy, that repeats what it was sent does not have secrets told.
-func TestServerRepeatsSecrets(t *testing.T) {
+func TestSecrets_AreRedactedFromResponses(t *testing.T) {
 	auths := map[string]elastic.Auth{
 		"password": {User: "elastic", Password: "correct horse"},
 		"API key":  {APIKey: base64.StdEncoding.EncodeToString([]byte("id:battery"))},

@@ -9,7 +9,7 @@ import (
 const repeatAfter = 10 * time.Minute
 
 // reporter reports problems: once when they have lasted for a while, again every
-// ten minutes with a count, and once when they are over. Problems are told apart by
+// ten minutes with a count, and once when they are over. Problems are distinguished by
 // a key. It is used by many goroutines.
 type reporter struct {
 	notify func(Event)

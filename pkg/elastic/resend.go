@@ -98,7 +98,7 @@ func parseLetter(row []byte) (pair []byte, at int64, err error) {
 	return append(append(pair, l.Document...), '\n'), doc.Time.UnixNano(), nil
 }
 
-// rowReader reads lines of any length, of which it returns those up to maxLetter.
+// rowReader reads lines of any length, and returns those up to maxLetter.
 type rowReader struct {
 	r    *bufio.Reader
 	line int // number of the last line

@@ -186,7 +186,7 @@ func (d *delivery) retry(part []int) {
 	d.s.counters.retried.Add(int64(len(part)))
 }
 
-// postpone has documents wait until the time. The others are sent meanwhile.
+// postpone makes documents wait until the time. The others are sent in between.
 func (d *delivery) postpone(docs []int, until time.Time) {
 	d.later = append(d.later, docs...)
 	if until.After(d.due) {
@@ -234,7 +234,7 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 	return d.requestFailed(part, len(body), resp, t, day)
 }
 
-// unanswered handles a part of which it is not known what became of it.
+// unanswered handles a part whose result is unknown.
 func (d *delivery) unanswered(ctx context.Context, part []int, t target, day string, err error) *problem {
 	if busy, ok := errors.AsType[*busyError](err); ok { // nothing was sent
 		d.requeue(part)

@@ -31,7 +31,7 @@ func disguised() fakesearch.Flavor {
 	return f
 }
 
-func TestDetect(t *testing.T) {
+func TestDetect_RecognizesServers(t *testing.T) {
 	old := fakesearch.Elasticsearch710
 	old.IndexTemplates = false
 	full := fakesearch.Elasticsearch710
@@ -114,7 +114,7 @@ func checkDataStreams(t *testing.T, s server) {
 }
 
 // Where lines go can be said, and the template is for that.
-func TestIndex(t *testing.T) {
+func TestIndex_SelectsTargetAndTemplate(t *testing.T) {
 	tests := []struct {
 		flavor   fakesearch.Flavor
 		index    string
@@ -174,7 +174,7 @@ func TestCheckIndex_RefusesNamesThatServersRefuse(t *testing.T) {
 }
 
 // On servers without data streams the index is that of the line's day.
-func TestDaily(t *testing.T) {
+func TestDailyIndex_IsNamedAfterDayOfLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64})
 		r := start(t, s)
@@ -193,7 +193,7 @@ func TestDaily(t *testing.T) {
 
 // A server that is replaced by a newer one under the same address gets the lines
 // where the old one got them.
-func TestUpgrade(t *testing.T) {
+func TestUpgrade_KeepsTarget(t *testing.T) {
 	tests := []struct{ before, after fakesearch.Flavor }{
 		{fakesearch.Elasticsearch64, fakesearch.Elasticsearch710},
 		{fakesearch.Elasticsearch710, fakesearch.Elasticsearch8},
@@ -228,7 +228,7 @@ func TestUpgrade(t *testing.T) {
 }
 
 // Which kind of index was chosen is remembered from run to run.
-func TestUpgradeBetweenRuns(t *testing.T) {
+func TestUpgrade_BetweenRunsKeepsTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dir := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64}), t.TempDir()
 		for _, flavor := range []fakesearch.Flavor{fakesearch.Elasticsearch64, fakesearch.Elasticsearch8} {
@@ -243,7 +243,7 @@ func TestUpgradeBetweenRuns(t *testing.T) {
 }
 
 // Who may not ask what the server is, or make a template, may deliver.
-func TestFewRights(t *testing.T) {
+func TestFewRights_AreEnough(t *testing.T) {
 	for _, denied := range []string{"GET", "HEAD", "PUT"} {
 		for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
 			t.Run(fmt.Sprint(denied, status), func(t *testing.T) {

@@ -43,14 +43,14 @@ type Options struct {
 	// 0, documents wait there while the server is away.
 	Dir       string
 	SpoolSize int64
-	// DropOldest drops the oldest documents when there is no room for more that
-	// wait. Otherwise Write waits.
+	// DropOldest drops the oldest documents when the buffer is full.
+	// Otherwise Write waits.
 	DropOldest bool
 	// DeadLetters is the path of the file for documents that the server will
 	// never take, one DeadLetter a line. If it is empty they are lost.
 	DeadLetters string
 	// DeadLettersSize bounds the size of that file, and of the one before it with
-	// the suffix .1, in bytes; 0 is no limit. When both are full, the older one is
+	// the suffix .1, in bytes; 0 means no limit. When both are full, the older one is
 	// deleted and LettersDropped reported.
 	DeadLettersSize int64
 
@@ -195,7 +195,7 @@ func (s *Sink) Run(ctx context.Context) error {
 	}
 }
 
-// Write packs the lines. It waits only if there is no room for them and none
+// Write packs the lines. It waits only if the buffer is full and none
 // may be dropped.
 func (s *Sink) Write(ctx context.Context, lines []ktail.Line) error {
 	if err := s.lock(ctx); err != nil {
@@ -271,7 +271,7 @@ func (s *Sink) flushOld(ctx context.Context) {
 		return // Write is at it, and may wait for room
 	}
 	if !s.packer.empty() && time.Since(s.packer.opened) >= bulkAge*3/4 && s.queue.wanted() {
-		s.flush(ctx) //nolint:errcheck // it fails when the sink is closed, which tells what is left
+		s.flush(ctx) //nolint:errcheck // it fails when the sink is closed, and Close reports what is left
 	}
 }
 

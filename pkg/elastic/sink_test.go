@@ -17,7 +17,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-func TestDelivers(t *testing.T) {
+func TestSink_DeliversEachLineOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch9})
 		r := start(t, s)
@@ -34,7 +34,7 @@ func TestDelivers(t *testing.T) {
 }
 
 // A run that delivers what another has delivered finds it there.
-func TestTwice(t *testing.T) {
+func TestSecondRun_FindsLinesPresent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		all := lines("a", "b", "b", "c")
@@ -51,7 +51,7 @@ func TestTwice(t *testing.T) {
 
 // While the server is away lines wait; it is told once that it is, and once that
 // it is back, and the server is asked anew what it is.
-func TestAway(t *testing.T) {
+func TestOutage_BuffersAndReportsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		r := start(t, s)
@@ -83,7 +83,7 @@ func TestAway(t *testing.T) {
 
 // A server that is frozen does not hold up the program for ever, and gets
 // nothing twice when it thaws.
-func TestFrozen(t *testing.T) {
+func TestFrozenServer_DoesNotBlockOrDuplicate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		r := start(t, s)
@@ -100,7 +100,7 @@ func TestFrozen(t *testing.T) {
 }
 
 // What cannot be delivered at the end is told, and makes an error.
-func TestUndelivered(t *testing.T) {
+func TestClose_ReportsUndelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		s.Down()
@@ -120,7 +120,7 @@ func TestUndelivered(t *testing.T) {
 }
 
 // Settled is told of a bulk only after all before it.
-func TestSettledInOrder(t *testing.T) {
+func TestSettled_IsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		s.fault(func(n int, _ *http.Request) *fakesearch.Fault {
@@ -154,7 +154,7 @@ func TestSettledInOrder(t *testing.T) {
 }
 
 // The queue is bounded; Write waits, or the oldest lines make room.
-func TestFull(t *testing.T) {
+func TestQueue_IsBounded(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		t.Run(fmt.Sprint("drop ", drop), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

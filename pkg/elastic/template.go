@@ -19,7 +19,7 @@ var keywords = []string{
 	"data_stream.type", "data_stream.dataset", "data_stream.namespace",
 }
 
-// mappings returns the types of the fields. Labels and whatever else somebody
+// mappings returns the types of the fields. Labels and whatever else a user
 // adds become keywords, too.
 func mappings() string {
 	fields := fieldTree{}
@@ -48,7 +48,7 @@ func (c *client) setUp(ctx context.Context, t target, s server) error {
 		return nil
 	}
 	if !t.own {
-		// An index that somebody has made is as it is meant.
+		// An index that the user created is as intended.
 		resp, err := c.sendJSON(ctx, http.MethodHead, "/"+url.PathEscape(t.index), "")
 		if err != nil {
 			return err

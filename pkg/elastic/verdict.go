@@ -119,7 +119,7 @@ var rules = []rule{
 	{anywhere, 409, 409, nil, nil, retry},
 	{anywhere, 413, 413, nil, nil, tooLarge},
 
-	// A block of the index or the cluster: the disk is too full, there is no master,
+	// A block of the index or the cluster: the disk is too full, the master is missing,
 	// or the index is read-only. It is 403 before Elasticsearch 7.9, even if the
 	// server lifts it by itself.
 	{anywhere, 400, anyStatus, []string{"cluster_block_exception"}, nil, retry},

@@ -100,7 +100,7 @@ func (g *segment) checkHeader(f File) (loaded, error) {
 	case bytes.HasPrefix(head, []byte(previousMagic)):
 		return loadedPrevious, nil
 	}
-	// A damaged header is no reason to refuse the frames behind it.
+	// The frames after a damaged header may be intact.
 	next, err := nextFrame(f, int64(fileHeader), g.size)
 	switch {
 	case err != nil:

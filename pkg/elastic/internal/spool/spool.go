@@ -48,7 +48,7 @@ var (
 	ErrVersion = errors.New("unknown version of the spool; use the ktail that wrote it, or move its files to another directory")
 )
 
-// DamageError is the error of Take for a segment of which a part is damaged. The
+// DamageError is the error of Take for a partly damaged segment. The
 // other entries of the segment were taken, and the file is kept.
 type DamageError struct {
 	Path  string // where the file is kept
@@ -305,7 +305,7 @@ func (s *Spool) Ack(r *Receipt) {
 	s.reap(r.segment)
 }
 
-// DropOldest deletes the oldest segment of which nothing is taken. It returns the
+// DropOldest deletes the oldest segment without taken entries. It returns the
 // number of documents that were in it, and whether there was such a segment.
 func (s *Spool) DropOldest() (docs int, ok bool) {
 	s.mu.Lock()
