@@ -32,7 +32,7 @@ var sternProgramCases = []sternCase{
 	{args: "web --as somebody --as-group some --as-uid 1" + base},
 	{args: "web --as somebody --as-user-extra a=b" + base},
 	{args: "web --as-user-extra a=b" + base},
-	{args: "web --as-user-extra a" + base, want: "key=value", better: "what has no value is said"},
+	{args: "web --as-user-extra a" + base, want: "KEY=VALUE", better: "what has no value is said"},
 	{args: "web --disable-compression --cache-dir x" + base},
 	{args: "web --server https://127.0.0.1:1" + base},
 	{args: "web --token x --insecure-skip-tls-verify" + base},

@@ -57,11 +57,12 @@ jars() {
   mv "$lib/$1.new" "$lib/$1"
 }
 
-# launcher NAME compiles the class that starts the server described last.
+# launcher NAME compiles the class that starts the server described last. Its jars may
+# need a newer compiler than the class, which other servers use, too.
 launcher() {
   local class=$classes/$launcher.class compiler
   [ ! "$class" -nt "$here/$launcher.java" ] || return 0
-  compiler=$(java 17)c
+  compiler=$(java "$least")c
   "$compiler" --release 17 -d "$classes" -cp "$lib/$1/*" "$here/$launcher.java"
 }
 
