@@ -27,7 +27,7 @@ func searchOf(ts *testscript.TestScript) *fakesearch.Server {
 	return s
 }
 
-// cmdSearch starts the server. It lets in nobody but the user elastic with the
+// cmdSearch starts the server. If secure, it admits only the user elastic with the
 // password hunter2, and the API key c2VjcmV0, if it is to be secure. It never
 // takes a document that holds the word unwanted.
 func cmdSearch(ts *testscript.TestScript, neg bool, args []string) {

@@ -60,7 +60,7 @@ func TestSternBetter(t *testing.T) {
 	}
 }
 
-// onlooker is a testscript.T that takes note of whether a script fails.
+// onlooker is a testscript.T that records whether a script fails.
 type onlooker struct {
 	mu     sync.Mutex
 	failed bool

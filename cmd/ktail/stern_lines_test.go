@@ -89,7 +89,7 @@ var sternLineCases = []sternCase{
 	},
 	{
 		args: "colored --no-follow --only-log-lines --color always -H \\d", want: "\x1b\\[32mgreen \x1b\\[31;1m3\x1b\\[0;22m\x1b\\[32m\x1b\\[31;1m1\x1b\\[0;22m\x1b\\[32m more\x1b\\[0m",
-		better: "what a message says about color is not highlighted, and its color goes on behind a highlight",
+		better: "what a message says about color is not highlighted, and its color continues after a highlight",
 	},
 	{
 		args: "formats --no-follow --only-log-lines --color always", want: "\x1b\\[31merror\x1b\\[0m",

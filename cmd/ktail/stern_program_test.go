@@ -20,7 +20,7 @@ var sternProgramCases = []sternCase{
 	{args: "web --max-log-requests 5" + base},
 	{
 		args: ". -n crowd --color never --only-log-lines", until: "(.*\\n){60}", want: "^(p-\\d+ c x\\n){60}$",
-		better: "there is no limit that nobody has asked for",
+		better: "there is no limit that the user did not ask for",
 	},
 	{args: "web --max-log-requests many" + base},
 	{args: "web --max-log-requests -2" + base, want: "^ktail: error: invalid --max-log-requests -2: ", better: "a number of logs is not negative"},

@@ -24,7 +24,7 @@ type world struct {
 
 	mu       sync.Mutex
 	requests []string
-	asked    chan struct{} // closed at the next request; nil if nobody waits
+	asked    chan struct{} // closed at the next request; nil if no script waits
 	faults   []*scriptFault
 }
 
@@ -63,7 +63,7 @@ type containerFile struct {
 	Message string `json:"message"`
 }
 
-// add makes the pods. Nobody sees one before its logs are written.
+// add makes the pods. None is visible before its logs are written.
 func (w *world) add(ts *testscript.TestScript, file string) {
 	var pods []podFile
 	ts.Check(yaml.UnmarshalStrict([]byte(ts.ReadFile(file)), &pods))

@@ -226,7 +226,7 @@ func (s *Server) ExpireWatches() {
 	s.CloseWatches()
 }
 
-// MuteWatches makes watches silent, bookmarks included, or lets them go on with
+// MuteWatches makes watches silent, bookmarks included, or makes them continue with
 // what has happened in between.
 func (s *Server) MuteWatches(mute bool) {
 	s.store.mu.Lock()

@@ -11,8 +11,8 @@ import (
 //go:embed testdata/recorded
 var recordings embed.FS
 
-// Recording is the answer of a real server to a bulk of three documents, of which
-// the second is odd, or of which the index is in trouble. The recordings are made by
+// Recording is the answer of a real server to a bulk of three documents: the second
+// is odd, or their index is in trouble. The recordings are made by
 // TestRecordedAnswers in test/e2esearch.
 type Recording struct {
 	Name string `json:"name"`

@@ -43,7 +43,7 @@ func whileCut(t *testing.T, bad func(*http.Request) *fakeapi.Fault, check func(a
 
 func noFault(*http.Request) *fakeapi.Fault { return nil }
 
-// Whatever the server answers, the log goes on when it answers well again, and
+// Whatever the server answers, the log continues when it answers well again, and
 // that it cannot be read is told once.
 func TestErrorResponses_LoseNothing(t *testing.T) {
 	tests := []struct {
@@ -79,7 +79,7 @@ func TestErrorResponses_LoseNothing(t *testing.T) {
 }
 
 // The state of the container cannot be asked for: that is no reason to lose or
-// to double a line either. What is forbidden for ever is done without; what fails
+// to double a line either. What stays forbidden is done without; what fails
 // for a while is waited for.
 func TestNoStateWhileCut(t *testing.T) {
 	for _, status := range []int{403, 500} {

@@ -40,8 +40,8 @@ func FuzzResume(f *testing.F) {
 	})
 }
 
-// FuzzRuns is FuzzResume with several runs: each goes on where the one before was
-// stopped, and what has happened meanwhile is part of the story.
+// FuzzRuns is FuzzResume with several runs: each continues where the one before was
+// stopped, and the events in between are part of the schedule.
 func FuzzRuns(f *testing.F) {
 	f.Add([]byte("\x00\x05\x09\x00\x00\x05\x09\x00"))         // log, run, log, run
 	f.Add([]byte("\x00\x03\x08\x05\x07\x01\x08\x00\x07\x00")) // crashes between runs
@@ -181,7 +181,7 @@ func (n *narrator) log(how int, ago time.Duration) {
 // crash ends the container and starts it again. The node keeps the log of one
 // dead instance only: the one before has been read by then. An instance that says
 // nothing breaks the chain: what came before it is gone when the next one ends, and
-// a gap is told, since nobody can know that there is none. So none is silent, once
+// a gap is reported, since it is unknown whether there is one. So none is silent, once
 // anything was said.
 func (n *narrator) crash(lastWords bool) {
 	if n.silent && len(n.file) > 0 {
@@ -199,7 +199,7 @@ func (n *narrator) crash(lastWords bool) {
 }
 
 // rotate takes the log out of reach when everything has been shown, and has the first
-// line of the next file shown: until then nobody can know that nothing was lost.
+// line of the next file shown: until then it is unknown whether something was lost.
 func (n *narrator) rotate(how int) {
 	n.recover()
 	n.c.Rotate()

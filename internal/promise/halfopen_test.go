@@ -19,7 +19,7 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// A connection over which nothing comes any more, though nobody has closed it,
+// A connection that carries nothing more, although neither side has closed it,
 // is noticed within a minute, and what was missed is fetched. This one speaks
 // HTTP/2 with TLS, over connections in memory.
 func TestHalfOpenConnection_IsNoticed(t *testing.T) {

@@ -53,7 +53,7 @@ func FuzzLoss(f *testing.F) {
 }
 
 // show has a line of the instance that runs come out. Of one that has shown
-// nothing yet nobody can know what was lost when its log is rotated.
+// nothing yet, it is unknown what was lost when its log is rotated.
 func (n *narrator) show() {
 	n.logUnique(0)
 	n.recover()

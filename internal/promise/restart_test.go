@@ -73,7 +73,7 @@ func TestRestart_WhileDisconnected(t *testing.T) {
 	})
 }
 
-// Restarts of which the first that is heard is that they have happened: a container
+// Restarts that become known only after they have happened: a container
 // that is new, and one that had not said anything. What was before is told as a gap.
 func TestRestartsUnseen(t *testing.T) {
 	for _, seen := range []bool{false, true} {
@@ -109,7 +109,7 @@ func TestRestartsUnseen(t *testing.T) {
 	}
 }
 
-// Several restarts meanwhile: the node has the log of the last instance but one
+// Several restarts in between: the node has the log of the last instance but one
 // thrown away. What is there comes out, and the gap is told.
 func TestRestarts_WhileDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -220,7 +220,7 @@ func TestRotationAfterRestart(t *testing.T) {
 
 // A container that ends for good while its log cannot be read, and whose log is
 // empty afterwards since it was rotated at its end: that is told, and the stream
-// ends. It is not asked for for ever.
+// ends. The source does not ask for it without end.
 func TestEndsWithAnEmptyFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
@@ -250,7 +250,7 @@ func TestEndsWithAnEmptyFile(t *testing.T) {
 }
 
 // A job that had ended before it was seen, with an empty log: nothing is missing
-// as far as anybody can know.
+// as far as the API shows.
 func TestEndedWithAnEmptyFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})

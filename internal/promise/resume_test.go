@@ -11,7 +11,7 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// runs are those that go on one after the other where the last one was stopped.
+// runs start one after another, each where the one before was stopped.
 type runs struct {
 	t    *testing.T
 	api  *fakeapi.Server

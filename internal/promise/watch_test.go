@@ -28,7 +28,7 @@ func answer(f fakeapi.Fault) func(*http.Request) *fakeapi.Fault {
 	return func(*http.Request) *fakeapi.Fault { return &f }
 }
 
-// While pods cannot be watched, the streams that run go on; what is missing is
+// While pods cannot be watched, running streams continue; what is missing is
 // told once, with how to get it; and when it is there again, the set is true.
 func TestWatchFaults_LoseNothing(t *testing.T) {
 	tests := []struct {

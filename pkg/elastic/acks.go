@@ -27,7 +27,7 @@ func (o *ackQueue) add(counts []count) *ackEntry {
 	return e
 }
 
-func (o *ackQueue) settle(e *ackEntry, tell func(ktail.Key, int)) {
+func (o *ackQueue) settle(e *ackEntry, report func(ktail.Key, int)) {
 	if e == nil {
 		return
 	}
@@ -36,7 +36,7 @@ func (o *ackQueue) settle(e *ackEntry, tell func(ktail.Key, int)) {
 	e.done = true
 	for len(o.entries) > 0 && o.entries[0].done {
 		for _, c := range o.entries[0].counts {
-			tell(c.key, c.lines)
+			report(c.key, c.lines)
 		}
 		o.entries[0] = nil
 		o.entries = o.entries[1:]

@@ -19,7 +19,7 @@ const unauthorizedFor = 30 * time.Second
 // clusterInfo is what is known of the servers.
 type clusterInfo struct {
 	connecting   chan struct{} // holds something while they are asked; capacity 1
-	templateDone bool          // of whoever has filled connecting
+	templateDone bool          // guarded by connecting
 	unauthorized time.Time     // since when they answer 401; of the same
 
 	mu        sync.Mutex

@@ -389,7 +389,7 @@ func TestCredentials_AreReadAgain(t *testing.T) {
 	})
 }
 
-// What servers say reaches nobody as a command to the terminal, or as a line of its
+// What servers say never reaches the terminal as a command, or as a line of its
 // own.
 func TestEvents_AreOneLineWithoutControlCharacters(t *testing.T) {
 	const evil = "\x1b]0;OWNED\x07\x1b[2J\nktail: all is well\r\u202eevil"

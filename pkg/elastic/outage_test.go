@@ -120,7 +120,7 @@ func TestSpool_IsSentByNextRun(t *testing.T) {
 	}
 }
 
-// What was spooled while nobody knew what the server is goes where it has to.
+// What was spooled before the server was known goes where it has to.
 func TestSpool_IsConvertedForAnotherServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dir := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64}), t.TempDir()
@@ -155,7 +155,7 @@ func TestSpoolFull_FollowsPolicy(t *testing.T) {
 	}
 }
 
-// A folder that nothing can be written to is told, and lines wait in memory; when
+// A directory that cannot be written to is reported, and lines wait in memory; when
 // that is full, they do as was chosen.
 func TestSpoolFailure_BuffersInMemory(t *testing.T) {
 	for _, drop := range []bool{false, true} {

@@ -27,7 +27,7 @@ func message(l elastic.DeadLetter) string {
 }
 
 // A document that does not fit the index is tried with few fields, and is then a
-// dead letter; the others go on.
+// dead letter; the others are delivered.
 func TestMappingConflict_OthersAreDelivered(t *testing.T) {
 	for _, flavor := range []fakesearch.Flavor{fakesearch.Elasticsearch64, fakesearch.Elasticsearch710, fakesearch.OpenSearch2, fakesearch.OpenSearch3} {
 		t.Run(flavor.Number, func(t *testing.T) {

@@ -67,7 +67,7 @@ func TestReplay_DocumentTroubleDelaysNoOther(t *testing.T) {
 				t.Fatalf("after %d writes the status is %+v", i, st)
 			}
 		}
-		for i := range 6 { // other lines go on to come
+		for i := range 6 { // other lines keep coming
 			time.Sleep(time.Minute)
 			r.write(t, lines(noise(i, 10)))
 		}

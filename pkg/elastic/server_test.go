@@ -75,7 +75,7 @@ func TestDetect_RecognizesServers(t *testing.T) {
 					begun := time.Now()
 					r.write(t, lines("a"))
 					if took := time.Since(begun); took > 0 {
-						t.Errorf("writing took %s: whoever writes must not wait for the server", took)
+						t.Errorf("writing took %s: Write must not wait for the server", took)
 					}
 					time.Sleep(time.Minute)
 					r.write(t, lines("a", "b")[1:])
@@ -206,7 +206,7 @@ func TestUpgrade_KeepsTarget(t *testing.T) {
 				r := start(t, s)
 				r.write(t, lines("a"))
 				time.Sleep(5 * time.Second)
-				// Stored, but nobody knows.
+				// Stored, but the client does not know.
 				s.fault(func(int, *http.Request) *fakesearch.Fault { return &fakesearch.Fault{Cut: fakesearch.CutBeforeAnswer} })
 				r.write(t, lines("a", "b")[1:])
 				time.Sleep(5 * time.Second)

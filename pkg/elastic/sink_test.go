@@ -60,7 +60,7 @@ func TestOutage_BuffersAndReportsOnce(t *testing.T) {
 		s.Down()
 		r.write(t, lines(numbered(1000)...))
 		time.Sleep(time.Minute)
-		// What a proxy says meanwhile is no news.
+		// What a proxy says in between is not reported.
 		s.SetFault(func(*http.Request) *fakesearch.Fault { return fakesearch.Page(http.StatusBadGateway) })
 		s.Up()
 		time.Sleep(time.Minute)
@@ -81,7 +81,7 @@ func TestOutage_BuffersAndReportsOnce(t *testing.T) {
 	})
 }
 
-// A server that is frozen does not hold up the program for ever, and gets
+// A server that is frozen does not hold up the program without end, and gets
 // nothing twice when it thaws.
 func TestFrozenServer_DoesNotBlockOrDuplicate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -80,7 +80,7 @@ var (
 	ErrWaiting = errors.New("the container waits for its next instance")
 )
 
-// A ReadError tells the engine when to retry after an error of Source.Read.
+// A ReadError says when to retry after an error of Source.Read.
 type ReadError struct {
 	Err        error
 	Permanent  bool          // retrying fails until a permission or an object changes: forbidden, not found

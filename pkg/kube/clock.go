@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// serverClock tells the time of the API server, which stamps the creation of
+// serverClock returns the time of the API server, which stamps the creation of
 // objects, from the Date of its responses. It is up to a second behind.
 type serverClock struct {
 	mu   sync.Mutex

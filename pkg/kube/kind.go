@@ -94,7 +94,7 @@ func (k *Kind) answersTo(word string) bool {
 type UnknownKindError struct {
 	Word        string
 	Known       []Kind   // the kinds that the cluster has
-	Unavailable []string // API groups whose kinds the cluster cannot tell at present
+	Unavailable []string // API groups whose kinds the cluster cannot list at present
 }
 
 // Error implements error.

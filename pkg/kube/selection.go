@@ -73,7 +73,7 @@ func (s *Selection) containers(pod *corev1.Pod) []container {
 	return found
 }
 
-// wantsPod reports whether the pod may be wanted, as far as its name tells.
+// wantsPod reports whether the pod may be wanted, as far as its name says.
 func (s *Selection) wantsPod(name string) bool {
 	return !matchesAny(s.ExcludePods, name) && (len(s.Owners) > 0 || s.namesPod(name))
 }
@@ -153,7 +153,7 @@ func finished(pod *corev1.Pod, kind containerKind, status *corev1.ContainerStatu
 	spec := specOf(pod, kind, status.Name)
 	switch {
 	case spec != nil && len(spec.RestartPolicyRules) > 0:
-		return false // the kubelet decides; the pod's phase will tell
+		return false // the kubelet decides; the pod's phase will say
 	case spec != nil && spec.RestartPolicy != nil:
 		return !runsAgain(*spec.RestartPolicy, ended.ExitCode)
 	case kind == initContainer && ended.ExitCode == 0:

@@ -3,7 +3,7 @@
 //
 // A Watcher lists the directory and gives a source for each container in it. The
 // sources are the same streams, with the same lines, as those that read through
-// the API server: one may replace the other. What the path does not tell about a
+// the API server: one may replace the other. What the path does not say about a
 // container, such as labels, comes from another watcher that knows its stream.
 //
 // The log of a container is a sequence of files: for each of its instances the

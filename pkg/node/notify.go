@@ -1,6 +1,6 @@
 package node
 
-// notifier tells which directories have changed: entries were created, removed, or
+// notifier reports which directories have changed: entries were created, removed, or
 // renamed. It may lose events, but not without a sign of it.
 type notifier interface {
 	// add watches the directory. It may be called again, and does nothing for one that

@@ -169,7 +169,7 @@ func (r *logReader) advance(next *logFile) error {
 	}
 	link := r.log.linkOf(next)
 	if link == unknown {
-		// The position will tell where to continue.
+		// The position says where to continue.
 		r.log.drop(r.file)
 		return ktail.ErrInterrupted
 	}

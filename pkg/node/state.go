@@ -55,7 +55,7 @@ func (l *logFiles) state(f *logFile, offset int64) (fileState, *logFile, error) 
 }
 
 // truncated handles a file that became shorter, for example because another program
-// rotates logs by copying: the position tells what of it is new.
+// rotates logs by copying: the position says which lines are new.
 func (l *logFiles) truncated(f *logFile) error {
 	l.cursor = cursor{}
 	f.close()

@@ -33,7 +33,7 @@ type Watcher struct {
 	Dir     string // /var/log/pods, or a copy of it
 	Options Options
 
-	// Select reports whether a container is wanted, as far as its path tells; nil: all
+	// Select reports whether a container is wanted, as far as its path says; nil: all
 	// are.
 	Select func(namespace, pod, container string) bool
 
@@ -404,7 +404,7 @@ func (w *Watcher) source(p *podEntry, container string, c *containerEntry, strea
 	return c.source
 }
 
-// pathStream returns a stream of what the path tells; the one that was given last if
+// pathStream returns a stream of what the path says; the one that was given last if
 // that has not changed.
 func (w *Watcher) pathStream(p *podEntry, container string, c *containerEntry) *ktail.Stream {
 	instance := ktail.Instance{Restarts: c.log.latestInstance()}

@@ -299,7 +299,7 @@ func FuzzMergeWindow(f *testing.F) {
 	})
 }
 
-// What is kept of when lines came goes with them, also where nobody asks: no input
+// What is kept of when lines came goes with them, also if it is never asked for: no input
 // is silent while another one has lines.
 func TestArrivals_AreReleasedWithTheirLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -82,7 +82,7 @@ func jobs(p *Positions, n int) {
 	}
 }
 
-// Jobs come and go for ever. What is kept of them, in memory and in the file, is
+// Jobs come and go without end. What is kept of them, in memory and in the file, is
 // bounded; the newest can still be resumed.
 func TestPositions_OfEndedStreamsAreBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "positions")

@@ -217,7 +217,7 @@ func (p *pool) release(e *entry, how outcome) {
 		p.failed++
 	}
 	if p.t.Positions != nil {
-		// Without following, logs end that go on.
+		// Without following, the end of a log is not the end of its stream.
 		p.t.Positions.end(e.key, how == over && !p.t.Once && p.ctx.Err() == nil)
 	}
 	switch e.state {

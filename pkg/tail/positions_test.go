@@ -50,7 +50,7 @@ func (s *settler) Write(_ context.Context, lines []ktail.Line) error {
 
 func (s *settler) Close(context.Context) error { return s.positions.Save() }
 
-// A run goes on behind the last line that the one before it has settled, with
+// A run continues after the last line that the one before it has settled, with
 // lines that a filter drops before, between and after.
 func TestPositions_ResumeBehindLastSettledLine(t *testing.T) {
 	texts := []string{"drop 1", "a", "drop 2", "drop 2", "b", "b", "drop 3", "c", "d", "drop 4"}

@@ -33,7 +33,7 @@ type Tailer struct {
 	Filters  []ktail.Filter // a line is kept if all keep it
 
 	// Once makes the engine give up on a stream that fails: after a few tries,
-	// or at once if trying again cannot help. Otherwise it goes on for ever.
+	// or at once if trying again cannot help. Otherwise it retries without end.
 	Once bool
 
 	// MergeWindow is how long a line may wait for an earlier one of another
@@ -46,8 +46,8 @@ type Tailer struct {
 	MaxStreams int
 
 	// Positions, if set, says from where streams are resumed that an earlier
-	// run has read, and takes note of what is read. The sink, or whoever wraps
-	// it, must tell it what is settled.
+	// run has read, and records what is read. The sink, or its wrapper,
+	// must report what is settled.
 	Positions *Positions
 
 	// Start, if set, returns the position that the stream is read from if Positions

@@ -473,7 +473,7 @@ func TestStream_EndsWithExit(t *testing.T) {
 	})
 }
 
-// A stream that had ended and runs again goes on from its position.
+// A stream that had ended and runs again continues from its position.
 func TestPool_ReadsNextInstanceOfEndedStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := ending("a", "first")
@@ -644,7 +644,7 @@ func TestRun_ReturnsWatcherError(t *testing.T) {
 	})
 }
 
-// A sink that fails ends the run, with its error, though streams would go on.
+// A sink that fails ends the run, with its error, although streams would continue.
 func TestRun_EndsWhenSinkFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full := errors.New("no space left on device")

@@ -62,7 +62,7 @@ func TestReadingAllocatesChunksOnly(t *testing.T) {
 	}
 }
 
-// The server sends small pieces; what has gathered meanwhile is read at once.
+// The server sends small pieces; what has gathered since is read at once.
 func BenchmarkReading(b *testing.B) {
 	const n = 10_000
 	for _, bm := range []struct {

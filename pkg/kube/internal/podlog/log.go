@@ -22,7 +22,7 @@ type Log struct {
 	diagnostic string // emitted last
 }
 
-// New returns a log of which nothing was read.
+// New returns a log that was not read yet.
 func New(start Start) *Log { return &Log{start: start} }
 
 // isNews reports whether the diagnostic differs from the one emitted last: a

@@ -74,7 +74,7 @@ const deleted = "deleted"
 // end emits the Exit of the last instance.
 func (s *Source) end(emit func([]ktail.Line) error, now *State) error {
 	if !s.options.Follow {
-		return nil // the log may go on
+		return nil // the log may continue
 	}
 	return emitAny(emit, s.log.exit(s.stream, now))
 }

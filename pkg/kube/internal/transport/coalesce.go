@@ -141,7 +141,7 @@ func (c *coalescingConn) waitForMore() {
 }
 
 // delay returns how long the connection can pause without slowing a log down:
-// none may receive more than half of its window meanwhile.
+// none may receive more than half of its window in that time.
 func (c *coalescingConn) delay() time.Duration {
 	d, longest := shortDelay, longestDelay
 	if c.follows.Load() {

@@ -195,7 +195,7 @@ func TestCoalescing_OverTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() //nolint:errcheck // nobody waits on it any more
+	defer listener.Close() //nolint:errcheck // no goroutine waits on it any more
 	const size, piece, ahead = 4 << 20, 4 << 10, 64
 	answered := make(chan error, 1)
 	go func() {

@@ -61,7 +61,7 @@ type credentialPassKey struct{}
 func (g *credentialGate) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		resp, retry, err := g.roundTrip(next, req)
-		if retry { // with the credentials that the plugin has returned meanwhile
+		if retry { // with the credentials that the plugin has returned since
 			resp, _, err = g.roundTrip(next, req)
 		}
 		return resp, err
@@ -112,7 +112,7 @@ func (g *credentialGate) failure() error {
 
 func (g *credentialGate) failureLocked() error {
 	err := g.err
-	if err == nil { // another request has succeeded meanwhile
+	if err == nil { // another request has succeeded since
 		err = errUnauthorized
 	}
 	return &CredentialError{Err: err, RetryAfter: max(time.Until(g.next), 0)}

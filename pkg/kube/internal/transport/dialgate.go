@@ -16,7 +16,7 @@ const dialGateLimit = time.Second
 // allows a hundred streams per HTTP/2 connection, and net/http dials a new
 // connection for every request that finds none with a free stream, although one
 // new connection would serve a hundred of them: without the gate, opening a
-// thousand logs dials 240 connections, of which ten remain.
+// thousand logs dials 240 connections, and ten of them remain.
 type dialGate struct {
 	http.RoundTripper
 	gate      chan struct{} // capacity 1

@@ -14,7 +14,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// The first logs get the wide window, and whoever comes when one of them has
+// The first logs get the wide window, and so does one that comes when one of them has
 // ended.
 func TestLogTransport(t *testing.T) {
 	var wide, narrow int
