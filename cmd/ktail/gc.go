@@ -16,8 +16,8 @@ const (
 	// lines are forwarded: bulk requests and responses are large and short-lived.
 	forwardGCPercent = 50
 	// forwardMemoryLimit is the soft limit for the heap while lines are forwarded,
-	// without the program's text of some 15 MB.
-	forwardMemoryLimit = 42 << 20
+	// without the text of the program, some 17 MB.
+	forwardMemoryLimit = 38 << 20
 	// If more memory than that is in use, the collector would run all the time. When
 	// it takes more than maxGCShare of a second, the limit is lifted for
 	// pauseSeconds.

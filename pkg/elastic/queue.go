@@ -13,10 +13,10 @@ import (
 
 const (
 	// inFlight is how many bulks are sent at a time.
-	inFlight = 4
+	inFlight = 3
 	// queueSize is how much is in memory, compressed, what is being sent and what
-	// is parked included: some forty thousand lines.
-	queueSize = 4 << 20
+	// is parked included: some thirty thousand lines.
+	queueSize = 3 << 20
 	// parkedSize is how much of that may be parked. With more, the senders wait.
 	parkedSize = 2 << 20
 	// bulkCost is what a bulk takes for each document in addition to its body.
