@@ -21,4 +21,4 @@ if ! running up >/dev/null; then
   trap 'cluster/stop.sh wipe' EXIT
 fi
 cluster/start.sh
-go test -tags e2e -count=1 -v -timeout 25m "$@" ./e2e
+go test -tags e2e -count=1 -v -timeout 35m "$@" ./e2e

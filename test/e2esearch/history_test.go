@@ -15,7 +15,7 @@ import (
 
 // Forwarded lines, read back, are what ktail prints directly, byte for byte.
 func TestHistory_EqualsTheLiveLogs(t *testing.T) {
-	const pods, each = 50, 4000
+	const pods, each = 50, 1000
 	onEach(t, func(t *testing.T, s *search.Server) {
 		w := newWorld(t, pods)
 		w.fill(each)
