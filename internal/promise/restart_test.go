@@ -236,7 +236,7 @@ func TestEndsWithAnEmptyFile(t *testing.T) {
 		ended := time.Now()
 		back()
 		pass(30 * time.Second)
-		r.wantsGap(t, wrote, ended.Truncate(time.Second))
+		r.wantsGap(t, wrote, endOfSecond(ended))
 		r.wants(t, "one")
 		if r.count(tail.Ended) != 1 {
 			t.Error("the stream has not ended")
@@ -439,4 +439,10 @@ func TestPreviousRefusedAtFirstLine(t *testing.T) {
 			t.Error("the log of the instance before was not asked for")
 		}
 	})
+}
+
+// endOfSecond returns the latest time at which a container may have ended: its
+// status has whole seconds.
+func endOfSecond(t time.Time) time.Time {
+	return t.Truncate(time.Second).Add(time.Second - 1)
 }

@@ -98,7 +98,7 @@ func TestEndBetweenRunsIsGone(t *testing.T) {
 				c.Exit(0, "")
 				ended := time.Now()
 				run := r.next(follow)
-				run.wantsGap(t, wrote, ended)
+				run.wantsGap(t, wrote, endOfSecond(ended))
 				run.wants(t)
 			})
 		})
