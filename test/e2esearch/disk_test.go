@@ -92,14 +92,17 @@ func TestFullDisk_BuffersInMemory(t *testing.T) {
 func TestFullDisk_DeadLettersAreKeptOrReported(t *testing.T) {
 	onEach(t, func(t *testing.T, s *search.Server) {
 		const index = "e2e-strict"
-		createIndex(t, s, index, `{"dynamic":"strict","properties":{"@timestamp":{"type":"date"}}}`)
+		// A keyword may have 32,766 bytes. Lines that fit are accepted, so that the
+		// documents are at fault rather than the index.
+		createIndex(t, s, index, `{"properties":{"@timestamp":{"type":"date"},"message":{"type":"keyword"}}}`)
 		w := newWorld(t, 1)
-		disk := smallDisk(t, 256<<10)
+		disk := smallDisk(t, 4<<20)
 		letters := filepath.Join(disk, "dead.ndjson")
 		free := occupy(t, disk)
-		const refused = 100 // more than a page of the disk
+		const refused = 20
+		long := strings.Repeat("x", 33_000)
 		for i := range refused {
-			w.pods[0].write(fakeapi.Entry{Text: fmt.Sprint("word ", i)})
+			w.pods[0].write(fakeapi.Entry{Text: fmt.Sprintf("word %d %s", i, long)}, fakeapi.Entry{Text: fmt.Sprint("fits ", i)})
 		}
 		r := w.forward(s, "--elasticsearch-index", index, "--elasticsearch-dead-letters", letters)
 		suite.Eventually(t, 3*time.Minute, "a message about the full disk", func() bool {
@@ -118,7 +121,7 @@ func TestFullDisk_DeadLettersAreKeptOrReported(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range refused {
-			if n := strings.Count(string(b), fmt.Sprintf(`"message":"word %d"`, i)); n != 1 {
+			if n := strings.Count(string(b), fmt.Sprintf(`"message":"word %d x`, i)); n != 1 {
 				t.Errorf("word %d is among the dead letters %d times", i, n)
 			}
 		}
