@@ -52,7 +52,6 @@ func warning(e elastic.Event) string {
 	consequence := map[elastic.EventKind]string{
 		elastic.NoTemplate:         "field types will be guessed",
 		elastic.SpoolOutdated:      "they are left as they are, and their lines are not sent",
-		elastic.MayDuplicate:       "lines that were delivered before a rollover may be duplicated",
 		elastic.NoRollover:         "the data stream needs another policy that rolls it over before it holds 2^31 documents",
 		elastic.LettersDropped:     "resend dead letters before the file reaches its limit",
 		elastic.CredentialsFailing: "using those that were read before",

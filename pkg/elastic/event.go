@@ -45,9 +45,6 @@ const (
 	// LettersDropped: the oldest dead letters were deleted, for Err. See
 	// Options.DeadLettersSize.
 	LettersDropped
-	// MayDuplicate: ktail cannot find out whether lines were delivered before the
-	// index rolled over.
-	MayDuplicate
 	// NoRollover: ktail cannot have the data stream roll over.
 	NoRollover
 	// CredentialsFailing: credentials or certificates cannot be read again. Those

@@ -88,7 +88,10 @@ func (h *History) addMinimal(ctx context.Context, q *historyQuery, all []history
 		if n < windowLines {
 			return all, nil
 		}
-		from = last + 1
+		if last == from {
+			return nil, fmt.Errorf("list the minimal documents in %s: more than %d of them have the event.sequence %d", h.o.Index, windowLines, last)
+		}
+		from = last // other documents may share the last sequence
 	}
 }
 
