@@ -37,7 +37,8 @@ type sharedBackoff struct {
 	failed   bool      // since the last success
 	reported bool      // a problem was reported since then
 	tries    int       // failures since then
-	until    time.Time // nothing is sent before
+	next     time.Time // the end of the delay that the last failure set
+	until    time.Time // nothing is sent before next, or before a server's Retry-After
 	change   chan struct{}
 }
 
@@ -57,16 +58,19 @@ func (h *sharedBackoff) fail(p *problem, progress bool) {
 	if progress {
 		h.recover()
 	}
-	delay, most := firstDelay, mostDelay
-	if p.kind == Blocked {
-		delay, most = firstDenied, mostDenied
-	}
-	delay = min(delay<<min(h.tries, 16), most)
-	delay = max(delay/2+rand.N(delay/2), p.retryAfter)
 	h.failed = true
-	h.tries++
-	if at := time.Now().Add(delay); at.After(h.until) {
-		h.until = at
+	now := time.Now()
+	h.until = later(h.until, now.Add(p.retryAfter))
+	// Senders that fail together count as one failure.
+	if !now.Before(h.next) {
+		delay, most := firstDelay, mostDelay
+		if p.kind == Blocked {
+			delay, most = firstDenied, mostDenied
+		}
+		delay = min(delay<<min(h.tries, 16), most)
+		h.next = now.Add(delay/2 + rand.N(delay/2))
+		h.until = later(h.until, h.next)
+		h.tries++
 	}
 	if progress {
 		return
@@ -99,7 +103,7 @@ func (h *sharedBackoff) recover() {
 		h.reported = false
 		h.away(false)
 	}
-	h.failed, h.tries, h.until = false, 0, time.Time{}
+	h.failed, h.tries, h.next, h.until = false, 0, time.Time{}, time.Time{}
 	close(h.change)
 	h.change = make(chan struct{})
 }
@@ -129,4 +133,12 @@ func (h *sharedBackoff) isAway() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.reported
+}
+
+// later returns the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

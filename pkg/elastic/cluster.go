@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// unauthorizedFor is how long a 401 to the question what the server is holds up
-// bulks. A server whose security is not up yet answers so, and so does one whose
-// credentials are wrong: both say nothing about where lines have to go. Some proxies
-// answer so for good, and let bulks through.
-const unauthorizedFor = 30 * time.Second
+// unauthorizedFor is how long a 401 response to the detection request blocks bulks.
+// Servers whose security plugin has not started respond with 401, and so do servers
+// that reject the credentials; neither says which target is right. Some proxies
+// always reject this request but accept bulks. The fourth request, 17 to 35 seconds
+// after the first, ends the block, well before Close loses its patience.
+const unauthorizedFor = 15 * time.Second
 
 // clusterInfo is what is known of the servers.
 type clusterInfo struct {
