@@ -14,8 +14,8 @@ var (
 	errOldPosition = errors.New("position has the format of another version of ktail")
 )
 
-// AppendBinary implements encoding.BinaryAppender. A position takes eight bytes
-// for each line of its window. AppendBinary never fails.
+// AppendBinary implements encoding.BinaryAppender. The encoding takes eight
+// bytes for each line of the window. AppendBinary never fails.
 func (p *Position) AppendBinary(b []byte) ([]byte, error) {
 	b = append(b, positionVersion)
 	if p.lines == 0 {
@@ -38,8 +38,8 @@ func (p *Position) AppendBinary(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// UnmarshalBinary implements encoding.BinaryUnmarshaler. The position is
-// unchanged when it fails.
+// UnmarshalBinary implements encoding.BinaryUnmarshaler. On error, the position
+// is unchanged.
 func (p *Position) UnmarshalBinary(b []byte) error {
 	if len(b) == 0 {
 		return errBadPosition
@@ -76,7 +76,8 @@ func (p *Position) UnmarshalBinary(b []byte) error {
 	return nil
 }
 
-// decoder takes numbers off the front of b; ok is false once one was missing.
+// decoder reads numbers from the front of b. ok becomes false when b is too
+// short.
 type decoder struct {
 	b  []byte
 	ok bool

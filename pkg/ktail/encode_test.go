@@ -9,8 +9,8 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// A position that was kept in a file recognizes what the original recognizes.
-func TestPositionEncoding(t *testing.T) {
+// A decoded position recognizes the same lines as the original.
+func TestPositionEncoding_KeepsTheWindow(t *testing.T) {
 	lines := []ktail.Line{
 		line(9*time.Second, "old"), line(52*time.Second, "a"), line(52*time.Second, "a"),
 		line(31*time.Second+3, "back"), line(52*time.Second+7, "last"),
@@ -34,28 +34,29 @@ func TestPositionEncoding(t *testing.T) {
 		}
 	}
 	if !r.CaughtUp() {
-		t.Error("the line delivered last is not recognized as that")
+		t.Error("the line delivered last is not recognized as the last one")
 	}
 	if got := q.Count(lines[1].Mark()); got != 2 {
-		t.Errorf("counted %d of a line delivered twice", got)
+		t.Errorf("a line delivered twice is counted %d times", got)
 	}
 }
 
-// A position of another version is refused, with words that say so.
-func TestPositionOfAnotherVersion(t *testing.T) {
+// A position in another version's format is rejected with an error that says
+// so.
+func TestPositionDecoding_RejectsAnotherVersion(t *testing.T) {
 	var p ktail.Position
 	err := p.UnmarshalBinary([]byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0})
 	if err == nil || !strings.Contains(err.Error(), "another version") {
-		t.Errorf("got %v, want that the version is another one", err)
+		t.Errorf("got %v, want an error that names another version", err)
 	}
 }
 
-// The mark of a line must never change: ids of documents are made of it.
-func TestMarkIsForEver(t *testing.T) {
+// The mark of a line must never change, because document IDs are built from it.
+func TestMark_NeverChanges(t *testing.T) {
 	l := line(1769853600123456789, "GET /cart 200")
 	const want = 0x66b145a13eba7f4a
 	if got := l.Mark(); got.Time != l.Time || got.Digest != want {
-		t.Errorf("the mark is %d %#x, want the digest %#x", got.Time, got.Digest, uint64(want))
+		t.Errorf("the mark has time %d and digest %#x, want digest %#x", got.Time, got.Digest, uint64(want))
 	}
 }
 

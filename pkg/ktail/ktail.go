@@ -2,15 +2,15 @@
 //
 //	Stream    identity and metadata of one container's log
 //	Line      one line of it
-//	Position  where a stream was left, and which lines before that were delivered
+//	Position  how far a stream was delivered, and which recent lines that includes
 //	Source    reads one stream from a position
 //	Watcher   finds the set of sources
 //	Filter    keeps or drops a line
 //	Renderer  turns a line into bytes
 //	Sink      takes lines in their final order
 //
-// The ninth, the Tailer, is the engine in package tail. Technology lives in
-// packages that implement these interfaces and do not know each other.
+// The ninth term, the Tailer, is the engine in package tail. Technology lives
+// in packages that implement these interfaces and do not import each other.
 package ktail
 
 import (
@@ -24,9 +24,9 @@ type Source interface {
 	// Stream returns the stream that the source reads.
 	Stream() *Stream
 
-	// Read emits, in the order of the log, each line after from, and no line that
-	// from records. It calls emit with an empty batch once it is
-	// connected, and may do so later. It returns
+	// Read emits, in the order of the log, each line after from that from does
+	// not record as delivered. It calls emit with an empty batch once it is
+	// connected, and may do so again later. It returns
 	//
 	//   - nil when the stream has ended for good and everything was emitted,
 	//   - any other error when reading can be resumed: call Read again with the
@@ -41,27 +41,27 @@ type Source interface {
 // A Watcher finds the sources to read.
 type Watcher interface {
 	// Watch calls set with the complete current set after each change, until ctx
-	// ends. Every source in it has a different stream key. The same Source value
-	// means that nothing about it has changed; another one for the same key
-	// replaces it, and makes a stream that waits to resume try immediately. Calls
-	// of set do not overlap, and set does not block for long. Watch returns nil
-	// when the last set is final.
+	// ends. Each source in the set has a different stream key. The same Source
+	// value means that nothing about it has changed; a different value for the same
+	// key replaces it, and makes a stream that is waiting to resume try again
+	// immediately. Calls of set do not overlap, and set does not block for long.
+	// Watch returns nil when the last set is final.
 	Watch(ctx context.Context, set func([]Source)) error
 }
 
 // A Sink takes lines in their final order.
 type Sink interface {
-	// Write returns when the lines are where the sink puts them. It may block: this
-	// is how a slow reader slows down the whole program. After it has returned, the
-	// caller may reuse the slice. Calls do not overlap.
+	// Write returns once the lines are where the sink puts them. It may block;
+	// this is how a slow reader slows down the whole program. Once Write has
+	// returned, the caller may reuse the slice. Calls do not overlap.
 	Write(ctx context.Context, lines []Line) error
 
 	// Close flushes and releases resources. Write is not called afterwards.
 	Close(ctx context.Context) error
 }
 
-// A Filter reports whether to keep the line. It must be pure: it is called by
-// many goroutines.
+// A Filter reports whether to keep the line. It must be a pure function,
+// because many goroutines call it.
 type Filter func(*Line) bool
 
 // A Renderer appends the bytes of a line, including its newline.
@@ -70,13 +70,14 @@ type Renderer interface {
 }
 
 var (
-	// ErrInterrupted is returned by a Source when the stream broke off, without an
-	// error of its own, while its container may still write.
+	// ErrInterrupted is returned by a Source when the stream ended without an
+	// error while its container may still write.
 	ErrInterrupted = errors.New("the log stream ended while the container may still write")
 
-	// ErrWaiting is returned by a Source when everything was emitted and nothing can
-	// be written until the container runs again. The watcher then replaces the
-	// source; there is no need to read it before.
+	// ErrWaiting is returned by a Source when everything was emitted and
+	// nothing more can be written until the container runs again. The watcher
+	// then replaces the source, so there is no need to read this one again
+	// before that.
 	ErrWaiting = errors.New("the container waits for its next instance")
 )
 

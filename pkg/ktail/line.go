@@ -12,9 +12,9 @@ type Kind uint8
 const (
 	// Log is a line that the container wrote.
 	Log Kind = iota
-	// Diagnostic is a text that the server sent instead of log lines, such as the
-	// kubelet's "unable to retrieve container logs". It is for the user and not part
-	// of the log. Its Time is zero.
+	// Diagnostic is text that the server sent in place of log lines, such as
+	// the kubelet's "unable to retrieve container logs". It is meant for the
+	// user and is not part of the log. Its Time is zero.
 	Diagnostic
 	// Gap marks a place where lines of the stream are missing or may be missing.
 	// Its Text is the reason; Since and Time bound the gap.
@@ -26,8 +26,9 @@ const (
 	Exit
 	// Restart marks the start of the next instance of a container, after an Exit
 	// and before the first line of that instance. It has no Text. Its Time is
-	// when the instance started, or zero if that is not known. The Stream of the
-	// line still describes the instance that the source knew when it was made.
+	// when the instance started, or zero if that is not known. The line's
+	// Stream still describes the instance that was current when the source was
+	// created.
 	Restart
 )
 
@@ -38,23 +39,24 @@ type Line struct {
 	Since  int64  // Gap only: time of the last line before the gap
 	Text   []byte // without its newline; never written to once emitted
 	Kind   Kind
-	Cut    bool // Text is only the beginning of a line too long to hold
+	Cut    bool // Text is only the beginning of a line that is too long to hold in memory
 
 	digest uint64 // of Time and Text, once Mark has computed it; 0 before
 }
 
-// Mark stands for a line where its text is not at hand: its time, and a digest
-// of time and text. Within a stream, two lines with the same mark are the same
-// line written twice. It is the same in every process and in every version,
-// since positions and the ids of documents are kept.
+// Mark identifies a line without its text: its time, and a digest of time and
+// text. Within a stream, two lines with the same mark are the same line,
+// written twice. Marks are the same in every process and every version, because
+// they are stored in positions and in document IDs.
 type Mark struct {
 	Time   int64 // Unix nanoseconds
 	Digest uint64
 }
 
-// Mark returns the mark of the line. The line keeps the digest, and so do copies
-// that are made afterwards: a line is hashed once, however many parts of the
-// program ask for its mark. Neither Time nor Text may change after that.
+// Mark returns the mark of the line. The line keeps the digest, and copies made
+// afterwards keep it as well, so a line is hashed once, no matter how many
+// parts of the program ask for its mark. Neither Time nor Text may change after
+// that.
 func (l *Line) Mark() Mark {
 	if l.digest == 0 {
 		const odd = 0x9e3779b97f4a7c15

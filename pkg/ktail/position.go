@@ -11,24 +11,25 @@ const second = int64(time.Second)
 
 // Limits of a position's window, which holds the lines delivered last.
 const (
-	windowLines = 1024 // older runs are dropped when the others have this many lines
+	windowLines = 1024 // the oldest run is dropped when the remaining runs hold this many lines
 	windowMost  = 2 * windowLines
 	windowRuns  = 32 // bounds the memory of thousands of quiet logs
 	sealedLines = 20
 
-	// stepBack is how far, in seconds, a time may step back without beginning a new
-	// run. Two goroutines of the container runtime stamp stdout and stderr.
+	// stepBack is how many seconds a time may step back without starting a new
+	// run. Times step back because two goroutines of the container runtime
+	// stamp stdout and stderr.
 	stepBack = 2
 )
 
-// Position is where a stream was left: the digests of the lines delivered last,
-// in order of delivery. This is its window. The zero value is the beginning of
-// the log.
+// Position records how far a stream was delivered: the digests of the lines
+// delivered last, in order of delivery. They are its window. The zero value is
+// the beginning of the log.
 //
 // The order of delivery is the order of the log. Times are not: many lines may
-// have the same time, times step back where stdout and stderr are stamped by two
-// goroutines, and the clock of a node can be set back by hours. So a window never
-// depends on the latest time.
+// share a time, times step back where two goroutines stamp stdout and stderr,
+// and a node's clock can be set back by hours. Therefore a window never depends
+// on the latest time.
 type Position struct {
 	// Time is the latest time of all lines delivered, in Unix nanoseconds.
 	Time int64
@@ -42,7 +43,7 @@ type Position struct {
 	spare  []uint64
 }
 
-// run is a part of the window: consecutive lines of about one second.
+// run is a part of the window: consecutive lines that span about one second.
 type run struct {
 	min, max int64 // seconds, Unix time
 	sums     []uint64
@@ -50,7 +51,7 @@ type run struct {
 
 const noTime = math.MinInt64
 
-// IsZero reports whether no line was delivered yet.
+// IsZero reports whether no line has been delivered yet.
 func (p *Position) IsZero() bool { return p.lines == 0 }
 
 // Len returns how many lines the window holds.
@@ -59,8 +60,8 @@ func (p *Position) Len() int { return p.lines }
 // Last returns the mark of the line delivered last.
 func (p *Position) Last() Mark { return p.last }
 
-// Full reports whether lines have left the window. If not, it holds every line
-// that was ever delivered.
+// Full reports whether lines have left the window. If not, the window holds
+// every line that was ever delivered.
 func (p *Position) Full() bool { return p.lines > 0 && p.before != noTime }
 
 // Start returns the beginning of the second of the earliest line in the window.
@@ -77,8 +78,8 @@ func (p *Position) start() int64 {
 	return start
 }
 
-// Covers reports whether the window holds every delivered line of the given time:
-// a line of that time which the window does not hold is new.
+// Covers reports whether the window holds every delivered line of the given
+// time. A line of that time that is not in the window is then new.
 func (p *Position) Covers(at int64) bool {
 	if p.before == noTime || at > p.Time {
 		return true
@@ -122,8 +123,8 @@ func (p *Position) Add(m Mark) {
 	p.lines++
 }
 
-// trim drops the oldest lines as far as the limits ask for it. Their memory is
-// used for the next run.
+// trim drops the oldest runs until the window is within its limits. Their
+// memory is reused for the next run.
 func (p *Position) trim() {
 	drop := 0
 	for drop < len(p.runs)-1 &&
@@ -143,13 +144,14 @@ func (p *Position) trim() {
 	}
 }
 
-// drop counts n lines of the run as gone from the window.
+// drop removes the n oldest lines of the run from the window's counts.
 func (p *Position) drop(r *run, n int) {
 	p.before = max(p.before, r.max)
 	p.lines -= n
 }
 
-// Seal keeps what recognizes the last lines only, and releases the rest.
+// Seal keeps only what is needed to recognize the last lines, and releases the
+// rest.
 func (p *Position) Seal() {
 	if p.lines <= sealedLines && len(p.runs) == cap(p.runs) {
 		return
@@ -168,8 +170,8 @@ func (p *Position) Seal() {
 	*p = p.Clone()
 }
 
-// unneeded returns how many of the oldest lines Seal drops. A line that is equal
-// to one that is kept is kept as well: a resumed read counts equal lines.
+// unneeded returns how many of the oldest lines Seal drops. A line that equals
+// a kept line is kept as well, because a resumed read counts equal lines.
 func (p *Position) unneeded() int {
 	if p.lines <= sealedLines {
 		return 0
@@ -233,7 +235,8 @@ func (p *Position) Clone() Position {
 	return c
 }
 
-// Replay returns what recognizes the lines of the window when they come again.
+// Replay returns a Replay that recognizes the window's lines when they are read
+// again.
 func (p *Position) Replay() *Replay {
 	r := &Replay{left: make(map[uint64]int, p.lines), last: p.last.Digest, caughtUp: p.IsZero()}
 	for i := range p.runs {
@@ -246,14 +249,14 @@ func (p *Position) Replay() *Replay {
 
 // Replay recognizes lines that were delivered before the read was resumed.
 type Replay struct {
-	left     map[uint64]int // how often each is yet to be seen again
+	left     map[uint64]int // how often each line is still expected
 	last     uint64
 	overlap  bool
 	caughtUp bool
 }
 
-// Seen reports whether the line was delivered before, and counts it: if the same
-// line occurs more often than it was delivered, it is new.
+// Seen reports whether the line was delivered before, and counts it. If a line
+// occurs more often than it was delivered, it is new.
 func (r *Replay) Seen(l *Line) bool {
 	if len(r.left) == 0 {
 		return false
@@ -276,14 +279,15 @@ func (r *Replay) Seen(l *Line) bool {
 // Overlap reports whether any delivered line was seen again.
 func (r *Replay) Overlap() bool { return r.overlap }
 
-// CaughtUp reports whether the line delivered last was seen again, or no line was
-// ever delivered: the log was served to where it had been read.
+// CaughtUp reports whether the line delivered last was seen again, which means
+// that the log was read up to the resume point. It is also true if no line was
+// ever delivered.
 func (r *Replay) CaughtUp() bool { return r.caughtUp }
 
-// Release frees the memory of the replay: no line will be looked up any more.
+// Release frees the memory of the replay. Seen must not be called afterwards.
 func (r *Replay) Release() { r.left = nil }
 
-// seconds returns the second that a time in nanoseconds lies in.
+// seconds returns the second that contains a time in nanoseconds.
 func seconds(at int64) int64 {
 	sec := at / second
 	if at < 0 && sec*second != at {

@@ -18,7 +18,7 @@ func position(lines ...ktail.Line) *ktail.Position {
 	return &p
 }
 
-// lines are so many in each second of those that begin at from to to.
+// lines returns perSecond lines for each second between from and to.
 func lines(from, to time.Duration, perSecond int) []ktail.Line {
 	var all []ktail.Line
 	for ; from <= to; from += time.Second {
@@ -29,12 +29,13 @@ func lines(from, to time.Duration, perSecond int) []ktail.Line {
 	return all
 }
 
-// clockBack is a log whose clock is set back by an hour after the first lines.
+// clockBack returns a log whose clock is set back by an hour after the first
+// lines.
 func clockBack() []ktail.Line {
 	return append(lines(5000*time.Second, 5100*time.Second, 100), lines(1400*time.Second, 1409*time.Second, 100)...)
 }
 
-func TestPositionWindow(t *testing.T) {
+func TestPositionWindow_IsBoundedByTimeAndLines(t *testing.T) {
 	tests := []struct {
 		name        string
 		lines       []ktail.Line
@@ -68,8 +69,8 @@ func TestPositionWindow(t *testing.T) {
 	}
 }
 
-// A line that the position covers and does not hold was not delivered.
-func TestPositionCovers(t *testing.T) {
+// A covered line that is not in the window was not delivered.
+func TestPositionCovers_HoldsEveryDeliveredLine(t *testing.T) {
 	for name, all := range map[string][]ktail.Line{
 		"few lines":  {line(100*time.Second, "a"), line(3*time.Second, "b")},
 		"busy":       lines(10*time.Second, 100*time.Second, 100),
@@ -86,7 +87,7 @@ func TestPositionCovers(t *testing.T) {
 				}
 				covered++
 				if p.Count(all[i].Mark()) == 0 {
-					t.Fatalf("line %d at %v is covered, but not held", i, time.Duration(all[i].Time))
+					t.Fatalf("line %d at %v is covered but not in the window", i, time.Duration(all[i].Time))
 				}
 			}
 			if !p.Covers(p.Time + 1) {
@@ -109,20 +110,19 @@ func TestPositionSeal_KeepsEqualLinesTogether(t *testing.T) {
 	}
 	p.Seal()
 	if n := p.Count(same.Mark()); n != 50 {
-		t.Errorf("%d of 50 equal lines are kept", n)
+		t.Errorf("Seal kept %d of 50 equal lines", n)
 	}
 	if n := p.Len(); n != 50 {
-		t.Errorf("%d lines are kept, want the 50 equal ones", n)
+		t.Errorf("Seal kept %d lines, want the 50 equal ones", n)
 	}
 }
 
-// Seal keeps the last lines only.
-func TestPositionSeal(t *testing.T) {
+func TestPositionSeal_KeepsOnlyTheLastLines(t *testing.T) {
 	all := clockBack()
 	p := position(all...)
 	p.Seal()
 	if p.Len() != 20 || p.Last() != all[len(all)-1].Mark() || p.Count(p.Last()) == 0 {
-		t.Errorf("%d lines are left", p.Len())
+		t.Errorf("%d lines remain", p.Len())
 	}
 	p.Advance(all[:1])
 	if p.Count(all[0].Mark()) != 1 {
@@ -130,7 +130,7 @@ func TestPositionSeal(t *testing.T) {
 	}
 }
 
-func TestReplaySeen(t *testing.T) {
+func TestReplaySeen_CountsEqualLines(t *testing.T) {
 	a, b, c := line(10*time.Second, "a"), line(10*time.Second+5, "b"), line(11*time.Second, "c")
 	tests := []struct {
 		name      string
@@ -160,7 +160,7 @@ func TestReplaySeen(t *testing.T) {
 	}
 }
 
-func TestReplayOverlapAndCaughtUp(t *testing.T) {
+func TestReplay_ReportsOverlapAndCaughtUp(t *testing.T) {
 	a, b := line(10*time.Second, "a"), line(11*time.Second, "b")
 	r := position(a, b).Replay()
 	if r.Overlap() || r.CaughtUp() {
@@ -179,18 +179,19 @@ func TestReplayOverlapAndCaughtUp(t *testing.T) {
 	}
 }
 
-func TestCloneStandsStill(t *testing.T) {
+func TestPositionClone_DoesNotAdvanceWithTheOriginal(t *testing.T) {
 	p := position(line(10*time.Second, "a"))
 	c := p.Clone()
 	p.Advance([]ktail.Line{line(10*time.Second+1, "b")})
 	b := line(10*time.Second+1, "b")
 	if c.Replay().Seen(&b) {
-		t.Error("the clone knows a line that was delivered after it was taken")
+		t.Error("the clone has a line that was delivered after it was made")
 	}
 }
 
-// A busy stream's position must not grow beyond its window, nor allocate.
-func TestAdvanceReusesMemory(t *testing.T) {
+// A busy stream's position must neither grow beyond its window nor allocate
+// memory.
+func TestPositionAdvance_ReusesMemory(t *testing.T) {
 	var p ktail.Position
 	at := time.Duration(0)
 	lines := make([]ktail.Line, 1)
@@ -226,7 +227,7 @@ func BenchmarkAdvance(b *testing.B) {
 	}
 }
 
-// What it costs to recognize lines that come again after a resume.
+// BenchmarkSeen measures recognizing lines that are read again after a resume.
 func BenchmarkSeen(b *testing.B) {
 	lines := make([]ktail.Line, 1000)
 	for i := range lines {

@@ -2,23 +2,23 @@ package ktail
 
 import "fmt"
 
-// Key identifies a stream permanently: it stays the same when the container
-// restarts, differs for a new pod of the same name, and does not depend on how
-// the log is read. In particular it does not contain the name of a kubeconfig
-// context, which users choose and change.
+// Key identifies a stream permanently. It stays the same when the container
+// restarts, differs for a new pod with the same name, and does not depend on
+// how the log is read. In particular, it does not contain the name of a
+// kubeconfig context, which users choose and change.
 type Key struct {
 	PodUID    string // Stream.PodUID
 	Container string
 }
 
 // Stream is the identity and the shared metadata of one container's log.
-// A Stream is immutable; when its container restarts a new Stream with the
-// same Key and another Instance takes its place.
+// A Stream is immutable. When its container restarts, a new Stream with the
+// same Key and a different Instance replaces it.
 type Stream struct {
 	Cluster     string // name of the kubeconfig context; may be empty; not part of the key
 	Namespace   string
 	Pod         string
-	PodUID      string // metadata.uid of the pod; of a static pod the UID that the kubelet gave it
+	PodUID      string // metadata.uid of the pod; for a static pod, the UID that the kubelet assigned
 	Container   string
 	Node        string
 	Labels      map[string]string // of the pod
@@ -28,14 +28,15 @@ type Stream struct {
 	Instance    Instance
 }
 
-// Owner is the object that created a pod: a Deployment, not the ReplicaSet between
-// them. It is zero if nothing controls the pod.
+// Owner is the object that created a pod, such as a Deployment rather than the
+// ReplicaSet in between. It is zero if nothing controls the pod.
 type Owner struct {
 	Kind string // Deployment, StatefulSet, Job, …
 	Name string
 }
 
-// Instance is one run of a container: the one that currently writes to the stream.
+// Instance is one run of a container. Stream.Instance is the run that currently
+// writes.
 type Instance struct {
 	ID       string // container ID as the kubelet reports it, "containerd://…"
 	Restarts int    // restart count of the container when this instance ran
@@ -47,7 +48,7 @@ func (s *Stream) Key() Key {
 }
 
 // IsZero reports whether the key names no container. Such a stream, for example
-// stdin, cannot be read again, and no other run can refer to it.
+// stdin, cannot be read again, and no other run of ktail can refer to it.
 func (k Key) IsZero() bool { return k == Key{} }
 
 // String names the stream in messages: namespace/pod[container].
