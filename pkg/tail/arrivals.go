@@ -2,16 +2,16 @@ package tail
 
 import "time"
 
-// arrivalBatch is of lines that came within a twentieth of the window. They count as
-// having come with the first of them, so that they leave together: to wake up
-// for each line costs more than the line.
+// arrivalBatch groups lines that arrived within a twentieth of the window. They
+// count as having arrived with the first of them, so that they leave together:
+// waking up for each line costs more than handling the line.
 type arrivalBatch struct {
 	at    time.Duration
-	lines int // that have not left
+	lines int // lines that have not left yet
 }
 
-// arrive notes that n lines have come. Without a window, or without an end of
-// it, the time is not needed.
+// arrive records that n lines have arrived. Arrival times are not needed if
+// there is no window, or if the window has no end.
 func (m *merger) arrive(n int, now time.Duration) *arrivalBatch {
 	if m.window <= 0 {
 		return nil
@@ -26,13 +26,14 @@ func (m *merger) arrive(n int, now time.Duration) *arrivalBatch {
 	return m.arrivals[last]
 }
 
-// earliest returns when the first of the buffered lines came. There is one.
+// earliest returns the arrival of the first buffered line. At least one line is
+// buffered.
 func (m *merger) earliest() *arrivalBatch {
 	m.trimArrivals()
 	return m.arrivals[0]
 }
 
-// trimArrivals removes the first arrivals whose lines have all left.
+// trimArrivals removes the first batches if all their lines have left.
 func (m *merger) trimArrivals() {
 	for len(m.arrivals) > 0 && m.arrivals[0].lines == 0 {
 		m.arrivals[0] = nil

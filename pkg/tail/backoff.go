@@ -10,27 +10,29 @@ import (
 
 const (
 	// minInterval is the shortest time between the starts of two reads of a
-	// stream: a server may end each of them at once.
+	// stream, because a server may end each read immediately.
 	minInterval = 200 * time.Millisecond
 	firstDelay  = 250 * time.Millisecond
 	maxDelay    = 5 * time.Second
 	// maxDeniedDelay is the longest delay while access is denied.
 	maxDeniedDelay = time.Minute
-	// giveUpAfter is how long reads may bring nothing new before a stream that is
-	// read once is given up. It is time rather than a number of tries, because a
-	// try at a node that is down may take half a minute.
+	// giveUpAfter is how long a stream that is read once may return nothing new
+	// before ktail gives up on it. It is a duration rather than a number of
+	// attempts because one attempt at a node that is down may take half a
+	// minute.
 	giveUpAfter = 15 * time.Second
 )
 
 // backoff computes how long to wait before a stream is read again.
 type backoff struct {
-	tries int           // in a row that brought nothing new
-	spent time.Duration // on these tries, and between them
-	delay time.Duration // before the next one
+	tries int           // consecutive reads that returned nothing new
+	spent time.Duration // time spent on these reads and between them
+	delay time.Duration // before the next read
 }
 
-// next returns the delay after a read that took the given time, ended with err,
-// and brought new lines or not. The first resume is immediate.
+// next returns the delay after a read that took the given time and ended with
+// err; progress reports whether the read returned new lines. The first resume
+// is immediate.
 func (b *backoff) next(took time.Duration, err error, progress bool) time.Duration {
 	if progress {
 		b.tries, b.spent = 0, 0
@@ -55,7 +57,7 @@ func (b *backoff) next(took time.Duration, err error, progress bool) time.Durati
 	return b.delay
 }
 
-// exhausted reports whether a stream that is read once has to be given up.
+// exhausted reports whether to give up on a stream that is read once.
 func (b *backoff) exhausted() bool {
 	return b.tries > 1 && b.spent >= giveUpAfter || b.spent >= stallTimeout
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// BenchmarkMerge is the merger by itself. Here as many goroutines push as there
-// are streams, each in batches of what one read brings, and one takes: lock and
-// wake-ups are part of the cost.
+// BenchmarkMergeConcurrently measures the merger alone. One goroutine per
+// stream pushes batches the size of one read, and one goroutine takes lines, so
+// the cost includes locks and wake-ups.
 func BenchmarkMergeConcurrently(b *testing.B) {
 	for _, streams := range []int{1, 50, 1000} {
 		for _, size := range []int{1, 20, 150} {

@@ -6,12 +6,14 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// maxDeparted is how many positions of streams that have left are kept.
+// maxDeparted is the number of positions kept for streams that have left the
+// set.
 const maxDeparted = 256
 
-// positionCache keeps where streams were left that are not in the set any more. A pod may
-// come back, when a label is changed and changed back: what was delivered is not
-// delivered again. Most never do, so the oldest are forgotten.
+// positionCache keeps the positions of streams that have left the set. A pod
+// may return, for example when a label is changed and changed back, and
+// delivered lines must not be delivered again. Most pods never return, so the
+// oldest positions are evicted.
 type positionCache struct {
 	positions map[ktail.Key]ktail.Position
 	order     []ktail.Key // oldest first
@@ -31,7 +33,7 @@ func (l *positionCache) put(key ktail.Key, pos ktail.Position) {
 	l.order = append(l.order, key)
 }
 
-// take returns the position, and forgets it; zero if there is none.
+// take removes and returns the position, or zero if there is none.
 func (l *positionCache) take(key ktail.Key) ktail.Position {
 	pos, ok := l.positions[key]
 	if ok {

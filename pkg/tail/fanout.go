@@ -13,8 +13,8 @@ type Fanout []ktail.Sink
 
 var _ ktail.Sink = Fanout(nil)
 
-// Write writes to each sink. It stops at the first that fails: what a sink
-// before it has taken is not taken back.
+// Write writes to each sink and stops at the first that fails. Sinks before it
+// keep what they have accepted.
 func (f Fanout) Write(ctx context.Context, lines []ktail.Line) error {
 	for _, sink := range f {
 		if err := sink.Write(ctx, lines); err != nil {
@@ -24,7 +24,7 @@ func (f Fanout) Write(ctx context.Context, lines []ktail.Line) error {
 	return nil
 }
 
-// Close closes all sinks, whatever the others say.
+// Close closes all sinks, even if some of them fail.
 func (f Fanout) Close(ctx context.Context) error {
 	errs := make([]error, len(f))
 	for i, sink := range f {

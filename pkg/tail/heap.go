@@ -2,17 +2,17 @@ package tail
 
 import "math"
 
-// heapEntry is the place in the heap of an input that has lines: by the merge key of
-// the first. The key is here so that the inputs, which are scattered over the
-// memory, need not be looked at. It is not container/heap, whose calls through an
-// interface cost more than the merge.
+// heapEntry is the heap's entry for an input that has lines, ordered by the
+// merge key of the first one. It holds a copy of the key so that the inputs,
+// which are scattered in memory, need not be read. The heap does not use
+// container/heap, whose calls through an interface cost more than the merge.
 type heapEntry struct {
 	key   int64
 	order uint64
 	in    *input
 }
 
-// maxEntry comes after every head.
+// maxEntry sorts after every real entry.
 var maxEntry = heapEntry{key: math.MaxInt64, order: math.MaxUint64}
 
 // before reports whether a leaves before b.
@@ -20,7 +20,7 @@ func (a *heapEntry) before(b *heapEntry) bool {
 	return a.key < b.key || a.key == b.key && a.order < b.order
 }
 
-// insert takes in an input that has lines.
+// insert adds an input that has lines.
 func (m *merger) insert(in *input) {
 	h := heapEntry{key: in.queue.front().key, order: in.order, in: in}
 	m.heap = append(m.heap, h)
@@ -36,7 +36,7 @@ func (m *merger) insert(in *input) {
 	m.heap[i] = h
 }
 
-// removeTop takes out the first.
+// removeTop removes the first entry.
 func (m *merger) removeTop() {
 	end := len(m.heap) - 1
 	m.heap[0], m.heap[end] = m.heap[end], heapEntry{}
@@ -46,7 +46,7 @@ func (m *merger) removeTop() {
 	}
 }
 
-// down moves the first to its place after it has become later.
+// down moves the first entry to its place after its key has increased.
 func (m *merger) down() {
 	h, i := m.heap[0], 0
 	for {
@@ -66,7 +66,7 @@ func (m *merger) down() {
 	m.heap[i] = h
 }
 
-// runnerUp returns the earliest after the first.
+// runnerUp returns the second entry.
 func (m *merger) runnerUp() *heapEntry {
 	switch {
 	case len(m.heap) < 2:

@@ -2,9 +2,9 @@ package tail
 
 import "time"
 
-// idleList lists inputs that other lines may have to wait for, in the order in
-// which they became idle: when the last one has been idle for long enough, all
-// have.
+// idleList lists the inputs that other lines may have to wait for, in the order
+// in which they became idle. If the last input has been idle for long enough,
+// all of them have.
 type idleList struct {
 	first, last *input
 }

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// roomTotal is the size of the buffer that all inputs share, in bytes. Each
-	// input is guaranteed roomLeast. One input may take up to roomShare times as
+	// roomTotal is the size in bytes of the buffer that all inputs share. Each
+	// input is guaranteed roomLeast. One input may use up to roomShare times as
 	// much as is free.
 	roomTotal = 5 << 20
 	roomLeast = 4 << 10
@@ -19,7 +19,7 @@ const (
 	lineCost = 80
 )
 
-// inputState says what the merger expects of an input.
+// inputState is what the merger expects of an input.
 type inputState uint8
 
 const (
@@ -27,10 +27,10 @@ const (
 	inputIdle inputState = iota
 	// inputBusy: lines are buffered.
 	inputBusy
-	// inputLate: no line is buffered, and other lines do not wait for it, since
-	// it was silent for too long.
+	// inputLate: no line is buffered, and other lines do not wait for it
+	// because it was silent for too long.
 	inputLate
-	// inputBehind: it was late, and lines are buffered that may be earlier than
+	// inputBehind: it was late, and has buffered lines that may be earlier than
 	// lines that have left.
 	inputBehind
 	// inputDone: the stream has ended and all its lines have left.
@@ -64,7 +64,7 @@ type input struct {
 	room    chan struct{} // receives when there is room; capacity 1
 }
 
-// opened reports to the merger that the input's stream is connected, or has failed
+// opened tells the merger that the input's stream has connected, or has failed
 // to connect.
 func (in *input) opened() {
 	m := in.m
@@ -84,10 +84,10 @@ func (in *input) opened() {
 	m.wakeLocked()
 }
 
-// allowed returns how many bytes one input may buffer now. A busy input beside
-// quiet ones gets most of the buffer, because its lines have to wait for the
-// window; if all are busy, each gets about the same. All inputs together buffer
-// at most max(roomTotal, inputs × roomLeast), plus one batch each.
+// allowed returns how many bytes one input may buffer now. A busy input gets
+// most of the buffer if the others are quiet, because its lines have to wait
+// for the window; if all are busy, each gets about the same. Together, the
+// inputs buffer at most max(roomTotal, inputs × roomLeast) plus one batch each.
 func (m *merger) allowed() int {
 	return max(roomShare*(roomTotal-m.inputs*roomLeast-m.bytes), roomLeast)
 }

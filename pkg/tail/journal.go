@@ -13,26 +13,26 @@ import (
 )
 
 // A journal is a file of records. A record replaces earlier ones with the same
-// key, so that the state is what the records say in their order.
+// key, so applying all records in order yields the state.
 //
 //	magic
 //	mark, length of payload (uvarint), payload, CRC-32C of length and payload
 //	...
 //
-// Records are only appended, until the file is much larger than the state: then
-// the state is written to a new file that takes its place. Whenever the process
-// or the machine stops, the file holds all records up to a point after the last
-// sync, possibly followed by garbage such as zeros.
+// Records are only appended until the file is much larger than the state. Then
+// the state is written to a new file that replaces the old one. Whenever the
+// process or the machine stops, the file holds all records up to a point after
+// the last sync, possibly followed by garbage such as zeros.
 type journal struct {
 	path string
-	size int64 // of the file; negative: it has to be rewritten
-	kept bool  // damage was found, and no copy of the file is kept yet
+	size int64 // of the file; negative if the file must be rewritten
+	kept bool  // damage was found, and the file has not been copied yet
 }
 
 const (
 	// journalMagic ends with the version of the format.
 	journalMagic = "ktail positions 2\n"
-	// recordMark starts a record: with it, records after damage can be found.
+	// recordMark starts a record, so that records after damage can be found.
 	recordMark = 0xA7
 	maxRecord  = 1 << 20
 )
@@ -42,10 +42,10 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 var errNotJournal = errors.New("the file was written by another version of ktail or by another program; " +
 	"move it away to start without positions")
 
-// openJournal calls apply with the payload of each record of the file, in order.
-// A file that does not exist is empty. Garbage after the last record, which an
-// interrupted write leaves, is ignored. Damage in front of a record is skipped;
-// damaged is the number of bytes.
+// openJournal calls apply with the payload of each record of the file, in
+// order. A file that does not exist counts as empty. Garbage after the last
+// record, which an interrupted write leaves, is ignored. Damage in front of a
+// record is skipped; damaged is the number of bytes skipped.
 func openJournal(path string, apply func(payload []byte) error) (j *journal, damaged int, err error) {
 	if err := removeTemporary(path); err != nil {
 		return nil, 0, err
@@ -88,14 +88,14 @@ func openJournal(path string, apply func(payload []byte) error) (j *journal, dam
 	return j, skipped, nil
 }
 
-// interrupted reports whether the file is what a loss of power may leave of a new
-// journal: nothing, a part of the magic, or zeros.
+// interrupted reports whether a power loss while a new journal was created can
+// leave this content: nothing, part of the magic, or zeros.
 func interrupted(b []byte) bool {
 	b = bytes.TrimRight(b, "\x00")
 	return bytes.HasPrefix([]byte(journalMagic), b)
 }
 
-// removeTemporary removes files that a killed process has left.
+// removeTemporary removes files that a killed process left behind.
 func removeTemporary(path string) error {
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), filepath.Base(path)+".*"))
 	if err != nil {
@@ -122,8 +122,8 @@ func appendRecord(dst, payload []byte) []byte {
 	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[from:], castagnoli))
 }
 
-// parseRecord returns the payload and the size of the record that b starts with.
-// The size is 0 if there is none.
+// parseRecord returns the payload and the size of the record at the start of b.
+// The size is 0 if there is no record.
 func parseRecord(b []byte) (payload []byte, size int) {
 	if len(b) == 0 || b[0] != recordMark {
 		return nil, 0
@@ -139,8 +139,8 @@ func parseRecord(b []byte) (payload []byte, size int) {
 	return b[1+width : end], end + crc32.Size
 }
 
-// append appends records and syncs the file. If it fails, none of them may count
-// as written, and the journal has to be rewritten.
+// append appends records and syncs the file. If it fails, none of the records
+// count as written, and the journal must be rewritten.
 func (j *journal) append(records []byte) error {
 	f, err := os.OpenFile(j.path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
@@ -165,8 +165,8 @@ func (j *journal) append(records []byte) error {
 	return nil
 }
 
-// rewrite puts a file with the magic and the records in the place of the file. If
-// it fails, the file is unchanged. A damaged file is kept beside it.
+// rewrite replaces the file with one that holds the magic and the records. If
+// it fails, the file is unchanged. A damaged file is kept next to the new one.
 func (j *journal) rewrite(records []byte) error {
 	if j.kept {
 		if err := keepCopy(j.path, j.path+".damaged"); err != nil {
@@ -192,8 +192,8 @@ func (j *journal) rewrite(records []byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(temporary))
 	}
-	// The new name has to survive a loss of power, too. Not all systems can sync
-	// a directory.
+	// The new name must survive a power loss, too. Not all systems can sync a
+	// directory.
 	if d, err := os.Open(filepath.Dir(j.path)); err == nil {
 		_ = errors.Join(d.Sync(), d.Close())
 	}

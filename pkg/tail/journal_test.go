@@ -12,8 +12,8 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// ledger is a model of Positions: it remembers every position that each stream
-// has ever had on the disk.
+// ledger is a model of Positions: it keeps every position that each stream has
+// ever had on disk.
 type ledger struct {
 	t       testing.TB
 	p       *Positions
@@ -39,7 +39,7 @@ func newLedger(t testing.TB, path string, streams int) *ledger {
 	return l
 }
 
-// settle lets a stream have n lines more.
+// settle records and settles n more lines of a stream.
 func (l *ledger) settle(stream, n int) {
 	s := l.streams[stream]
 	batch := make([]ktail.Line, n)
@@ -79,7 +79,7 @@ func (l *ledger) check(path, what string) *Positions {
 		l.t.Fatalf("%s: %v", what, err)
 	}
 	if len(p.streams) > len(l.streams) {
-		l.t.Errorf("%s: %d streams are known, of %d", what, len(p.streams), len(l.streams))
+		l.t.Errorf("%s: the file has %d streams, want at most %d", what, len(p.streams), len(l.streams))
 	}
 	for i := range l.streams {
 		if !l.history[i][l.position(p, i)] {
@@ -106,7 +106,7 @@ func (l *ledger) checkSaved(p *Positions, path, what string) {
 	}
 }
 
-// sample is the content of a file that several saves have written.
+// sample returns the content of a file that several saves have written.
 func sample(t testing.TB) (*ledger, []byte) {
 	path := filepath.Join(t.TempDir(), "positions")
 	l := newLedger(t, path, 4)
@@ -184,7 +184,7 @@ func TestJournal_SkipsDamagedRecords(t *testing.T) {
 	}
 }
 
-func TestLoadPositions_RefusesOtherVersions(t *testing.T) {
+func TestLoadPositions_RejectsOtherVersions(t *testing.T) {
 	_, b := sample(t)
 	record := appendRecord([]byte(journalMagic), []byte{recordPosition + 1, 1, 2, 3})
 	for name, content := range map[string][]byte{
@@ -196,7 +196,7 @@ func TestLoadPositions_RefusesOtherVersions(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "positions")
 		write(t, path, content)
 		if _, err := LoadPositions(path); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "another version") {
-			t.Errorf("%s: error is %v, want that it is another version", name, err)
+			t.Errorf("%s: error is %v, want one that names the other version", name, err)
 		}
 		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, content) {
 			t.Errorf("%s: the file was changed: %v", name, err)
@@ -217,7 +217,8 @@ func TestLoadPositions_RemovesTemporaryFiles(t *testing.T) {
 	}
 }
 
-// When a save fails, nothing of it is missing after the next one.
+// When a save fails, the next one writes everything that the failed one did
+// not.
 func TestSave_RecoversFromFailure(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "state")
 	for _, interfere := range []struct {
@@ -260,8 +261,8 @@ func TestSave_RecoversFromFailure(t *testing.T) {
 	}
 }
 
-// The file stays small although the positions change forever.
-func TestSave_BoundsTheFile(t *testing.T) {
+// The file stays small even if the positions change forever.
+func TestSave_BoundsFileSize(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "positions")
 	l := newLedger(t, path, 300)
 	largest := int64(0)
@@ -290,9 +291,9 @@ func TestSave_BoundsTheFile(t *testing.T) {
 	}
 }
 
-// FuzzJournal: whatever is settled and saved, and wherever the machine stops while
-// a save is written, every stream has the position of the last save that was
-// complete, or of the one that was interrupted.
+// FuzzJournal checks that, whatever is settled and saved, and wherever the
+// machine stops during a save, every stream has the position of the last
+// complete save or of the interrupted one.
 func FuzzJournal(f *testing.F) {
 	f.Add([]byte{0, 1, 2, 250, 3, 4, 251, 40, 5, 250})
 	f.Add([]byte{250, 1, 251, 3, 251, 200, 252, 0, 1, 250})
@@ -344,7 +345,7 @@ func FuzzJournal(f *testing.F) {
 }
 
 // Idle positions expire when the file is rewritten.
-func TestPositions_Expire(t *testing.T) {
+func TestPositions_ExpireWhenIdle(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "positions")
 	l := newLedger(t, path, 2)
 	l.settle(0, 1)
@@ -357,6 +358,6 @@ func TestPositions_Expire(t *testing.T) {
 	}
 	l.p.prune(newest.Add(maxPositionAge * 2))
 	if s := l.p.streams; len(s) != 1 || s[l.streams[1].Key()] == nil {
-		t.Errorf("%d positions are kept, want that of the log that is read", len(s))
+		t.Errorf("%d positions are kept, want only that of the log being read", len(s))
 	}
 }

@@ -2,31 +2,31 @@ package tail
 
 import "time"
 
-// Without an end of the window, lines wait for every stream, so that a node that
-// is down or does not answer would hold up all others. Inputs that give no sign
-// of life for maxSilence are late: lines do not wait for them until they have
+// Without an end of the window, lines wait for every stream, so a node that is
+// down or does not respond would hold up all other logs. An input without a
+// sign of life for maxSilence is late: lines do not wait for it until it has
 // caught up.
 
-// maxSilence is how long lines wait, without an end of the window, for streams
-// that are silent. A server that can be reached sends a log as fast as ktail
-// reads it.
+// maxSilence is how long lines wait for silent streams if the window has no
+// end. A reachable server sends a log as fast as ktail reads it.
 const maxSilence = 8 * time.Second
 
-// slowWrite is how long a write takes while the reader of the output blocks it.
-// Streams may be silent because of that, so their time starts anew.
+// slowWrite is the duration from which a write counts as blocked by the reader
+// of the output. A blocked write may keep streams silent, so it restarts their
+// time.
 const slowWrite = time.Second
 
-// incomplete reports whether a stream may still bring an earlier line than those
-// that are buffered.
+// incomplete reports whether a stream may still send a line that is earlier
+// than the buffered ones.
 func (m *merger) incomplete() bool { return m.expecting || m.idleInputs > 0 }
 
-// setLateAside stops waiting for silent inputs, if lines wait for nothing else.
+// setLateAside stops waiting for silent inputs if lines wait for nothing else.
 // Otherwise it returns how long that may still take.
 func (m *merger) setLateAside(now time.Duration) time.Duration {
 	since := m.resumedAt
 	for in := m.idle.first; in != nil; in = in.next {
 		since = max(since, in.lastSign)
-		if in.opening { // they open one after the other
+		if in.opening { // streams open one after another
 			since = max(since, m.openedAt)
 		}
 	}
@@ -44,8 +44,8 @@ func (m *merger) setLateAside(now time.Duration) time.Duration {
 	return 0
 }
 
-// reportLate calls the functions of inputs that have become late. They may not
-// block for long, but may use the merger.
+// reportLate calls the functions of inputs that have become late. These
+// functions may use the merger but must not block for long.
 func (m *merger) reportLate() {
 	m.mu.Lock()
 	calls := m.lateCalls

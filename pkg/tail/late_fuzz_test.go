@@ -10,10 +10,10 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Without an end of the window, whatever streams are silent for however long: no
-// line is lost, streams keep their order, and no line waits longer than
-// maxSilence for a sign of life. If no stream is silent for that long, lines leave in
-// the order of their times.
+// FuzzMergeWithSilence checks a window without an end, with any streams silent
+// for any time: no line is lost, streams keep their order, and no line waits
+// for a sign of life for longer than maxSilence. If no stream is silent for
+// that long, lines leave in order of time.
 func FuzzMergeWithSilence(f *testing.F) {
 	f.Add([]byte{2, 0, 10, 90, 1, 15, 30, 0, 80, 99})
 	f.Add([]byte{3, 1, 50, 40, 2, 35, 20, 1, 25, 7, 0, 70, 60})
@@ -26,8 +26,9 @@ func FuzzMergeWithSilence(f *testing.F) {
 	})
 }
 
-// arrivals of fuzz bytes: the number of inputs; then for each line its input, its
-// time in units of 50 ms since the line before, and how old it is.
+// mergeWithSilence decodes arrivals from fuzz bytes: the number of inputs;
+// then, for each line, its input, the time since the previous line in units of
+// 50 ms, and its age.
 func mergeWithSilence(t *testing.T, data []byte) {
 	const unit = 50 * time.Millisecond
 	inputs := 1 + int(data[0])%4
@@ -77,7 +78,7 @@ func mergeWithSilence(t *testing.T, data []byte) {
 	for i := range got {
 		g := &got[i]
 		if g.n != next[g.stream] {
-			t.Fatalf("line %d of stream %d came when line %d was due", g.n, g.stream, next[g.stream])
+			t.Fatalf("line %d of stream %d left, want line %d", g.n, g.stream, next[g.stream])
 		}
 		next[g.stream]++
 		g.key = keys[g.stream][g.n]

@@ -12,8 +12,8 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// after is a source that emits one text a second, from the given time on, and
-// ends.
+// after returns a source that emits one text a second from the given time on,
+// and then ends.
 func after(pod string, wait time.Duration, texts ...string) *source {
 	stream := newStream(pod)
 	return &source{stream: stream, read: func(ctx context.Context, _ int, _ ktail.Position, emit func([]ktail.Line) error) error {
@@ -32,10 +32,10 @@ func after(pod string, wait time.Duration, texts ...string) *source {
 	}}
 }
 
-// hanging is a source that never gets an answer.
+// hanging returns a source that never gets a response.
 func hanging(pod string) *source { return after(pod, 24*time.Hour, "never") }
 
-// clocked is a sink that records when each text came.
+// clocked is a sink that records when each text arrived.
 type clocked struct {
 	start time.Time
 	texts []string
@@ -65,13 +65,13 @@ func TestOnce_SilentStreamDoesNotHoldUpOthers(t *testing.T) {
 		max     int           // streams
 		block   time.Duration // for the first write
 		order   []string
-		within  time.Duration // the first line, since the start
-		ends    time.Duration // at most
+		within  time.Duration // latest time of the first line, from the start
+		ends    time.Duration // latest end of the run
 		late    []string
 		fails   string // part of the error
 	}{
 		{
-			"a log that is never answered", []ktail.Source{hanging("a"), ending("b", "b1", "b2"), ending("c", "c1")}, 0, 0,
+			"a log whose request gets no response", []ktail.Source{hanging("a"), ending("b", "b1", "b2"), ending("c", "c1")}, 0, 0,
 			[]string{"b1", "c1", "b2"}, 10 * time.Second, time.Minute, []string{"late a"}, "1 of 3 logs",
 		},
 		{
@@ -101,7 +101,7 @@ func TestOnce_SilentStreamDoesNotHoldUpOthers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				out, events := &clocked{start: time.Now(), block: tt.block}, &recorder{}
 				tailer := &tail.Tailer{
-					Watchers: []ktail.Watcher{once(tt.sources...)}, Sink: out, Once: true, MergeWindow: -1, MaxStreams: tt.max, OnEvent: events.tell,
+					Watchers: []ktail.Watcher{once(tt.sources...)}, Sink: out, Once: true, MergeWindow: -1, MaxStreams: tt.max, OnEvent: events.record,
 				}
 				err := tailer.Run(t.Context())
 				if !slices.Equal(out.texts, tt.order) {
@@ -126,7 +126,7 @@ func TestOnce_SilentStreamDoesNotHoldUpOthers(t *testing.T) {
 	}
 }
 
-// stopping is a source that emits the texts and then is silent.
+// stopping returns a source that emits the texts and then is silent.
 func stopping(pod string, texts ...string) *source {
 	stream := newStream(pod)
 	return &source{stream: stream, read: func(ctx context.Context, try int, _ ktail.Position, emit func([]ktail.Line) error) error {
@@ -140,7 +140,7 @@ func stopping(pod string, texts ...string) *source {
 	}}
 }
 
-// Lines from a pipe, which have no stream key, come when they come.
+// Lines from a pipe, which have no stream key, may take any time to arrive.
 func TestOnce_StdinMayBeSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pipe, got := after("", time.Hour, "a", "b"), &sink{}

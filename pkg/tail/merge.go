@@ -9,35 +9,37 @@ import (
 )
 
 const (
-	// batchLines bounds the lines of one call of the sink, and with it how long
+	// batchLines bounds the lines in one call of the sink, and so the time that
 	// the merger holds its lock.
 	batchLines = 1024
 
-	// historyWindow takes the place of a shorter window for the streams that
-	// were there at the start, until they have caught up with the present: the
-	// server reads old log files at its own pace.
+	// historyWindow replaces a shorter window for streams that existed at the
+	// start, until they have caught up with the present, because the server
+	// reads old log files at its own pace.
 	historyWindow = 250 * time.Millisecond
-	// The first lines wait for all streams to open: until none has for openPause,
-	// since one of a node that is down will not, and at most for openMost.
+	// The first lines wait until all streams are open, until none has opened
+	// for openPause (streams of a node that is down never open), or for
+	// openMost at most.
 	openPause = 500 * time.Millisecond
 	openMost  = 3 * time.Second
-	// historyMost is when every stream counts as caught up: the clock of a node
-	// may be permanently behind.
+	// historyMost is when every stream counts as caught up, because the clock
+	// of a node may permanently be slow.
 	historyMost = 10 * time.Second
 )
 
 // never is later than every deadline.
 const never = time.Duration(math.MaxInt64)
 
-// merger puts the lines of many streams into one order.
+// merger merges the lines of many streams into one order.
 //
-// The merge key of a line is the latest time that its stream has shown so far,
-// so that each stream keeps the order of its log although times step back in
-// it. The line with the lowest key leaves as soon as every open input has a line
-// buffered, because nothing earlier can come then, or when it, or a line that has
-// to leave after it, has waited for the window. A negative window has no end:
-// lines wait for every input that is not late (see late.go). At the start, lines
-// wait a little longer: for all streams to open and to begin with their history.
+// The merge key of a line is the latest time in its stream so far, so that each
+// stream keeps its order even though its times may step back. The line with the
+// lowest key leaves as soon as every open input has a buffered line, because
+// nothing earlier can arrive then. It also leaves when it, or a line that must
+// leave after it, has waited for the window. A negative window has no end:
+// lines wait for every input that is not late (see late.go). At the start,
+// lines wait a little longer, for all streams to open and to send their first
+// history.
 //
 // Many goroutines push, each to its own input. One goroutine takes.
 type merger struct {
@@ -45,21 +47,21 @@ type merger struct {
 	begun  time.Time // durations count from here; lines older than this are history
 
 	mu         sync.Mutex
-	heap       []heapEntry     // of busy inputs, the earliest first
+	heap       []heapEntry     // busy inputs, earliest first
 	blocks     blockPool       // of their queues
 	idleInputs int             // inputs that are idle
 	idle       idleList        // with a window, only those that have not caught up
-	arrivals   []*arrivalBatch // the earliest first
+	arrivals   []*arrivalBatch // earliest first
 	inputs     int             // not yet closed
 	bytes      int             // buffered by all inputs
-	opening    int             // inputs that were there at the start and are not connected
+	opening    int             // inputs that existed at the start and have not connected
 	openedAt   time.Duration   // when the last of them connected
-	expecting  bool            // more inputs are to come whose lines may be earlier
+	expecting  bool            // inputs will be added whose lines may be earlier
 	written    int64           // greatest merge key of the lines that have left
 	resumedAt  time.Duration   // when the last slow write ended
-	lateCalls  []func()        // to be called by the taker
+	lateCalls  []func()        // functions for the taker to call
 	order      uint64
-	closed     bool          // no more lines will come at all
+	closed     bool          // no more lines will be pushed
 	sleeping   bool          // the taker sleeps
 	until      time.Duration // when the taker wakes by itself
 	wake       chan struct{}
@@ -71,10 +73,10 @@ func newMerger(window time.Duration) *merger {
 
 func (m *merger) now() time.Duration { return time.Since(m.begun) }
 
-// add makes places for n streams at once, so that none of them is overtaken by
-// the others before its first line. Streams that were there at the start have
-// history to show. late is called with the index of a stream when the others stop
-// waiting for it; nil: it is not called.
+// add adds inputs for n streams at once, so that the first line of one is not
+// overtaken by lines of the others. If history is true, the streams existed at
+// the start and have history to send. late, if not nil, is called with the
+// index of a stream when the others stop waiting for it.
 func (m *merger) add(n int, history bool, late func(i int)) []*input {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -100,7 +102,7 @@ func (m *merger) add(n int, history bool, late func(i int)) []*input {
 	return added
 }
 
-// markIdle is called when the input has no line buffered.
+// markIdle records that the input has no buffered lines.
 func (m *merger) markIdle(in *input, now time.Duration) {
 	in.state = inputIdle
 	m.idleInputs++
@@ -109,8 +111,7 @@ func (m *merger) markIdle(in *input, now time.Duration) {
 	}
 }
 
-// markBusy is called when the input has lines, for the first time since it had
-// none.
+// markBusy records that the input has lines again after it had none.
 func (m *merger) markBusy(in *input) {
 	m.leaveIdle(in)
 	if in.state == inputLate {
@@ -121,14 +122,14 @@ func (m *merger) markBusy(in *input) {
 	m.insert(in)
 }
 
-// markDone is called when no line of the input will come or leave any more.
+// markDone records that no more lines of the input will arrive or leave.
 func (m *merger) markDone(in *input) {
 	m.leaveIdle(in)
 	in.state = inputDone
 	close(in.drained)
 }
 
-// leaveIdle removes an idle input from the idle ones.
+// leaveIdle removes the input from the idle ones.
 func (m *merger) leaveIdle(in *input) {
 	if in.state == inputIdle {
 		m.idleInputs--
@@ -136,8 +137,8 @@ func (m *merger) leaveIdle(in *input) {
 	}
 }
 
-// expect sets whether streams are still to come whose lines may be earlier than
-// those that are buffered.
+// expect sets whether streams will be added whose lines may be earlier than the
+// buffered ones.
 func (m *merger) expect(more bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -145,7 +146,8 @@ func (m *merger) expect(more bool) {
 	m.wakeLocked()
 }
 
-// close is called when all producers have ended: buffered lines can leave.
+// close records that all producers have ended, so that buffered lines can
+// leave.
 func (m *merger) close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -157,13 +159,13 @@ func (m *merger) close() {
 func (m *merger) wakeLocked() {
 	if m.sleeping {
 		m.sleeping = false
-		m.wake <- struct{}{} // capacity 1, and sleeping is set only after it was emptied
+		m.wake <- struct{}{} // does not block: capacity 1, and sleeping is set only after the channel is emptied
 	}
 }
 
-// take appends to dst the lines that can leave now. If there are none, it returns
-// how long to wait until a line may be able to; done is true when no line will
-// ever come.
+// take appends to dst the lines that can leave now. If there are none, it
+// returns how long to wait until one may be able to leave. done reports that no
+// line will leave any more.
 func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration, done bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -193,7 +195,7 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 }
 
 // takeRun appends to dst the lines of the first input that are earlier than the
-// first lines of all others. At least one line can leave.
+// first lines of all others. At least one line must be able to leave.
 func (m *merger) takeRun(dst []ktail.Line, now time.Duration) []ktail.Line {
 	first, runnerUp := &m.heap[0], m.runnerUp()
 	top := first.in
@@ -240,13 +242,13 @@ func (m *merger) fixTop(top *input, now time.Duration) {
 	if top.blocked && top.bytes <= m.allowed()/2 {
 		top.blocked = false
 		top.lastSign = now
-		top.room <- struct{}{} // capacity 1, and blocked is set only after it was emptied
+		top.room <- struct{}{} // does not block: capacity 1, and blocked is set only after the channel is emptied
 	}
 }
 
-// wait returns how long the first of the buffered lines must still wait for lines
-// that may be earlier; 0 or less if it can leave. A line that goes before one that
-// has waited for the window waits no longer.
+// wait returns how long the first buffered line must still wait for lines that
+// may be earlier; 0 or less means that it can leave. A line that leaves before
+// one that has waited for the window need not wait longer.
 func (m *merger) wait(now time.Duration) time.Duration {
 	if m.closed || m.window == 0 {
 		return 0
@@ -266,8 +268,8 @@ func (m *merger) wait(now time.Duration) time.Duration {
 	return m.earliest().at + m.window - now
 }
 
-// hold returns until when all lines wait, at the start, for streams to open and
-// to begin with their history.
+// hold returns the end of the time at the start in which all lines wait for
+// streams to open and to send their first history.
 func (m *merger) hold() time.Duration {
 	if m.expecting {
 		return openMost
@@ -281,8 +283,8 @@ func (m *merger) hold() time.Duration {
 	return min(m.idle.last.idleSince+historyWindow, historyMost)
 }
 
-// run passes all lines to write, in order, until close was called and no line is
-// left, or write fails.
+// run passes all lines to write, in order, until close was called and no line
+// is left, or until write fails.
 func (m *merger) run(write func([]ktail.Line) error) error {
 	lines := make([]ktail.Line, 0, batchLines)
 	timer := time.NewTimer(never)
@@ -309,7 +311,7 @@ func (m *merger) run(write func([]ktail.Line) error) error {
 			case <-m.wake:
 			case <-timer.C:
 				m.mu.Lock()
-				if !m.sleeping { // woken at the same moment
+				if !m.sleeping { // woken by wakeLocked at the same moment
 					<-m.wake
 				}
 				m.sleeping = false

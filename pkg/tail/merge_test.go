@@ -16,17 +16,17 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// log is what one stream of a model writes: lines with their times, which may
+// log is what one stream of the model writes: the times of its lines, which may
 // step back.
 type log []int64
 
-// keyed is a line as the model sees it.
+// keyed is a line of the model.
 type keyed struct {
 	stream, n int
 	key       int64
 }
 
-// sorted is the model: a stable sort of all lines by the merge key.
+// sorted is the model of the merger: a stable sort of all lines by merge key.
 func sorted(logs []log) []keyed {
 	var all []keyed
 	for s, times := range logs {
@@ -83,7 +83,8 @@ func mergeAll(t testing.TB, logs []log, window time.Duration, seed uint64) []str
 	return got
 }
 
-// Without a window, any schedule of arrivals gives the stable sort by merge key.
+// FuzzMergeEqualsSort checks that, with a window that has no end, any schedule
+// of arrivals yields the stable sort by merge key.
 func FuzzMergeEqualsSort(f *testing.F) {
 	f.Add([]byte{3, 1, 2, 3, 4, 5, 6}, uint64(1))
 	f.Add([]byte{2, 9, 9, 9, 1, 1, 1, 0, 200, 3}, uint64(2))
@@ -100,7 +101,8 @@ func FuzzMergeEqualsSort(f *testing.F) {
 	})
 }
 
-// With whatever window, nothing is lost or duplicated, and each stream keeps its order.
+// FuzzMergeKeepsStreams checks that, with any window, nothing is lost or
+// duplicated and each stream keeps its order.
 func FuzzMergeKeepsStreams(f *testing.F) {
 	f.Add([]byte{3, 1, 2, 3, 4, 5, 6}, uint64(1), int64(0))
 	f.Add([]byte{2, 9, 9, 9, 1, 1, 1, 0, 200, 3}, uint64(2), int64(time.Millisecond))
@@ -113,20 +115,20 @@ func FuzzMergeKeepsStreams(f *testing.F) {
 				t.Fatal(err)
 			}
 			if n != next[s] {
-				t.Errorf("stream %d: line %d came when %d was due", s, n, next[s])
+				t.Errorf("stream %d: line %d left, want line %d", s, n, next[s])
 			}
 			next[s]++
 		}
 		for s := range logs {
 			if next[s] != len(logs[s]) {
-				t.Errorf("stream %d: %d of %d lines came", s, next[s], len(logs[s]))
+				t.Errorf("stream %d: %d of %d lines left", s, next[s], len(logs[s]))
 			}
 		}
 	})
 }
 
-// decodeLogs makes logs of fuzz bytes: the number of streams, then for each line
-// its stream and the step of its time, which may go back.
+// decodeLogs decodes logs from fuzz bytes: the number of streams; then, for
+// each line, its stream and the step of its time, which may be negative.
 func decodeLogs(data []byte) []log {
 	if len(data) == 0 {
 		return nil
@@ -141,9 +143,8 @@ func decodeLogs(data []byte) []log {
 	return logs
 }
 
-// A line of many streams with a realistic spread, for the race detector: larger
-// than what the fuzzer's seeds are.
-func TestMergeEqualsSort(t *testing.T) {
+// One realistic case for the race detector, larger than the fuzzer's seeds.
+func TestMerge_EqualsStableSort(t *testing.T) {
 	data := make([]byte, 20_000)
 	random := rand.NewChaCha8([32]byte{1})
 	for i := 0; i < len(data); i += 8 {
@@ -155,7 +156,7 @@ func TestMergeEqualsSort(t *testing.T) {
 		want = append(want, fmt.Sprintf("%d.%d", k.stream, k.n))
 	}
 	if !slices.Equal(mergeAll(t, logs, -1, 7), want) {
-		t.Error("not the stable sort by merge key")
+		t.Error("the order is not the stable sort by merge key")
 	}
 }
 
@@ -167,7 +168,7 @@ type arriving struct {
 	text  string
 }
 
-// play lets lines arrive as scheduled and returns when each left.
+// play makes lines arrive as scheduled and returns the time when each left.
 func play(t *testing.T, window time.Duration, inputs int, history bool, schedule []arriving) (order []string, left map[string]time.Duration) {
 	m := newMerger(window)
 	start := time.Now()
@@ -200,7 +201,7 @@ func play(t *testing.T, window time.Duration, inputs int, history bool, schedule
 	return order, left
 }
 
-func TestMergeWindow(t *testing.T) {
+func TestMerge_HoldsLinesForTheWindow(t *testing.T) {
 	const ms = time.Millisecond
 	const window = 100 * ms
 	tests := []struct {
@@ -218,32 +219,32 @@ func TestMergeWindow(t *testing.T) {
 			[]string{"a", "b"}, map[string]time.Duration{"a": 1000 * ms, "b": 1001 * ms},
 		},
 		{
-			"after a silence, too, a line waits for an earlier one that comes later", window, 3, false,
+			"after a silence, a line still waits for an earlier one that arrives later", window, 3, false,
 			[]arriving{{1000 * ms, 0, 999 * ms, "c"}, {1010 * ms, 1, 998 * ms, "b"}, {1020 * ms, 2, 997 * ms, "a"}},
 			[]string{"a", "b", "c"}, map[string]time.Duration{"a": 1020 * ms, "b": 1100 * ms, "c": 1100 * ms},
 		},
 		{
-			"a line waits for a busy stream, which brings an earlier one", window, 2, false,
+			"a line waits for a busy stream, which sends an earlier one", window, 2, false,
 			[]arriving{{1000 * ms, 0, 990 * ms, "a"}, {1010 * ms, 1, 1000 * ms, "c"}, {1020 * ms, 0, 995 * ms, "b"}, {1030 * ms, 0, 1001 * ms, "d"}},
 			[]string{"a", "b", "c", "d"}, map[string]time.Duration{"a": 1010 * ms, "c": 1030 * ms},
 		},
 		{
-			"but not for longer than the window", window, 2, false,
+			"a line waits no longer than the window", window, 2, false,
 			[]arriving{{1000 * ms, 0, 990 * ms, "a"}, {1010 * ms, 1, 1000 * ms, "c"}, {1090 * ms, 0, 991 * ms, "b"}},
 			[]string{"a", "b", "c"}, map[string]time.Duration{"c": 1110 * ms},
 		},
 		{
-			"even behind earlier ones that come late", window, 4, false,
+			"a line waits no longer than the window behind earlier lines that arrive late", window, 4, false,
 			[]arriving{{1005 * ms, 3, 900 * ms, "a"}, {1010 * ms, 1, 1000 * ms, "d"}, {1020 * ms, 0, 1001 * ms, "x"}, {1030 * ms, 2, 942 * ms, "b"}, {1050 * ms, 3, 944 * ms, "c"}},
 			[]string{"a", "b", "c", "d", "x"}, map[string]time.Duration{"a": 1030 * ms, "b": 1050 * ms, "d": 1110 * ms},
 		},
 		{
-			"window 0 is the order of arrival", 0, 2, true,
+			"window 0 keeps the order of arrival", 0, 2, true,
 			[]arriving{{1000 * ms, 0, 990 * ms, "b"}, {1001 * ms, 1, 980 * ms, "a"}},
 			[]string{"b", "a"}, map[string]time.Duration{"b": 1000 * ms, "a": 1001 * ms},
 		},
 		{
-			"history is waited for a little longer at the start", window, 2, true,
+			"lines wait a little longer for history at the start", window, 2, true,
 			[]arriving{{10 * ms, 0, -2000 * ms, "b"}, {200 * ms, 1, -3000 * ms, "a"}},
 			[]string{"a", "b"}, map[string]time.Duration{},
 		},
@@ -270,7 +271,8 @@ func TestMergeWindow(t *testing.T) {
 	}
 }
 
-// Whatever comes when, no line waits for longer than the window.
+// FuzzMergeWindow checks that no line waits longer than the window, whatever
+// arrives when.
 func FuzzMergeWindow(f *testing.F) {
 	f.Add([]byte{2, 0, 10, 90, 1, 15, 30, 0, 80, 99}, uint8(100))
 	f.Add([]byte{3, 1, 50, 40, 2, 35, 20, 1, 25, 7, 0, 70, 60}, uint8(100))
@@ -292,15 +294,15 @@ func FuzzMergeWindow(f *testing.F) {
 			_, left := play(t, most, 1+int(data[0])%8, false, schedule)
 			for _, a := range schedule {
 				if out, ok := left[a.text]; !ok || out-a.after > most {
-					t.Errorf("what came at %v left at %v (%v); the window is %v", a.after, out, ok, most)
+					t.Errorf("the line that arrived at %v left at %v (%v); the window is %v", a.after, out, ok, most)
 				}
 			}
 		})
 	})
 }
 
-// What is kept of when lines came goes with them, also if it is never asked for: no input
-// is silent while another one has lines.
+// Arrivals are released together with their lines even if no one asks for them,
+// because no input is silent while another one has lines.
 func TestArrivals_AreReleasedWithTheirLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMerger(100 * time.Millisecond)
@@ -316,14 +318,15 @@ func TestArrivals_AreReleasedWithTheirLines(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if n := len(m.arrivals); n > 2 {
-			t.Errorf("%d arrivals are kept of lines that have left", n)
+			t.Errorf("%d arrivals are kept for lines that have left", n)
 		}
 	})
 }
 
-// What a busy log brings within the window must wait for quiet ones: it may take
-// most of the room, but leaves some, and all together take no more than there is.
-func TestRoom_IsSharedByDemand(t *testing.T) {
+// The lines of a busy log within the window must wait for quiet logs. A busy
+// log may use most of the buffer but must leave some, and all logs together
+// must not exceed it.
+func TestPush_SharesBufferByDemand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const inputs, size = 100, 1 << 10
 		m := newMerger(time.Minute)
@@ -337,7 +340,7 @@ func TestRoom_IsSharedByDemand(t *testing.T) {
 		go fill(ins[0])
 		synctest.Wait()
 		if got := m.taken(); got < roomTotal/2 {
-			t.Errorf("one busy log of %d may buffer %d bytes of %d", inputs, got, roomTotal)
+			t.Errorf("one busy log of %d buffered only %d bytes of %d", inputs, got, roomTotal)
 		}
 		for _, in := range ins[1:] {
 			go fill(in)
@@ -345,11 +348,11 @@ func TestRoom_IsSharedByDemand(t *testing.T) {
 		synctest.Wait()
 		for i, in := range ins {
 			if in.bytes < roomLeast {
-				t.Errorf("input %d may buffer %d bytes", i, in.bytes)
+				t.Errorf("input %d could buffer only %d bytes", i, in.bytes)
 			}
 		}
 		if got := m.taken(); got > roomTotal+inputs*2*size {
-			t.Errorf("all together buffer %d bytes, more than %d and a batch each", got, roomTotal)
+			t.Errorf("all inputs buffer %d bytes, want at most %d and a batch each", got, roomTotal)
 		}
 		cancel()
 		synctest.Wait()
@@ -362,8 +365,9 @@ func (m *merger) taken() int {
 	return m.bytes
 }
 
-// The sink blocks: producers stop when their room is taken, and lose nothing.
-func TestPush_BlocksWhenRoomIsTaken(t *testing.T) {
+// If the sink blocks, producers stop once their buffer is full, and lose
+// nothing.
+func TestPush_BlocksWhenBufferIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMerger(0)
 		in := m.add(1, false, nil)[0]
@@ -382,7 +386,7 @@ func TestPush_BlocksWhenRoomIsTaken(t *testing.T) {
 		}()
 		synctest.Wait()
 		if most := roomTotal/len(text) + 1; pushed > most || pushed < most/2 {
-			t.Errorf("%d lines of 64 KiB were taken before anything left, want about %d", pushed, most)
+			t.Errorf("%d lines of 64 KiB were buffered before any left, want about %d", pushed, most)
 		}
 		written := 0
 		if err := m.run(func(lines []ktail.Line) error { written += len(lines); return nil }); err != nil {
@@ -394,9 +398,9 @@ func TestPush_BlocksWhenRoomIsTaken(t *testing.T) {
 	})
 }
 
-// When the last stream has caught up, the window alone counts: the merger does
-// not continue to sleep until the end of the longer one for history.
-func TestMergeWindow_AppliesOnceStreamsHaveCaughtUp(t *testing.T) {
+// Once the last stream has caught up, only the window counts. The merger must
+// not sleep until the end of the longer window for history.
+func TestMerge_WindowAppliesOnceStreamsHaveCaughtUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const window = 100 * time.Millisecond
 		m := newMerger(window)

@@ -13,8 +13,8 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// While the sink keeps a line waiting, a filter may drop any number of others.
-// They are not remembered one by one, and the position is right afterwards.
+// While the sink keeps a line pending, a filter may drop any number of others.
+// They are not stored one by one, and the position is correct afterwards.
 func TestPositions_BoundPendingLines(t *testing.T) {
 	p, err := LoadPositions(filepath.Join(t.TempDir(), "positions"))
 	if err != nil {
@@ -39,17 +39,17 @@ func TestPositions_BoundPendingLines(t *testing.T) {
 	read(2, true)
 	read(5000, false)
 	if got := len(p.streams[key].pending); got > maxPending {
-		t.Errorf("%d lines are remembered one by one", got)
+		t.Errorf("%d lines are stored one by one", got)
 	}
 	check := func(when string, settled bool) {
 		t.Helper()
 		pos := p.start(key)
 		got, _ := pos.AppendBinary(nil)
 		if expected, _ := want.AppendBinary(nil); !bytes.Equal(got, expected) {
-			t.Errorf("%s a new read does not begin behind all that was read", when)
+			t.Errorf("%s: a new read does not start after everything that was read", when)
 		}
 		if got := p.streams[key].settled.Time; (got == want.Time) != settled {
-			t.Errorf("%s what is settled ends at %d, all of it at %d", when, got, want.Time)
+			t.Errorf("%s: settled lines end at %d, all lines at %d", when, got, want.Time)
 		}
 	}
 	check("before anything is settled", false)
@@ -66,8 +66,8 @@ func TestPositions_BoundPendingLines(t *testing.T) {
 	}
 }
 
-// jobs are n streams of a hundred lines within ten seconds, the last of which are
-// of now, that were read and settled.
+// jobs reads and settles n streams of a hundred lines each. The lines span ten
+// seconds and end now.
 func jobs(p *Positions, n int) {
 	lines := make([]ktail.Line, 100)
 	for i := range n {
@@ -82,8 +82,8 @@ func jobs(p *Positions, n int) {
 	}
 }
 
-// Jobs come and go without end. What is kept of them, in memory and in the file, is
-// bounded; the newest can still be resumed.
+// Jobs come and go without end. The memory and the file used for them are
+// bounded, and the newest jobs can still be resumed.
 func TestPositions_OfEndedStreamsAreBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "positions")
 	p, err := LoadPositions(path)
@@ -106,13 +106,13 @@ func TestPositions_OfEndedStreamsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	if each := info.Size() / maxIdlePositions; each > 300 {
-		t.Errorf("a position takes %d bytes of the file, want those of 20 lines", each)
+		t.Errorf("a position takes %d bytes of the file, want at most those of 20 lines", each)
 	}
 	first := &ktail.Stream{PodUID: fmt.Sprintf("6d4cf56d-b6fd-4f5a-9c3e-%012d", 0), Container: "job"}
 	p.record(first.Key(), []ktail.Line{{Stream: first, Time: time.Now().UnixNano()}}, func(*ktail.Line) bool { return true })
 	p.Settled(first.Key(), 1)
 	if s := p.streams[first.Key()]; s == nil || s.idle || s.settled.IsZero() {
-		t.Error("the position of one that was forgotten, and runs again, is not kept")
+		t.Error("a stream whose position was evicted, and which is read again, has no position")
 	}
 	again, err := LoadPositions(path)
 	if err != nil {
@@ -124,11 +124,11 @@ func TestPositions_OfEndedStreamsAreBounded(t *testing.T) {
 	for k := 100 - pos.Len(); k < 100; k++ {
 		at := time.Unix(0, pos.Begin+int64(k)*100_000_000)
 		if l := (ktail.Line{Stream: s, Time: at.UnixNano(), Text: fmt.Append(nil, "line ", k)}); !replay.Seen(&l) {
-			t.Fatalf("line %d, which a resumed read brings again, is not recognized", k)
+			t.Fatalf("line %d, which a resumed read returns again, is not recognized", k)
 		}
 	}
 	if !replay.CaughtUp() {
-		t.Error("the last line is not recognized as that")
+		t.Error("the last line is not recognized as the last one")
 	}
 }
 

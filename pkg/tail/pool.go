@@ -8,9 +8,9 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// pool keeps the running streams in step with the sets of the watchers: it
-// starts what is new and lets go what has left. Since it is always given the
-// whole set, a missed change heals with the next one.
+// pool keeps the running streams in step with the watchers' sets: it starts new
+// streams and stops those that have left. Because it always receives the
+// complete set, the next set corrects a missed change.
 type pool struct {
 	ctx context.Context
 	t   *Tailer
@@ -19,18 +19,18 @@ type pool struct {
 	mu       sync.Mutex
 	streams  map[ktail.Key]*entry
 	departed positionCache
-	queue    []*entry // waiting for their turn, first come, first served
+	queue    []*entry // waiting to be read, in the order in which they were added
 	active   int      // streams being read
 	started  int      // streams read so far
-	failed   int      // of those
-	known    []bool   // watchers whose first set has come
+	failed   int      // of started
+	known    []bool   // watchers whose first set has arrived
 	all      sync.WaitGroup
 }
 
 // entry is a stream in the pool.
 type entry struct {
 	key     ktail.Key
-	watcher int // whose set it is in, or was last
+	watcher int // index of the watcher whose set contains it, or contained it last
 	stream  *stream
 	state   state
 }
@@ -46,25 +46,26 @@ type entry struct {
 //	flushingAgain  written: queued           remove: flushingGone
 //	ended     add of another instance: queued    remove: out of the pool
 //
-// If its run is cut while it is reading, it was about to drain when it came back:
-// then flushingAgain follows. So it does if its run yields its turn to others.
+// If its run is cut while the state is reading, the stream was draining and
+// then came back; flushingAgain follows. The same happens if its run yields to
+// others.
 type state uint8
 
 const (
-	queued        state = iota // waits for its turn
-	reading                    // is read
-	draining                   // is read, and has left the set
+	queued        state = iota // waiting to be read
+	reading                    // being read
+	draining                   // being read, and has left the set
 	flushing                   // has ended; its last lines are being written
-	flushingGone               // the same, and it has left the set
-	flushingAgain              // the same, and it is to be read again
-	ended                      // has ended, and is in the set
+	flushingGone               // as flushing, and has left the set
+	flushingAgain              // as flushing, and will be read again
+	ended                      // has ended, and is still in the set
 )
 
 func newPool(ctx context.Context, t *Tailer, m *merger, watchers int) *pool {
 	return &pool{ctx: ctx, t: t, m: m, streams: map[ktail.Key]*entry{}, known: make([]bool, watchers)}
 }
 
-// set brings the pool in step with the whole set of one watcher.
+// set brings the pool in step with the complete set of one watcher.
 func (p *pool) set(watcher int, sources []ktail.Source) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,7 +92,7 @@ func (p *pool) set(watcher int, sources []ktail.Source) {
 	}
 }
 
-// add brings one source of a set into the pool.
+// add adds one source of a set to the pool.
 func (p *pool) add(key ktail.Key, watcher int, src ktail.Source) {
 	e, ok := p.streams[key]
 	if !ok {
@@ -103,8 +104,8 @@ func (p *pool) add(key ktail.Key, watcher int, src ktail.Source) {
 		p.queue = append(p.queue, e)
 		return
 	}
-	// A stream that has ended against expectation runs again: it continues where
-	// it was left.
+	// A stream that had ended, although nothing announced it, runs again; it
+	// continues from its position.
 	another := e.stream.newest().Stream().Instance != src.Stream().Instance
 	e.stream.replace(src)
 	switch e.state {
@@ -128,7 +129,7 @@ func (p *pool) enqueue(e *entry) {
 	p.queue = append(p.queue, e)
 }
 
-// remove releases a stream that is not in its watcher's set any more.
+// remove stops a stream that is no longer in its watcher's set.
 func (p *pool) remove(e *entry) {
 	switch e.state {
 	case reading:
@@ -144,15 +145,15 @@ func (p *pool) remove(e *entry) {
 	}
 }
 
-// evict takes a stream out of the pool that is not read.
+// evict removes a stream that is not being read from the pool.
 func (p *pool) evict(e *entry) {
 	delete(p.streams, e.key)
 	e.stream.pos.Seal()
 	p.departed.put(e.key, e.stream.pos)
 }
 
-// fill starts those that wait, as far as there is room. All places in the
-// merger are made before the first stream is read.
+// fill starts queued streams up to the limit. All inputs are added to the
+// merger before the first stream is read.
 func (p *pool) fill(first bool) {
 	n := len(p.queue)
 	if p.t.MaxStreams > 0 {
@@ -176,7 +177,7 @@ func (p *pool) fill(first bool) {
 
 // read runs one stream to its end.
 func (p *pool) read(e *entry, in *input) {
-	if !e.stream.failing { // or else it has started, and waited for another turn
+	if !e.stream.failing { // if it is failing, it has started before and yielded to others
 		p.t.notify(Event{Kind: Started, Stream: e.stream.newest().Stream()})
 	}
 	how, err := e.stream.run(p.ctx, in)
@@ -184,8 +185,8 @@ func (p *pool) read(e *entry, in *input) {
 	if how == failed {
 		p.t.notify(Event{Kind: Failed, Stream: e.stream.newest().Stream(), Err: err})
 	}
-	// The next one begins when this one has been written: with a limit of one,
-	// one log comes after the other.
+	// The next stream starts when this one has been written, so with a limit of
+	// one, logs are printed one after another.
 	in.waitDrained(p.ctx)
 	if how != failed && how != yielded && p.ctx.Err() == nil {
 		p.t.notify(Event{Kind: Ended, Stream: e.stream.newest().Stream()})
@@ -193,7 +194,7 @@ func (p *pool) read(e *entry, in *input) {
 	p.release(e, how)
 }
 
-// flush records that the run of a stream has ended, whose last lines are not
+// flush records that the run of a stream has ended. Its last lines are not
 // written yet.
 func (p *pool) flush(e *entry, how outcome) {
 	p.mu.Lock()
@@ -208,8 +209,8 @@ func (p *pool) flush(e *entry, how outcome) {
 	}
 }
 
-// release records that the last lines of a stream are written, and starts the next
-// ones.
+// release records that the last lines of a stream are written, and starts
+// queued streams.
 func (p *pool) release(e *entry, how outcome) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -217,7 +218,7 @@ func (p *pool) release(e *entry, how outcome) {
 		p.failed++
 	}
 	if p.t.Positions != nil {
-		// Without following, the end of a log is not the end of its stream.
+		// Without following, the end of a log is not the end of the stream.
 		p.t.Positions.end(e.key, how == over && !p.t.Once && p.ctx.Err() == nil)
 	}
 	switch e.state {
@@ -237,10 +238,10 @@ func (p *pool) release(e *entry, how outcome) {
 	p.t.counters.waiting.Store(int64(len(p.queue)))
 }
 
-// wait returns when all streams have ended. No set may come any more.
+// wait returns when all streams have ended. set must not be called afterwards.
 func (p *pool) wait() { p.all.Wait() }
 
-// outcome returns how many streams were read, and how many of them were given up.
+// outcome returns how many streams were read, and how many of them failed.
 func (p *pool) outcome() (started, failed int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -11,25 +11,25 @@ import (
 
 const (
 	// maxPositionAge is how long the position of a stream is kept after it was
-	// read: by then, the log of its container has been removed.
+	// last read. By then, the log of its container has been removed.
 	maxPositionAge = 30 * 24 * time.Hour
-	// maxIdlePositions is how many positions of streams that are not read are
-	// kept, the newest ones. Most belong to jobs, whose pods are removed when
-	// there are many. If such a log is read again nevertheless, the destination
-	// recognizes its lines.
+	// maxIdlePositions is how many positions of streams that are not being read
+	// are kept; the newest win. Most belong to Jobs, whose pods are removed
+	// when there are many. If such a log is read again after all, the
+	// destination recognizes its lines.
 	maxIdlePositions = 8 << 10
 )
 
-// Positions records, for each stream, up to which line a sink has settled it:
-// settled lines are where they cannot be lost any more. A later run that loads
-// the positions continues behind these lines. Each sink that settles lines has
-// Positions of its own.
+// Positions records, for each stream, up to which line a sink has settled it.
+// Settled lines can no longer be lost. A later run that loads the positions
+// continues after these lines. Each sink that settles lines has its own
+// Positions.
 //
 // The engine records each line that it reads, before the filters; the sink
-// reports how many lines it has settled. The position includes everything before
-// the first line that is not settled, also lines that a filter dropped, because
-// a resumed read distinguishes new lines from old ones by what follows the last line
-// that it knows.
+// reports how many lines it has settled. A position includes everything before
+// the first line that is not settled, including lines that a filter dropped,
+// because a resumed read recognizes new lines by what follows the last line of
+// the position.
 type Positions struct {
 	saving  sync.Mutex // serializes Save; locked before mu
 	journal *journal
@@ -45,10 +45,10 @@ type Positions struct {
 }
 
 const (
-	// maxPending bounds the lines of all streams that are recorded one by one: a
-	// filter may drop any number of lines while the sink has not settled one. The
-	// position of a stream with further lines stands still until all of its lines
-	// are settled.
+	// maxPending bounds the number of lines, over all streams, that are
+	// recorded one by one, because a filter may drop any number of lines while
+	// the sink has not settled one. The position of a stream with more lines
+	// does not advance until all of its lines are settled.
 	maxPending = 256 << 10
 	// keptPending is the capacity that a stream without pending lines keeps.
 	keptPending = 64
@@ -57,33 +57,33 @@ const (
 // streamProgress is the state of one stream.
 type streamProgress struct {
 	settled ktail.Position
-	resumed ktail.Position // settled, when this run began
-	pending []pendingLine  // read, not settled yet
-	head    int            // index of the first of them
+	resumed ktail.Position // settled position when this run began
+	pending []pendingLine  // read but not yet settled
+	head    int            // index of the first pending line
 
-	// overflow is set if there are more lines behind those pending.
+	// overflow is set if more lines follow those in pending.
 	overflow *overflow
 
-	idle    bool // not read at present
-	ended   bool // and no further line is expected
+	idle    bool // not being read
+	ended   bool // idle, and no further line is expected
 	changed bool // listed in Positions.changed
 	size    int  // of its record, in bytes
 }
 
 // overflow stands for lines that are not recorded one by one.
 type overflow struct {
-	read ktail.Position // behind the last of them
-	kept int            // lines that went to the sink and are not settled
+	read ktail.Position // position after the last of them
+	kept int            // lines that the sink received and has not settled
 }
 
 // pendingLine is a line that was read.
 type pendingLine struct {
 	mark ktail.Mark
-	kept bool // it went to the sink
+	kept bool // the sink received it
 }
 
-// Resumed returns the position from which the stream was resumed in this run;
-// zero if it was not.
+// Resumed returns the position from which the stream was resumed in this run,
+// or zero if it was not resumed.
 func (p *Positions) Resumed(key ktail.Key) ktail.Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,8 +93,9 @@ func (p *Positions) Resumed(key ktail.Key) ktail.Position {
 	return ktail.Position{}
 }
 
-// Settled records that n further log lines of the stream, of those that the sink
-// received, cannot be lost any more. A sink calls it in the order of the lines.
+// Settled records that n more log lines of the stream can no longer be lost. It
+// counts only lines that the sink received. A sink calls it in the order of the
+// lines.
 func (p *Positions) Settled(key ktail.Key, n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -134,8 +135,8 @@ func (p *Positions) markChanged(key ktail.Key, s *streamProgress) {
 	}
 }
 
-// start returns the position from which the stream is to be read: behind
-// everything that was read before.
+// start returns the position from which to read the stream: after everything
+// that was read before.
 func (p *Positions) start(key ktail.Key) ktail.Position {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -148,8 +149,7 @@ func (p *Positions) start(key ktail.Key) ktail.Position {
 	return s.read()
 }
 
-// end records that the stream is not read any more, and whether its log has
-// ended.
+// end records that the stream is no longer read, and whether its log has ended.
 func (p *Positions) end(key ktail.Key, ended bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -158,8 +158,8 @@ func (p *Positions) end(key ktail.Key, ended bool) {
 	}
 }
 
-// prune removes positions that are not needed any more, and releases the memory
-// of those that will not change. The caller holds the lock.
+// prune removes positions that are not needed any more, and releases memory of
+// positions that will not change. The caller holds the lock.
 func (p *Positions) prune(now time.Time) {
 	var idle []ktail.Key
 	oldest := now.Add(-maxPositionAge).UnixNano()
@@ -194,7 +194,7 @@ func (p *Positions) remove(key ktail.Key) {
 	delete(p.streams, key)
 }
 
-// read returns the position behind all that was read.
+// read returns the position after everything that was read.
 func (s *streamProgress) read() ktail.Position {
 	if s.overflow != nil {
 		return s.overflow.read.Clone()
@@ -206,13 +206,13 @@ func (s *streamProgress) read() ktail.Position {
 	return pos
 }
 
-// record records lines that were read, before they can be settled. keep reports
-// which of them go to the sink.
+// record records lines that were read. It is called before they can be settled.
+// keep reports which of them the sink receives.
 func (p *Positions) record(key ktail.Key, lines []ktail.Line, keep func(*ktail.Line) bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.streams[key]
-	if s == nil { // it had ended, and runs again
+	if s == nil { // it had ended and was removed, and runs again
 		s = &streamProgress{}
 		p.streams[key] = s
 	}

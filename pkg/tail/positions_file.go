@@ -11,24 +11,25 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// The journal is rewritten when it is larger than minRewrite and than
-// maxGarbage times the positions in it. At a thousand busy logs, a rewrite then
-// adds a seventh to what is written.
+// The journal is rewritten when it is larger than minRewrite and larger than
+// maxGarbage times the positions in it. With a thousand busy logs, rewriting
+// then adds a seventh to the bytes written.
 const (
 	minRewrite = 1 << 20
 	maxGarbage = 8
 )
 
-// recordPosition is the first byte of the payload that holds a position. Other
-// kinds are refused: a later version may write them.
+// recordPosition is the first byte of a payload that holds a position. Other
+// kinds are rejected, because a later version may write them.
 const recordPosition = 1
 
 var errBadRecord = errors.New("the file has records of another version of ktail; move it away to start without positions")
 
-// LoadPositions reads the journal at the path; if there is no such file yet, no
-// position is known. Whatever a crash or a loss of power leaves of the file can
-// be read; the positions are those of the last Save, or of one before it where
-// records were damaged. A file of another version is an error, and stays as it is.
+// LoadPositions reads the journal at path. If the file does not exist, there
+// are no positions. Any file that a crash or a power loss leaves behind can be
+// read; the positions are those of the last Save, or of an earlier one where
+// records are damaged. A file of another version is an error and is left
+// unchanged.
 func LoadPositions(path string) (*Positions, error) {
 	p := &Positions{streams: map[ktail.Key]*streamProgress{}}
 	j, damaged, err := openJournal(path, p.apply)
@@ -44,11 +45,11 @@ func LoadPositions(path string) (*Positions, error) {
 
 // Damaged returns how many bytes of the file could not be read when it was
 // loaded, not counting an interrupted write at its end. Logs whose positions
-// were in them are read again from earlier positions. Save keeps the damaged file
-// beside the new one.
+// were in these bytes are read again from earlier positions. Save keeps the
+// damaged file next to the new one.
 func (p *Positions) Damaged() int { return p.damaged }
 
-// Save writes the positions that have changed since it was called last.
+// Save writes the positions that have changed since the previous Save.
 func (p *Positions) Save() error {
 	p.saving.Lock()
 	defer p.saving.Unlock()
@@ -110,7 +111,7 @@ func (p *Positions) encode(key ktail.Key, s *streamProgress) {
 	s.size = len(p.records) - from
 }
 
-// apply takes the position of a record.
+// apply stores the position of a record.
 func (p *Positions) apply(payload []byte) error {
 	if len(payload) == 0 || payload[0] != recordPosition {
 		return errBadRecord
@@ -130,8 +131,8 @@ func (p *Positions) apply(payload []byte) error {
 	return nil
 }
 
-// A UID takes 16 bytes after a zero if it is a UUID, and otherwise is a text with
-// its length, which is not zero, in front.
+// A UUID is encoded as a zero and 16 bytes. Any other UID is encoded as a text
+// preceded by its length, which is not zero.
 
 func appendUID(dst []byte, uid string) []byte {
 	if len(uid) == 36 && uid[8] == '-' && uid[13] == '-' && uid[18] == '-' && uid[23] == '-' && uid == strings.ToLower(uid) {

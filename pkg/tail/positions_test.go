@@ -14,8 +14,8 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// logFile is a source that serves, as the pod log API does, the lines since the
-// start of the position that were not delivered before.
+// logFile returns a source that behaves as the pod log API: it serves the lines
+// since the start of the position that were not delivered before.
 func logFile(pod string, begin time.Time, texts ...string) *source {
 	stream := newStream(pod)
 	all := lines(stream, time.Duration(begin.UnixNano()), texts...)
@@ -28,7 +28,8 @@ func logFile(pod string, begin time.Time, texts ...string) *source {
 	}}
 }
 
-// settler is a sink that settles the first lines only, as if killed then.
+// settler is a sink that settles only the first lines, as if it were killed
+// after them.
 type settler struct {
 	positions *tail.Positions
 	most      int
@@ -50,9 +51,9 @@ func (s *settler) Write(_ context.Context, lines []ktail.Line) error {
 
 func (s *settler) Close(context.Context) error { return s.positions.Save() }
 
-// A run continues after the last line that the one before it has settled, with
-// lines that a filter drops before, between and after.
-func TestPositions_ResumeBehindLastSettledLine(t *testing.T) {
+// A run continues after the last line that the previous run settled, with
+// dropped lines before, between, and after the kept ones.
+func TestPositions_ResumeAfterLastSettledLine(t *testing.T) {
 	texts := []string{"drop 1", "a", "drop 2", "drop 2", "b", "b", "drop 3", "c", "d", "drop 4"}
 	kept := []string{"a", "b", "b", "c", "d"}
 	begin := time.Now().Add(-time.Hour)
@@ -113,7 +114,7 @@ func TestFanout_WritesAndClosesInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := f.Close(t.Context()); !errors.Is(err, first) || !errors.Is(err, second) {
-		t.Errorf("closing says %v, want both errors", err)
+		t.Errorf("Close returned %v, want both errors", err)
 	}
 	if want := []string{"a 3", "b 3", "a closed", "b closed"}; !slices.Equal(order, want) {
 		t.Errorf("got %q, want %q", order, want)

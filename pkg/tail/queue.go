@@ -3,11 +3,11 @@ package tail
 import "github.com/ktail/ktail/pkg/ktail"
 
 const (
-	// blockItems is the number of lines in a block: few, since a thousand quiet
-	// logs that have one line each take a block each.
+	// blockItems is the number of lines in a block. It is small because each of
+	// a thousand quiet logs with one line takes a block.
 	blockItems = 16
-	// maxFreeBlocks bounds the blocks that are kept for reuse: half of what one
-	// busy log takes.
+	// maxFreeBlocks bounds the blocks kept for reuse, to half of what one busy
+	// log uses.
 	maxFreeBlocks = 1024
 )
 
@@ -15,15 +15,16 @@ const (
 type item struct {
 	line    ktail.Line
 	key     int64         // merge key
-	arrival *arrivalBatch // nil if it does not matter
+	arrival *arrivalBatch // nil if arrival times are not needed
 }
 
-// queue is the buffered lines of one input, in blocks. It takes no memory while
-// it is empty: after a burst, the blocks serve other inputs or are released.
+// queue holds the buffered lines of one input, in blocks. It uses no memory
+// while it is empty: after a burst, its blocks serve other inputs or are
+// released.
 type queue struct {
 	first, last *block
 	head        int // index in first of the earliest line
-	tail        int // index in last behind the latest line
+	tail        int // index in last after the latest line
 }
 
 // block is a part of a queue.
@@ -32,8 +33,8 @@ type block struct {
 	next  *block
 }
 
-// blockPool keeps blocks for reuse. The block that was released last, which is
-// still in the processor's caches, is used first.
+// blockPool keeps blocks for reuse. The block released last, which is probably
+// still in the processor's caches, is reused first.
 type blockPool struct {
 	free  *block
 	count int
@@ -49,7 +50,7 @@ func (p *blockPool) get() *block {
 	return b
 }
 
-// put takes a block whose items are zero.
+// put returns a block to the pool. Its items must be zero.
 func (p *blockPool) put(b *block) {
 	b.next = nil
 	if p.count == maxFreeBlocks {
@@ -61,10 +62,10 @@ func (p *blockPool) put(b *block) {
 
 func (q *queue) empty() bool { return q.first == nil }
 
-// front returns the earliest line. There is one.
+// front returns the earliest line. The queue must not be empty.
 func (q *queue) front() *item { return &q.first.items[q.head] }
 
-// push returns a place for a line behind the latest.
+// push returns a pointer to a new item after the latest line.
 func (q *queue) push(p *blockPool) *item {
 	if q.last == nil || q.tail == blockItems {
 		b := p.get()
@@ -79,7 +80,7 @@ func (q *queue) push(p *blockPool) *item {
 	return &q.last.items[q.tail-1]
 }
 
-// pop removes the earliest line. There is one.
+// pop removes the earliest line. The queue must not be empty.
 func (q *queue) pop(p *blockPool) {
 	q.first.items[q.head] = item{} // releases the text
 	q.head++

@@ -12,8 +12,8 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// A source that keeps the contract, and breaks off again and again, is read to
-// its end: each line once.
+// A source that follows the contract and is interrupted again and again is read
+// to its end, each line once.
 func TestStream_ReadsInterruptedLogOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := sourcetest.NewLog(newStream("a"))

@@ -8,13 +8,13 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// stallTimeout is how long a read may bring nothing before it is given up, if
-// streams are read once and not followed: a log that is not followed is sent as
-// fast as ktail reads it.
+// stallTimeout is how long a read may return nothing before it fails, if
+// streams are read once and not followed. The server sends a log that is not
+// followed as fast as ktail reads it.
 const stallTimeout = 30 * time.Second
 
-// stallGuard is a source whose Read fails when it brings nothing for
-// stallTimeout. The time that emit takes does not count.
+// stallGuard is a source whose Read fails if it returns nothing for
+// stallTimeout. The time spent in emit does not count.
 type stallGuard struct{ ktail.Source }
 
 // Read implements ktail.Source.

@@ -6,11 +6,11 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Status is a count of what a Tailer has done so far.
+// Status counts what a Tailer has done so far.
 type Status struct {
 	Lines   int64 // handed to the sink
 	Gaps    int64 // places where lines are missing
-	Resumes int64 // reads that went on from a position
+	Resumes int64 // reads that continued from a position
 	Active  int64 // streams being read now
 	Waiting int64 // streams waiting for their turn now
 }

@@ -11,23 +11,24 @@ import (
 )
 
 // drainSilence is how long a stream that has left the set, because its pod was
-// deleted, may be silent before it is cut. Usually it ends by itself, with the
-// pod's last words.
+// deleted, may be silent before it is cut. Usually it ends by itself after the
+// last lines of the pod.
 const drainSilence = 10 * time.Second
 
-// waitingDelay is the least time that a stream waits for the watcher to report the
-// next instance of its container. If the watcher fails, the log is looked at again.
+// waitingDelay is the least time that a stream waits for the watcher to report
+// the next instance of its container. If the watcher fails, the stream then
+// reads the log again.
 const waitingDelay = 5 * time.Minute
 
-// stream reads one source again and again until it has ended for good. What was
-// delivered is kept in its position, so that every line is delivered once.
+// stream reads one source again and again until it has ended for good. Its
+// position records the delivered lines, so that every line is delivered once.
 type stream struct {
 	t *Tailer
 
-	// Of the goroutine in run. They stay while a stream that has yielded waits for
-	// its next turn.
+	// These fields belong to the goroutine in run. They keep their values while
+	// a stream that has yielded waits to be read again.
 	pos     ktail.Position
-	exited  bool // the last line, apart from notices, was an Exit
+	exited  bool // the last line, not counting diagnostics and gaps, was an Exit
 	failing bool // Failing was reported, and Recovered was not
 	wait    backoff
 
@@ -56,8 +57,8 @@ func (s *stream) newest() ktail.Source {
 	return s.source
 }
 
-// replace sets what is known of the stream now. If that is news, a read that
-// waits to be resumed is resumed at once.
+// replace sets the newest source of the stream. If the source has changed, a
+// read that waits to be resumed is resumed at once.
 func (s *stream) replace(src ktail.Source) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +76,8 @@ func (s *stream) replace(src ktail.Source) {
 	}
 }
 
-// leave lets the stream run dry: it has left the set.
+// leave records that the stream has left the set, and stops it once it is
+// silent.
 func (s *stream) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +86,7 @@ func (s *stream) leave() {
 	}
 }
 
-// stop ends run.
+// stop ends the run.
 func (s *stream) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,14 +95,14 @@ func (s *stream) stop() {
 	}
 }
 
-// outcome is how the run of a stream has ended.
+// outcome is how the run of a stream ended.
 type outcome uint8
 
 const (
 	over    outcome = iota // the stream has ended for good
-	cut                    // it was stopped, or the engine stops
-	failed                 // it was given up
-	yielded                // it is failing, and another stream waits to be read
+	cut                    // it was stopped, or the engine is stopping
+	failed                 // the engine gave up on it
+	yielded                // it is failing, and other streams wait to be read
 )
 
 // run reads the stream into the merger. The error says why the stream failed.
@@ -108,7 +110,7 @@ func (s *stream) run(ctx context.Context, in *input) (outcome, error) {
 	defer in.close()
 	how, err := s.read(ctx, in)
 	if how == yielded {
-		return how, err // what is known of it counts when it has its next turn
+		return how, err // its next run decides what to report
 	}
 	exited := s.exited
 	s.exited, s.failing, s.wait = false, false, backoff{}
@@ -118,8 +120,8 @@ func (s *stream) run(ctx context.Context, in *input) (outcome, error) {
 	return how, in.push(ctx, []ktail.Line{{Stream: s.newest().Stream(), Kind: ktail.Exit}})
 }
 
-// read reads the stream until it has ended, was stopped, is given up, or is failing
-// while others wait.
+// read reads the stream until it ends, is stopped, has failed for too long, or
+// is failing while others wait.
 func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -152,7 +154,7 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 		}
 		delay := s.wait.next(time.Since(began), err, progress)
 		if errors.Is(err, ktail.ErrWaiting) {
-			// With jitter: a hundred logs may have ended at the same moment.
+			// The jitter spreads a hundred logs that ended at the same moment.
 			delay, s.wait = waitingDelay+rand.N(waitingDelay), backoff{}
 		}
 		var read *ktail.ReadError
@@ -161,8 +163,8 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 		if s.t.Once && hopeless {
 			return failed, err
 		}
-		// The first interruption is everyday life, and so is the end of a
-		// connection while a container is about to be restarted.
+		// The first interruption is normal, and so is a connection that ends
+		// while a container is about to restart.
 		if !s.failing && (permanent || s.wait.tries > 1) && !errors.Is(err, ktail.ErrInterrupted) {
 			s.failing = true
 			s.t.notify(Event{Kind: Failing, Stream: src.Stream(), Err: err})
@@ -171,7 +173,8 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 		case stopped:
 			return cut, nil
 		case elapsed:
-			// After the delay, or streams that fail would take turns without one.
+			// Yield only after the delay; otherwise failing streams would take
+			// turns without one.
 			if hopeless && s.failing && !connected && s.t.counters.waiting.Load() > 0 {
 				return yielded, nil
 			}
@@ -180,7 +183,7 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 	}
 }
 
-// emit takes lines from the source to the merger.
+// emit passes lines from the source to the merger.
 func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error {
 	if len(lines) == 0 {
 		return nil
@@ -192,7 +195,7 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 		return nil
 	}
 	s.describe(lines)
-	if !lines[0].Stream.Key().IsZero() { // or else there is nothing to resume
+	if !lines[0].Stream.Key().IsZero() { // a stream without a key cannot be resumed
 		s.pos.Advance(lines)
 	}
 	if s.t.Positions != nil {
@@ -201,9 +204,9 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 	return in.push(ctx, filter(lines, s.t.Filters))
 }
 
-// describe makes the lines point to the newest description of the stream: labels and
-// annotations change while a log is followed. A line of another instance keeps the
-// description with that instance.
+// describe makes the lines point to the newest description of the stream,
+// because labels and annotations change while a log is followed. A line of
+// another instance keeps the description of that instance.
 func (s *stream) describe(lines []ktail.Line) {
 	newest := s.newest().Stream()
 	for i := range lines {
@@ -213,8 +216,9 @@ func (s *stream) describe(lines []ktail.Line) {
 	}
 }
 
-// mark records whether the lines end with an Exit. It leaves out a Restart that
-// follows none: that the stream has started was reported.
+// mark records whether the lines end with an Exit. It removes a Restart that
+// does not follow an Exit, because the start of the stream has already been
+// reported.
 func (s *stream) mark(lines []ktail.Line) []ktail.Line {
 	if lines[0].Kind == ktail.Restart && !s.exited {
 		lines = lines[1:]
@@ -230,8 +234,9 @@ func (s *stream) mark(lines []ktail.Line) []ktail.Line {
 	return lines
 }
 
-// holdDrain stops the clock of a stream that has left the set while its lines are
-// taken, since that may block for as long as the reader of the output likes.
+// holdDrain suspends the drain timer of a stream that has left the set while
+// its lines are passed on, which may block for as long as the output is
+// blocked.
 func (s *stream) holdDrain(hold bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -244,7 +249,7 @@ func (s *stream) holdDrain(hold bool) {
 	}
 }
 
-// wake is why a pause has ended.
+// wake is the reason why a pause ended.
 type wake uint8
 
 const (
@@ -253,7 +258,7 @@ const (
 	stopped             // the context has ended
 )
 
-// pause waits for the delay, but not longer than until there is news of the stream.
+// pause waits for the delay, or until the source is replaced or ctx ends.
 func (s *stream) pause(ctx context.Context, delay time.Duration) wake {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
@@ -267,8 +272,8 @@ func (s *stream) pause(ctx context.Context, delay time.Duration) wake {
 	}
 }
 
-// filter keeps, in place, the lines that all filters keep. What is not a log
-// line is always kept.
+// filter keeps, in place, the lines that all filters keep. Lines that are not
+// of kind Log are always kept.
 func filter(lines []ktail.Line, filters []ktail.Filter) []ktail.Line {
 	if len(filters) == 0 {
 		return lines

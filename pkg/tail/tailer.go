@@ -1,10 +1,10 @@
 // Package tail is the engine of ktail.
 //
-// A Tailer takes the sets of sources that its watchers find and keeps a pool of
+// A Tailer receives sets of sources from its watchers and keeps a pool of
 // streams in step with them. Each stream reads its source and resumes until the
-// log has ended for good; its position records the lines that were delivered,
-// so that no line is delivered twice. The merger puts the lines of all streams
-// into one order, by time, and the Tailer hands them to its sink in batches.
+// log has ended for good; its position records the delivered lines, so that no
+// line is delivered twice. The merger puts the lines of all streams into one
+// order, by time, and the Tailer passes them to its sink in batches.
 //
 // A Fanout is a sink that writes to several sinks. Positions carry the position
 // of each stream, up to the lines that a sink has settled, from one run to the
@@ -32,43 +32,45 @@ type Tailer struct {
 	Sink     ktail.Sink
 	Filters  []ktail.Filter // a line is kept if all keep it
 
-	// Once makes the engine give up on a stream that fails: after a few tries,
-	// or at once if trying again cannot help. Otherwise it retries without end.
+	// Once makes the engine give up on a stream that fails: after a few
+	// attempts, or at once if retrying cannot help. Otherwise it retries
+	// forever.
 	Once bool
 
 	// MergeWindow is how long a line may wait for an earlier one of another
-	// stream. 0 writes lines as they arrive; a negative window waits for as
-	// long as it takes, which is exact, but only for sources that end.
+	// stream. 0 writes lines as they arrive. A negative window waits for as
+	// long as it takes, which is exact, but only works for sources that end.
 	MergeWindow time.Duration
 
-	// MaxStreams limits how many streams are read at a time; the others wait
-	// their turn. 0 is no limit.
+	// MaxStreams limits how many streams are read at once; the others wait. 0
+	// means no limit.
 	MaxStreams int
 
-	// Positions, if set, says from where streams are resumed that an earlier
-	// run has read, and records what is read. The sink, or its wrapper,
-	// must report what is settled.
+	// Positions, if set, provides the positions from which to resume streams
+	// that an earlier run has read, and records what this run reads. The sink,
+	// or a wrapper around it, must report settled lines.
 	Positions *Positions
 
-	// Start, if set, returns the position that the stream is read from if Positions
-	// have none: where another source of its lines has ended. A zero position is the
-	// start of the log.
+	// Start, if set, returns the position from which to read a stream that
+	// Positions do not contain, for example because another source of its lines
+	// ended there. The zero position is the start of the log.
 	Start func(ktail.Key) ktail.Position
 
-	// CloseTimeout bounds how long the sink may take to flush at the end. 0 is
-	// ten seconds.
+	// CloseTimeout bounds how long the sink may take to flush at the end. 0
+	// means ten seconds.
 	CloseTimeout time.Duration
 
-	// OnEvent, if set, is called with what a user should know, by many goroutines.
+	// OnEvent, if set, is called with events for the user, by many goroutines.
 	OnEvent func(Event)
 
 	counters counters
 }
 
 // Run reads until all sets are final and all streams have ended for good, or
-// ctx ends, or the sink fails. Then it writes what it holds, and closes the
-// sink. It returns nil if nothing failed; that ctx ended is no failure. What
-// fails of the watchers and streams does not keep the others from their end.
+// until ctx ends, or until the sink fails. Then it writes the buffered lines
+// and closes the sink. It returns nil if nothing failed; the end of ctx is not
+// a failure. If some watchers and streams fail, the others are still read to
+// their end.
 func (t *Tailer) Run(ctx context.Context) error {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
@@ -91,7 +93,7 @@ func (t *Tailer) Run(ctx context.Context) error {
 		m.close()
 	}()
 
-	// The lines that are held at the end of ctx are still written.
+	// The lines that are buffered when ctx ends are still written.
 	drain := context.WithoutCancel(ctx)
 	err := m.run(func(lines []ktail.Line) error {
 		t.counters.count(lines)

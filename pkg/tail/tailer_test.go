@@ -16,7 +16,7 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// source is a fake whose Read is a function of how often it was called before.
+// source is a fake whose Read is a function of the number of earlier calls.
 type source struct {
 	stream *ktail.Stream
 	read   func(ctx context.Context, try int, from ktail.Position, emit func([]ktail.Line) error) error
@@ -48,7 +48,8 @@ func newStream(pod string) *ktail.Stream {
 	return &ktail.Stream{Namespace: "ns", Pod: pod, PodUID: pod, Container: "c", Instance: ktail.Instance{ID: "1"}}
 }
 
-// lines makes one line a text, a millisecond apart, in Unix time.
+// lines returns one line for each text, a millisecond apart, from the given
+// Unix time on.
 func lines(s *ktail.Stream, from time.Duration, texts ...string) []ktail.Line {
 	var ls []ktail.Line
 	for i, text := range texts {
@@ -57,7 +58,7 @@ func lines(s *ktail.Stream, from time.Duration, texts ...string) []ktail.Line {
 	return ls
 }
 
-// ending is a source that emits the texts and ends.
+// ending returns a source that emits the texts and ends.
 func ending(pod string, texts ...string) *source {
 	stream := newStream(pod)
 	return &source{stream: stream, read: func(_ context.Context, _ int, _ ktail.Position, emit func([]ktail.Line) error) error {
@@ -65,7 +66,8 @@ func ending(pod string, texts ...string) *source {
 	}}
 }
 
-// running is a source that emits the texts and then is silent until ctx ends.
+// running returns a source that emits the texts and then is silent until ctx
+// ends.
 func running(pod string, texts ...string) *source {
 	stream := newStream(pod)
 	return &source{stream: stream, read: func(ctx context.Context, _ int, _ ktail.Position, emit func([]ktail.Line) error) error {
@@ -77,12 +79,12 @@ func running(pod string, texts ...string) *source {
 	}}
 }
 
-// watcher is a function as a ktail.Watcher.
+// watcher is a function that implements ktail.Watcher.
 type watcher func(ctx context.Context, set func([]ktail.Source)) error
 
 func (w watcher) Watch(ctx context.Context, set func([]ktail.Source)) error { return w(ctx, set) }
 
-// once is a watcher with a final set.
+// once returns a watcher with a final set.
 func once(sources ...ktail.Source) ktail.Watcher {
 	return watcher(func(_ context.Context, set func([]ktail.Source)) error {
 		set(sources)
@@ -90,11 +92,11 @@ func once(sources ...ktail.Source) ktail.Watcher {
 	})
 }
 
-// sink keeps the texts of what it is given.
+// sink keeps the texts that it receives.
 type sink struct {
 	mu     sync.Mutex
 	texts  []string
-	marks  []string // the texts with starts and exits among them
+	marks  []string // the texts, including restarts and exits
 	closed bool
 	write  func(n int) error // called with the number of lines so far; may be nil
 }
@@ -144,7 +146,7 @@ type recorder struct {
 	events []string
 }
 
-func (t *recorder) tell(e tail.Event) {
+func (t *recorder) record(e tail.Event) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	names := map[tail.EventKind]string{
@@ -192,7 +194,7 @@ func start(t *testing.T, tailer *tail.Tailer) (stop func() error) {
 func TestRun_EndsWithItsStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, events := &sink{}, &recorder{}
-		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(ending("a", "a1", "a2"), ending("b", "b1"))}, Sink: out, MergeWindow: -1, OnEvent: events.tell}
+		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(ending("a", "a1", "a2"), ending("b", "b1"))}, Sink: out, MergeWindow: -1, OnEvent: events.record}
 		if err := tailer.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -213,8 +215,8 @@ func TestRun_EndsWithItsStreams(t *testing.T) {
 	})
 }
 
-// A stream that breaks off is read from the position it was left at.
-func TestStream_ResumesWhereItWasLeft(t *testing.T) {
+// A stream that is interrupted is read from its last position.
+func TestStream_ResumesAfterLastLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream := newStream("a")
 		all := lines(stream, time.Hour, "1", "2", "3", "4")
@@ -235,7 +237,7 @@ func TestStream_ResumesWhereItWasLeft(t *testing.T) {
 			return nil
 		}}
 		out, events := &sink{}, &recorder{}
-		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(src)}, Sink: out, OnEvent: events.tell}
+		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(src)}, Sink: out, OnEvent: events.record}
 		if err := tailer.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -243,7 +245,7 @@ func TestStream_ResumesWhereItWasLeft(t *testing.T) {
 			t.Errorf("wrote %v, want %v", out.all(), want)
 		}
 		if want := []string{"started a", "ended a"}; !slices.Equal(events.all(), want) {
-			t.Errorf("events are %v, want %v: interruptions that heal at once are not worth a word", events.all(), want)
+			t.Errorf("events are %v, want %v: a brief interruption is not reported", events.all(), want)
 		}
 	})
 }
@@ -253,7 +255,7 @@ func TestStream_BacksOffWhileReadsFail(t *testing.T) {
 	tests := []struct {
 		name string
 		err  error
-		// reads of the first minute: enough to come back soon, few enough to be no load
+		// reads in the first minute: enough to resume soon, few enough not to be a load
 		least, most int
 		events      []string
 	}{
@@ -269,7 +271,7 @@ func TestStream_BacksOffWhileReadsFail(t *testing.T) {
 				src.read = func(context.Context, int, ktail.Position, func([]ktail.Line) error) error { return nil }
 				failing := &failSource{source: src, err: tt.err}
 				events := &recorder{}
-				stop := start(t, &tail.Tailer{Watchers: []ktail.Watcher{once(failing)}, Sink: &sink{}, OnEvent: events.tell})
+				stop := start(t, &tail.Tailer{Watchers: []ktail.Watcher{once(failing)}, Sink: &sink{}, OnEvent: events.record})
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				if n := failing.reads(); n < tt.least || n > tt.most {
@@ -301,7 +303,8 @@ func (s *failSource) Read(context.Context, ktail.Position, func([]ktail.Line) er
 	return s.err
 }
 
-// News of a stream, such as a container that was started again, ends the wait.
+// A changed source, for example because the container was restarted, ends the
+// wait.
 func TestStream_RetriesAtOnceWhenSourceIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failing := &failSource{source: ending("a"), err: &ktail.ReadError{Err: errors.New("403"), Permanent: true}}
@@ -315,12 +318,12 @@ func TestStream_RetriesAtOnceWhenSourceIsReplaced(t *testing.T) {
 		sets <- []ktail.Source{news}
 		synctest.Wait()
 		if want := []string{"again"}; !slices.Equal(out.all(), want) {
-			t.Errorf("at once after the news: wrote %v, want %v", out.all(), want)
+			t.Errorf("at once after the change: wrote %v, want %v", out.all(), want)
 		}
 	})
 }
 
-// feed is a watcher that gives the sets it is sent.
+// feed returns a watcher that passes on the sets that it receives.
 func feed(sets <-chan []ktail.Source) ktail.Watcher {
 	return watcher(func(ctx context.Context, set func([]ktail.Source)) error {
 		for {
@@ -334,8 +337,8 @@ func feed(sets <-chan []ktail.Source) ktail.Watcher {
 	})
 }
 
-// A stream that leaves the set has its last words, and is cut when it falls
-// silent without an end.
+// A stream that leaves the set is read until it ends, or until it has been
+// silent for a while.
 func TestPool_DrainsDepartedStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		words := make(chan string)
@@ -354,7 +357,7 @@ func TestPool_DrainsDepartedStream(t *testing.T) {
 		}}
 		sets := make(chan []ktail.Source)
 		out, events := &sink{}, &recorder{}
-		start(t, &tail.Tailer{Watchers: []ktail.Watcher{feed(sets)}, Sink: out, OnEvent: events.tell})
+		start(t, &tail.Tailer{Watchers: []ktail.Watcher{feed(sets)}, Sink: out, OnEvent: events.record})
 		sets <- []ktail.Source{src}
 		sets <- nil
 		for _, word := range []string{"last", "words"} {
@@ -366,17 +369,17 @@ func TestPool_DrainsDepartedStream(t *testing.T) {
 			t.Errorf("wrote %v, want %v", out.all(), want)
 		}
 		if slices.Contains(events.all(), "ended a") {
-			t.Error("cut while it was still talking")
+			t.Error("cut while it was still sending lines")
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if !slices.Contains(events.all(), "ended a") {
-			t.Error("still read a minute after its last word")
+			t.Error("still being read a minute after its last line")
 		}
 	})
 }
 
-// A pod whose label is changed, and changed back after a while, is not shown again
+// A pod whose label is changed, and changed back later, is not printed again
 // from the beginning, whether its log has ended by then or not.
 func TestPool_ContinuesReturningStream(t *testing.T) {
 	for _, ended := range []bool{false, true} {
@@ -411,8 +414,8 @@ func TestPool_ContinuesReturningStream(t *testing.T) {
 	}
 }
 
-// A stream that leaves the set and returns is read on, whatever its last lines are
-// waiting for: also if it was cut while the output was blocked.
+// A stream that leaves the set and returns continues, no matter what its last
+// lines are waiting for, even if it was cut while the output was blocked.
 func TestPool_ContinuesStreamThatReturnsWhileOutputIsBlocked(t *testing.T) {
 	for _, away := range []time.Duration{time.Second, 12 * time.Second} {
 		for _, blocked := range []time.Duration{0, 5 * time.Second, 11 * time.Second, time.Minute} {
@@ -451,8 +454,8 @@ func TestPool_ContinuesStreamThatReturnsWhileOutputIsBlocked(t *testing.T) {
 	}
 }
 
-// The end of a stream is written after its last line, once, whether its source has
-// reported it, it has ended without a word, or it was cut.
+// The Exit of a stream is written once, after its last line: when its source
+// reported it, when the source ended without it, and when the stream was cut.
 func TestStream_EndsWithExit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream := newStream("b")
@@ -501,7 +504,7 @@ func TestPool_ReadsNextInstanceOfEndedStream(t *testing.T) {
 	})
 }
 
-// Above the limit streams wait for their turn, in the order of the set.
+// Above the limit, streams wait in the order of the set.
 func TestMaxStreams_LimitsStreamsReadAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out, events := &sink{}, &recorder{}
@@ -509,7 +512,7 @@ func TestMaxStreams_LimitsStreamsReadAtOnce(t *testing.T) {
 		for _, pod := range []string{"a", "b", "c", "d"} {
 			sources = append(sources, ending(pod, pod))
 		}
-		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(sources...)}, Sink: out, MaxStreams: 1, MergeWindow: -1, OnEvent: events.tell}
+		tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(sources...)}, Sink: out, MaxStreams: 1, MergeWindow: -1, OnEvent: events.record}
 		if err := tailer.Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -517,13 +520,13 @@ func TestMaxStreams_LimitsStreamsReadAtOnce(t *testing.T) {
 			t.Errorf("wrote %v, want %v", out.all(), want)
 		}
 		if !slices.Contains(events.all(), "waiting 3") {
-			t.Errorf("events are %v, want that 3 wait", events.all())
+			t.Errorf("events are %v, want one that says that 3 are waiting", events.all())
 		}
 	})
 }
 
-// A stream that keeps failing must not keep others from being read. Once they have
-// ended, it is tried again.
+// A stream that keeps failing must not keep others from being read. Once they
+// have ended, it is retried.
 func TestMaxStreams_FailingStreamYieldsItsTurn(t *testing.T) {
 	for name, cause := range map[string]error{
 		"unreachable": errors.New("bad gateway"),
@@ -537,7 +540,7 @@ func TestMaxStreams_FailingStreamYieldsItsTurn(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				tailer := &tail.Tailer{
 					Watchers: []ktail.Watcher{once(bad, worse, ending("good", "1"), ending("better", "2"))},
-					Sink:     out, MaxStreams: 1, MergeWindow: -1, OnEvent: events.tell,
+					Sink:     out, MaxStreams: 1, MergeWindow: -1, OnEvent: events.record,
 				}
 				ended := make(chan error, 1)
 				go func() { ended <- tailer.Run(ctx) }()
@@ -560,7 +563,7 @@ func TestMaxStreams_FailingStreamYieldsItsTurn(t *testing.T) {
 					}
 				}
 				if n := countPrefix(events.all(), "ended bad"); n != 0 {
-					t.Errorf("events are %v, want no end of what failed", events.all())
+					t.Errorf("events are %v, want no Ended event for the failing stream", events.all())
 				}
 				cancel()
 				if err := <-ended; err != nil && !errors.Is(err, context.Canceled) {
@@ -581,8 +584,8 @@ func countPrefix(all []string, prefix string) int {
 	return n
 }
 
-// With Once a failing stream is given up, the others are read to their end, and
-// Run fails.
+// With Once, the engine gives up on a failing stream, reads the others to their
+// end, and Run fails.
 func TestOnce_GivesUpOnFailingStreams(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -604,10 +607,10 @@ func TestOnce_GivesUpOnFailingStreams(t *testing.T) {
 				bad := &failSource{source: ending("bad"), err: tt.err, takes: tt.takes}
 				start := time.Now()
 				out, events := &sink{}, &recorder{}
-				tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(bad, ending("good", "1", "2"))}, Sink: out, Once: true, MergeWindow: -1, OnEvent: events.tell}
+				tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(bad, ending("good", "1", "2"))}, Sink: out, Once: true, MergeWindow: -1, OnEvent: events.record}
 				err := tailer.Run(t.Context())
 				if err == nil || !strings.Contains(err.Error(), "1 of 2 logs") {
-					t.Errorf("Run: %v, want that 1 of 2 logs failed", err)
+					t.Errorf("Run: %v, want an error that says that 1 of 2 logs failed", err)
 				}
 				if want := []string{"1", "2"}; !slices.Equal(out.all(), want) {
 					t.Errorf("wrote %v, want %v", out.all(), want)
@@ -619,7 +622,7 @@ func TestOnce_GivesUpOnFailingStreams(t *testing.T) {
 					t.Errorf("gave up after %v, want between %v and %v", took, tt.least, tt.most)
 				}
 				if !slices.Contains(events.all(), "failed bad: "+tt.err.Error()) {
-					t.Errorf("events are %v, want that bad failed", events.all())
+					t.Errorf("events are %v, want a Failed event for bad", events.all())
 				}
 			})
 		})
@@ -644,7 +647,7 @@ func TestRun_ReturnsWatcherError(t *testing.T) {
 	})
 }
 
-// A sink that fails ends the run, with its error, although streams would continue.
+// A failing sink ends the run with its error, even if streams could continue.
 func TestRun_EndsWhenSinkFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		full := errors.New("no space left on device")
@@ -659,7 +662,7 @@ func TestRun_EndsWhenSinkFails(t *testing.T) {
 	})
 }
 
-// What was taken from the sources when ctx ends is still written.
+// Lines that were read before ctx ended are still written.
 func TestRun_WritesBufferedLinesWhenCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		out := &sink{}
@@ -683,7 +686,7 @@ func TestFilters_KeepLinesThatAllKeep(t *testing.T) {
 		stream := newStream("a")
 		src := &source{stream: stream, read: func(_ context.Context, _ int, _ ktail.Position, emit func([]ktail.Line) error) error {
 			ls := lines(stream, time.Hour, "keep 1", "drop 2", "keep 3")
-			ls = append(ls, ktail.Line{Stream: stream, Kind: ktail.Gap, Text: []byte("a gap is no line to filter")})
+			ls = append(ls, ktail.Line{Stream: stream, Kind: ktail.Gap, Text: []byte("a gap is not filtered")})
 			return emit(ls)
 		}}
 		out := &sink{}
@@ -691,7 +694,7 @@ func TestFilters_KeepLinesThatAllKeep(t *testing.T) {
 		if err := (&tail.Tailer{Watchers: []ktail.Watcher{once(src)}, Sink: out, Filters: []ktail.Filter{keep}}).Run(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if want := []string{"keep 1", "keep 3", "a gap is no line to filter"}; !slices.Equal(out.all(), want) {
+		if want := []string{"keep 1", "keep 3", "a gap is not filtered"}; !slices.Equal(out.all(), want) {
 			t.Errorf("wrote %v, want %v", out.all(), want)
 		}
 	})
