@@ -16,9 +16,9 @@ func AppendEscaped(dst, s []byte) []byte { return minimal.append(dst, s) }
 // which does not escape U+FFFD).
 func AppendEscapedHTML(dst, s []byte) []byte { return htmlSafe.append(dst, s) }
 
-// IndexSpecial returns the index of the first byte of s that AppendEscaped would
-// escape although it is UTF-8: a quote, a backslash or a control character. It is
-// -1 if there is none.
+// IndexSpecial returns the index of the first quote, backslash, or control
+// character in s, all of which AppendEscaped escapes. It is -1 if there is
+// none. Bytes that are not UTF-8 do not count.
 func IndexSpecial(s []byte) int {
 	for i := 0; i < len(s); i++ {
 		if len(s)-i >= 8 {
@@ -38,8 +38,8 @@ func IndexSpecial(s []byte) int {
 
 // escaper describes which characters of a JSON string are escaped, and how.
 type escaper struct {
-	// ascii holds the escape sequence of each ASCII character, and "" for those
-	// that stand for themselves.
+	// ascii holds the escape sequence of each ASCII character, or "" for a
+	// character that needs no escape.
 	ascii [utf8.RuneSelf]string
 	// html also escapes what HTML and JavaScript treat specially: < > & and the
 	// line separators U+2028 and U+2029.
@@ -68,7 +68,7 @@ func newEscaper(html bool) *escaper {
 // append copies the text between two escape sequences in one go, and looks for
 // the next one eight bytes at a time.
 func (e *escaper) append(dst, s []byte) []byte {
-	start, i := 0, 0 // s[start:i] is yet to be copied
+	start, i := 0, 0 // s[start:i] has not been copied yet
 	html := e.html
 	for {
 		for len(s)-i >= 8 {
@@ -101,7 +101,7 @@ func (e *escaper) append(dst, s []byte) []byte {
 	}
 }
 
-// JavaScript ends a line at these.
+// JavaScript treats these characters as line ends.
 const (
 	lineSeparator      = '\u2028'
 	paragraphSeparator = '\u2029'
@@ -119,12 +119,13 @@ func escapeRune(r rune) string {
 }
 
 // plainRunes returns how many bytes at the start of s are non-ASCII characters
-// that stand for themselves. The first byte of s is not ASCII.
+// that need no escape. The first byte of s must not be ASCII.
 func (e *escaper) plainRunes(s []byte) int {
 	i := 0
 	for i < len(s) && s[i] >= utf8.RuneSelf {
-		// Most scripts are in these two ranges, where the first byte puts no
-		// limits on the others. The library decodes everything else.
+		// Most scripts are in these two ranges, where the first byte does not
+		// restrict the other bytes. The standard library decodes everything
+		// else.
 		switch b := s[i]; {
 		case 0xC2 <= b && b <= 0xDF && len(s)-i >= 2 && continues(s[i+1]):
 			i += 2
@@ -144,13 +145,14 @@ func (e *escaper) plainRunes(s []byte) int {
 
 func continues(b byte) bool { return b&0xC0 == 0x80 }
 
-// special looks at eight bytes at once, the first in the lowest bits. It returns
-// 0 if all of them are ASCII characters that stand for themselves. Otherwise its
-// lowest bit set is in the first byte that may not; the bits above mean nothing.
+// special checks eight bytes at once, the first one in the lowest bits. It
+// returns 0 if all of them are ASCII characters that need no escape. Otherwise,
+// its lowest set bit is in the first byte that may need one; the bits above are
+// meaningless.
 //
 // Subtracting n sets the top bit of an ASCII byte that is less than n. It also
-// sets the top bit of a byte that lends to a lower one, but then the lower byte
-// has been marked itself.
+// sets the top bit of a byte from which a lower byte borrows, but then the
+// lower byte is marked itself.
 func special(w uint64, html bool) uint64 {
 	const ones = 0x0101010101010101
 	control := w - ' '*ones

@@ -71,7 +71,8 @@ func TestAppendEscaped_EveryRune(t *testing.T) {
 	}
 }
 
-// The first two bytes decide on the third, and a fourth only follows one from 0xF0 on.
+// The first two bytes determine which third bytes are valid; a fourth byte only
+// follows a first byte of 0xF0 or more.
 func TestAppendEscaped_EveryInvalidSequence(t *testing.T) {
 	edges := []byte{'"', 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xA8, 0xA9, 0xBF, 0xC0}
 	for a := 0x80; a <= 0xFF; a++ {

@@ -2,17 +2,17 @@ package text
 
 import "bytes"
 
-// maxDepth is how deep encoding/json lets arrays and objects nest.
+// maxDepth is how deeply encoding/json allows arrays and objects to nest.
 const maxDepth = 10000
 
-// ValidJSON reports whether the text is one JSON value, as json.Valid does but
-// without allocating an error.
+// ValidJSON reports whether the text is one JSON value. It equals json.Valid
+// but does not allocate an error.
 func ValidJSON(text []byte) bool {
 	end := skipValue(text, skipSpace(text, 0), 0)
 	return end >= 0 && skipSpace(text, end) == len(text)
 }
 
-// The functions below take the place where a token starts and return the place
+// The functions below take the index where a token starts and return the index
 // where it ends, or -1 if the text does not have that token there.
 
 func skipSpace(text []byte, i int) int {
@@ -113,8 +113,8 @@ func skipString(text []byte, i int) int {
 	return -1
 }
 
-// skipEscape returns the place of the last byte of an escape sequence; i is the
-// place after its backslash.
+// skipEscape returns the index of the last byte of an escape sequence; i is the
+// index after its backslash.
 func skipEscape(text []byte, i int) int {
 	if i == len(text) {
 		return -1
@@ -161,7 +161,7 @@ func skipNumber(text []byte, i int) int {
 	return i
 }
 
-// skipDigits skips one digit or more.
+// skipDigits skips one or more digits.
 func skipDigits(text []byte, i int) int {
 	start := i
 	for i < len(text) && '0' <= text[i] && text[i] <= '9' {

@@ -1,8 +1,8 @@
 package text
 
 // A JSONReader walks once through one JSON value. The caller enters the objects
-// and arrays that it wants and skips the rest, so each byte is looked at once and
-// nothing is allocated. After the first syntax error all methods do nothing.
+// and arrays that it needs and skips the rest, so each byte is read once and
+// nothing is allocated. After the first syntax error, all methods do nothing.
 //
 // The zero value is ready after Reset.
 type JSONReader struct {
@@ -15,7 +15,7 @@ type JSONReader struct {
 // Reset starts at the beginning of the text.
 func (r *JSONReader) Reset(text []byte) { *r = JSONReader{text: text, pos: skipSpace(text, 0)} }
 
-// Failed reports whether the text is not JSON, as far as it was read.
+// Failed reports whether the text read so far is not valid JSON.
 func (r *JSONReader) Failed() bool { return r.failed }
 
 // Value skips the value at the current position and returns its text. It
@@ -35,14 +35,14 @@ func (r *JSONReader) Value() []byte {
 }
 
 // Object calls member with the key of each member, without its quotes and with
-// its escapes as they are. member reads the value; one that it leaves is skipped.
-// A value that is not an object is skipped.
+// its escape sequences unchanged. member reads the value; if it does not, the
+// value is skipped. A value that is not an object is skipped.
 func (r *JSONReader) Object(member func(key []byte)) {
 	r.members('{', '}', member)
 }
 
-// Array calls element at each element, which reads it; one that it leaves is
-// skipped. A value that is not an array is skipped.
+// Array calls element for each element. element reads the element; if it does
+// not, the element is skipped. A value that is not an array is skipped.
 func (r *JSONReader) Array(element func()) {
 	r.members('[', ']', func([]byte) { element() })
 }

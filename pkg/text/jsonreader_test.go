@@ -32,7 +32,8 @@ func TestJSONReader_EntersAndSkips(t *testing.T) {
 	}
 }
 
-// Entering everything accepts and rejects exactly what skipping everything does.
+// FuzzJSONReader checks that entering everything accepts and rejects the same
+// texts as skipping everything.
 func FuzzJSONReader(f *testing.F) {
 	for _, s := range []string{`{"a":[1,{"b":2}],"c":{}}`, `[`, `{"a"}`, `[1,]`, `{"a":1,}`, `{"a":}`, "[[[]]]", `"x"`, ``} {
 		f.Add([]byte(s))

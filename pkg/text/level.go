@@ -5,7 +5,8 @@ import "bytes"
 // Level is the severity of a line.
 type Level uint8
 
-// The levels, in order. The zero Level is that of a line that does not name one.
+// The levels, in increasing order of severity. NoLevel, the zero Level, means
+// that a line does not name a level.
 const (
 	NoLevel Level = iota
 	Trace
@@ -22,10 +23,10 @@ func (l Level) String() string {
 	return [...]string{"", "trace", "debug", "info", "warn", "error", "fatal"}[l]
 }
 
-// FindLevel returns the level that the text names, and where: text[start:end].
-// It looks at the usual keys of a JSON object or of logfmt, at the header of
-// klog, and otherwise at the first word after timestamps. Level and places are 0
-// if it finds none.
+// FindLevel returns the level that the text names, and its place:
+// text[start:end]. It checks the usual keys of a JSON object or of logfmt, the
+// header of klog, and otherwise the first word after any timestamps. It returns
+// NoLevel, 0, 0 if it finds none.
 func FindLevel(text []byte) (level Level, start, end int) {
 	i := skipBlanks(text, 0)
 	switch {
@@ -46,9 +47,9 @@ func FindLevel(text []byte) (level Level, start, end int) {
 	return level, start, end
 }
 
-// ParseLevel returns the level with this name, in any case, or NoLevel. Names
-// are those of common loggers and of syslog; numbers are those of bunyan and
-// pino.
+// ParseLevel returns the level with this name, in any case, or NoLevel. It
+// knows the names of common loggers and of syslog, and the numbers of bunyan
+// and pino.
 func ParseLevel(name []byte) Level {
 	var lower [len("informational")]byte
 	if len(name) > len(lower) {
@@ -77,7 +78,8 @@ func ParseLevel(name []byte) Level {
 	return NoLevel
 }
 
-// skipBlanks returns where the text continues after spaces and SGR sequences.
+// skipBlanks returns the index of the first byte from i on that belongs neither
+// to white space nor to an SGR sequence.
 func skipBlanks(text []byte, i int) int {
 	for i < len(text) {
 		switch text[i] {
@@ -96,7 +98,7 @@ func skipBlanks(text []byte, i int) int {
 	return i
 }
 
-// isLevelKey reports whether loggers use the key for the level.
+// isLevelKey reports whether loggers use this key for the level.
 func isLevelKey(key []byte) bool {
 	switch string(key) {
 	case "level", "lvl", "severity", "log.level", "loglevel", "logLevel", "levelname", "Level", "LEVEL", "@l":
@@ -139,8 +141,9 @@ func jsonLevel(text []byte, i int) (start, end int) {
 	return 0, 0
 }
 
-// klogDate is the start of a klog header, the format of the Kubernetes
-// components: a letter for the level, month and day; the time follows.
+// klogDate is the pattern of the start of a klog header, the format of the
+// Kubernetes components: a letter for the level, the month, and the day. The
+// time follows.
 // https://github.com/kubernetes/klog/blob/v2.130.1/klog.go#L630-L652
 const klogDate = "E0102"
 
@@ -184,8 +187,8 @@ func isLogfmt(text []byte) bool {
 	return false
 }
 
-// logfmtLevel returns the place of the level in key=value pairs. Both ends are 0
-// if there is none.
+// logfmtLevel returns the place of the level in key=value pairs. Both ends are
+// 0 if they have none.
 func logfmtLevel(text []byte) (start, end int) {
 	for i := 0; ; i++ {
 		n := bytes.IndexByte(text[i:], '=')
@@ -209,10 +212,10 @@ func logfmtLevel(text []byte) (start, end int) {
 	}
 }
 
-// firstWord returns the place of the first word from i on that does not belong
-// to a timestamp, without brackets and SGR sequences around it.
+// firstWord returns the place of the first word from i on that is not part of a
+// timestamp, without the brackets and SGR sequences around it.
 func firstWord(text []byte, i int) (start, end int) {
-	const maxTimes = 4 // date, time, zone, and the number of a process
+	const maxTimes = 4 // date, time, zone, and process ID
 	for range maxTimes + 1 {
 		for i = skipBlanks(text, i); i < len(text) && opensWord(text[i]); i = skipBlanks(text, i+1) {
 		}

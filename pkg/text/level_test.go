@@ -6,7 +6,7 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-func TestFindLevel(t *testing.T) {
+func TestFindLevel_RecognizesCommonFormats(t *testing.T) {
 	tests := []struct {
 		text  string
 		level text.Level
@@ -86,7 +86,7 @@ func TestFindLevel(t *testing.T) {
 }
 
 // FuzzFindLevel checks that the place is within the text, and that a level is
-// found exactly if a place is.
+// returned exactly if a place is.
 func FuzzFindLevel(f *testing.F) {
 	for _, s := range []string{"ERROR x", "\x1b[31mWARN", `{"level":"err`, `{"level":`, "level=", `level="`, "E0102 x", "[2026-01-02] [", "\x1b[", "\x1b[0m"} {
 		f.Add([]byte(s))
@@ -106,6 +106,6 @@ func TestLevel_String(t *testing.T) {
 		}
 	}
 	if got := text.NoLevel.String(); got != "" {
-		t.Errorf("NoLevel is called %q", got)
+		t.Errorf("NoLevel has the name %q", got)
 	}
 }

@@ -7,13 +7,14 @@ type literals struct {
 	all  [][]byte // in lower case if fold is set
 	fold bool     // ignore the case of ASCII letters
 
-	// first and second have, for each byte, a bit for each bucket that has a
-	// literal with it at that place. They are for sets that are not searched one
-	// by one.
+	// first and second hold, for each byte, one bit per bucket. The bit is set
+	// if a literal in the bucket has the byte at that position. They are used
+	// for sets that are too large to search one literal at a time.
 	first, second [256]uint8
 	buckets       [8][][]byte
-	// unsure are bytes that begin a character beyond ASCII that is the other
-	// case of an ASCII letter: the long s (U+017F) and the Kelvin sign (U+212A).
+	// unsure marks bytes that may start a non-ASCII character that is the other
+	// case of an ASCII letter: the long s (U+017F) and the Kelvin sign
+	// (U+212A).
 	unsure [256]bool
 }
 
@@ -22,11 +23,11 @@ type answer uint8
 const (
 	absent  answer = iota // none of the literals is in the text
 	present               // one is
-	unsure                // a literal may be in it, in a form that is not searched for
+	unsure                // a literal may be in the text, in a form that find does not recognize
 )
 
-// oneByOne is up to how many literals are faster to search one by one, with
-// the vector instructions of bytes.Index.
+// oneByOne is the largest set that is faster to search one literal at a time,
+// with the vector instructions of bytes.Index.
 const oneByOne = 4
 
 func newLiterals(set []string, fold bool) *literals {
@@ -42,7 +43,7 @@ func newLiterals(set []string, fold bool) *literals {
 			l.second[upper(s[1])] |= 1 << bucket
 			continue
 		}
-		for b := range l.second { // anything may follow
+		for b := range l.second { // a literal of one byte may be followed by any byte
 			l.second[b] |= 1 << bucket
 		}
 	}
@@ -57,7 +58,7 @@ func newLiterals(set []string, fold bool) *literals {
 	return l
 }
 
-// only returns the literal if there is one alone and its case matters.
+// only returns the literal if there is exactly one and its case matters.
 func (l *literals) only() []byte {
 	if len(l.all) == 1 && !l.fold {
 		return l.all[0]
@@ -91,7 +92,7 @@ func (l *literals) find(text []byte) answer {
 	return maybe
 }
 
-// at reports whether the text begins with a literal of the buckets.
+// at reports whether the text starts with a literal of the buckets in set.
 func (l *literals) at(text []byte, set uint8) bool {
 	for i := range l.buckets {
 		if set&(1<<i) == 0 {

@@ -9,14 +9,14 @@ import (
 )
 
 // A Pattern is a regular expression that is matched against plain text. It runs
-// the expression as seldom as possible: searching for a literal takes tens of
-// nanoseconds a line, running an expression thousands.
+// the expression as rarely as possible: searching a line for a literal takes
+// tens of nanoseconds, and running an expression takes thousands.
 //
-// An expression that names ESC or CR is matched against the text as it is.
+// An expression that names ESC or CR is matched against the raw text.
 type Pattern struct {
 	re *regexp.Regexp
-	// required is a set of literals one of which is in every match. Nil if no
-	// such set is known.
+	// required is a set of literals, one of which is in every match. It is nil
+	// if no such set is known.
 	required *literals
 	// whole reports that the expression matches exactly the required literals.
 	whole bool
@@ -28,17 +28,17 @@ func NewPattern(re *regexp.Regexp) *Pattern {
 	p := &Pattern{re: re}
 	tree, err := syntax.Parse(re.String(), syntax.Perl)
 	if err != nil {
-		return p // compiled with other flags than regexp.Compile uses
+		return p // compiled with flags that regexp.Compile does not use
 	}
 	p.raw = namesControl(tree)
 	p.required, p.whole = requiredLiterals(tree.Simplify())
 	return p
 }
 
-// Raw reports whether the pattern is matched against the text as it is.
+// Raw reports whether the pattern is matched against the raw text.
 func (p *Pattern) Raw() bool { return p.raw }
 
-// Match reports whether the text matches. The text has to be plain, unless the
+// Match reports whether the text matches. The text must be plain, unless the
 // pattern is raw.
 func (p *Pattern) Match(text []byte) bool {
 	if p.required != nil {
@@ -55,7 +55,7 @@ func (p *Pattern) Match(text []byte) bool {
 }
 
 // EachMatch calls add with the start and the end of each match that is not
-// empty, from left to right. Matches do not overlap. The text has to be plain,
+// empty, from left to right. Matches do not overlap. The text must be plain,
 // unless the pattern is raw.
 func (p *Pattern) EachMatch(text []byte, add func(start, end int)) {
 	if p.required != nil {
@@ -85,7 +85,8 @@ func eachIndex(text, literal []byte, add func(start, end int)) {
 	}
 }
 
-// Patterns match a text if one of them does. They are safe for concurrent use.
+// Patterns match a text if at least one of them does. They are safe for
+// concurrent use.
 type Patterns []*Pattern
 
 // NewPatterns returns the patterns of the expressions.
@@ -102,7 +103,8 @@ const maxScratch = 64 << 10
 
 var scratch = sync.Pool{New: func() any { return new([]byte) }}
 
-// Match reports whether the text, which need not be plain, matches one of them.
+// Match reports whether at least one pattern matches the text, which need not
+// be plain.
 func (ps Patterns) Match(text []byte) bool {
 	if IsPlain(text) {
 		return ps.match(text, text)
@@ -130,8 +132,9 @@ func (ps Patterns) match(raw, plain []byte) bool {
 	return false
 }
 
-// namesControl reports whether the expression names ESC or CR: as a literal, or
-// by itself in a class. A class like \s or [^"] does not name what it contains.
+// namesControl reports whether the expression names ESC or CR, as a literal or
+// as a class of one character. A class such as \s or [^"] does not name the
+// characters that it contains.
 func namesControl(re *syntax.Regexp) bool {
 	switch re.Op {
 	case syntax.OpLiteral:

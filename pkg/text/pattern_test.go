@@ -36,7 +36,7 @@ func TestPatterns_MatchPlainText(t *testing.T) {
 	}
 }
 
-func TestRequiredLiterals(t *testing.T) {
+func TestNewPattern_FindsRequiredLiterals(t *testing.T) {
 	tests := []struct {
 		expr  string
 		want  []string
@@ -76,7 +76,7 @@ func TestRequiredLiterals(t *testing.T) {
 	}
 }
 
-// FuzzPattern compares patterns, which avoid to run the expression, with the
+// FuzzPattern compares a pattern, which avoids running the expression, with the
 // expression.
 func FuzzPattern(f *testing.F) {
 	for _, expr := range []string{

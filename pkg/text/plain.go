@@ -2,11 +2,11 @@ package text
 
 import "bytes"
 
-// Plain text is what filters and highlights match: what a user reads. It lacks
-// the control sequences of the text, such as colors, and a carriage return at
-// its end. Programs that believe to write to a terminal produce both.
+// Plain text is what filters and highlights match, and what a user reads. It
+// lacks the control sequences of the raw text, such as colors, and a carriage
+// return at its end. Programs that take their output for a terminal write both.
 
-// IsPlain reports whether the text is its own plain text.
+// IsPlain reports whether the text is equal to its plain text.
 func IsPlain(text []byte) bool {
 	return bytes.IndexByte(text, '\x1b') < 0 && !bytes.HasSuffix(text, []byte{'\r'})
 }
@@ -25,8 +25,8 @@ func AppendPlain(dst, text []byte) []byte {
 	return dst
 }
 
-// NextSequence returns where the first control sequence of the text starts and
-// ends: an SGR sequence, or another one that starts with ESC [, such as the
+// NextSequence returns the start and end of the first control sequence in the
+// text: an SGR sequence, or another one that starts with ESC [, such as the
 // "erase in line" that grep writes next to its colors. Both are len(text) if
 // there is none.
 func NextSequence(text []byte) (start, end int) {
@@ -42,9 +42,9 @@ func NextSequence(text []byte) (start, end int) {
 	}
 }
 
-// lengthSequence returns the length of the control sequence that the text starts
-// with: ESC [, parameter bytes, intermediate bytes, a final byte (ECMA-48 5.4).
-// It is 0 if the text starts with something else.
+// lengthSequence returns the length of the control sequence at the start of the
+// text: ESC [, parameter bytes, intermediate bytes, and a final byte (ECMA-48
+// 5.4). It is 0 if the text does not start with one.
 func lengthSequence(text []byte) int {
 	if len(text) < 3 || text[1] != '[' {
 		return 0

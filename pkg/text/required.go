@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	// maxRequired bounds a set of required literals, maxClass the characters of
-	// a class that is taken apart into literals, and maxJoined the length from
-	// which a literal is not joined with its neighbor.
+	// maxRequired bounds a set of required literals. maxClass bounds the
+	// characters of a class that is expanded into literals. A literal of
+	// maxJoined or more bytes is not joined with its neighbor.
 	maxRequired = 32
 	maxClass    = 4
 	maxJoined   = 64
 )
 
-// requiredLiterals returns a set of literals one of which is in every match of
-// the expression; nil if none is known. whole reports that a text with one of
-// them always matches.
+// requiredLiterals returns a set of literals, one of which is in every match of
+// the expression, or nil if no such set is known. whole reports that a text
+// that contains one of them always matches.
 func requiredLiterals(re *syntax.Regexp) (required *literals, whole bool) {
 	x := extractor{whole: true}
 	x.fold, x.mixed = folds(re)
@@ -29,8 +29,8 @@ func requiredLiterals(re *syntax.Regexp) (required *literals, whole bool) {
 	return newLiterals(s.set, x.fold), s.exact && x.whole && !x.mixed
 }
 
-// folds reports whether a literal of the expression ignores case, and whether
-// another one does not.
+// folds reports whether a literal of the expression ignores case (fold), and
+// whether others do not (mixed).
 func folds(re *syntax.Regexp) (fold, mixed bool) {
 	exact := false
 	var walk func(*syntax.Regexp)
@@ -52,16 +52,16 @@ func folds(re *syntax.Regexp) (fold, mixed bool) {
 	return fold, fold && exact
 }
 
-// matches is what is known of the texts that an expression matches.
+// matches describes the texts that an expression matches.
 type matches struct {
-	set   []string // one of them is in every match; nil if none is known
-	exact bool     // these are the matches
+	set   []string // one of these is in every match; nil if no such set is known
+	exact bool     // these are exactly the matches
 }
 
 type extractor struct {
-	fold  bool // literals are compared without regard to case
-	mixed bool // although some of them should not be
-	whole bool // nothing but literals matters: no assertion was seen
+	fold  bool // literals are compared ignoring case
+	mixed bool // some literals should be compared with their case
+	whole bool // only literals matter: the expression has no assertions
 }
 
 func (x *extractor) extract(re *syntax.Regexp) matches {
@@ -93,9 +93,9 @@ func (x *extractor) extract(re *syntax.Regexp) matches {
 	return matches{}
 }
 
-// literal returns the longest part of the literal that can be searched for. A
-// replacement character also matches bytes that are not UTF-8, and the case of
-// characters beyond ASCII is left to the expression.
+// literal returns the longest part of the literal that can be searched for. It
+// excludes the replacement character, which also matches bytes that are not
+// UTF-8, and characters beyond ASCII, whose case only the expression handles.
 func (x *extractor) literal(runes []rune) matches {
 	searchable := func(r rune) bool { return r != utf8.RuneError && (!x.fold || r < utf8.RuneSelf) }
 	longest, from := "", 0
@@ -134,8 +134,8 @@ func (x *extractor) folded(s string) string {
 	return s
 }
 
-// concat joins neighbors whose matches are known, and returns the best of the
-// sets if not all of them are.
+// concat joins neighbors whose matches are known exactly. If not all are, it
+// returns the best of their sets.
 func (x *extractor) concat(subs []*syntax.Regexp) matches {
 	var best []string
 	exact := true
@@ -175,7 +175,7 @@ func union(a, b matches) matches {
 	return matches{set: distinct(slices.Concat(a.set, b.set)), exact: a.exact && b.exact}
 }
 
-// better returns the set that fewer texts have a literal of.
+// better returns the set whose literals fewer texts contain.
 func better(a, b []string) []string {
 	switch {
 	case len(a) == 0:

@@ -7,23 +7,23 @@ import (
 
 const hexDigits = "0123456789ABCDEF"
 
-// Sanitize returns s with everything made visible that would make a terminal do
-// more than show characters. SGR sequences count as such.
+// Sanitize returns s in a form that is safe for a terminal: everything that
+// makes a terminal do more than show characters becomes visible, including SGR
+// sequences.
 func Sanitize(s string) string { return string(AppendSanitized(nil, []byte(s))) }
 
-// SanitizeLine returns s like Sanitize, but on one line: newlines and tabs become ^J
-// and ^I.
+// SanitizeLine is like Sanitize but returns one line: newlines and tabs become
+// ^J and ^I.
 func SanitizeLine(s string) string { return lineBreaks.Replace(Sanitize(s)) }
 
 var lineBreaks = strings.NewReplacer("\n", "^J", "\t", "^I")
 
-// AppendSanitized appends the text with everything made visible that would make
-// a terminal do more than show characters. It writes what less shows: ^[ for an
-// ASCII control character, <U+202E> for a control character beyond ASCII, <9B>
-// for a byte that is not UTF-8. Wide and combining characters stay as they are,
-// and so do tabs and newlines, which only a template can produce.
+// AppendSanitized appends the text in a form that is safe for a terminal. It
+// writes what less shows: ^[ for an ASCII control character, <U+202E> for a
+// control character beyond ASCII, and <9B> for a byte that is not UTF-8. Wide
+// and combining characters stay unchanged, and so do tabs and newlines.
 func AppendSanitized(dst, text []byte) []byte {
-	start := 0 // text[start:i] is yet to be copied
+	start := 0 // text[start:i] has not been copied yet
 	for i := 0; i < len(text); {
 		b := text[i]
 		if ' ' <= b && b <= '~' {
@@ -55,10 +55,10 @@ func AppendSanitized(dst, text []byte) []byte {
 	return append(dst, text[start:]...)
 }
 
-// IsControl reports whether a terminal obeys the character instead of showing
-// it: a control character of C0 or C1 other than tab and newline, or one that
-// overrides the direction of text, so that it reads differently from what it is
-// (https://trojansource.codes).
+// IsControl reports whether a terminal may act on the character instead of
+// showing it: a control character of C0 or C1 other than tab and newline, or
+// one that overrides the direction of text, so that the text reads differently
+// from what it is (https://trojansource.codes).
 func IsControl(r rune) bool {
 	switch {
 	case r == '\t', r == '\n':
@@ -88,10 +88,10 @@ func appendHex(dst []byte, r rune) []byte {
 	return dst
 }
 
-// SanitizeJSON does for the JSON at dst[from:] what AppendSanitized does for a
-// text, and keeps it JSON with the same meaning: control characters become escape
-// sequences of the string that they are in. SGR sequences stay; they come from
-// ktail, since JSON has no place for them.
+// SanitizeJSON replaces the JSON at dst[from:] with equivalent JSON that is
+// safe for a terminal: control characters become escape sequences inside their
+// strings. SGR sequences are kept, because only ktail can have added them; JSON
+// does not allow them.
 func SanitizeJSON(dst []byte, from int) []byte {
 	for i := from; i < len(dst); {
 		_, size, control := jsonRune(dst[i:])
@@ -120,8 +120,8 @@ func appendSanitizedJSON(dst, json []byte) []byte {
 	return dst
 }
 
-// jsonRune returns the first character of the JSON, and whether a terminal may
-// obey it. That includes bytes that are not UTF-8.
+// jsonRune returns the first character of the JSON, and whether it counts as a
+// control character. Bytes that are not UTF-8 do.
 func jsonRune(json []byte) (r rune, size int, control bool) {
 	if b := json[0]; b < utf8.RuneSelf {
 		return rune(b), 1, b == '\r' || b == 0x7F

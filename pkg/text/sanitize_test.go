@@ -8,7 +8,7 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-func TestSanitize(t *testing.T) {
+func TestSanitize_MakesControlsVisible(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"printable text and tabs stay", "abc\tdef", "abc\tdef"},
 		{"SGR sequences become visible", "\x1b[31mred", "^[[31mred"},
@@ -28,14 +28,14 @@ func TestSanitize(t *testing.T) {
 	}
 }
 
-// FuzzSanitize checks that no control character is left, that sanitizing twice
-// changes nothing, and that IsPrintable only accepts what does not change.
 func TestSanitizeLine_StaysOnOneLine(t *testing.T) {
 	if got, want := text.SanitizeLine("a\n\tb\r\x1b[1m"), "a^J^Ib^M^[[1m"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
+// FuzzSanitize checks that no control character remains, that sanitizing twice
+// changes nothing, and that IsPrintable only accepts text that does not change.
 func FuzzSanitize(f *testing.F) {
 	for _, s := range []string{"", "abc\t", "\x1b]0;x\x07", "\x9b2J\u009b\u202e\x7f\r\n", "日本\xe6\x97"} {
 		f.Add(s)
@@ -74,7 +74,7 @@ func FuzzSanitizeJSON(f *testing.F) {
 		a, _ := json.Marshal(before)
 		b, _ := json.Marshal(after)
 		if !bytes.Equal(a, b) {
-			t.Errorf("%q became %q", s, got)
+			t.Errorf("SanitizeJSON changed the meaning: %q became %q", s, got)
 		}
 		for _, r := range string(bytes.ToValidUTF8(got, []byte{0x9b})) {
 			if text.IsControl(r) {

@@ -2,9 +2,9 @@ package text
 
 import "bytes"
 
-// NextSGR returns where the first SGR sequence of the text starts and ends: a
-// color or another attribute (Select Graphic Rendition, ECMA-48 8.3.117), as in
-// ESC [ 31 m. Both are len(text) if there is none.
+// NextSGR returns the start and end of the first SGR sequence in the text,
+// which sets a color or another attribute (Select Graphic Rendition, ECMA-48
+// 8.3.117), such as ESC [ 31 m. Both are len(text) if there is none.
 func NextSGR(text []byte) (start, end int) {
 	for at := 0; ; at++ {
 		i := bytes.IndexByte(text[at:], '\x1b')
@@ -18,8 +18,8 @@ func NextSGR(text []byte) (start, end int) {
 	}
 }
 
-// lengthSGR returns the length of the SGR sequence that the text starts with, or
-// 0 if it starts with something else.
+// lengthSGR returns the length of the SGR sequence at the start of the text, or
+// 0 if the text does not start with one.
 func lengthSGR(text []byte) int {
 	if len(text) < 3 || text[0] != '\x1b' || text[1] != '[' {
 		return 0

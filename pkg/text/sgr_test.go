@@ -7,7 +7,7 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// FuzzNextSGR compares with a regular expression.
+// FuzzNextSGR compares NextSGR with a regular expression.
 func FuzzNextSGR(f *testing.F) {
 	for _, s := range []string{"", "abc", "\x1b[31mred\x1b[0m", "\x1b[38:5:208;1mx", "\x1b[m", "\x1b[2J", "\x1b\x1b[1m", "\x1b[31", "\x1b[3 m"} {
 		f.Add([]byte(s))
