@@ -5,26 +5,29 @@ import (
 	"time"
 )
 
-// Clock parses the timestamps of log lines. The zero value is ready. It is fast
-// because most timestamps share their minute with the one before.
+// Clock parses the timestamps of log lines. The zero value is ready to use. It
+// is fast because most timestamps share their minute with the previous one.
 type Clock struct {
 	text [len("2006-01-02T15:04:")]byte // latest minute parsed
 	unix int64                          // its Unix time if its zone were UTC
 }
 
-// The first and the last second whose Unix nanoseconds fit. A clock that is not set
-// shows the year 1 or 1970, a broken one any year.
+// The first and the last second whose Unix nanoseconds fit into an int64.
+// Clocks that are not set report 1970 or the year 1, and broken ones report any
+// year.
 const (
 	earliest = math.MinInt64/int64(time.Second) + 1
 	latest   = math.MaxInt64/int64(time.Second) - 1
 )
 
-// Parse parses the timestamp that the line starts with. It returns the time in
-// Unix nanoseconds, the nearest one that fits (1677 to 2262), and the length of the timestamp with the space behind it. The
-// length is 0 if the line does not start with a timestamp and a space.
+// Parse parses the timestamp at the start of the line. It returns the time in
+// Unix nanoseconds, or the nearest time that fits into an int64 (1677 to 2262),
+// and the length of the timestamp including the space after it. The length is 0
+// if the line does not start with a timestamp and a space.
 //
-// A timestamp is RFC 3339 with up to nine digits after the second, in UTC or with
-// an offset. Container runtimes drop trailing zeros; the kubelet adds them again.
+// A timestamp is RFC 3339 with up to nine digits after the second, in UTC or
+// with an offset. Container runtimes omit trailing zeros; the kubelet adds them
+// again.
 func (c *Clock) Parse(line []byte) (nanos int64, length int) {
 	const minute = len(c.text)
 	if len(line) < minute+len("05Z ") {
@@ -51,9 +54,9 @@ func (c *Clock) Parse(line []byte) (nanos int64, length int) {
 	return min(max(seconds-offset, earliest), latest)*int64(time.Second) + fraction, i + 1
 }
 
-// parseFraction parses a fraction of a second at i, if there is one. It returns
-// nanoseconds and the index after it, or an index after the line's end if the
-// fraction is malformed.
+// parseFraction parses the fraction of a second at i, if there is one. It
+// returns nanoseconds and the index after the fraction, or an index beyond the
+// end of the line if the fraction is malformed.
 func parseFraction(line []byte, i int) (nanos int64, next int) {
 	if line[i] != '.' {
 		return 0, i
@@ -75,8 +78,8 @@ func parseFraction(line []byte, i int) (nanos int64, next int) {
 }
 
 // parseZone parses "Z" or "+07:00" at i. It returns the offset from UTC in
-// seconds and the index after it, or an index after the line's end if there is
-// no zone.
+// seconds and the index after the zone, or an index beyond the end of the line
+// if there is no zone.
 func parseZone(line []byte, i int) (offset int64, next int) {
 	if i < len(line) && line[i] == 'Z' {
 		return 0, i + 1

@@ -13,7 +13,7 @@ import (
 	"github.com/ktail/ktail/pkg/cri"
 )
 
-func TestParse(t *testing.T) {
+func TestParse_ReadsEveryFormat(t *testing.T) {
 	at := time.Date(2026, 1, 31, 10, 0, 0, 120_000_000, time.UTC).UnixNano()
 	tests := []struct {
 		name, record string
@@ -29,16 +29,16 @@ func TestParse(t *testing.T) {
 		{"an empty line", "2026-01-31T10:00:00.12Z stdout F ", cri.Record{Time: at, Text: []byte{}}, nil},
 		{"spaces and carriage returns belong to the text", "2026-01-31T10:00:00.12Z stdout F  a \r", cri.Record{Time: at, Text: []byte(" a \r")}, nil},
 		{"Docker", `{"log":"a \u003c b\n","stream":"stderr","time":"2026-01-31T10:00:00.12Z"}`, cri.Record{Time: at, Stderr: true, Text: []byte("a < b")}, nil},
-		{"a part from Docker", `{"log":"hel","stream":"stdout","time":"2026-01-31T10:00:00.12Z"}`, cri.Record{Time: at, Partial: true, Text: []byte("hel")}, nil},
+		{"a partial line from Docker", `{"log":"hel","stream":"stdout","time":"2026-01-31T10:00:00.12Z"}`, cri.Record{Time: at, Partial: true, Text: []byte("hel")}, nil},
 
 		{"no text", "2026-01-31T10:00:00.12Z stdout F", cri.Record{}, cri.ErrFormat},
 		{"no tag", "2026-01-31T10:00:00.12Z stdout ", cri.Record{}, cri.ErrFormat},
 		{"no stream", "2026-01-31T10:00:00.12Z hello world", cri.Record{}, cri.ErrFormat},
 		{"nothing", "", cri.Record{}, cri.ErrFormat},
 		{"another format", "Jan 31 10:00:00 host app: hello", cri.Record{}, cri.ErrFormat},
-		{"zeros of a lost write", strings.Repeat("\x00", 40), cri.Record{}, cri.ErrFormat},
+		{"zeros left by a lost write", strings.Repeat("\x00", 40), cri.Record{}, cri.ErrFormat},
 		{"a year that does not fit", "0001-01-01T00:00:00Z stdout F hello", cri.Record{Time: nearest(math.MinInt64), Text: []byte("hello")}, nil},
-		{"a later one", "9999-12-31T23:59:59Z stdout F hello", cri.Record{Time: nearest(math.MaxInt64), Text: []byte("hello")}, nil},
+		{"a year that is too late", "9999-12-31T23:59:59Z stdout F hello", cri.Record{Time: nearest(math.MaxInt64), Text: []byte("hello")}, nil},
 		{"a bad time", "2026-13-31T10:00:00.12Z stdout F hello", cri.Record{}, cri.ErrTime},
 		{"other JSON", `{"message":"hello"}`, cri.Record{}, cri.ErrFormat},
 		{"a bad time from Docker", `{"log":"a\n","stream":"stdout","time":"yesterday"}`, cri.Record{}, cri.ErrTime},
@@ -57,7 +57,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// nearest returns the whole second next to the limit of the times that fit.
+// nearest returns the whole second next to the given limit of an int64.
 func nearest(limit int64) int64 {
 	if limit < 0 {
 		return (limit/1e9 + 1) * 1e9
@@ -65,7 +65,8 @@ func nearest(limit int64) int64 {
 	return (limit/1e9 - 1) * 1e9
 }
 
-// unixNano returns the time in Unix nanoseconds, or the nearest one that fits.
+// unixNano returns the time in Unix nanoseconds, or the nearest time that fits
+// into an int64.
 func unixNano(at time.Time) int64 {
 	sec := min(max(at.Unix(), nearest(math.MinInt64)/1e9), nearest(math.MaxInt64)/1e9)
 	return sec*1e9 + int64(at.Nanosecond())
@@ -85,7 +86,7 @@ func join(j *cri.Joiner, records ...string) (lines []cri.Line) {
 	return lines
 }
 
-func TestJoiner(t *testing.T) {
+func TestJoiner_JoinsPartsOfALine(t *testing.T) {
 	records := []string{
 		"2026-01-31T10:00:01Z stdout F one",
 		"2026-01-31T10:00:02Z stdout P tw",
@@ -99,16 +100,16 @@ func TestJoiner(t *testing.T) {
 		t.Errorf("joined %+v", lines)
 	}
 	if want := time.Date(2026, 1, 31, 10, 0, 2, 0, time.UTC).UnixNano(); lines[1].Time != want {
-		t.Errorf("time %d, want that of the first part, %d", lines[1].Time, want)
+		t.Errorf("time %d, want the time of the first part, %d", lines[1].Time, want)
 	}
 	if !j.Pending() {
-		t.Error("the line that has begun is not pending")
+		t.Error("the incomplete line is not pending")
 	}
 	if l, ok := j.Flush(); !ok || string(l.Text) != "three" {
 		t.Errorf("Flush() = %q, %t", l.Text, ok)
 	}
 	if _, ok := j.Flush(); ok || j.Pending() {
-		t.Error("a line is flushed twice")
+		t.Error("the same line is flushed twice")
 	}
 }
 
@@ -132,7 +133,7 @@ func TestJoiner_CutsLongLines(t *testing.T) {
 
 var model = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) ([^ ]*) ((?s:.*))$`)
 
-// Any bytes parse as the regular expression and the time package say.
+// FuzzParse compares Parse with a regular expression and the time package.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"2026-01-31T10:00:00.12Z stdout F hello", "2026-01-31T10:00:00Z stderr P:x \xff\x00", "0001-01-01T00:00:00.5Z stdout F x", "2300-01-01T00:00:00.5Z stdout F x",
@@ -144,7 +145,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, record, before []byte) {
 		var p cri.Parser
-		_, _ = p.Parse(before) // the clock remembers its minute
+		_, _ = p.Parse(before) // fills the clock's cached minute
 		got, err := p.Parse(record)
 		if len(record) > 0 && record[0] == '{' {
 			return
@@ -170,14 +171,15 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// parseTime accepts any offset of two digits each, as the Clock does.
+// parseTime accepts any offset with two digits for hours and minutes, as Clock
+// does.
 func parseTime(s string) (time.Time, error) {
 	if strings.HasSuffix(s, "Z") {
 		return time.Parse(time.RFC3339Nano, s)
 	}
 	at, err := time.Parse(time.RFC3339Nano, s[:len(s)-6]+"Z")
 	var hours, minutes int
-	fmt.Sscanf(s[len(s)-5:], "%d:%d", &hours, &minutes) //nolint:errcheck // the model has checked it
+	fmt.Sscanf(s[len(s)-5:], "%d:%d", &hours, &minutes) //nolint:errcheck // the model's expression has checked the digits
 	offset := time.Duration(hours)*time.Hour + time.Duration(minutes)*time.Minute
 	if s[len(s)-6] == '-' {
 		offset = -offset

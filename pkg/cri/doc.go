@@ -6,12 +6,12 @@
 //	2026-01-31T10:00:00.123456789Z stdout F GET /cart 200
 //	TIME                           STREAM TAG TEXT
 //
-// A Parser turns a record into its time, stream, and text. A Joiner puts the
-// parts of a line (tag P, for partial) together. Both accept the JSON records of
-// Docker as well, as the kubelet does.
+// A Parser splits a record into its time, stream, and text. A Joiner joins the
+// parts of a line (tag P, for partial). Both also accept the JSON records of
+// Docker, as the kubelet does.
 //
-// A Clock parses the timestamps. The pod log API puts the same timestamps in
-// front of its lines.
+// A Clock parses the timestamps, which the pod log API also puts in front of
+// its lines.
 //
 // The format is specified in
 // https://github.com/kubernetes/design-proposals-archive/blob/main/node/kubelet-cri-logging.md;

@@ -7,19 +7,19 @@ type Line struct {
 	Cut  bool   // Text is only the beginning of the line
 }
 
-// Joiner joins the records of a log to lines. The parts of a line follow each
-// other in the file, whatever their streams: this is how the kubelet joins them
-// for the pod log API, so that both give the same lines.
+// Joiner joins the records of a log into lines. The parts of a line follow each
+// other in the file, whatever streams they belong to. The kubelet joins them in
+// the same way for the pod log API, so both return the same lines.
 type Joiner struct {
-	// Max is the number of bytes of a line to keep; 0 means no limit.
+	// Max is the number of bytes of a line to keep. 0 means no limit.
 	Max int
 
 	line Line // joined so far
-	open bool // a line has begun
+	open bool // a line is incomplete
 }
 
 // Add adds the next record. It returns a line and true if the record completes
-// one. The text of a line of one record is that of the record.
+// one. If the line has only one record, its text is that record's text.
 func (j *Joiner) Add(r *Record) (Line, bool) {
 	if !j.open && !r.Partial {
 		l := Line{Time: r.Time, Text: r.Text}
@@ -42,14 +42,14 @@ func (j *Joiner) Add(r *Record) (Line, bool) {
 	return j.Flush()
 }
 
-// Flush returns the parts that were added of a line that is not complete, as a
-// line; false if there are none. It is called where the log ends for good: the
-// last line of a container may lack its newline.
+// Flush returns the parts of an incomplete line as a line, or false if there
+// are none. It is called when the log has ended for good, because the last line
+// of a container may lack its newline.
 func (j *Joiner) Flush() (Line, bool) {
 	l, ok := j.line, j.open
 	j.line, j.open = Line{}, false
 	return l, ok
 }
 
-// Pending reports whether a line has begun and is not complete.
+// Pending reports whether a line is incomplete.
 func (j *Joiner) Pending() bool { return j.open }

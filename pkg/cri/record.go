@@ -9,25 +9,25 @@ import (
 
 // Errors of Parser.Parse.
 var (
-	// ErrFormat says that a record is in neither format.
+	// ErrFormat means that a record has neither format.
 	ErrFormat = errors.New("not a log record of a container runtime")
-	// ErrTime says that a record has no valid timestamp.
+	// ErrTime means that a record has no valid timestamp.
 	ErrTime = errors.New("the timestamp of the log record is invalid")
 )
 
 // Record is one record of a log file.
 type Record struct {
 	Time    int64  // when the runtime received the text, in Unix nanoseconds
-	Stderr  bool   // the container wrote it to stderr, not to stdout
+	Stderr  bool   // the container wrote the text to stderr rather than stdout
 	Partial bool   // the line continues in the next record
 	Text    []byte // without newline
 }
 
-// Parser parses records. The zero value is ready.
+// Parser parses records. The zero value is ready to use.
 type Parser struct{ clock Clock }
 
-// Parse parses a record, given without its newline. The text of a record of the
-// CRI format is a slice of it. The error is ErrFormat or ErrTime.
+// Parse parses a record, given without its newline. For the CRI format, the
+// text is a slice of the record. The error is ErrFormat or ErrTime.
 func (p *Parser) Parse(record []byte) (Record, error) {
 	if len(record) > 0 && record[0] == '{' {
 		return parseDocker(record)
@@ -50,15 +50,17 @@ func (p *Parser) Parse(record []byte) (Record, error) {
 	if space < 0 {
 		return Record{}, ErrFormat
 	}
-	// Of several tags, as in "P:x", the first one says whether the line
-	// continues. Anything but P is a full line, so that new tags do no harm.
+	// If there are several tags, as in "P:x", the first one says whether the
+	// line continues. Any tag other than P ends the line, so new tags are
+	// harmless.
 	tag := rest[:space]
 	r.Partial = len(tag) > 0 && tag[0] == 'P' && (len(tag) == 1 || tag[1] == ':')
 	r.Text = rest[space+1:]
 	return r, nil
 }
 
-// whyUnparsable tells a record with a bad timestamp from another format.
+// whyUnparsable returns ErrTime for a record with a bad timestamp, and
+// ErrFormat for any other.
 func whyUnparsable(record []byte) error {
 	_, rest, ok := bytes.Cut(record, []byte(" "))
 	if ok && (bytes.HasPrefix(rest, []byte("stdout ")) || bytes.HasPrefix(rest, []byte("stderr "))) {
@@ -68,7 +70,7 @@ func whyUnparsable(record []byte) error {
 }
 
 // parseDocker parses a record of Docker's json-file driver. Docker splits lines
-// longer than 16 KiB: all parts but the last have no newline.
+// that are longer than 16 KiB; only the last part ends with a newline.
 func parseDocker(record []byte) (Record, error) {
 	var d struct {
 		Log    *string `json:"log"`
