@@ -1,5 +1,5 @@
-// Package filter makes filters of lines: pure functions of a line's plain text,
-// which cost no allocation.
+// Package filter provides filters of lines: pure functions of a line's plain
+// text that do not allocate.
 package filter
 
 import (
@@ -9,8 +9,8 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// Include returns a filter that keeps a line if any of the expressions matches
-// its plain text. Without an expression it keeps every line.
+// Include returns a filter that keeps a line if at least one expression matches
+// its plain text. Without expressions, it keeps every line.
 func Include(res ...*regexp.Regexp) ktail.Filter {
 	if len(res) == 0 {
 		return func(*ktail.Line) bool { return true }
@@ -19,7 +19,7 @@ func Include(res ...*regexp.Regexp) ktail.Filter {
 	return func(l *ktail.Line) bool { return patterns.Match(l.Text) }
 }
 
-// Exclude returns a filter that drops a line if any of the expressions matches
+// Exclude returns a filter that drops a line if at least one expression matches
 // its plain text.
 func Exclude(res ...*regexp.Regexp) ktail.Filter {
 	patterns := text.NewPatterns(res...)

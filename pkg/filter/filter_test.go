@@ -18,7 +18,7 @@ func compile(exprs ...string) []*regexp.Regexp {
 	return res
 }
 
-func TestIncludeExclude(t *testing.T) {
+func TestFilters_MatchPlainText(t *testing.T) {
 	tests := []struct {
 		exprs []string
 		text  string
@@ -65,7 +65,7 @@ func TestIncludeExclude(t *testing.T) {
 func TestFilters_WithoutExpressionsKeepEveryLine(t *testing.T) {
 	l := &ktail.Line{Text: []byte("anything")}
 	if !filter.Include()(l) || !filter.Exclude()(l) {
-		t.Error("a line is dropped although there is nothing to drop it for")
+		t.Error("a line is dropped although there are no expressions")
 	}
 }
 
@@ -85,7 +85,7 @@ func FuzzFilter(f *testing.F) {
 			return
 		}
 		if !plain.IsPlain(text) {
-			return // FuzzPattern and its tests cover sequences
+			return // FuzzPattern and its tests cover control sequences
 		}
 		want := re.Match(text)
 		if got := filter.Include(re)(&ktail.Line{Text: text}); got != want {
@@ -94,7 +94,7 @@ func FuzzFilter(f *testing.F) {
 	})
 }
 
-// line is an access log line of 158 bytes.
+// line is a line of an access log, 158 bytes long.
 var line = ktail.Line{Text: []byte(strings.Repeat(`10.0.0.1 - - [02/Jan/2026:15:04:05 +0000] "GET /index.html HTTP/1.1" 200 612 `, 3)[:158])}
 
 var benchmarks = map[string][]string{
@@ -110,8 +110,8 @@ var benchmarks = map[string][]string{
 }
 
 func TestInclude_DoesNotAllocate(t *testing.T) {
-	// Of what needs the machine of the regexp package, it keeps one in a
-	// sync.Pool, which forgets at random under the race detector.
+	// The other expressions need state of the regexp package, which it keeps in
+	// a sync.Pool. The pool drops entries at random under the race detector.
 	for _, name := range []string{"literal", "literals", "with-literal", "literal-at-end", "alternation", "case-folded"} {
 		keep := filter.Include(compile(benchmarks[name]...)...)
 		if n := testing.AllocsPerRun(100, func() { keep(&line) }); n != 0 {
