@@ -6,18 +6,18 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// splitter makes lines of chunks.
+// splitter splits chunks into lines.
 type splitter struct {
 	stream *ktail.Stream
-	begun  []byte // of a line whose end has not come yet
-	open   bool   // a line has begun; begun may be only a part of it
-	cut    bool   // it was too long
+	begun  []byte // start of a line whose end has not been read yet
+	open   bool   // a line has begun; begun may hold only a part of it
+	cut    bool   // the line that has begun was too long
 	time   int64
 	lines  []ktail.Line
 }
 
-// add returns the lines that end in the chunk. They are slices of it, and the
-// slice of lines is valid until the next call.
+// add returns the lines that end in the chunk. Their texts are slices of the
+// chunk, and the returned slice is valid until the next call.
 func (s *splitter) add(data []byte, now int64) []ktail.Line {
 	s.lines, s.time = s.lines[:0], now
 	for {
@@ -37,7 +37,7 @@ func (s *splitter) add(data []byte, now int64) []ktail.Line {
 	}
 }
 
-// begin keeps what has come of a line, as far as there is room.
+// begin keeps the start of a line, up to maxLine bytes.
 func (s *splitter) begin(data []byte) {
 	if len(data) == 0 {
 		return
@@ -49,7 +49,7 @@ func (s *splitter) begin(data []byte) {
 	s.begun = append(s.begun, data...)
 }
 
-// end adds the line that has no newline.
+// end appends the last line if it lacks a newline.
 func (s *splitter) end(lines []ktail.Line) []ktail.Line {
 	if s.open {
 		lines = append(lines, ktail.Line{Stream: s.stream, Time: s.time, Text: s.begun, Cut: s.cut})

@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// chunkSize is the number of bytes to read at a time: the capacity of a pipe on
-	// Linux.
+	// chunkSize is the number of bytes to read at once: the capacity of a pipe
+	// on Linux.
 	chunkSize = 64 << 10
-	// minRead is the least room for a read in a chunk that holds lines.
+	// minRead is the least free space for a read in a chunk that holds lines.
 	minRead = 4 << 10
 	// maxLine is the number of bytes of a line to keep.
 	maxLine = 1 << 20
 )
 
-// Watcher finds one source: In, which is read once and to its end.
+// Watcher finds one source: In, which is read once, to its end.
 type Watcher struct{ In io.Reader }
 
 // Watch implements ktail.Watcher.
@@ -38,21 +38,21 @@ type source struct {
 // Stream implements ktail.Source.
 func (s *source) Stream() *ktail.Stream { return &s.stream }
 
-// chunk is what one call of Read has brought.
+// chunk is the result of one call of Read.
 type chunk struct {
 	data []byte
 	err  error
 }
 
-// Read implements ktail.Source. The time of a line is when it came. What was
-// read cannot be read again, so every error is permanent.
+// Read implements ktail.Source. The time of a line is its time of arrival. Data
+// that was read cannot be read again, so every error is permanent.
 //
-// A read cannot be interrupted: the goroutine that waits for it remains
-// when ctx ends, until the reader brings something or the process ends.
+// A read cannot be interrupted. When ctx ends, the goroutine that waits for it
+// remains until the reader returns or the process ends.
 func (s *source) Read(ctx context.Context, _ ktail.Position, emit func([]ktail.Line) error) error {
-	chunks := make(chan chunk) // never closed: the last one has an error
+	chunks := make(chan chunk) // never closed: the last chunk has an error
 	go func() {
-		var buf []byte // lines are slices of it, so small reads share one
+		var buf []byte // lines are slices of it; small reads share one
 		for {
 			if len(buf) < minRead {
 				buf = make([]byte, chunkSize)

@@ -26,7 +26,7 @@ func source(t *testing.T, in io.Reader) ktail.Source {
 	return found[0]
 }
 
-// read returns the lines, those that were cut with a * behind.
+// read returns the lines; those that were cut end with a *.
 func read(t *testing.T, in io.Reader) ([]string, error) {
 	t.Helper()
 	var texts []string
@@ -55,18 +55,18 @@ func TestRead_EmitsEachLine(t *testing.T) {
 	}{
 		{"nothing", "", nil},
 		{"lines", "a\nb\n", []string{"a", "b"}},
-		{"the last one without its newline", "a\nb", []string{"a", "b"}},
+		{"the last line without its newline", "a\nb", []string{"a", "b"}},
 		{"empty ones", "\n\na\n\n", []string{"", "", "a", ""}},
 		{"carriage returns and nulls stay", "a\r\n\x00\n", []string{"a\r", "\x00"}},
-		{"one as long as there is room for", long + "\nb\n", []string{long, "b"}},
+		{"a line of the greatest length", long + "\nb\n", []string{long, "b"}},
 		{"longer ones", long + "y\nb\n" + long + "zz", []string{long + "*", "b", long + "*"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for name, in := range map[string]io.Reader{
-				"at once":      strings.NewReader(tt.in),
-				"half by half": iotest.HalfReader(strings.NewReader(tt.in)),
-				"with its end": iotest.DataErrReader(strings.NewReader(tt.in)),
+				"at once":                 strings.NewReader(tt.in),
+				"half a buffer at a time": iotest.HalfReader(strings.NewReader(tt.in)),
+				"data together with EOF":  iotest.DataErrReader(strings.NewReader(tt.in)),
 			} {
 				got, err := read(t, in)
 				if err != nil {
@@ -80,7 +80,7 @@ func TestRead_EmitsEachLine(t *testing.T) {
 	}
 }
 
-// Lines that come one by one do not take a chunk each.
+// Lines that arrive one at a time share chunks.
 func TestRead_SmallReadsShareMemory(t *testing.T) {
 	const lines = 5000
 	var before, after runtime.MemStats
@@ -99,7 +99,7 @@ func TestRead_ReturnsReadError(t *testing.T) {
 	broken := errors.New("broken")
 	got, err := read(t, io.MultiReader(strings.NewReader("a\nb"), iotest.ErrReader(broken)))
 	if strings.Join(got, " ") != "a b" {
-		t.Errorf("lines are %q", got)
+		t.Errorf("got lines %q", got)
 	}
 	var permanent *ktail.ReadError
 	if !errors.Is(err, broken) || !errors.As(err, &permanent) || !permanent.Permanent {
@@ -120,8 +120,8 @@ func TestRead_StopsWhenEmitFails(t *testing.T) {
 	}
 }
 
-// A line is shown when it comes, not when more does; and a reader that brings
-// nothing does not keep ktail from its end.
+// A line is emitted when it arrives rather than when more data does, and a
+// reader that returns nothing does not keep ktail from ending.
 func TestRead_EndsWithContextWhileBlocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, out := io.Pipe()
@@ -150,12 +150,13 @@ func TestRead_EndsWithContextWhileBlocked(t *testing.T) {
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("error is %v", err)
 		}
-		_ = out.Close() // never fails; the goroutine left behind ends
+		_ = out.Close() // never fails; it ends the goroutine left behind
 		synctest.Wait()
 	})
 }
 
-// FuzzRead: whatever the text and however it comes, the lines are its lines.
+// FuzzRead checks that any text, in chunks of any size, is split into its
+// lines.
 func FuzzRead(f *testing.F) {
 	for _, text := range []string{"", "a", "a\nb\n", "\n\n", "\r\n\x00"} {
 		f.Add([]byte(text))
