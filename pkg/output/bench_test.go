@@ -10,8 +10,8 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-// load returns 1000 lines of 158 bytes, each of another of 50 streams than the
-// one before.
+// load returns 1000 lines of 158 bytes from 50 streams. Consecutive lines
+// belong to different streams.
 func load() []ktail.Line {
 	streams := make([]*ktail.Stream, 50)
 	for i := range streams {
@@ -51,7 +51,7 @@ func TestWriter_DoesNotAllocatePerLine(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		write() // what is rendered once for each stream
+		write() // renders what is cached for each stream
 		if n := testing.AllocsPerRun(10, write); n != 0 {
 			t.Errorf("%T: %v allocations for %d lines", r, n, len(lines))
 		}
@@ -99,7 +99,7 @@ func BenchmarkTemplate(b *testing.B) {
 	}
 }
 
-// benchmark takes lines through a Writer. The MB/s are those of the messages.
+// benchmark writes lines with a Writer. MB/s counts the bytes of the messages.
 func benchmark(b *testing.B, r ktail.Renderer) {
 	lines := load()
 	w := &output.Writer{Out: io.Discard, Renderer: r}

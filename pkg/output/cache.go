@@ -3,17 +3,17 @@ package output
 import "github.com/ktail/ktail/pkg/ktail"
 
 const (
-	// maxCached bounds the memory of a cache, in bytes. It is enough for 16,000
+	// maxCached bounds the memory of a cache in bytes. It is enough for 16,000
 	// streams with 500 bytes of labels and annotations, or for half as many if
-	// every line contains them.
+	// every line contains the labels and annotations.
 	maxCached = 16 << 20
 	// entrySize is the memory of an entry without its text and metadata.
 	entrySize = 512
 )
 
-// cache holds the text that was rendered for each stream. When it is full, it
-// evicts all entries: it does not know which streams have ended, and the others
-// are soon rendered again.
+// cache holds the text rendered for each stream. When it is full, it evicts all
+// entries, because it does not know which streams have ended and the others are
+// soon rendered again.
 type cache struct {
 	last  *ktail.Stream // consecutive lines often belong to one stream
 	text  []byte        // of last

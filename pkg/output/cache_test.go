@@ -24,7 +24,7 @@ func TestCache_IsBounded(t *testing.T) {
 				s := &ktail.Stream{Annotations: tt.annotations}
 				c.put(s, make([]byte, tt.text))
 				if c.get(s) == nil {
-					t.Fatal("what was put last is not there")
+					t.Fatal("the entry added last is missing")
 				}
 				if limit := maxCached / 100_000; len(c.texts) > limit {
 					t.Fatalf("%d entries, want at most %d", len(c.texts), limit)

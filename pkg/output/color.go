@@ -41,11 +41,11 @@ func (m ColorMode) String() string {
 	}
 }
 
-// Enabled reports whether to use color for an output; isTTY reports whether that
-// is a terminal, and lookup looks up the environment as os.LookupEnv does. In the
-// mode auto, the first of these that is set decides: NO_COLOR
-// (https://no-color.org) turns color off, CLICOLOR_FORCE on, TERM=dumb and
-// CLICOLOR=0 off (https://bixense.com/clicolors).
+// Enabled reports whether to use color. isTTY reports whether the output is a
+// terminal; lookup looks up the environment as os.LookupEnv does. In mode auto,
+// the first of these variables that is set decides: NO_COLOR
+// (https://no-color.org) turns color off, CLICOLOR_FORCE turns it on, TERM=dumb
+// and CLICOLOR=0 turn it off (https://bixense.com/clicolors).
 func (m ColorMode) Enabled(isTTY bool, lookup func(string) (string, bool)) bool {
 	switch m {
 	case ColorAlways:
@@ -69,11 +69,11 @@ func (m ColorMode) Enabled(isTTY bool, lookup func(string) (string, bool)) bool 
 }
 
 // sgr is a color: the control sequences before and after a text (Select Graphic
-// Rendition, ECMA-48 8.3.117). The zero sgr does not change the text.
+// Rendition, ECMA-48 8.3.117). The zero sgr leaves the text unchanged.
 type sgr struct{ on, off string }
 
-// newSGR takes the sequences from the color package. Using that package for each
-// text would cost allocations and depend on its global state.
+// newSGR gets the sequences from package color. Calling that package for each
+// text would allocate memory and depend on its global state.
 func newSGR(attributes ...color.Attribute) sgr {
 	c := color.New(attributes...)
 	c.EnableColor()
@@ -81,7 +81,7 @@ func newSGR(attributes ...color.Attribute) sgr {
 	return sgr{on, off}
 }
 
-// append appends the text in the color, and nothing for an empty text.
+// append appends the text in the color. It appends nothing for an empty text.
 func (c sgr) append(dst []byte, text string) []byte {
 	if text == "" {
 		return dst

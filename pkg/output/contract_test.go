@@ -32,7 +32,8 @@ func (d *destination) Write(b []byte) (int, error) {
 	return d.Buffer.Write(b)
 }
 
-// A blocked Write is tested in cmd/ktail, whose destination can be interrupted.
+// TestWriter_KeepsContractOfSink does not test a blocked Write. cmd/ktail does,
+// because its destination can be interrupted.
 func TestWriter_KeepsContractOfSink(t *testing.T) {
 	sinktest.Run(t, func(*testing.T, context.Context) sinktest.Subject {
 		var out destination

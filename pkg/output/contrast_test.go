@@ -9,7 +9,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// rgb is a color in sRGB, each component from 0 to 1.
+// rgb is a color in sRGB. Each component is between 0 and 1.
 type rgb [3]float64
 
 func hex(s string) rgb {
@@ -20,7 +20,7 @@ func hex(s string) rgb {
 	return rgb{float64(c[0]) / 255, float64(c[1]) / 255, float64(c[2]) / 255}
 }
 
-// xterm returns a color of the cube in xterm's palette.
+// xterm returns a color of the color cube in xterm's palette.
 func xterm(n uint8) rgb {
 	levels := [6]float64{0, 95, 135, 175, 215, 255}
 	n -= 16
@@ -48,7 +48,7 @@ func contrast(a, b rgb) float64 {
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }
 
-// lab returns the color in CIE L*a*b*, D65.
+// lab returns the color in CIE L*a*b* for the white point D65.
 func (c rgb) lab() [3]float64 {
 	r, g, b := c.linear()
 	f := func(t float64) float64 {
@@ -63,7 +63,8 @@ func (c rgb) lab() [3]float64 {
 	return [3]float64{116*y - 16, 500 * (x - y), 200 * (y - z)}
 }
 
-// difference returns the CIE76 color difference. People notice one of 2.3.
+// difference returns the CIE76 color difference. A difference of 2.3 is just
+// noticeable.
 func difference(a, b rgb) float64 {
 	p, q := a.lab(), b.lab()
 	return math.Hypot(math.Hypot(p[0]-q[0], p[1]-q[1]), p[2]-q[2])
@@ -88,7 +89,7 @@ func TestPalette256_ReadableOnEveryBackground(t *testing.T) {
 		"Dracula":         {"282a36", 3},
 		"One Dark":        {"282c34", 2.9},
 		"Tango light":     {"eeeeec", 2.9},
-		"Nord":            {"2e3440", 2.6}, // no set of 24 colors reaches 3 here and on white
+		"Nord":            {"2e3440", 2.6}, // no set of 24 colors reaches 3 both here and on white
 	}
 	for name, background := range backgrounds {
 		for _, n := range indexed {
@@ -126,7 +127,7 @@ func TestPalette256_NoColorLooksLikeAnError(t *testing.T) {
 	}
 }
 
-// The replicas of a StatefulSet differ in the last digit.
+// The names of a StatefulSet's pods differ only in the last digit.
 func TestPalette256_ReplicasDiffer(t *testing.T) {
 	seen := map[string]string{}
 	for i := range 8 {
@@ -139,7 +140,7 @@ func TestPalette256_ReplicasDiffer(t *testing.T) {
 	}
 }
 
-func TestTerminalPalette(t *testing.T) {
+func TestTerminalPalette_FollowsEnvironment(t *testing.T) {
 	tests := []struct {
 		env  string
 		want *Palette
@@ -170,7 +171,7 @@ func TestTerminalPalette(t *testing.T) {
 			return "", false
 		})
 		if got != tt.want {
-			t.Errorf("%q: another palette, its first color is %q", tt.env, got.pods[0].on)
+			t.Errorf("%q: got another palette, whose first color is %q", tt.env, got.pods[0].on)
 		}
 	}
 }

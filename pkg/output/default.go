@@ -6,26 +6,26 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// alignStep is the step by which the message column moves.
+// alignStep is the number of columns by which the message column moves.
 const alignStep = 8
 
 // Default renders a line as "pod container message", with colors and the
-// namespace if the style says so. One goroutine may call Append; any may call
-// Expect.
+// namespace if Style says so. Append must be called by one goroutine at a time;
+// Expect may be called by any number.
 type Default struct {
 	Style Style // must not change after the first line
 	Text  *Text // nil shows the message unchanged
-	// Align aligns messages in a column, except after names longer than Align
-	// columns. The column moves to the right in steps for longer names, and never
-	// back. 0 puts each message one space after its name.
+	// Align aligns messages in one column, except after names that are longer
+	// than Align columns. The column moves right in steps for longer names and
+	// never moves back. 0 puts each message one space after its name.
 	Align int
 
 	prefixes cache
 	column   atomic.Int32
 }
 
-// Expect moves the message column for the stream now, so that it does not move
-// with the first line of the stream.
+// Expect moves the message column for the stream now, so that the column does
+// not move with the first line of the stream.
 func (d *Default) Expect(s *ktail.Stream) {
 	width := d.Style.nameWidth(s)
 	if width > d.Align {

@@ -7,11 +7,12 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// timeFormat is RFC 3339 with all nine digits, as the pod log API shows times.
+// timeFormat is RFC 3339 with all nine digits of the nanoseconds, as the pod
+// log API prints times.
 const timeFormat = "2006-01-02T15:04:05.000000000Z07:00"
 
-// Describe describes a line that a Writer passes to Notice, for the user and
-// without a newline.
+// Describe returns a description, without a newline, of a line that a Writer
+// passes to Notice.
 func Describe(l *ktail.Line) string {
 	switch {
 	case l.Kind == ktail.Gap:
@@ -33,7 +34,8 @@ func describeGap(l *ktail.Line) string {
 	return s
 }
 
-// describeBounds names the bounds of a gap; a zero time is unknown.
+// describeBounds describes the bounds of a gap. A zero time means that the
+// bound is unknown.
 func describeBounds(since, until int64) string {
 	switch {
 	case since == 0 && until == 0:
@@ -55,7 +57,7 @@ func formatTime(ns int64) string {
 	return time.Unix(0, ns).UTC().Format(timeFormat)
 }
 
-// roundDuration drops digits that do not matter to the user.
+// roundDuration drops digits that are irrelevant to the user.
 func roundDuration(d time.Duration) time.Duration {
 	switch {
 	case d >= time.Second:

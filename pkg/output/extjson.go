@@ -5,10 +5,11 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// ExtJSON renders a line as a JSON object with the keys pod, container and
+// ExtJSON renders a line as a JSON object with the keys pod, container, and
 // message; namespace and timestamp depend on Style and Text. A message that is
-// JSON is embedded; any other message becomes a string. With colors, the result is
-// for people and not valid JSON. Only one goroutine may use it.
+// JSON is embedded; any other message becomes a string. With colors, the result
+// is for reading and is not valid JSON. Append must be called by one goroutine
+// at a time.
 type ExtJSON struct {
 	Style  Style // must not change after the first line
 	Text   *Text // highlights and timestamps; nil means none
@@ -40,7 +41,7 @@ func (e *ExtJSON) Append(dst []byte, l *ktail.Line) []byte {
 	return append(dst, "}\n"...)
 }
 
-// appendHead appends the part that is the same for all lines of the stream.
+// appendHead appends the part that all lines of the stream share.
 func (e *ExtJSON) appendHead(dst []byte, s *ktail.Stream) []byte {
 	dst = append(dst, '{')
 	if e.Pretty {
@@ -87,7 +88,7 @@ func (e *ExtJSON) appendMessage(dst []byte, l *ktail.Line) []byte {
 	return append(appendCut(dst, l), '"')
 }
 
-// appendMarked appends the message part by part, with the colors between.
+// appendMarked appends the message part by part, with colors in between.
 func appendMarked(dst, message []byte, marks []mark, appendPart func(dst, part []byte) []byte) []byte {
 	done := 0
 	for i := range marks {

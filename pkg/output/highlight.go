@@ -9,14 +9,14 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// mark is a part of a text to color.
+// mark is the part of a text to color.
 type mark struct {
 	start, end int
 	color      *sgr
 }
 
-// Highlighter finds the parts of a text to highlight. Only one goroutine may use
-// it.
+// Highlighter finds the parts of a text to highlight. It must be used by one
+// goroutine at a time.
 type Highlighter struct {
 	patterns text.Patterns
 
@@ -25,8 +25,8 @@ type Highlighter struct {
 	cuts  []cut  // control sequences that were cut out of it
 }
 
-// cut is a place in the plain text where control sequences were cut out, and the
-// number of bytes that were cut out up to there.
+// cut is a place in the plain text where control sequences were removed, and
+// the number of bytes removed up to there.
 type cut struct{ at, sum int }
 
 // NewHighlighter returns a Highlighter for the matches of all expressions.
@@ -34,9 +34,9 @@ func NewHighlighter(res ...*regexp.Regexp) *Highlighter {
 	return &Highlighter{patterns: text.NewPatterns(res...)}
 }
 
-// find returns the parts of the line that match, in order and without overlaps, in
-// a slice made of buf. Patterns match the plain text, as filters do, so that the
-// colors of the line neither match nor prevent a match.
+// find returns the parts of the line that match, in order and without overlaps,
+// in a slice that reuses buf. Patterns match the plain text, as filters do, so
+// that colors in the line neither match nor prevent a match.
 func (h *Highlighter) find(buf []mark, line []byte) []mark {
 	h.marks, h.cuts = buf[:0], h.cuts[:0]
 	plain := line
@@ -63,7 +63,7 @@ func (h *Highlighter) match(s []byte, raw bool) {
 	}
 }
 
-// join makes one mark of those that overlap.
+// join merges overlapping marks.
 func (h *Highlighter) join() {
 	if len(h.marks) == 0 {
 		return
@@ -80,7 +80,7 @@ func (h *Highlighter) join() {
 	h.marks = joined
 }
 
-// strip returns the plain text of the line, and records what it cuts out.
+// strip returns the plain text of the line, and records what it removes.
 func (h *Highlighter) strip(line []byte) []byte {
 	h.plain = h.plain[:0]
 	for sum := 0; len(line) > 0; {
@@ -95,8 +95,8 @@ func (h *Highlighter) strip(line []byte) []byte {
 	return bytes.TrimSuffix(h.plain, []byte{'\r'})
 }
 
-// shift moves the marks from their places in the plain text to those in the line.
-// Sequences at the edges of a mark stay outside.
+// shift moves the marks from their places in the plain text to their places in
+// the line. Control sequences at the edges of a mark stay outside.
 func (h *Highlighter) shift() {
 	if len(h.cuts) == 0 {
 		return

@@ -9,8 +9,8 @@ import (
 )
 
 // JSON renders a line as a JSON object with the keys message, nodeName,
-// namespace, podName, containerName, labels, annotations and, optionally,
-// timestamp, in that order. Only one goroutine may use it.
+// namespace, podName, containerName, labels, annotations, and optionally
+// timestamp, in this order. Append must be called by one goroutine at a time.
 type JSON struct {
 	Timestamps *Timestamps // nil means none
 	Terminal   bool        // escape control characters
@@ -38,8 +38,8 @@ func (j *JSON) Append(dst []byte, l *ktail.Line) []byte {
 	return append(dst, "}\n"...)
 }
 
-// appendTail appends what follows the message, starting with its closing quote.
-// It is the same for all lines of the stream.
+// appendTail appends what follows the message, starting with the closing quote
+// of the message. It is the same for all lines of the stream.
 func appendTail(dst []byte, s *ktail.Stream) []byte {
 	dst = appendQuoted(append(dst, `","nodeName":`...), s.Node)
 	dst = appendQuoted(append(dst, `,"namespace":`...), s.Namespace)
@@ -49,7 +49,7 @@ func appendTail(dst []byte, s *ktail.Stream) []byte {
 	return appendObject(append(dst, `,"annotations":`...), s.Annotations)
 }
 
-// appendObject appends the map with its keys sorted, or null if it is nil.
+// appendObject appends the map with sorted keys, or null if the map is nil.
 func appendObject(dst []byte, m map[string]string) []byte {
 	if m == nil {
 		return append(dst, "null"...)

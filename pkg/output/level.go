@@ -7,8 +7,8 @@ import (
 )
 
 // findLevel returns a mark for the level of a line that is a warning, an error,
-// or worse. Lines with colors of their own get none: their program has already
-// decided what stands out.
+// or worse. It returns none for lines that have colors, because the program
+// that wrote them has already decided what stands out.
 func findLevel(line []byte) (mark, bool) {
 	if bytes.IndexByte(line, '\x1b') >= 0 {
 		return mark{}, false

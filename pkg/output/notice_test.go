@@ -8,7 +8,7 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-func TestDescribe(t *testing.T) {
+func TestDescribe_NamesWhatHappened(t *testing.T) {
 	s := &ktail.Stream{Namespace: "ns", Pod: "pod", Container: "container"}
 	at := time.Date(2026, 1, 2, 15, 4, 5, 1, time.UTC).UnixNano()
 	gap := func(d time.Duration) ktail.Line {

@@ -13,13 +13,13 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Palette holds the colors of the names of pods and containers.
+// Palette holds the colors for the names of pods and containers.
 type Palette struct {
 	pods, containers []sgr // of the same length, not empty
 }
 
 // DefaultPalette has the six bright colors of a 16-color terminal for pods, and
-// the normal ones for their containers.
+// the corresponding normal colors for their containers.
 var DefaultPalette = &Palette{
 	pods: []sgr{
 		newSGR(color.FgHiCyan), newSGR(color.FgHiGreen), newSGR(color.FgHiMagenta),
@@ -38,11 +38,11 @@ var LightPalette = func() *Palette {
 	return &Palette{pods: colors, containers: colors}
 }()
 
-// indexed are colors of the xterm palette, https://en.wikipedia.org/wiki/ANSI_escape_code#8-bit.
-// They have a contrast of 3:1 or more on black, on white, and on the backgrounds
-// of common themes, and none is a red that looks like an error. The last digit of
-// a pod's name, as in web-0 and web-1, selects within a group of eight: their
-// colors differ most.
+// indexed lists colors of the xterm palette,
+// https://en.wikipedia.org/wiki/ANSI_escape_code#8-bit. They have a contrast of
+// 3:1 or more on black, on white, and on the backgrounds of common themes; none
+// is a red that looks like an error. The last digit of a pod's name, as in
+// web-0 and web-1, selects from a group of eight colors that differ most.
 var indexed = [...]uint8{
 	135, 66, 166, 29, 163, 64, 32, 132,
 	65, 63, 28, 165, 199, 133, 31, 33,
@@ -50,7 +50,7 @@ var indexed = [...]uint8{
 }
 
 // Palette256 has 24 colors that are readable on dark and on light backgrounds.
-// Names of pods are bold.
+// Pod names are bold.
 var Palette256 = func() *Palette {
 	p := &Palette{}
 	for _, n := range indexed {
@@ -61,7 +61,7 @@ var Palette256 = func() *Palette {
 }()
 
 // TerminalPalette returns the palette for the terminal that the environment
-// describes; lookup looks it up as os.LookupEnv does.
+// describes. lookup looks up the environment as os.LookupEnv does.
 func TerminalPalette(lookup func(string) (string, bool)) *Palette {
 	switch {
 	case has256Colors(lookup):
@@ -73,16 +73,16 @@ func TerminalPalette(lookup func(string) (string, bool)) *Palette {
 	}
 }
 
-// has256Colors reports whether the environment says so: TERM, COLORTERM, which
-// most terminals with 24-bit color set, or WT_SESSION, which Windows Terminal
-// sets.
+// has256Colors reports whether the environment indicates 256 colors: in TERM,
+// in COLORTERM, which most terminals with 24-bit color set, or in WT_SESSION,
+// which Windows Terminal sets.
 func has256Colors(lookup func(string) (string, bool)) bool {
 	get := func(key string) string {
 		value, _ := lookup(key)
 		return value
 	}
 	term := get("TERM")
-	if term == "linux" { // the console accepts 256 colors and shows sixteen
+	if term == "linux" { // the console accepts 256 colors but displays 16
 		return false
 	}
 	return strings.Contains(term, "256color") || strings.HasSuffix(term, "-direct") ||
@@ -98,9 +98,9 @@ func hasLightBackground(lookup func(string) (string, bool)) bool {
 	return err == nil && (n == 7 || 9 <= n && n <= 15)
 }
 
-// ParsePalette returns the palette with these colors. Each is a list of SGR
+// ParsePalette returns a palette with these colors. Each is a list of SGR
 // parameters such as "91" or "38;2;255;97;136". Without colors for containers,
-// containers get those of pods.
+// containers get the colors of their pods.
 func ParsePalette(pods, containers []string) (*Palette, error) {
 	if len(containers) == 0 {
 		containers = pods
@@ -109,7 +109,7 @@ func ParsePalette(pods, containers []string) (*Palette, error) {
 	case len(pods) == 0:
 		return nil, errors.New("no colors for pods")
 	case len(pods) != len(containers):
-		return nil, fmt.Errorf("%d colors for pods but %d for containers: give as many of each", len(pods), len(containers))
+		return nil, fmt.Errorf("%d colors for pods but %d for containers: give the same number of each", len(pods), len(containers))
 	}
 	p := &Palette{}
 	for i := range pods {
@@ -141,9 +141,9 @@ func parseSGR(s string) (sgr, error) {
 // pair holds the colors of the names of one stream.
 type pair struct{ pod, container sgr }
 
-// pairOf returns the colors of a stream, which are the same in each run. They
-// depend on the name of the pod; with diffContainer, the color of the container
-// depends on its own name.
+// pairOf returns the colors of a stream. They are the same in each run, because
+// they depend only on the name of the pod; with diffContainer, the color of the
+// container depends on the name of the container.
 func (p *Palette) pairOf(s *ktail.Stream, diffContainer bool) pair {
 	if p == nil {
 		p = DefaultPalette

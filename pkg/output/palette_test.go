@@ -8,19 +8,19 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-func TestParsePalette(t *testing.T) {
+func TestParsePalette_AcceptsSGRParameters(t *testing.T) {
 	s := &ktail.Stream{Pod: "p", Container: "c"}
 	tests := []struct {
 		name             string
 		pods, containers []string
 		want             string // what a line of s begins with; empty: an error
 	}{
-		{"one", []string{"91"}, nil, "\x1b[91mp\x1b[0m \x1b[91mc\x1b[0m "},
-		{"each its own", []string{"91"}, []string{"32;4"}, "\x1b[91mp\x1b[0m \x1b[32;4mc\x1b[0;24m "},
-		{"24 bits", []string{"38;2;255;97;136"}, nil, "\x1b[38;2;255;97;136mp\x1b[0;22;0;0;0m \x1b[38;2;255;97;136mc\x1b[0;22;0;0;0m "},
+		{"one color for pods", []string{"91"}, nil, "\x1b[91mp\x1b[0m \x1b[91mc\x1b[0m "},
+		{"colors for pods and containers", []string{"91"}, []string{"32;4"}, "\x1b[91mp\x1b[0m \x1b[32;4mc\x1b[0;24m "},
+		{"24-bit color", []string{"38;2;255;97;136"}, nil, "\x1b[38;2;255;97;136mp\x1b[0;22;0;0;0m \x1b[38;2;255;97;136mc\x1b[0;22;0;0;0m "},
 		{"spaces", []string{" 91 "}, nil, "\x1b[91mp\x1b[0m \x1b[91mc\x1b[0m "},
-		{"none for pods", nil, []string{"91"}, ""},
-		{"not as many", []string{"91", "92"}, []string{"91"}, ""},
+		{"no color for pods", nil, []string{"91"}, ""},
+		{"different numbers of colors", []string{"91", "92"}, []string{"91"}, ""},
 		{"a name", []string{"red"}, nil, ""},
 		{"a name for containers", []string{"91"}, []string{"red"}, ""},
 		{"nothing", []string{""}, nil, ""},
@@ -59,8 +59,8 @@ func TestStyle_DiffContainerColorsByContainer(t *testing.T) {
 	}
 }
 
-// A stream that is expected has its room before it comes, however many
-// goroutines expect some.
+// Expect reserves the columns of a stream before its first line, even if many
+// goroutines call it.
 func TestDefault_ExpectReservesColumn(t *testing.T) {
 	r := &output.Default{Align: 20}
 	var all sync.WaitGroup
@@ -84,11 +84,11 @@ func TestDefault_AlignsMessages(t *testing.T) {
 		got = r.Append(got, line(pod))
 	}
 	const want = "web c    m\n" +
-		"web-12 c m\n" + // eight columns hold both
-		"web-123 c        m\n" + // sixteen
-		"a-very-very-long-name c m\n" + // too long to move the others for
-		"eighteen-letters-- c m\n" + // twenty, not more
-		"web c                m\n" // and it does not go back
+		"web-12 c m\n" + // both fit in 8 columns
+		"web-123 c        m\n" + // 16 columns
+		"a-very-very-long-name c m\n" + // too long to move the column
+		"eighteen-letters-- c m\n" + // 20 columns, the limit
+		"web c                m\n" // the column does not move back
 	if string(got) != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

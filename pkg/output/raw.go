@@ -14,8 +14,8 @@ type Raw struct {
 // Append appends the line.
 func (r Raw) Append(dst []byte, l *ktail.Line) []byte { return r.Text.append(dst, l) }
 
-// appendCut appends a mark if the line was cut. JSON does not escape anything in
-// it.
+// appendCut appends a mark if the line was cut. The mark needs no escaping in
+// JSON.
 func appendCut(dst []byte, l *ktail.Line) []byte {
 	if !l.Cut {
 		return dst

@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files instead of comparing with them")
 
-// checkGolden compares with testdata/name.golden.
+// checkGolden compares got with testdata/name.golden.
 func checkGolden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".golden")
@@ -35,7 +35,7 @@ func checkGolden(t *testing.T, name string, got []byte) {
 	}
 }
 
-// shop returns streams of pods in all six colors.
+// shop returns streams of pods that have all six colors.
 func shop() []*ktail.Stream {
 	return []*ktail.Stream{
 		{Namespace: "shop", Pod: "cart-0", Container: "app", Node: "node-1", Labels: map[string]string{"app": "cart", "apps.kubernetes.io/pod-index": "0"}, Annotations: map[string]string{}},
@@ -48,7 +48,8 @@ func shop() []*ktail.Stream {
 	}
 }
 
-// shopLines returns lines of them, with all that a message may have in it.
+// shopLines returns lines of these streams whose messages cover every special
+// case.
 func shopLines() []ktail.Line {
 	streams := shop()
 	var lines []ktail.Line
@@ -85,7 +86,7 @@ func stamped() *output.Text {
 	return &output.Text{Timestamps: output.NewTimestamps(output.TimestampNano, time.UTC)}
 }
 
-// everything is a text as on a terminal with all that can be asked for.
+// everything returns a Text with all options, as on a terminal.
 func everything() *output.Text {
 	return &output.Text{
 		Timestamps: output.NewTimestamps(output.TimestampShort, time.UTC),
@@ -128,7 +129,7 @@ func TestRenderers_MatchGoldenFiles(t *testing.T) {
 				return dst
 			}
 			checkGolden(t, tt.name, render())
-			checkGolden(t, tt.name, render()) // with new streams of the same names
+			checkGolden(t, tt.name, render()) // with new streams that have the same names
 		})
 	}
 }

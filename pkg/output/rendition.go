@@ -5,21 +5,21 @@ import (
 	"strconv"
 )
 
-// rendition is the state that the SGR sequences of a text have set so far. Where a
-// color that ktail added ends inside the text, this state is restored. The slices
-// are parts of the text.
+// rendition is the state that the SGR sequences of a text have set so far. This
+// state is restored where a color that ktail added ends inside the text. The
+// slices are parts of the text.
 type rendition struct {
 	attributes uint16 // bit n is set if attribute n is on
 	foreground []byte // parameters
 	background []byte
 	underline  []byte
-	other      bool // something else may be set that only a reset ends
+	other      bool // something that only a reset ends may be set
 }
 
 // doubleUnderline is the number of the attribute that code 21 sets.
 const doubleUnderline = 10
 
-// clears has the attributes that the codes from 22 on end.
+// clears[n] holds the attributes that code 22+n ends.
 var clears = [...]uint16{
 	0:       1<<1 | 1<<2,
 	23 - 22: 1 << 3,
@@ -104,8 +104,9 @@ func (r *rendition) append(dst []byte) []byte {
 	return dst
 }
 
-// parseParam returns the code of a parameter, and whether the parameter contains a
-// complete color, as in 38:5:208. An unknown code becomes one that has no meaning.
+// parseParam returns the code of a parameter, and whether the parameter
+// contains a complete color, as 38:5:208 does. An unknown code becomes one
+// without a meaning.
 func parseParam(param []byte) (code int, wide bool) {
 	const none = 1000
 	param, _, wide = bytes.Cut(param, []byte{':'})
@@ -117,7 +118,7 @@ func parseParam(param []byte) (code int, wide bool) {
 	return code, wide
 }
 
-// cutColor cuts 38;5;n or 38;2;r;g;b off the start of the parameters.
+// cutColor removes 38;5;n or 38;2;r;g;b from the start of the parameters.
 func cutColor(params []byte) (color, rest []byte, more bool) {
 	fields := 2
 	if _, after, ok := bytes.Cut(params, []byte{';'}); ok {

@@ -13,14 +13,14 @@ type Style struct {
 	DiffContainer bool     // color containers by their own names
 }
 
-// Started returns the message that a container has started, without a newline:
-// "+ pod › container".
+// Started returns the message for a container that has started, without a
+// newline: "+ pod › container".
 func (s Style) Started(stream *ktail.Stream) string {
 	return s.event("+", startedColor, stream)
 }
 
-// Stopped returns the message that a container has stopped, without a newline:
-// "- pod › container".
+// Stopped returns the message for a container that has stopped, without a
+// newline: "- pod › container".
 func (s Style) Stopped(stream *ktail.Stream) string {
 	return s.event("-", stoppedColor, stream)
 }
@@ -41,8 +41,9 @@ func (s Style) colors(stream *ktail.Stream) pair {
 	return s.Palette.pairOf(stream, s.DiffContainer)
 }
 
-// appendName appends "pod", the separator, "container". The API server validates
-// names, but ktail does not trust it: control characters are escaped.
+// appendName appends the pod, the separator, and the container. The API server
+// validates names, but ktail does not rely on it: control characters are
+// escaped.
 func (s Style) appendName(dst []byte, stream *ktail.Stream, separator string) []byte {
 	c := s.colors(stream)
 	if s.Namespace {
@@ -52,8 +53,8 @@ func (s Style) appendName(dst []byte, stream *ktail.Stream, separator string) []
 	return c.container.append(dst, text.SanitizeLine(stream.Container))
 }
 
-// nameWidth returns the number of columns that appendName writes with a separator
-// of one column. Kubernetes names are ASCII.
+// nameWidth returns the number of columns that appendName writes with a
+// separator of one column. Kubernetes names are ASCII.
 func (s Style) nameWidth(stream *ktail.Stream) int {
 	width := len(stream.Pod) + 1 + len(stream.Container)
 	if s.Namespace {

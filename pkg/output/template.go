@@ -8,15 +8,16 @@ import (
 )
 
 // Template renders a line with a template and adds nothing, not even a newline.
-// Only one goroutine may use it.
+// Append must be called by one goroutine at a time.
 type Template struct {
-	// Style has the colors. Text highlights the output of the template, since only
-	// the template knows where the message is; its timestamps become the field
-	// .Timestamp. Both must not change after the first line. Text may be nil.
+	// Style has the colors. Text highlights the output of the template, because
+	// only the template knows where the message is; the timestamps of Text
+	// become the field .Timestamp. Neither may change after the first line.
+	// Text may be nil.
 	Style Style
 	Text  *Text
-	// Fail is called for a line that the template cannot render, which is not shown.
-	// It may be nil.
+	// Fail is called for a line that the template cannot render. The line is
+	// not printed. Fail may be nil.
 	Fail func(*ktail.Line, error)
 
 	template *template.Template
@@ -26,8 +27,8 @@ type Template struct {
 	time     []byte
 }
 
-// templateLine is the data of a template. Its fields and keys are an interface:
-// templates and scripts of users depend on them.
+// templateLine is the data of a template. Its fields and keys are a public
+// interface: users' templates and scripts depend on them.
 type templateLine struct {
 	Message        string            `json:"message"`
 	NodeName       string            `json:"nodeName"`
@@ -41,8 +42,8 @@ type templateLine struct {
 	ContainerColor sgr               `json:"-"`
 }
 
-// NewTemplate parses a template in the language of text/template, extended by the
-// functions of templateFuncs.
+// NewTemplate parses a template in the language of text/template, with the
+// additional functions of templateFuncs.
 func NewTemplate(text string, style Style) (*Template, error) {
 	t, err := template.New("line").Funcs(templateFuncs(style.Color)).Parse(text)
 	if err != nil {

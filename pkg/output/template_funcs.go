@@ -13,7 +13,8 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// templateFuncs returns the functions for templates, which are those of stern.
+// templateFuncs returns the functions for templates. They are the same as
+// stern's.
 func templateFuncs(colored bool) template.FuncMap {
 	p := paints(colored)
 	funcs := template.FuncMap{
@@ -48,15 +49,15 @@ func marshal(v any) (string, error) {
 	return string(text), err
 }
 
-// parseJSON returns the JSON object of the text, numbers as float64.
+// parseJSON returns the JSON object in the text, with numbers as float64.
 func parseJSON(text string) (map[string]any, error) {
 	object := map[string]any{}
 	err := json.Unmarshal([]byte(text), &object)
 	return object, err
 }
 
-// tryParseJSON returns the JSON object at the start of the text, with numbers as
-// they are written, or nil.
+// tryParseJSON returns the JSON object at the start of the text, with numbers
+// as they are written, or nil.
 func tryParseJSON(text string) map[string]any {
 	var object map[string]any
 	decoder := json.NewDecoder(strings.NewReader(text))
@@ -87,7 +88,7 @@ func tryExtractParts(text string, keys ...string) string {
 	return text
 }
 
-// embedJSON returns s if it is JSON, and otherwise s as a JSON string.
+// embedJSON returns s if it is JSON, or else s as a JSON string.
 func embedJSON(s string) (string, error) {
 	if text.ValidJSON([]byte(s)) {
 		return strings.TrimSuffix(s, "\n"), nil
@@ -95,8 +96,8 @@ func embedJSON(s string) (string, error) {
 	return marshal(s)
 }
 
-// prettyJSON indents a JSON object or the text of one. It returns anything else
-// unchanged.
+// prettyJSON indents a JSON object or a text that contains one. It returns
+// anything else unchanged.
 func prettyJSON(v any) string {
 	object, ok := v.(map[string]any)
 	if text, is := v.(string); is {
@@ -114,7 +115,8 @@ func prettyJSON(v any) string {
 	return fmt.Sprint(v)
 }
 
-// paints has the functions that color a text if it is true.
+// paints provides the functions that color a text. They add colors if it is
+// true.
 type paints bool
 
 func (p paints) paint(text string, attributes ...color.Attribute) string {
@@ -124,8 +126,8 @@ func (p paints) paint(text string, attributes ...color.Attribute) string {
 	return string(newSGR(attributes...).append(nil, text))
 }
 
-// formatter returns a function that colors its text, which is a format if there
-// are arguments.
+// formatter returns a function that colors its text. With arguments, the text
+// is a format.
 func (p paints) formatter(attribute color.Attribute) func(string, ...any) string {
 	return func(text string, args ...any) string {
 		if len(args) > 0 {
@@ -135,7 +137,8 @@ func (p paints) formatter(attribute color.Attribute) func(string, ...any) string
 	}
 }
 
-// level colors the name of a level. Values that are not strings become empty.
+// level colors the name of a level. It returns an empty string for values that
+// are not strings.
 func (p paints) level(v any) string {
 	name, _ := v.(string)
 	switch strings.ToLower(name) {
@@ -154,7 +157,7 @@ func (p paints) level(v any) string {
 }
 
 // bunyanLevel colors the number of a level, as parseJSON or tryParseJSON return
-// it. Values that are not numbers become empty.
+// it. It returns an empty string for values that are not numbers.
 func (p paints) bunyanLevel(v any) string {
 	var level int64
 	switch v := v.(type) {

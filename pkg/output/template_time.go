@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// timeLayouts are how loggers write times, the usual ones first.
+// timeLayouts are the layouts in which loggers write times, the most usual ones
+// first.
 var timeLayouts = []string{
 	time.RFC3339,
 	"2006-01-02T15:04:05",
@@ -29,9 +30,10 @@ var timeLayouts = []string{
 	time.Kitchen,
 }
 
-// toTime returns the time that a value of a log line stands for: seconds since
-// 1970, with a fraction or not, as a number or in a string; or a string in one
-// of timeLayouts, in UTC if it does not say. Nothing is the zero time.
+// toTime converts a value of a log line to a time. The value is a number or
+// string of seconds since 1970, with or without a fraction, or a string in one
+// of timeLayouts, in UTC if it has no zone. An empty value becomes the zero
+// time.
 func toTime(v any) (time.Time, error) {
 	switch v := v.(type) {
 	case nil:
@@ -65,8 +67,8 @@ func stringToTime(s string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q is not a time", s)
 }
 
-// unixTime reads seconds with up to nine digits of a fraction, which a float64
-// has no room for. Further digits are dropped.
+// unixTime parses seconds with up to nine digits of a fraction, for which a
+// float64 has too few bits. Further digits are dropped.
 func unixTime(s string) (time.Time, bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	seconds, err := strconv.ParseInt(whole, 10, 64)
@@ -80,8 +82,8 @@ func unixTime(s string) (time.Time, bool) {
 	return time.Unix(seconds, int64(nanos)), true
 }
 
-// toTimestamp formats a time in a layout of the package time, and in a time
-// zone, which is UTC if it is not given.
+// toTimestamp formats a time in a layout of package time and in a time zone,
+// which defaults to UTC.
 func toTimestamp(v any, layout string, zone ...string) (string, error) {
 	t, err := toTime(v)
 	if err != nil {

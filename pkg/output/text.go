@@ -9,7 +9,7 @@ import (
 )
 
 // Text says how messages are shown. The zero Text and nil show them unchanged.
-// Only one goroutine may use it.
+// A Text must be used by one goroutine at a time.
 type Text struct {
 	Timestamps *Timestamps  // shown before the message; nil means none
 	Highlight  *Highlighter // nil means none
@@ -53,7 +53,7 @@ func (t *Text) paint(dst, message []byte) []byte {
 	}
 	p.add(message[done:], "")
 	if t.Terminal && p.own.isSet() {
-		p.dst = append(p.dst, "\x1b[0m"...) // keeps the next line free of this color
+		p.dst = append(p.dst, "\x1b[0m"...) // resets the color before the next line
 	}
 	return p.dst
 }
@@ -74,23 +74,24 @@ func (t *Text) find(text []byte) []mark {
 	at := 0
 	for ; at < len(t.marks) && t.marks[at].start < level.end; at++ {
 		if t.marks[at].end > level.start {
-			return t.marks // highlights that the user asked for win
+			return t.marks // highlights that the user asked for take precedence
 		}
 	}
 	t.marks = slices.Insert(t.marks, at, level)
 	return t.marks
 }
 
-// painter appends the parts of a text. A color that ktail adds continues after the
-// text's own SGR sequences; where it ends, the text's own color resumes.
+// painter appends the parts of a text. A color that ktail adds is restored
+// after the text's own SGR sequences; where it ends, the text's own color
+// resumes.
 type painter struct {
 	dst      []byte
 	own      rendition
 	terminal bool
 }
 
-// add appends a part; again is the sequence that sets the current color of ktail,
-// if there is one.
+// add appends a part. again is the sequence that sets ktail's current color, or
+// empty if there is none.
 func (p *painter) add(part []byte, again string) {
 	for {
 		start, end := text.NextSGR(part)

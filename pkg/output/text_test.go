@@ -34,20 +34,20 @@ func TestText_Highlights(t *testing.T) {
 		{"an expression", []string{`\d+`}, "a12b3", "a" + on + "12" + off + "b" + on + "3" + off},
 		{"anchors", []string{"^a$"}, "aa", "aa"},
 		{"an anchor matches once", []string{"^a"}, "aa", on + "a" + off + "a"},
-		{"no match of nothing", []string{"x*"}, "abc", "abc"},
-		{"several that overlap", []string{"bcd", "abc"}, "abcde", on + "abcd" + off + "e"},
-		{"several side by side", []string{"b", "a"}, "ab", on + "a" + off + on + "b" + off},
+		{"an empty match is not highlighted", []string{"x*"}, "abc", "abc"},
+		{"overlapping matches", []string{"bcd", "abc"}, "abcde", on + "abcd" + off + "e"},
+		{"adjacent matches", []string{"b", "a"}, "ab", on + "a" + off + on + "b" + off},
 		{"one within another", []string{"abc", "b"}, "abc", on + "abc" + off},
 		{"not the parameters of a color", []string{"1"}, "\x1b[31m1\x1b[0m", "\x1b[31m" + on + "1" + off + "\x1b[31m\x1b[0m"},
 		{"the text's color continues", []string{"b"}, "\x1b[1;32mabc", "\x1b[1;32ma" + on + "b" + off + "\x1b[1;32mc"},
-		{"over the beginning of a color", []string{"ab"}, "a\x1b[32mb\x1b[0mc", on + "a\x1b[32m" + on + "b" + off + "\x1b[32m\x1b[0mc"},
-		{"over the end of a color", []string{"bc"}, "\x1b[32mab\x1b[0mcd", "\x1b[32ma" + on + "b\x1b[0m" + on + "c" + off + "d"},
+		{"across the start of a color", []string{"ab"}, "a\x1b[32mb\x1b[0mc", on + "a\x1b[32m" + on + "b" + off + "\x1b[32m\x1b[0mc"},
+		{"across the end of a color", []string{"bc"}, "\x1b[32mab\x1b[0mcd", "\x1b[32ma" + on + "b\x1b[0m" + on + "c" + off + "d"},
 		{"256 colors and attributes", []string{"x"}, "\x1b[4;38;5;208m\x1b[48;2;1;2;3mx.", "\x1b[4;38;5;208m\x1b[48;2;1;2;3m" + on + "x" + off + "\x1b[4;38;5;208;48;2;1;2;3m."},
 		{"attributes that ended", []string{"x"}, "\x1b[1;4;31m\x1b[22;39mx.", "\x1b[1;4;31m\x1b[22;39m" + on + "x" + off + "\x1b[4m."},
 		{"colons", []string{"x"}, "\x1b[38:5:208mx.", "\x1b[38:5:208m" + on + "x" + off + "\x1b[38:5:208m."},
-		{"colors cut short", []string{"x"}, "\x1b[38;5mx\x1b[38mx\x1b[mx", "\x1b[38;5m" + on + "x" + off + "\x1b[38;5m\x1b[38m" + on + "x" + off + "\x1b[38m\x1b[m" + on + "x" + off},
+		{"incomplete colors", []string{"x"}, "\x1b[38;5mx\x1b[38mx\x1b[mx", "\x1b[38;5m" + on + "x" + off + "\x1b[38;5m\x1b[38m" + on + "x" + off + "\x1b[38m\x1b[m" + on + "x" + off},
 		{"not other control sequences", []string{"2"}, "\x1b[2Jx2", "\x1b[2Jx" + on + "2" + off},
-		{"over control sequences", []string{"^ab$"}, "a\x1b[Kb\r", on + "a\x1b[Kb" + off + "\r"},
+		{"across control sequences", []string{"^ab$"}, "a\x1b[Kb\r", on + "a\x1b[Kb" + off + "\r"},
 		{"an expression that names ESC", []string{`\x1b\[2J`, "x"}, "\x1b[2Jyx", on + "\x1b[2J" + off + "y" + on + "x" + off},
 	}
 	for _, tt := range tests {
@@ -66,9 +66,9 @@ func TestText_SanitizesForTerminal(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"plain", "abc\tdef", "abc\tdef"},
 		{"color", "\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"},
-		{"a color without an end is ended", "\x1b[31mred", "\x1b[31mred\x1b[0m"},
-		{"one that we do not know, too", "\x1b[53mover", "\x1b[53mover\x1b[0m"},
-		{"title of the window", "\x1b]0;owned\x07x", "^[]0;owned^Gx"},
+		{"a color that is not reset", "\x1b[31mred", "\x1b[31mred\x1b[0m"},
+		{"an unknown attribute that is not reset", "\x1b[53mover", "\x1b[53mover\x1b[0m"},
+		{"a window title", "\x1b]0;owned\x07x", "^[]0;owned^Gx"},
 		{"link", "\x1b]8;;http://x\x1b\\x", "^[]8;;http://x^[\\x"},
 		{"cursor", "\x1b[2J\x1b[1;1Hx", "^[[2J^[[1;1Hx"},
 		{"bell, backspace, null, delete", "a\a\b\x00\x7f", "a^G^H^@^?"},
@@ -76,9 +76,9 @@ func TestText_SanitizesForTerminal(t *testing.T) {
 		{"bytes that are not UTF-8", "\x9b2Jx\xff", "<9B>2Jx<FF>"},
 		{"direction", "a\u202eb\u2066c", "a<U+202E>b<U+2066>c"},
 		{"wide, combining, joined, right to left", "日本 e\u0301 👩\u200d👧 שלום \ufffd", "日本 e\u0301 👩\u200d👧 שלום \ufffd"},
-		{"end of a line of Windows", "abc\r", "abc"},
-		{"back to the beginning of the line", "10%\r20%", "10%^M20%"},
-		{"half a color", "\x1b[3", "^[[3"},
+		{"a Windows line ending", "abc\r", "abc"},
+		{"a carriage return inside the line", "10%\r20%", "10%^M20%"},
+		{"an incomplete color", "\x1b[3", "^[[3"},
 		{"not a color", "\x1b[?25l\x1b[3 m", "^[[?25l^[[3 m"},
 	}
 	for _, tt := range tests {
@@ -94,7 +94,7 @@ func TestText_SanitizesForTerminal(t *testing.T) {
 	}
 }
 
-// withoutSGR is strip for tests, by an expression.
+// withoutSGR is a model of strip that uses a regular expression.
 func withoutSGR(text []byte) []byte {
 	return regexp.MustCompile("\x1b\\[[0-9:;]*m").ReplaceAll(text, nil)
 }

@@ -15,7 +15,7 @@ const (
 	TimestampShort
 )
 
-// Timestamps formats times. Only one goroutine may use it.
+// Timestamps formats times. It must be used by one goroutine at a time.
 type Timestamps struct {
 	location   *time.Location
 	head, zone string // layouts of the parts before and after the nanoseconds
@@ -36,8 +36,8 @@ func NewTimestamps(format TimestampFormat, location *time.Location) *Timestamps 
 	return t
 }
 
-// append appends a time in Unix nanoseconds. Most lines belong to the same second
-// as the previous one.
+// append appends a time in Unix nanoseconds. It is fast because most lines
+// belong to the same second as the previous one.
 func (t *Timestamps) append(dst []byte, ns int64) []byte {
 	second, nanos := ns/1e9, ns%1e9
 	if nanos < 0 {

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// flushSize is the number of bytes to write at once: the capacity of a pipe on
-	// Linux.
+	// flushSize is the number of bytes to write at once: the capacity of a pipe
+	// on Linux.
 	flushSize = 64 << 10
 	// maxKept is the size of the largest buffer that is reused.
 	maxKept = 4 * flushSize
@@ -25,18 +25,20 @@ type Writer struct {
 	Out io.Writer
 	// Renderer turns the lines into bytes.
 	Renderer ktail.Renderer
-	// Notice is called for lines that are not log lines, and for lines that were
-	// cut, in their order: everything before them, and the cut line, has been
-	// written. The line is valid until Notice returns. It may be nil.
+	// Notice is called, in order, for lines that are not log lines and for
+	// lines that were cut. When it is called, everything before the line, and a
+	// cut line itself, has been written. The line is valid until Notice
+	// returns. Notice may be nil.
 	Notice func(*ktail.Line)
 
 	buf []byte
 	err error
 }
 
-// Write writes the batch. It checks ctx only before the batch, so that a batch is
-// never half written, and blocks while Out blocks. After Out has failed, every
-// Write returns that error, because the output may have ended inside a line.
+// Write writes the batch. It checks ctx only before the batch, so that a batch
+// is never half written, and blocks while Out blocks. After Out has failed,
+// every Write returns that error, because the output may end in the middle of a
+// line.
 func (w *Writer) Write(ctx context.Context, lines []ktail.Line) error {
 	if w.err != nil {
 		return w.err
@@ -52,7 +54,7 @@ func (w *Writer) Write(ctx context.Context, lines []ktail.Line) error {
 	return w.flush()
 }
 
-// Close releases the buffer, which has been flushed.
+// Close releases the buffer, which is always flushed.
 func (w *Writer) Close(context.Context) error {
 	w.buf = nil
 	return nil

@@ -13,8 +13,8 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-// writes keeps what it was given, by call. From the call at which fails is
-// reached, it takes only short bytes of it and returns err.
+// writes records what it receives in each call. From call number fails on, it
+// accepts only short bytes and returns err.
 type writes struct {
 	calls []string
 	fails int // 0 for never
@@ -41,7 +41,7 @@ func (w *writes) lengths() []int {
 
 func logLine(text string) ktail.Line { return ktail.Line{Text: []byte(text)} }
 
-// logLines returns n lines which are size bytes each, newline included.
+// logLines returns n lines of size bytes each, including the newline.
 func logLines(n, size int) []ktail.Line {
 	return slices.Repeat([]ktail.Line{logLine(strings.Repeat("x", size-1))}, n)
 }
@@ -53,11 +53,11 @@ func TestWriter_FlushesEachBatch(t *testing.T) {
 		batches [][]ktail.Line
 		want    []int // bytes of each write
 	}{
-		{"nothing for an empty batch", [][]ktail.Line{nil, {}}, nil},
-		{"once for a small batch", [][]ktail.Line{logLines(3, 10), logLines(1, 10)}, []int{30, 10}},
-		{"whenever 64 KiB are full", [][]ktail.Line{logLines(150, k)}, []int{64 * k, 64 * k, 22 * k}},
-		{"once when the last line fills it", [][]ktail.Line{logLines(64, k)}, []int{64 * k}},
-		{"a long line with what was before", [][]ktail.Line{slices.Concat(logLines(1, 10), logLines(1, 1000*k), logLines(1, 10))}, []int{10 + 1000*k, 10}},
+		{"an empty batch is not written", [][]ktail.Line{nil, {}}, nil},
+		{"a small batch is written at once", [][]ktail.Line{logLines(3, 10), logLines(1, 10)}, []int{30, 10}},
+		{"a large batch is written in parts of 64 KiB", [][]ktail.Line{logLines(150, k)}, []int{64 * k, 64 * k, 22 * k}},
+		{"a batch of 64 KiB is written at once", [][]ktail.Line{logLines(64, k)}, []int{64 * k}},
+		{"a long line is written with the lines before it", [][]ktail.Line{slices.Concat(logLines(1, 10), logLines(1, 1000*k), logLines(1, 10))}, []int{10 + 1000*k, 10}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -120,9 +120,9 @@ func TestWriter_ErrorIsSticky(t *testing.T) {
 		calls int
 	}{
 		{"at the end of the batch", writes{fails: 1, err: full}, logLines(1, 10), full, 1},
-		{"in the midst of the batch", writes{fails: 2, err: full}, logLines(300, 1024), full, 2},
+		{"in the middle of the batch", writes{fails: 2, err: full}, logLines(300, 1024), full, 2},
 		{"before a notice", writes{fails: 1, err: full}, []ktail.Line{logLine("1"), {Kind: ktail.Gap}}, full, 1},
-		{"with a part of it written", writes{fails: 1, short: 4, err: full}, logLines(1, 10), full, 1},
+		{"after a partial write", writes{fails: 1, short: 4, err: full}, logLines(1, 10), full, 1},
 		{"a short write without an error", writes{fails: 1, short: 4}, logLines(1, 10), io.ErrShortWrite, 1},
 	}
 	for _, tt := range tests {
@@ -160,7 +160,7 @@ func TestWriter_ChecksContextBeforeBatch(t *testing.T) {
 	if out.calls != nil {
 		t.Errorf("wrote %q", out.calls)
 	}
-	// No line is half written, so the caller may try again.
+	// No line is half written, so the caller may retry.
 	if err := w.Write(t.Context(), logLines(1, 10)); err != nil {
 		t.Error(err)
 	}
@@ -169,7 +169,7 @@ func TestWriter_ChecksContextBeforeBatch(t *testing.T) {
 	}
 }
 
-// canceling is a writer during which the context ends.
+// canceling is a writer that ends the context during its first write.
 type canceling struct {
 	writes
 	cancel context.CancelFunc
