@@ -246,6 +246,11 @@ func endsWord(b byte) bool { return bytes.IndexByte([]byte(" \t:]>)|,;!\x1b"), b
 
 // inTime reports whether b occurs in timestamps: 2026-01-02T15:04:05.000+01:00,
 // [02/Jan/2026:15:04:05], 15:04:05,123Z.
-func inTime(b byte) bool {
-	return '0' <= b && b <= '9' || isLetter(b) || bytes.IndexByte([]byte(":-+.,/[]()|"), b) >= 0
-}
+func inTime(b byte) bool { return timeBytes[b] }
+
+var timeBytes = func() (table [256]bool) {
+	for b := range table {
+		table[b] = '0' <= b && b <= '9' || isLetter(byte(b)) || bytes.IndexByte([]byte(":-+.,/[]()|"), byte(b)) >= 0
+	}
+	return table
+}()

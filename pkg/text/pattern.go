@@ -152,3 +152,14 @@ func namesControl(re *syntax.Regexp) bool {
 	}
 	return slices.ContainsFunc(re.Sub, namesControl)
 }
+
+// MayMatch reports whether a line among the lines, which are plain and separated by
+// newlines, may match one of the patterns. If not, no line does.
+func (ps Patterns) MayMatch(lines []byte) bool {
+	for _, p := range ps {
+		if p.raw || p.required == nil || p.required.find(lines) != absent {
+			return true
+		}
+	}
+	return false
+}

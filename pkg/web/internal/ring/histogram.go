@@ -1,0 +1,83 @@
+package ring
+
+import "github.com/ktail/ktail/pkg/text"
+
+// Counts are lines by level.
+type Counts [numLevels]uint32
+
+// Buckets is a histogram over time. Bucket i counts the lines from Start + i·Width on.
+type Buckets struct {
+	Start, Width int64 // nanoseconds
+	Counts       []Counts
+}
+
+// Histogram counts the lines of a view whose times are in [from, to), in n buckets
+// of equal width. It counts the matches that are known.
+func (v *View) Histogram(from, to int64, n int) Buckets {
+	h := Buckets{Start: from, Width: max((to-from+int64(n)-1)/int64(n), 1), Counts: make([]Counts, n)}
+	if v.filter.IsZero() {
+		for _, b := range v.ring.snapshot(0) {
+			h.addBlock(b)
+		}
+		return h
+	}
+	noTexts := func(*block) []byte { return nil }
+	v.ring.readEach(v.Seqs(v.bounds()), noTexts, func(rec *Record) { h.add(rec.Time, rec.Level, 1) })
+	return h
+}
+
+func (v *View) bounds() (first int64, n int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.firstNumber(), v.cut + len(v.newer) - int(v.firstNumber())
+}
+
+// addBlock counts a block at once if all of it is in one bucket.
+func (h *Buckets) addBlock(b *block) {
+	i, ok := h.index(b.minTime)
+	j, also := h.index(b.maxTime)
+	if ok && also && i == j {
+		for level, n := range b.levels {
+			h.Counts[i][level] += n
+		}
+		return
+	}
+	b.walk(nil, func(rec *Record) bool {
+		h.add(rec.Time, rec.Level, 1)
+		return true
+	})
+}
+
+func (h *Buckets) add(at int64, level text.Level, n uint32) {
+	if i, ok := h.index(at); ok {
+		h.Counts[i][level] += n
+	}
+}
+
+func (h *Buckets) index(at int64) (int, bool) {
+	if at < h.Start {
+		return 0, false
+	}
+	i := (at - h.Start) / h.Width
+	return int(i), i < int64(len(h.Counts))
+}
+
+// SeqAt returns the sequence number of the first line at or after a time; that after
+// the last line if there is none.
+func (r *Ring) SeqAt(at int64) uint64 {
+	seq := r.end()
+	for _, b := range r.snapshot(0) {
+		if b.maxTime < at {
+			continue
+		}
+		b.walk(nil, func(rec *Record) bool {
+			if rec.Time >= at {
+				seq = rec.Seq
+				return false
+			}
+			return true
+		})
+		break
+	}
+	return seq
+}
