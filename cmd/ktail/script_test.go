@@ -5,9 +5,12 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,7 +62,12 @@ func TestMain(m *testing.M) {
 //	finish NAME CODE             wait for its end; stdout and stderr are those of the script then
 //
 // POD is namespace/name. No command waits by the clock.
-func TestScript(t *testing.T) { testscript.Run(t, scripts("script")) }
+func TestScript(t *testing.T) {
+	// Children inherit an ignored signal: under nohup, ktail would ignore SIGHUP.
+	// A handler in this process restores the default action in its children.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	testscript.Run(t, scripts("script"))
+}
 
 // scripts returns the parameters for the scripts of a directory in testdata.
 func scripts(dir string) testscript.Params {
