@@ -23,11 +23,13 @@ import (
 )
 
 const (
-	// maxOpening limits the requests for logs, and for the pods they belong to, that
-	// are sent and not answered: the API server asks a kubelet before it answers, and
-	// a thousand logs may break off at the same moment.
+	// maxOpening limits the requests for logs, and for the pods they belong to,
+	// that were sent and have no response yet. The API server asks a kubelet
+	// before it responds, and a thousand logs may be interrupted at the same
+	// moment.
 	maxOpening = 100
-	// openingFor is how long an unanswered request counts towards maxOpening.
+	// openingFor is how long a request without a response counts towards
+	// maxOpening.
 	openingFor = 200 * time.Millisecond
 )
 
@@ -39,7 +41,7 @@ type Client struct {
 	rest    *rest.RESTClient
 	clock   *serverClock
 	logs    *http.Client
-	limiter flowcontrol.RateLimiter // nil: the server's own fairness is enough
+	limiter flowcontrol.RateLimiter // nil: no limit; the API server has priority and fairness
 	opening chan struct{}
 }
 
@@ -52,8 +54,8 @@ type ClientOptions struct {
 	NoReadCoalescing bool
 }
 
-// RateLimit limits the requests to one API server. A watch or a followed log counts
-// once.
+// RateLimit limits the requests to one API server. A watch or a followed log
+// counts as one request.
 type RateLimit struct {
 	QPS   float32 // requests per second; 0 or less: no limit
 	Burst int     // requests allowed above QPS; 0: client-go's default
@@ -87,7 +89,7 @@ func NewClient(cfg *rest.Config, context, namespace string, o ClientOptions) (*C
 	cfg.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
 	cfg.ContentType = runtime.ContentTypeProtobuf
 	cfg.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-	cfg.QPS = -1 // the server has its own fairness
+	cfg.QPS = -1 // no client-side limit: the API server has priority and fairness
 	if limit := o.RateLimit; limit.QPS > 0 {
 		burst := limit.Burst
 		if burst <= 0 {
@@ -114,7 +116,7 @@ func NewClient(cfg *rest.Config, context, namespace string, o ClientOptions) (*C
 	}, nil
 }
 
-// get gets the pod. It does not retry: the caller decides when to.
+// get returns the pod. It does not retry; the caller decides when to do so.
 func (c *Client) get(ctx context.Context, namespace, pod string) (*corev1.Pod, error) {
 	release, err := c.queueOpen(ctx)
 	if err != nil {
@@ -146,7 +148,7 @@ func (c *Client) openLog(ctx context.Context, namespace, pod string, options url
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		defer resp.Body.Close() //nolint:errcheck // it is only read from
+		defer resp.Body.Close() //nolint:errcheck // errors do not matter after reading
 		return nil, statusError(resp)
 	}
 	return resp.Body, nil
@@ -177,7 +179,7 @@ func (c *Client) queueOpen(ctx context.Context) (release func(), err error) {
 // statusError returns the error of package apierrors for a response other than 200.
 func statusError(resp *http.Response) error {
 	const most = 64 << 10
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // a broken body leaves the status code
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // without a body, the status code remains
 	seconds, _ := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 32)
 	var status metav1.Status
 	if json.Unmarshal(body, &status) == nil && status.Status == metav1.StatusFailure {

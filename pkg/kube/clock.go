@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// serverClock returns the time of the API server, which stamps the creation of
-// objects, from the Date of its responses. It is up to a second behind.
+// serverClock returns the time of the API server, which sets the creation times
+// of objects. It uses the Date header of responses, so it may be up to a second
+// behind.
 type serverClock struct {
 	mu   sync.Mutex
 	date time.Time // of the latest response
-	at   time.Time // when that came
+	at   time.Time // local time when it arrived
 }
 
-// when returns the time of the server at our time t, however our clock is set. Until
-// a response has come, the clocks are taken to agree.
+// when returns the server's time at the local time t, however the local clock
+// is set. Before the first response, both clocks are assumed to agree.
 func (c *serverClock) when(t time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -28,7 +29,7 @@ func (c *serverClock) when(t time.Time) time.Time {
 func (c *serverClock) record(resp *http.Response) {
 	date, err := http.ParseTime(resp.Header.Get("Date"))
 	if err != nil {
-		return // a proxy has removed it
+		return // a proxy removed the header
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

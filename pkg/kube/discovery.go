@@ -11,8 +11,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// Discovery is implemented here because the package discovery of client-go links
-// the OpenAPI models, 11 MB of the binary.
+// Discovery is implemented here because client-go's package discovery links the
+// OpenAPI models, which are 11 MB of the binary.
 
 // acceptDiscovery requests all groups in one document, which servers support since
 // v1.26, and accepts the lists of groups and versions of older ones.
@@ -29,7 +29,7 @@ type discovered struct {
 		Metadata struct {
 			Name string `json:"name"`
 		} `json:"metadata"`
-		Versions []struct { // the preferred one is first
+		Versions []struct { // the preferred version is first
 			Version   string               `json:"version"`
 			Freshness string               `json:"freshness"`
 			Resources []discoveredResource `json:"resources"`

@@ -14,7 +14,8 @@ import (
 	"github.com/ktail/ktail/pkg/kube/internal/transport"
 )
 
-// denied adds to an error about missing permissions the command that shows them.
+// denied adds to an error about missing permissions the command that checks
+// them.
 func denied(err error, verb, resource, namespace string) error {
 	where := "-n " + namespace
 	if namespace == "" {
@@ -37,8 +38,8 @@ func retryAfter(err error) time.Duration {
 	return time.Duration(min(max(seconds, 0), most)) * time.Second
 }
 
-// withoutURL removes the URL of the request from an error: the message names the
-// object.
+// withoutURL removes the URL of the request from an error, because the message
+// names the object.
 func withoutURL(err error) error {
 	if request, ok := errors.AsType[*url.Error](err); ok {
 		return request.Err
@@ -46,8 +47,8 @@ func withoutURL(err error) error {
 	return err
 }
 
-// readError qualifies an error of a log request: whether a retry is worthwhile, and
-// when.
+// readError classifies an error of a log request: whether a retry can succeed,
+// and when to retry.
 func readError(err error, stream *ktail.Stream) error {
 	err = withoutURL(err)
 	qualified := &ktail.ReadError{
@@ -57,7 +58,8 @@ func readError(err error, stream *ktail.Stream) error {
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		switch status.Status().Code {
-		// Not 404: a kubelet that has just started does not know its pods yet.
+		// Not 404, because a kubelet that has just started does not know its
+		// pods yet.
 		case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden:
 			qualified.Permanent = true
 		}

@@ -17,12 +17,13 @@ type Kind struct {
 	Singular   string // "deployment"
 	Kind       string // "Deployment"
 	ShortNames []string
-	Cluster    bool // its objects are not in a namespace
-	Scale      bool // its objects have the subresource scale, so they have pods
+	Cluster    bool // its objects are cluster-scoped
+	Scale      bool // its objects have the subresource scale, and therefore pods
 }
 
-// builtIn are the kinds that have pods on any cluster. They need no discovery, and
-// their names take precedence over those of other groups, as in kubectl.
+// builtIn lists the kinds that have pods on any cluster. They need no
+// discovery, and their names take precedence over the names of other groups, as
+// in kubectl.
 var builtIn = []Kind{
 	{"", "v1", "pods", "pod", "Pod", []string{"po"}, false, false},
 	{"apps", "v1", "deployments", "deployment", "Deployment", []string{"deploy"}, false, true},
@@ -35,7 +36,7 @@ var builtIn = []Kind{
 	{"", "v1", "services", "service", "Service", []string{"svc"}, false, false},
 }
 
-// The kinds of objects that are listed by name.
+// These kinds are listed by name.
 var (
 	PodKind       = builtIn[0]
 	NamespaceKind = Kind{"", "v1", "namespaces", "namespace", "Namespace", []string{"ns"}, true, false}
@@ -80,8 +81,8 @@ func (k *Kind) path(namespace string) string {
 	return path + "/" + k.Resource
 }
 
-// answersTo reports whether the word is a name of the kind: its plural, singular or
-// short name, alone or with .group or .version.group.
+// answersTo reports whether the word is a name of the kind: its plural,
+// singular, or short name, alone or followed by .group or .version.group.
 func (k *Kind) answersTo(word string) bool {
 	name, group, qualified := strings.Cut(strings.ToLower(word), ".")
 	if qualified && group != k.Group && group != k.Version+"."+k.Group {
@@ -90,11 +91,12 @@ func (k *Kind) answersTo(word string) bool {
 	return name == k.Resource || name == k.Singular || name == strings.ToLower(k.Kind) || slices.Contains(k.ShortNames, name)
 }
 
-// UnknownKindError reports that a cluster does not have a kind of that name.
+// UnknownKindError reports that the cluster does not have a kind with that
+// name.
 type UnknownKindError struct {
 	Word        string
 	Known       []Kind   // the kinds that the cluster has
-	Unavailable []string // API groups whose kinds the cluster cannot list at present
+	Unavailable []string // API groups whose kinds the cluster currently cannot list
 }
 
 // Error implements error.
@@ -108,7 +110,7 @@ func (e *UnknownKindError) Error() string {
 	return fmt.Sprintf("the cluster does not have a kind %q", e.Word)
 }
 
-// LookUpKind returns the kind that the word names; see answersTo. If the cluster
+// LookUpKind returns the kind with this name; see answersTo. If the cluster
 // does not have it, the error is an UnknownKindError.
 func (c *Client) LookUpKind(ctx context.Context, word string) (Kind, error) {
 	for _, k := range builtIn {
@@ -139,7 +141,7 @@ func (c *Client) kindOfOwner(ctx context.Context, t metav1.TypeMeta) (Kind, erro
 		return Kind{}, err
 	}
 	group, _, _ := strings.Cut(t.APIVersion, "/")
-	// The server may not prefer that version any more.
+	// The server may no longer prefer the version in the reference.
 	similar := func(k Kind) bool { return k.Group == group && k.Kind == t.Kind }
 	for _, match := range []func(Kind) bool{is, similar} {
 		if i := slices.IndexFunc(kinds, match); i >= 0 {
@@ -149,8 +151,8 @@ func (c *Client) kindOfOwner(ctx context.Context, t metav1.TypeMeta) (Kind, erro
 	return Kind{}, &UnknownKindError{Word: t.Kind + "." + group, Known: kinds, Unavailable: unavailable}
 }
 
-// BuiltInKind returns the kind that the word means, of those that have pods on any
-// cluster.
+// BuiltInKind returns the kind with this name if it is one of those that have
+// pods on any cluster.
 func BuiltInKind(word string) (Kind, bool) {
 	i := slices.IndexFunc(builtIn, func(k Kind) bool { return k.answersTo(word) })
 	if i < 0 {

@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-func TestAnswersTo(t *testing.T) {
+func TestKind_AnswersToItsNames(t *testing.T) {
 	rollout := Kind{Group: "argoproj.io", Version: "v1alpha1", Resource: "rollouts", Singular: "rollout", Kind: "Rollout", ShortNames: []string{"ro"}}
 	deployment := builtIn[1]
 	tests := []struct {
@@ -63,7 +63,7 @@ var selectors = []struct {
 	{`[1]`, "", false},
 }
 
-func TestSelectorOf(t *testing.T) {
+func TestSelectorOf_ReadsBothForms(t *testing.T) {
 	for _, tt := range selectors {
 		s := selectorOf(json.RawMessage(tt.raw))
 		if s == nil {
@@ -81,7 +81,7 @@ func TestSelectorOf(t *testing.T) {
 	}
 }
 
-// A selector that was read from whatever stands in a spec never selects
+// FuzzSelectorOf checks that a selector read from any spec never selects
 // everything.
 func FuzzSelectorOf(f *testing.F) {
 	for _, s := range selectors {
@@ -94,7 +94,7 @@ func FuzzSelectorOf(f *testing.F) {
 	})
 }
 
-func TestDiscovered(t *testing.T) {
+func TestDiscovered_ReadsEveryForm(t *testing.T) {
 	const aggregated = `{"kind":"APIGroupDiscoveryList","items":[{"metadata":{"name":"apps"},"versions":[
 		{"version":"v1","resources":[
 			{"resource":"deployments","responseKind":{"kind":"Deployment"},"scope":"Namespaced","singularResource":"deployment",
@@ -137,7 +137,7 @@ func checkKinds(t *testing.T, got, want []Kind) {
 	}
 }
 
-func TestPath(t *testing.T) {
+func TestKind_PathOfObjects(t *testing.T) {
 	for _, tt := range []struct {
 		kind            Kind
 		namespace, want string
@@ -153,7 +153,7 @@ func TestPath(t *testing.T) {
 	}
 }
 
-func TestParseStatesAndCondition(t *testing.T) {
+func TestParse_StatesAndConditions(t *testing.T) {
 	set, err := ParseStates([]string{"running", "waiting"})
 	if err != nil || !set.has(Running) || !set.has(Waiting) || set.has(Terminated) {
 		t.Errorf("states are %b, %v", set, err)

@@ -16,10 +16,10 @@ import (
 type Name struct {
 	Namespace, Name string
 	Labels          map[string]string
-	Workload        string // of a pod: its name without the generated part
+	Workload        string // for a pod, its name without the generated suffix
 }
 
-// Names lists at most that many objects of a kind, in one namespace, or in all if
+// Names lists at most most objects of a kind, in one namespace, or in all if
 // namespace is empty. It requests only metadata.
 func (c *Client) Names(ctx context.Context, kind Kind, namespace string, most int64) ([]Name, error) {
 	o := objects{client: c, kind: kind, namespace: namespace}
@@ -35,7 +35,7 @@ func (c *Client) Names(ctx context.Context, kind Kind, namespace string, most in
 	return names, nil
 }
 
-// PodContainers are the names of the containers of a pod.
+// PodContainers holds the containers of a pod.
 type PodContainers struct {
 	Pod        Name
 	Containers []PodContainer
@@ -44,7 +44,7 @@ type PodContainers struct {
 // PodContainer is a container of a pod.
 type PodContainer struct{ Name, Image string }
 
-// Containers lists the containers of at most that many pods of the selection in one
+// Containers lists the containers of at most most pods of the selection in one
 // namespace, or in all if namespace is empty. It ignores Selection.Owners.
 func (c *Client) Containers(ctx context.Context, s *Selection, namespace string, most int64) ([]PodContainers, error) {
 	var list corev1.PodList
@@ -73,8 +73,8 @@ func (c *Client) Containers(ctx context.Context, s *Selection, namespace string,
 	return pods, nil
 }
 
-// Matches reports whether the selection wants a pod by its name and labels. It
-// ignores the namespace, the containers and the owners.
+// Matches reports whether the selection includes a pod, given its name and
+// labels. It ignores the namespace, the containers, and the owners.
 func (s *Selection) Matches(pod Name) bool {
 	if s.LabelSelector != "" {
 		selector, err := labels.Parse(s.LabelSelector)
@@ -85,9 +85,9 @@ func (s *Selection) Matches(pod Name) bool {
 	return !matchesAny(s.ExcludePods, pod.Name) && s.namesPod(pod.Name)
 }
 
-// controllerOf returns the controller of the pod as its owner references show it.
-// For a ReplicaSet of a Deployment it is the Deployment: the name of the ReplicaSet
-// ends with a hash that is also a label of the pod.
+// controllerOf returns the controller of the pod according to its owner
+// references. For a ReplicaSet of a Deployment, it returns the Deployment: the
+// name of the ReplicaSet ends with a hash that is also a label of the pod.
 func controllerOf(m *metav1.ObjectMeta) ktail.Owner {
 	ref := metav1.GetControllerOfNoCopy(m)
 	if ref == nil {
@@ -103,7 +103,7 @@ func controllerOf(m *metav1.ObjectMeta) ktail.Owner {
 
 var ordinal = regexp.MustCompile(`-\d+$`)
 
-// workload returns the name that the pod's name was generated from.
+// workload returns the pod's name without the generated suffix.
 func workload(m *metav1.ObjectMeta) string {
 	base := m.Name
 	switch {

@@ -8,7 +8,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-func TestControllerOf(t *testing.T) {
+func TestControllerOf_NamesTheWorkload(t *testing.T) {
 	yes := true
 	by := func(kind, name string) []metav1.OwnerReference {
 		return []metav1.OwnerReference{{Kind: "Other", Name: "bystander"}, {Kind: kind, Name: name, Controller: &yes}}

@@ -17,7 +17,8 @@ import (
 	"k8s.io/client-go/tools/cache"
 )
 
-// object is an object of any kind: the fields that decide which pods belong to it.
+// object is an object of any kind, reduced to the fields that decide which pods
+// belong to it.
 type object struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata"`
@@ -34,7 +35,7 @@ func (o *object) DeepCopyObject() runtime.Object {
 	return c
 }
 
-// objectList is a list of them.
+// objectList is a list of objects.
 type objectList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata"`
@@ -52,8 +53,8 @@ func (l *objectList) DeepCopyObject() runtime.Object {
 }
 
 // selectorOf returns the selector of a spec, in the form of a Deployment
-// (matchLabels and matchExpressions) or of a Service (a plain map). It returns nil
-// for an absent or empty selector, and for any other form.
+// (matchLabels and matchExpressions) or of a Service (a map). It returns nil
+// for a missing or empty selector and for any other form.
 func selectorOf(raw json.RawMessage) labels.Selector {
 	var formed struct {
 		MatchLabels      map[string]string                 `json:"matchLabels"`
@@ -84,11 +85,11 @@ func selectorOf(raw json.RawMessage) labels.Selector {
 const metadataOnly = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1," +
 	"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 
-// objects lists and watches the objects of a kind in a namespace: all of them, or
-// one by its name.
+// objects lists and watches the objects of a kind in a namespace: all objects,
+// or one with a given name.
 type objects struct {
 	client    *Client
-	of        metav1.TypeMeta // identifies the kind until find has found it
+	of        metav1.TypeMeta // names the kind until find has looked it up
 	kind      Kind
 	namespace string
 	name      string // empty: all objects, metadata only
@@ -102,7 +103,7 @@ func (o *objects) resource() string {
 	return o.kind.groupResource()
 }
 
-// find finds the kind, unless it is known.
+// find looks up the kind unless it is known.
 func (o *objects) find(ctx context.Context) (err error) {
 	if o.kind.Resource == "" {
 		o.kind, err = o.client.kindOfOwner(ctx, o.of)
@@ -118,7 +119,7 @@ func (o *objects) request(options *metav1.ListOptions) *rest.Request {
 	}
 	return o.client.rest.Get().AbsPath(o.kind.path(o.namespace)).
 		SetHeader("Accept", accept).SpecificallyVersionedParams(options, metav1.ParameterCodec, metav1.SchemeGroupVersion).
-		MaxRetries(0) // the caller retries, and the failure is reported at once
+		MaxRetries(0) // the caller retries, after reporting the failure
 }
 
 func (o *objects) list(ctx context.Context, options metav1.ListOptions) (*objectList, error) {
@@ -146,13 +147,13 @@ func (o *objects) list(ctx context.Context, options metav1.ListOptions) (*object
 	return list, nil
 }
 
-// gettable reports whether there is one object at most, which can be selected by
-// getting it: some users may do that, but not list or watch objects.
+// gettable reports whether at most one object is selected, so that it can be
+// read with get. Some users may get objects but not list or watch them.
 func (o *objects) gettable() bool {
 	return o.name != "" && (o.namespace != metav1.NamespaceAll || o.kind.Cluster)
 }
 
-// getOne gets the one object.
+// getOne gets the selected object.
 func (o *objects) getOne(ctx context.Context) (runtime.Object, error) {
 	body, err := rawBody(o.client.rest.Get().AbsPath(o.kind.path(o.namespace), o.name).
 		SetHeader("Accept", "application/json").MaxRetries(0).Do(ctx))
@@ -226,4 +227,4 @@ func (e *objectEvents) Decode() (watch.EventType, runtime.Object, error) {
 }
 
 // Close implements watch.Decoder.
-func (e *objectEvents) Close() { _ = e.body.Close() } // it is only read from
+func (e *objectEvents) Close() { _ = e.body.Close() } // errors do not matter after reading

@@ -11,9 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 )
 
-// Owner names an object whose pods are wanted, as the user writes it: deploy/web.
-// Its pods are those that its selector selects and those that it owns, directly or
-// through other objects.
+// Owner names an object whose pods are wanted, as the user writes it:
+// deploy/web. Its pods are those that its selector selects and those that it
+// owns, directly or through other objects.
 type Owner struct {
 	Kind string // any name of the kind
 	Name string
@@ -22,11 +22,11 @@ type Owner struct {
 // String returns kind/name.
 func (o Owner) String() string { return o.Kind + "/" + o.Name }
 
-// owner is one of Selection.Owners, with the stores that hold it.
+// owner is one of Selection.Owners together with the stores for it.
 type owner struct {
 	kind   Kind
 	name   string
-	stores []*ownerStore // one per namespace that is searched; none for a pod
+	stores []*ownerStore // one per searched namespace; none for a pod
 }
 
 func (o *owner) String() string { return o.kind.String() + "/" + o.name }
@@ -35,8 +35,8 @@ func ownerObjectOf(o *object) *ownerObject {
 	return &ownerObject{uid: o.UID, selector: selectorOf(o.Spec.Selector)}
 }
 
-// findKinds finds the kinds of the selection's owners. While following, it retries
-// until ctx ends if the cluster does not respond.
+// findKinds looks up the kinds of the selection's owners. While following, it
+// retries until ctx ends if the cluster does not respond.
 func (w *Watcher) findKinds(ctx context.Context) ([]*owner, error) {
 	var owners []*owner
 	for _, o := range w.Selection.Owners {
@@ -71,8 +71,8 @@ func (w *Watcher) findKind(ctx context.Context, word string) (Kind, error) {
 	}
 }
 
-// onlyPod returns the name of the only pod that the selection names, if it names
-// exactly one.
+// onlyPod returns the name of the only pod that the selection can match, if it
+// names exactly one.
 func (s *Selection) onlyPod() (name string, ok bool) {
 	if len(s.Pods) > 0 || len(s.Owners) != 1 || !PodKind.answersTo(s.Owners[0].Kind) {
 		return "", false
@@ -102,7 +102,7 @@ func nameSelector(name string) string {
 type NotFoundError struct {
 	Kind       Kind
 	Name       string
-	Namespaces []string // an empty string stands for all
+	Namespaces []string // an empty string means all namespaces
 }
 
 // Error implements error.
@@ -110,8 +110,8 @@ func (e *NotFoundError) Error() string {
 	return fmt.Sprintf("%s %q does not exist", &e.Kind, e.Name)
 }
 
-// errOwnersNotFound returns a NotFoundError for each owner that was listed and does
-// not exist.
+// errOwnersNotFound returns a NotFoundError for each owner that does not exist
+// according to its lists.
 func (s *sourceSet) errOwnersNotFound() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,8 +129,8 @@ func (s *sourceSet) errOwnersNotFound() error {
 	return errors.Join(errs...)
 }
 
-// errNoSelector returns an error if an owner cannot have pods: a service without a
-// selector.
+// errNoSelector returns an error if an owner cannot have pods because it is a
+// Service without a selector.
 func (s *sourceSet) errNoSelector() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,7 +151,7 @@ func (s *sourceSet) errNoSelector() error {
 	return nil
 }
 
-// ownerStores adds the stores for the owners of the selection and returns them.
+// ownerStores adds the stores for the selection's owners and returns them.
 func (s *sourceSet) ownerStores() []*ownerStore {
 	var all []*ownerStore
 	for _, o := range s.graph.owners {

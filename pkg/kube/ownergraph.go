@@ -8,33 +8,33 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// ownerGraph knows which pods belong to an owner: the pods that its selector
-// selects, and those whose owner references lead to it. The lock of the source set
-// guards it.
+// ownerGraph determines which pods belong to an owner: those that its selector
+// selects, and those whose owner references lead to it. The lock of the source
+// set guards it.
 type ownerGraph struct {
 	owners  []*owner
-	between []*ownerStore // objects between owners and pods: jobs, replica sets
+	between []*ownerStore // objects between owners and pods, such as Jobs and ReplicaSets
 }
 
-// ownerStore holds the objects of one list and watch: one owner by its name, or
-// all objects of a kind that owner references of pods lead to.
+// ownerStore holds the objects of one list and watch: one owner, or all objects
+// of a kind to which owner references of pods lead.
 type ownerStore struct {
 	watchStatus
 	objects objects
 
-	owners map[string]*ownerObject  // of one owner: by namespace
-	nodes  map[types.UID]*ownerNode // of a kind in between
+	owners map[string]*ownerObject  // for one owner, by namespace
+	nodes  map[types.UID]*ownerNode // for a kind between owners and pods
 }
 
-// ownerObject is an owner as it was last seen. It stays when the object is
-// deleted, since its pods end later.
+// ownerObject is the last known state of an owner. It is kept when the object
+// is deleted, because the owner's pods end later.
 type ownerObject struct {
 	uid      types.UID
 	selector labels.Selector // nil: only owner references count
 }
 
 // ownerNode is an object between an owner and its pods. When the object is
-// deleted, the node stays until no owner reference leads to it.
+// deleted, the node is kept until no owner reference leads to it.
 type ownerNode struct {
 	owners  []metav1.OwnerReference
 	deleted bool
@@ -68,17 +68,17 @@ func (o *ownerObject) selects(pod *podEntry) bool {
 	return o.selector != nil && o.selector.Matches(labels.Set(pod.labels))
 }
 
-// isOwnedBy reports whether the references lead to the object, directly or through
-// other objects.
+// isOwnedBy reports whether the references lead to the object with this UID,
+// directly or through other objects.
 func (g *ownerGraph) isOwnedBy(refs []metav1.OwnerReference, uid types.UID) bool {
 	return g.walkOwners(refs, func(ref metav1.OwnerReference, _ bool) bool { return ref.UID == uid })
 }
 
-// walkOwners calls visit with each reference, and with the references of the
-// objects that they lead to, until visit returns true. known says whether the graph
-// has the object.
+// walkOwners calls visit with each reference, and then with the references of
+// the objects that they lead to, until visit returns true. known reports
+// whether the graph has the referenced object.
 func (g *ownerGraph) walkOwners(refs []metav1.OwnerReference, visit func(ref metav1.OwnerReference, known bool) bool) bool {
-	const maxDepth = 10 // deeper than any real hierarchy; owner references may form a cycle
+	const maxDepth = 10 // deeper than any real hierarchy; bounds cycles of owner references
 	for range maxDepth {
 		var next []metav1.OwnerReference
 		for _, ref := range refs {
@@ -113,8 +113,8 @@ func (g *ownerGraph) synced() bool {
 		!slices.ContainsFunc(g.owners, func(o *owner) bool { return slices.ContainsFunc(o.stores, pending) })
 }
 
-// missingOwners returns the stores to add: owner references of pods that may belong
-// to an owner lead to objects that no store holds yet.
+// missingOwners returns the stores to add because owner references of pods that
+// may belong to an owner lead to objects that no store holds yet.
 func (s *sourceSet) missingOwners() []*ownerStore {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,15 +143,15 @@ func (s *sourceSet) missingOwners() []*ownerStore {
 	return all
 }
 
-// ownerStoreFor adds a store for objects like the one that the reference names, and
-// returns it. It returns nil if there is one already, or none is needed.
+// ownerStoreFor adds a store for the kind of object that the reference names,
+// and returns it. It returns nil if there already is one, or if none is needed.
 func (s *sourceSet) ownerStoreFor(o *owner, ref metav1.OwnerReference, namespace string) *ownerStore {
 	of := metav1.TypeMeta{APIVersion: ref.APIVersion, Kind: ref.Kind}
 	switch {
 	case ref.Kind == o.kind.Kind && ref.APIVersion == o.kind.apiVersion():
-		return nil // the owner itself, or another object of its kind
+		return nil // the reference names the owner, or another object of its kind
 	case ref.Kind == NodeKind.Kind && ref.APIVersion == NodeKind.apiVersion():
-		return nil // the pod is static
+		return nil // the pod is a static pod
 	case o.kind.Kind == "CronJob" && o.kind.Group == "batch" && ref.Kind != "Job":
 		return nil // a CronJob owns Jobs only
 	}

@@ -11,19 +11,21 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// pollInterval is the time between two gets of an object that may not be watched.
+// pollInterval is the time between two gets of an object that the user may not
+// watch.
 const pollInterval = 5 * time.Second
 
-// pollWatch is the watch of one object for users who may get, but not watch it, as
-// kubectl logs requires no more. It gets the object again and again.
+// pollWatch replaces the watch of one object for users who may get but not
+// watch it; kubectl logs requires no more than get. It gets the object
+// periodically.
 type pollWatch struct {
 	events chan watch.Event // closed by run
 	cancel context.CancelFunc
 	ended  sync.WaitGroup
 }
 
-// newPollWatch returns a watch that ends with ctx, or when get fails for another
-// reason than that the object does not exist.
+// newPollWatch returns a watch that ends when ctx ends or when get fails,
+// unless get fails because the object does not exist.
 func newPollWatch(ctx context.Context, get func(context.Context) (runtime.Object, error)) watch.Interface {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &pollWatch{events: make(chan watch.Event), cancel: cancel}

@@ -16,9 +16,9 @@ import (
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
 
-// A server that speaks protobuf, as the real one does and the fake one does not,
-// is asked for it and understood.
-func TestProtobuf(t *testing.T) {
+// The client requests protobuf and decodes it. Real API servers speak protobuf;
+// the fake server does not.
+func TestClient_DecodesProtobuf(t *testing.T) {
 	server := httptest.NewServer(protobufServer(t, &api.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-1"},
 		Spec:       api.PodSpec{NodeName: "node-1"},
@@ -61,7 +61,8 @@ func TestProtobuf(t *testing.T) {
 	check("watch", pod)
 }
 
-// protobufServer answers with the pod, a list of it, or a watch that begins with it.
+// protobufServer responds with the pod, a list of it, or a watch that starts
+// with it.
 func protobufServer(t *testing.T, pod *api.Pod) http.HandlerFunc {
 	scheme := runtime.NewScheme()
 	if err := api.AddToScheme(scheme); err != nil {
@@ -70,7 +71,7 @@ func protobufServer(t *testing.T, pod *api.Pod) http.HandlerFunc {
 	codecs := serializer.NewCodecFactory(scheme)
 	info, ok := runtime.SerializerInfoForMediaType(codecs.SupportedMediaTypes(), runtime.ContentTypeProtobuf)
 	if !ok {
-		t.Fatal("there is no protobuf")
+		t.Fatal("the pod has no protobuf encoding")
 	}
 	encoder := codecs.EncoderForVersion(info.Serializer, api.SchemeGroupVersion)
 	return func(w http.ResponseWriter, r *http.Request) {

@@ -23,22 +23,24 @@ import (
 )
 
 const (
-	// watchDuration is about how long a watch is asked to last. It is short because
-	// a watch that silently stops delivering is noticed only when it should have
-	// ended.
+	// watchDuration is about how long a watch is requested to last. It is short
+	// because a watch that silently stops delivering events is only detected
+	// when it should have ended.
 	watchDuration = time.Minute
-	// watchGrace is added before ktail itself ends the watch.
+	// watchGrace is how much longer ktail waits before it ends the watch
+	// itself.
 	watchGrace = 10 * time.Second
-	// watchWorksAfter is how long a watch must last to show that it works: one that
-	// opens and breaks at once continues the failure before it.
+	// watchWorksAfter is how long a watch must last to count as working. A
+	// watch that opens and fails at once continues the previous failure.
 	watchWorksAfter = 5 * time.Second
-	// relistDelay is the pause after a resource version was too old: the reflector
-	// lists again at once.
+	// relistDelay is the pause after a resource version was too old, because
+	// the reflector lists again without a delay.
 	relistDelay = 2 * time.Second
 )
 
-// reflectorStore is the cache.ReflectorStore of one list and watch. It makes each
-// change under the lock of the source set, which publishes its sources then.
+// reflectorStore is the cache.ReflectorStore of one list and watch. It applies
+// each change under the lock of the source set, which then publishes its
+// sources.
 type reflectorStore[T any] struct {
 	status   *watchStatus
 	resource string    // names the objects in errors
@@ -65,7 +67,7 @@ func (s *reflectorStore[T]) Update(obj any) error { return s.change(obj, s.put) 
 // Delete implements cache.ReflectorStore.
 func (s *reflectorStore[T]) Delete(obj any) error { return s.change(obj, s.drop) }
 
-// Replace implements cache.ReflectorStore: it gets the result of a list.
+// Replace implements cache.ReflectorStore. It receives the result of a list.
 func (s *reflectorStore[T]) Replace(objs []any, _ string) error {
 	all := make([]T, 0, len(objs))
 	for _, obj := range objs {
@@ -80,21 +82,21 @@ func (s *reflectorStore[T]) Replace(objs []any, _ string) error {
 	return nil
 }
 
-// Resync implements cache.ReflectorStore. There is nothing to do.
+// Resync implements cache.ReflectorStore. It does nothing.
 func (s *reflectorStore[T]) Resync() error { return nil }
 
 // watchStatus is the state of one list and watch. The lock of the source set
 // guards it.
 type watchStatus struct {
 	set      *sourceSet
-	failed   func(error) // gets the first failure since the last working watch
+	failed   func(error) // called with the first failure after a working watch
 	listed   bool        // a list has succeeded
-	synced   bool        // a list has succeeded, or has failed: do not wait for it
-	reported bool        // it fails, and that was reported
-	seen     time.Time   // when the state of the server was known last; at first: the start
+	synced   bool        // a list has succeeded or failed, so there is no need to wait for it
+	reported bool        // a failure was reported
+	seen     time.Time   // when the server's state was last known; at first, the start time
 }
 
-// update makes the change under the lock, and publishes the set.
+// update applies the change under the lock, and publishes the set.
 func (s *watchStatus) update(change func()) {
 	s.set.mu.Lock()
 	change()
@@ -103,8 +105,9 @@ func (s *watchStatus) update(change func()) {
 	s.set.touch()
 }
 
-// fail records that listing or watching fails. Others continue. If the server
-// rejects the first list as invalid, no retry can succeed: the watcher ends.
+// fail records that listing or watching failed. Other lists and watches
+// continue. If the server rejects the first list as invalid, no retry can
+// succeed, so the watcher ends.
 func (s *watchStatus) fail(err error) {
 	s.set.mu.Lock()
 	if !s.listed && (apierrors.IsBadRequest(err) || apierrors.IsInvalid(err)) {
@@ -119,15 +122,16 @@ func (s *watchStatus) fail(err error) {
 	}
 }
 
-// works records that the watch works: the next failure is reported.
+// works records that the watch works, so that the next failure is reported.
 func (s *watchStatus) works() {
 	s.set.mu.Lock()
 	defer s.set.mu.Unlock()
 	s.reported, s.seen = false, time.Now()
 }
 
-// runReflector keeps the store up to date until ctx ends. It replaces the loop of
-// the reflector, which hands errors to a handler of the whole process that sleeps.
+// runReflector keeps the store up to date until ctx ends. It replaces the
+// reflector's own loop, which passes errors to a process-wide handler that
+// sleeps.
 func runReflector(ctx context.Context, lw *cache.ListWatch, of runtime.Object, store cache.ReflectorStore, status *watchStatus) {
 	backoff := wait.Backoff{
 		Duration: 500 * time.Millisecond, Cap: 10 * time.Second, Steps: 10, Factor: 2, Jitter: 0.5,
@@ -146,16 +150,16 @@ func runReflector(ctx context.Context, lw *cache.ListWatch, of runtime.Object, s
 	})
 }
 
-// listError is the failure of a list. It counts when the reflector or the pager
-// returns it: they handle some failures themselves, such as a continue token that
-// has expired (410), after which they list everything in one page.
+// listError is the failure of a list. It counts only when the reflector or the
+// pager returns it, because they handle some failures themselves, such as an
+// expired continue token (410), after which they list everything in one page.
 type listError struct{ error }
 
 // Unwrap returns the cause.
 func (e *listError) Unwrap() error { return e.error }
 
-// fetch lists once into the store. It retries a few times if the server is busy or
-// closes the connection; warn gets the first of these errors.
+// fetch lists into the store once. It retries a few times if the server is busy
+// or closes the connection; warn is called with the first of these errors.
 func fetch(ctx context.Context, lw *cache.ListWatch, store cache.ReflectorStore, warn func(error)) error {
 	const (
 		retries   = 3
@@ -176,7 +180,7 @@ func fetch(ctx context.Context, lw *cache.ListWatch, store cache.ReflectorStore,
 	}
 }
 
-// temporary reports whether a list that has failed may succeed soon.
+// temporary reports whether a list that failed may soon succeed.
 func temporary(err error) bool {
 	if _, ok := errors.AsType[*transport.CredentialError](err); ok {
 		return false
@@ -198,9 +202,9 @@ func replaceAll(store cache.ReflectorStore, list runtime.Object) error {
 	return store.Replace(items, "")
 }
 
-// newListWatch makes a ListWatch of two requests. It limits the duration of a
-// watch, adds to errors what failed, and records in the status whether the watch
-// fails or works.
+// newListWatch combines two requests into a ListWatch. It limits the duration
+// of a watch, adds what failed to errors, and records in the status whether the
+// watch fails or works.
 func newListWatch(status *watchStatus, wrap func(err error, verb string) error,
 	list func(context.Context, metav1.ListOptions) (runtime.Object, error),
 	open func(context.Context, metav1.ListOptions) (watch.Interface, error),
@@ -212,7 +216,7 @@ func newListWatch(status *watchStatus, wrap func(err error, verb string) error,
 				return objects, nil
 			}
 			if apierrors.IsResourceExpired(err) && options.Continue == "" {
-				sleep(ctx, relistDelay) // the reflector lists again at once
+				sleep(ctx, relistDelay) // the reflector lists again without a delay
 			}
 			return nil, &listError{wrap(err, "list")}
 		},
@@ -239,17 +243,17 @@ func newListWatch(status *watchStatus, wrap func(err error, verb string) error,
 	}
 }
 
-// noWatch is the type of the watch that the client returns, without an error, when
-// the connection broke before the response to a watch.
+// noWatch is the type of the watch that the client returns, without an error,
+// if the connection was lost before the response to a watch.
 var noWatch = reflect.TypeOf(watch.NewEmptyWatch())
 
-var errClosed = errors.New("the server closed the connection, or did not answer in time")
+var errClosed = errors.New("the server closed the connection or did not respond in time")
 
-// relistExpected reports whether the reflector lists at once after a watch has
-// failed; that list reports the cause, if it persists. The reflector does so when
-// its resource version is too old, and when a list could not be streamed, which
-// older servers do not support. If the server is down or busy, it asks for the
-// stream again.
+// relistExpected reports whether the reflector lists immediately after a failed
+// watch; that list reports the cause if it persists. The reflector does so if
+// its resource version is too old, and if a list could not be streamed, which
+// older servers do not support. If the server is down or busy, the reflector
+// requests the stream again.
 func relistExpected(options *metav1.ListOptions, err error) bool {
 	streaming := options.SendInitialEvents != nil
 	return apierrors.IsResourceExpired(err) ||

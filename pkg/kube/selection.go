@@ -9,30 +9,30 @@ import (
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
 
-// Selection says which containers' logs are wanted. What the server cannot
-// answer is chosen here, by pure functions.
+// Selection says which containers' logs are wanted. Criteria that the server
+// cannot apply are applied here, by pure functions.
 type Selection struct {
 	Namespaces    []string // empty: all
 	LabelSelector string   // as kubectl's --selector
 	FieldSelector string
 
 	// A pod must match one of Pods by its name, or belong to one of Owners. If
-	// both are empty, any does.
+	// both are empty, any pod matches.
 	Pods        []*regexp.Regexp
 	Owners      []Owner
-	ExcludePods []*regexp.Regexp // and its name must match none of these
+	ExcludePods []*regexp.Regexp // its name must match none of these
 
 	Containers        *regexp.Regexp   // the container's name must match; nil: any
-	ExcludeContainers []*regexp.Regexp // and must match none of these
+	ExcludeContainers []*regexp.Regexp // the container's name must match none of these
 
-	States    States     // of a container that exists at the start; 0: any
-	Condition *Condition // that a pod must be in; nil: any
+	States    States     // that a container must have if it exists at the start; 0: any
+	Condition *Condition // that a pod must meet; nil: none
 
 	NoInitContainers      bool
 	NoEphemeralContainers bool
 }
 
-// container is one container of a pod that has, or had, a log.
+// container is a container of a pod that has a log, or had one.
 type container struct {
 	name     string
 	image    string
@@ -40,12 +40,11 @@ type container struct {
 	state    States
 	finished bool // will not run again
 
-	startedAt time.Time // of the instance, by the clock of the node; zero if not known
+	startedAt time.Time // start of the instance, by the node's clock; zero if unknown
 }
 
-// containers returns the selected containers of the pod that have a log, in
-// the order in which they start, whatever their state. Whether the pod belongs to
-// one of the Owners is not known here.
+// containers returns the selected containers of the pod that have a log, in the
+// order in which they start, whatever their state. It does not check Owners.
 func (s *Selection) containers(pod *corev1.Pod) []container {
 	if !s.wantsPod(pod.Name) {
 		return nil
@@ -73,12 +72,13 @@ func (s *Selection) containers(pod *corev1.Pod) []container {
 	return found
 }
 
-// wantsPod reports whether the pod may be wanted, as far as its name says.
+// wantsPod reports whether a pod with this name may be selected.
 func (s *Selection) wantsPod(name string) bool {
 	return !matchesAny(s.ExcludePods, name) && (len(s.Owners) > 0 || s.namesPod(name))
 }
 
-// namesPod reports whether the pod is wanted by its name, whomever it belongs to.
+// namesPod reports whether the pod is selected by its name, no matter which
+// owner it belongs to.
 func (s *Selection) namesPod(name string) bool {
 	return len(s.Pods)+len(s.Owners) == 0 || matchesAny(s.Pods, name)
 }
@@ -91,8 +91,8 @@ func matchesAny(res []*regexp.Regexp, name string) bool {
 	return slices.ContainsFunc(res, func(re *regexp.Regexp) bool { return re.MatchString(name) })
 }
 
-// inOrder returns the statuses in the order of the spec; the server sorts them
-// by name.
+// inOrder returns the statuses in the order of the spec, because the server
+// sorts them by name.
 func inOrder(statuses []corev1.ContainerStatus, spec []corev1.Container) []corev1.ContainerStatus {
 	at := func(name string) int {
 		return slices.IndexFunc(spec, func(c corev1.Container) bool { return c.Name == name })
@@ -110,8 +110,8 @@ const (
 	ephemeralContainer
 )
 
-// served returns the instance whose log the server serves: the one that runs or
-// has run last. A container that has never run has no log.
+// served returns the instance whose log the server serves: the running one, or
+// else the last one that ran. A container that has never run has no log.
 func served(status *corev1.ContainerStatus) (ktail.Instance, bool) {
 	id := status.ContainerID
 	switch {
@@ -124,7 +124,7 @@ func served(status *corev1.ContainerStatus) (ktail.Instance, bool) {
 	return ktail.Instance{ID: id, Restarts: int(status.RestartCount)}, id != ""
 }
 
-// startedAt returns when the instance has started; zero if that is not known.
+// startedAt returns when the instance started, or zero if that is not known.
 func startedAt(status *corev1.ContainerStatus, instance ktail.Instance) time.Time {
 	if running := status.State.Running; running != nil {
 		return running.StartedAt.Time
@@ -153,7 +153,7 @@ func finished(pod *corev1.Pod, kind containerKind, status *corev1.ContainerStatu
 	spec := specOf(pod, kind, status.Name)
 	switch {
 	case spec != nil && len(spec.RestartPolicyRules) > 0:
-		return false // the kubelet decides; the pod's phase will say
+		return false // the kubelet decides; the pod's phase shows the result
 	case spec != nil && spec.RestartPolicy != nil:
 		return !runsAgain(*spec.RestartPolicy, ended.ExitCode)
 	case kind == initContainer && ended.ExitCode == 0:

@@ -10,9 +10,10 @@ import (
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
 
-// Pod JSON in, the containers with a log out: "name", with "!" behind it if it
-// will not run again.
-func TestContainers(t *testing.T) {
+// TestSelection_FindsContainersWithLogs parses the JSON of a pod and lists its
+// containers that have a log, with "!" after the name of a container that will
+// not run again.
+func TestSelection_FindsContainersWithLogs(t *testing.T) {
 	const mixed = `{
 		"metadata": {"name": "mixed-1"},
 		"spec": {"restartPolicy": "Always",
@@ -48,21 +49,21 @@ func TestContainers(t *testing.T) {
 		{"without init containers", Selection{NoInitContainers: true}, mixed, []string{"main", "crash", "debug!"}},
 		{"without ephemeral ones", Selection{NoEphemeralContainers: true}, mixed, []string{"init!", "side", "main", "crash"}},
 		{"by a container's name", Selection{Containers: re("^(main|s)")}, mixed, []string{"side", "main"}},
-		{"the pod's name is found anywhere", Selection{Pods: []*regexp.Regexp{re("no"), re("ed-")}, Containers: re("main")}, mixed, []string{"main"}},
+		{"an expression matches anywhere in the pod's name", Selection{Pods: []*regexp.Regexp{re("no"), re("ed-")}, Containers: re("main")}, mixed, []string{"main"}},
 		{"another pod", Selection{Pods: []*regexp.Regexp{re("^ixed")}}, mixed, nil},
 		{"nothing has run yet", Selection{}, `{"spec": {"containers": [{"name": "c"}]}, "status": {"phase": "Pending", "containerStatuses": [{"name": "c", "state": {"waiting": {}}}]}}`, nil},
 		{"no status at all", Selection{}, `{"spec": {"containers": [{"name": "c"}]}}`, nil},
 		{"runs", Selection{}, strings.NewReplacer("POLICY", "Never", "STATE", `"running": {}`, "PHASE", "Running", "SPEC", "", "METADATA", "").Replace(one), []string{"c"}},
-		{"a crash will run again", Selection{}, ended("Always", "1"), []string{"c"}},
-		{"so will what ends well", Selection{}, ended("Always", "0"), []string{"c"}},
-		{"on failure: a crash", Selection{}, ended("OnFailure", "1"), []string{"c"}},
-		{"on failure: no crash", Selection{}, ended("OnFailure", "0"), []string{"c!"}},
+		{"a crashed container runs again", Selection{}, ended("Always", "1"), []string{"c"}},
+		{"a completed container runs again", Selection{}, ended("Always", "0"), []string{"c"}},
+		{"OnFailure: a crashed container runs again", Selection{}, ended("OnFailure", "1"), []string{"c"}},
+		{"OnFailure: a completed container does not run again", Selection{}, ended("OnFailure", "0"), []string{"c!"}},
 		{"never", Selection{}, ended("Never", "1"), []string{"c!"}},
-		{"a job that has completed", Selection{}, ended("Always", "0", "PHASE", "Succeeded"), []string{"c!"}},
-		{"a pod that was evicted", Selection{}, ended("Always", "1", "PHASE", "Failed"), []string{"c!"}},
-		{"a pod that is being deleted", Selection{}, ended("Always", "0", "METADATA", `, "deletionTimestamp": "2026-01-02T15:04:05Z"`), []string{"c!"}},
+		{"a completed Job", Selection{}, ended("Always", "0", "PHASE", "Succeeded"), []string{"c!"}},
+		{"an evicted pod", Selection{}, ended("Always", "1", "PHASE", "Failed"), []string{"c!"}},
+		{"a pod being deleted", Selection{}, ended("Always", "0", "METADATA", `, "deletionTimestamp": "2026-01-02T15:04:05Z"`), []string{"c!"}},
 		{"the container's own policy", Selection{}, ended("Always", "1", "SPEC", `, "restartPolicy": "Never"`), []string{"c!"}},
-		{"the container's own policy, other way", Selection{}, ended("Never", "1", "SPEC", `, "restartPolicy": "OnFailure"`), []string{"c"}},
+		{"the container's own policy, the other way round", Selection{}, ended("Never", "1", "SPEC", `, "restartPolicy": "OnFailure"`), []string{"c"}},
 		{"rules that only the kubelet knows", Selection{}, ended("Never", "1", "SPEC", `, "restartPolicy": "Never", "restartPolicyRules": [{"action": "Restart"}]`), []string{"c"}},
 	}
 	for _, tt := range tests {
@@ -86,8 +87,9 @@ func TestContainers(t *testing.T) {
 	}
 }
 
-// While a container waits to be started again, its log is that of its last run.
-func TestServedInstance(t *testing.T) {
+// While a container waits to be restarted, the server serves the log of its
+// last instance.
+func TestServed_IsLastInstanceWhileWaiting(t *testing.T) {
 	var status corev1.ContainerStatus
 	const text = `{"name": "c", "containerID": "c://4", "restartCount": 4, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
 		"lastState": {"terminated": {"exitCode": 1, "containerID": "c://3"}}}`

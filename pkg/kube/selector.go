@@ -14,7 +14,7 @@ import (
 // SelectorError reports a selector that cannot be parsed, or that the server
 // rejects.
 type SelectorError struct {
-	Field    bool // Selection.FieldSelector; if not, LabelSelector
+	Field    bool // true for Selection.FieldSelector, false for LabelSelector
 	Selector string
 	Err      error
 }
@@ -42,8 +42,8 @@ func (s *Selection) validate() error {
 	return nil
 }
 
-// explainRejected returns a SelectorError if the error says that the server rejects
-// a selector, and otherwise err.
+// explainRejected returns a SelectorError if err says that the server rejects a
+// selector, and otherwise err.
 func (s *Selection) explainRejected(err error) error {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) {

@@ -15,11 +15,11 @@ import (
 // LogOptions say which lines of a log are wanted.
 type LogOptions = podlog.Options
 
-// source reads the log of one container. It is a snapshot: when the pod changes,
-// the watcher makes another one for the same podlog.Log.
+// source reads the log of one container. It is a snapshot: when the pod
+// changes, the watcher creates another source for the same podlog.Log.
 type source struct {
 	*podlog.Source
-	finished bool // the container will not run again, as far as the watcher knows
+	finished bool // the container will not run again, according to the watcher's last state
 }
 
 func newSource(w *Watcher, finished bool, log *podlog.Log, span *podlog.Span, stream *ktail.Stream) *source {
@@ -44,7 +44,7 @@ func (a *containerAPI) OpenLog(ctx context.Context, parameters url.Values) (io.R
 }
 
 // Container implements podlog.API. If the user may not get the pod, it returns
-// what the watcher knows.
+// the state that the watcher knows.
 func (a *containerAPI) Container(ctx context.Context) (podlog.State, error) {
 	pod, err := a.client.get(ctx, a.stream.Namespace, a.stream.Pod)
 	switch {

@@ -16,8 +16,8 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// The log of a pod keeps the contract of a source.
-func TestSourceContract(t *testing.T) {
+// The pod log API keeps the contract of a source.
+func TestSource_KeepsContract(t *testing.T) {
 	sourcetest.Run(t, func(t *testing.T) sourcetest.Subject {
 		api := fakeapi.New(fakeapi.Options{})
 		t.Cleanup(api.Close)
@@ -30,7 +30,7 @@ func TestSourceContract(t *testing.T) {
 			Source: watchOne(t, api),
 			Write: func(texts ...string) {
 				if !c.Log(texts...) {
-					t.Error("the container does not run")
+					t.Error("the container is not running")
 				}
 			},
 			Cut: func() { api.CutAll(true) },

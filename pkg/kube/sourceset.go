@@ -20,14 +20,14 @@ import (
 const minSetInterval = 50 * time.Millisecond
 
 // sourceSet holds the sources of all selected containers, in one store per
-// namespace that is watched.
+// watched namespace.
 type sourceSet struct {
 	w *Watcher
 
 	mu       sync.Mutex
 	stores   []*podStore
 	graph    *ownerGraph
-	rejected error         // the server rejects the selection
+	rejected error         // the server's reason for rejecting the selection
 	changed  chan struct{} // capacity 1
 }
 
@@ -43,24 +43,25 @@ type podEntry struct {
 	namespace, name string
 	labels          map[string]string
 	owners          []metav1.OwnerReference
-	named           bool                    // selected by its name; if not, its owner decides
-	first           map[string]initialState // its containers, if the pod had existed before it was selected
-	span            *podlog.Span            // while the condition holds; nil: it does not, or there is none
+	named           bool                    // selected by its name; otherwise, its owner decides
+	first           map[string]initialState // its containers, if the pod existed before it was selected
+	span            *podlog.Span            // while the condition holds; nil if it does not hold or there is none
 	sources         []ktail.Source
 	waiting         []WaitingContainer
 	skipped         []string // names of containers that the selection excludes
 }
 
-// initialState is the state of a container when its pod was selected: at the start,
-// or later, by a label that was set then. It is zero if the container had not
-// started before.
+// initialState is the state of a container when its pod was selected: at the
+// start, or later, when a label was set. It is zero if the container had not
+// started before that.
 type initialState struct {
 	instance ktail.Instance
 	state    States
 }
 
-// newborn is how long after its creation a pod is reported at most, while it can be
-// watched. It includes the differences between the clocks of servers and nodes.
+// newborn is how long after its creation a pod may first be reported while pods
+// can be watched. It allows for differences between the clocks of servers and
+// nodes.
 const newborn = time.Minute
 
 func newSourceSet(w *Watcher, namespaces []string, owners []*owner) *sourceSet {
@@ -72,9 +73,10 @@ func newSourceSet(w *Watcher, namespaces []string, owners []*owner) *sourceSet {
 	return s
 }
 
-// publish calls set once everything is listed, and after each change, until ctx
-// ends. It calls follow for each owner store that turns out to be needed. It fails
-// if the selection cannot have any pods, or the server rejects it.
+// publish calls set once everything is listed, and then after each change,
+// until ctx ends. It calls follow for each owner store that turns out to be
+// needed. It fails if the selection cannot have any pods, or if the server
+// rejects it.
 func (s *sourceSet) publish(ctx context.Context, follow func(*ownerStore), set func([]ktail.Source)) error {
 	for first := true; ; {
 		select {
@@ -119,8 +121,8 @@ func (s *sourceSet) synced() bool {
 	return !slices.ContainsFunc(s.stores, func(p *podStore) bool { return !p.synced }) && s.graph.synced()
 }
 
-// sources returns the whole set, ordered by namespace, pod and the order in which
-// the containers start.
+// sources returns the complete set, ordered by namespace, pod, and start order
+// of the containers.
 func (s *sourceSet) sources() []ktail.Source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,19 +194,20 @@ func (p *podStore) put(pod *corev1.Pod) {
 	for _, c := range containers {
 		first, there := next.first[c.name]
 		if first.instance == c.instance && !s.States.has(first.state) {
-			continue // later containers are shown in any state: they may end at once
+			continue // later containers are shown in any state, because they may end at once
 		}
 		start := podlog.FromOptions
-		if s.Condition == nil { // or else the span says it
+		if s.Condition == nil { // with a condition, the span says where to start
 			start = startOf(first.instance != c.instance, there)
 		}
 		next.sources = append(next.sources, p.source(old, next, pod, c, start))
 	}
 }
 
-// initialStates returns the states of the containers of a pod that is new in the
-// store; nil if the pod was created since the store was up to date last. Otherwise it
-// was selected later, for example by a new label.
+// initialStates returns the states of the containers of a pod that is new in
+// the store. It returns nil if the pod was created after the store was last up
+// to date. Otherwise, the pod was selected later, for example because of a new
+// label.
 func (p *podStore) initialStates(pod *corev1.Pod, containers []container) map[string]initialState {
 	known := p.set.w.Client.clock.when(p.seen).Add(-newborn)
 	if p.listed && pod.CreationTimestamp.After(known) && !isMirror(pod) {
@@ -220,9 +223,9 @@ func (p *podStore) initialStates(pod *corev1.Pod, containers []container) map[st
 	return first
 }
 
-// span returns the period for which the logs are wanted, if there is a condition; nil
-// if it does not hold. If it did not hold when the pod was selected, the logs are
-// wanted from when it does.
+// span returns the period for which the logs are wanted if the selection has a
+// condition, or nil if the condition does not hold. If it did not hold when the
+// pod was selected, the logs are wanted from the time when it does.
 func (p *podStore) span(old *podEntry, pod *corev1.Pod) *podlog.Span {
 	condition := p.set.w.Selection.Condition
 	if condition == nil {
@@ -231,7 +234,7 @@ func (p *podStore) span(old *podEntry, pod *corev1.Pod) *podlog.Span {
 	holds, since := condition.holds(pod)
 	switch {
 	case !holds && old.span != nil:
-		old.span.End(since.Add(time.Second)) // that second is not over
+		old.span.End(since.Add(time.Second)) // condition times are whole seconds
 		return nil
 	case !holds || old.span != nil:
 		return old.span
@@ -241,8 +244,8 @@ func (p *podStore) span(old *podEntry, pod *corev1.Pod) *podlog.Span {
 	return &podlog.Span{Since: since.UnixNano()}
 }
 
-// source returns the source of the container. It is the old one if nothing about
-// the container has changed.
+// source returns the source of the container. It returns the old source if
+// nothing about the container has changed.
 func (p *podStore) source(old, next *podEntry, pod *corev1.Pod, c container, start podlog.Start) *source {
 	w := p.set.w
 	log := podlog.New(start)
@@ -264,8 +267,9 @@ func (p *podStore) source(old, next *podEntry, pod *corev1.Pod, c container, sta
 	})
 }
 
-// startOf returns from where the log of a container is wanted. born says that it had
-// not started when its pod was selected; alone says that the pod had existed.
+// startOf returns where to start reading the log of a container. born reports
+// that the container had not started when its pod was selected; alone reports
+// that the pod already existed.
 func startOf(born, alone bool) podlog.Start {
 	switch {
 	case !born:

@@ -9,20 +9,20 @@ import (
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
 
-// States is a set of states of containers.
+// States is a set of container states.
 type States uint8
 
-// The states that a container can be in. The zero value stands for all of them.
+// The states that a container can have. The zero value means all of them.
 const (
 	Running States = 1 << iota
 	Waiting
 	Terminated
 )
 
-// StateNames returns the names that ParseStates knows.
+// StateNames returns the names that ParseStates accepts.
 func StateNames() []string { return []string{"running", "waiting", "terminated", "all"} }
 
-// ParseStates returns the set of the states that the names stand for.
+// ParseStates returns the set of the states with these names.
 func ParseStates(names []string) (States, error) {
 	var set States
 	for _, name := range names {
@@ -55,10 +55,12 @@ func stateNow(status *corev1.ContainerStatus) States {
 	}
 }
 
-// deleted is why a log has ended whose pod is being deleted, or is gone.
+// deleted is the reason for the end of a log whose pod is being deleted, or no
+// longer exists.
 const deleted = "deleted"
 
-// whyEnded says why the container has: Completed, Error exit 1, OOMKilled.
+// whyEnded returns why the container ended: "Completed", "Error exit 1",
+// "OOMKilled".
 func whyEnded(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
 	switch {
 	case pod.DeletionTimestamp != nil:
@@ -70,7 +72,8 @@ func whyEnded(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
 	}
 }
 
-// whyBefore says why the instance before this one has ended, if that is known.
+// whyBefore returns why the previous instance ended, or "" if that is not
+// known.
 func whyBefore(pod *corev1.Pod, status *corev1.ContainerStatus, instance ktail.Instance) string {
 	if last := status.LastTerminationState.Terminated; last != nil && last.ContainerID != instance.ID {
 		return whyEnded(pod, last)
@@ -78,13 +81,14 @@ func whyBefore(pod *corev1.Pod, status *corev1.ContainerStatus, instance ktail.I
 	return ""
 }
 
-// Condition is one that a pod can be in.
+// Condition is a condition that a pod must meet.
 type Condition struct {
 	Type   corev1.PodConditionType
 	Status corev1.ConditionStatus
 }
 
-// conditions are those that the kubelet, the scheduler and the evicters set.
+// conditions lists the conditions that the kubelet, the scheduler, and eviction
+// set.
 var conditions = []corev1.PodConditionType{
 	corev1.ContainersReady, corev1.PodInitialized, corev1.PodReady, corev1.PodScheduled,
 	corev1.DisruptionTarget, corev1.PodReadyToStartContainers,
@@ -92,7 +96,7 @@ var conditions = []corev1.PodConditionType{
 
 var conditionStatuses = []corev1.ConditionStatus{corev1.ConditionTrue, corev1.ConditionFalse, corev1.ConditionUnknown}
 
-// ConditionNames returns the names that ParseCondition knows, in lower case.
+// ConditionNames returns the names that ParseCondition accepts, in lower case.
 func ConditionNames() []string {
 	names := make([]string, len(conditions))
 	for i, c := range conditions {
@@ -101,8 +105,8 @@ func ConditionNames() []string {
 	return names
 }
 
-// ParseCondition reads NAME or NAME=STATUS, in any case. The status is true if
-// it is not given.
+// ParseCondition parses NAME or NAME=STATUS, in any case. The status defaults
+// to true.
 func ParseCondition(s string) (*Condition, error) {
 	name, status, given := strings.Cut(s, "=")
 	if !given {
@@ -128,8 +132,9 @@ func ParseCondition(s string) (*Condition, error) {
 	return c, nil
 }
 
-// holds reports whether the pod is in the condition, and since when it is, or is
-// not: a whole second, usually by the clock of the node, which also stamps the log.
+// holds reports whether the pod meets the condition, and since when it does or
+// does not. The time has whole seconds and is usually from the clock of the
+// node, which also stamps the log.
 func (c *Condition) holds(pod *corev1.Pod) (holds bool, since time.Time) {
 	for _, is := range pod.Status.Conditions {
 		if is.Type == c.Type {

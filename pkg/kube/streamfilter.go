@@ -13,11 +13,11 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// StreamFilter returns a function that reports whether the selection wants the log
-// of a stream. It decides by what the stream says of its pod, so that it also
-// works for pods that no longer exist and without a cluster. It returns an error
-// if the selection depends on something that a stream does not say, such as the
-// state of a container or the pods that a service selects.
+// StreamFilter returns a function that reports whether the selection includes
+// the log of a stream. It uses only the metadata in the stream, so it also
+// works for pods that no longer exist and without a cluster. It returns an
+// error if the selection depends on something that a stream does not contain,
+// such as the state of a container or the pods that a Service selects.
 func (s *Selection) StreamFilter() (func(*ktail.Stream) bool, error) {
 	switch {
 	case s.Condition != nil:
@@ -56,7 +56,7 @@ func (s *Selection) StreamFilter() (func(*ktail.Stream) bool, error) {
 	}, nil
 }
 
-// streamFields returns the fields of a pod that a stream knows.
+// streamFields returns the fields of a pod that a stream contains.
 func streamFields(s *ktail.Stream) fields.Set {
 	return fields.Set{"metadata.name": s.Pod, "metadata.namespace": s.Namespace, "spec.nodeName": s.Node}
 }
@@ -75,8 +75,9 @@ func parseStreamFields(selector string) (fields.Selector, error) {
 	return parsed, nil
 }
 
-// streamLabels are the labels of a pod. Elasticsearch documents have keys with
-// underscores in place of dots, because a dot would start an object.
+// streamLabels are the labels of a pod. Elasticsearch documents have
+// underscores in place of the dots in label keys, because a dot would start an
+// object.
 type streamLabels map[string]string
 
 // Has implements labels.Labels.
@@ -100,7 +101,7 @@ func (l streamLabels) Lookup(key string) (value string, ok bool) {
 }
 
 // streamFilter returns a function that reports whether a stream belongs to the
-// owner, as far as its name and owner say.
+// owner, according to the names in the stream.
 func (o Owner) streamFilter() (func(*ktail.Stream) bool, error) {
 	known, ok := BuiltInKind(o.Kind)
 	if !ok { // a custom resource that owns pods itself
@@ -116,7 +117,8 @@ func (o Owner) streamFilter() (func(*ktail.Stream) bool, error) {
 	case "Service":
 		return nil, fmt.Errorf("%s: the pods of a service are only known to the cluster; select them by --selector", o)
 	case "ReplicaSet":
-		// The stream names the Deployment behind it; the pod is named after the ReplicaSet.
+		// The stream names the Deployment; the pod is named after the
+		// ReplicaSet.
 		return func(s *ktail.Stream) bool {
 			return owns(s) || s.Owner.Kind == "Deployment" && generatedFrom(s.Pod, o.Name)
 		}, nil
@@ -130,8 +132,8 @@ func (o Owner) streamFilter() (func(*ktail.Stream) bool, error) {
 	return owns, nil
 }
 
-// generatedFrom reports whether the API server may have generated the name from the
-// base: it appends a dash and five characters.
+// generatedFrom reports whether the API server may have generated the name from
+// the base: it appends a dash and five characters.
 // https://github.com/kubernetes/apiserver/blob/v0.35.0/pkg/storage/names/generate.go
 func generatedFrom(name, base string) bool {
 	suffix, ok := strings.CutPrefix(name, base+"-")

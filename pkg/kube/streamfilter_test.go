@@ -9,7 +9,7 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-func TestSelection_StreamFilter(t *testing.T) {
+func TestSelection_StreamFilterUsesNamesAndLabels(t *testing.T) {
 	re := regexp.MustCompile
 	web := ktail.Stream{
 		Namespace: "shop", Pod: "web-7d9f8-abcde", Container: "nginx", Node: "worker-1",
@@ -60,8 +60,9 @@ func TestSelection_StreamFilter(t *testing.T) {
 	}
 }
 
-// What a stream does not say must not be ignored: that would widen the selection.
-func TestSelection_StreamFilterRefusesWhatStreamsDoNotSay(t *testing.T) {
+// A criterion that a stream cannot answer must not be ignored, because that
+// would widen the selection.
+func TestSelection_StreamFilterRejectsUnknownCriteria(t *testing.T) {
 	condition, err := kube.ParseCondition("ready")
 	if err != nil {
 		t.Fatal(err)

@@ -7,25 +7,25 @@ import (
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
 
-// Matches is the state of a Watcher: which pods match the selection, whether or not
-// they have logs.
+// Matches is the state of a Watcher: which pods match the selection, whether or
+// not they have logs.
 type Matches struct {
 	Listed  bool // every list of pods has succeeded
-	Pods    int  // pods that match by their names, labels and owners
+	Pods    int  // pods that match by name, labels, and owners
 	Logs    int  // containers whose logs are read
 	Waiting []WaitingContainer
 	Skipped []string // names of containers of matching pods that the selection excludes
 }
 
-// WaitingContainer is a selected container that has not started, so that it has no
-// log.
+// WaitingContainer is a selected container that has no log because it has not
+// started.
 type WaitingContainer struct {
 	Namespace, Pod, Container string
-	Reason                    string // such as ImagePullBackOff, or Unschedulable for the whole pod
-	Message                   string // of the server; may be empty
+	Reason                    string // such as ImagePullBackOff, or Unschedulable for the pod
+	Message                   string // the server's message; may be empty
 }
 
-// Matches returns what the watcher knows now.
+// Matches returns the current state of the watcher.
 func (w *Watcher) Matches() Matches {
 	s := w.set.Load()
 	if s == nil {
@@ -55,8 +55,8 @@ func (w *Watcher) Matches() Matches {
 	return m
 }
 
-// waiting returns the selected containers of the pod that have not started, and the
-// names of those that the selection excludes.
+// waiting returns the selected containers of the pod that have not started, and
+// the names of those that the selection excludes.
 func (s *Selection) waiting(pod *corev1.Pod) (waiting []WaitingContainer, skipped []string) {
 	add := func(specs []corev1.Container, statuses []corev1.ContainerStatus, wanted bool) {
 		for i := range specs {
@@ -83,8 +83,8 @@ func (s *Selection) waiting(pod *corev1.Pod) (waiting []WaitingContainer, skippe
 	return waiting, skipped
 }
 
-// whyWaiting returns why the container has not started, as precisely as the pod's
-// status says: for the container, for the whole pod, or by its phase.
+// whyWaiting returns why the container has not started, as precisely as the
+// pod's status says: for the container, for the pod, or by its phase.
 func whyWaiting(pod *corev1.Pod, status *corev1.ContainerStatus) (reason, message string) {
 	if pod.Status.Reason != "" { // Evicted, NodeLost, Preempting
 		return pod.Status.Reason, pod.Status.Message
@@ -100,8 +100,8 @@ func whyWaiting(pod *corev1.Pod, status *corev1.ContainerStatus) (reason, messag
 	return cmp.Or(string(pod.Status.Phase), "Pending"), ""
 }
 
-// Starting reports whether the container waits for a reason that every container
-// has for a while when its pod is new.
+// Starting reports whether the container waits for a reason that is normal for
+// a while in a new pod.
 func (w *WaitingContainer) Starting() bool {
 	return slices.Contains([]string{"ContainerCreating", "PodInitializing", "Pending"}, w.Reason)
 }

@@ -1,11 +1,12 @@
-// Package kube finds pods in a Kubernetes cluster and reads their logs through the
-// pod log API. It is the only package that knows Kubernetes.
+// Package kube finds pods in a Kubernetes cluster and reads their logs through
+// the pod log API. It is the only package that talks to Kubernetes.
 //
-// A Client talks to one API server. A Selection says which containers are wanted.
-// A Watcher combines both and keeps the set of their logs up to date: it lists and
-// watches pods into a source set and, for owners such as deploy/web, the objects
-// between an owner and its pods into an owner graph. Each element of the set is a
-// source, which reads one log and decides when that log is complete.
+// A Client talks to one API server. A Selection says which containers are
+// wanted. A Watcher combines both and keeps the set of their logs up to date:
+// it lists and watches pods into a source set and, for owners such as
+// deploy/web, the objects between an owner and its pods into an owner graph.
+// Each element of the set is a source, which reads one log and decides when
+// that log is complete.
 package kube
 
 import (
@@ -28,17 +29,17 @@ import (
 )
 
 // Watcher finds the logs of the containers that a Selection selects. Without
-// LogOptions.Follow it lists them once.
+// LogOptions.Follow, it lists them once.
 type Watcher struct {
 	Client    *Client
 	Selection Selection
 	Options   LogOptions
 
-	// Warn, if set, gets the reason why the watcher cannot see pods, once until it
-	// sees them again.
+	// Warn, if set, is called with the reason why the watcher cannot see pods.
+	// It is called once, until the watcher sees pods again.
 	Warn func(error)
 
-	set atomic.Pointer[sourceSet] // of Watch, for Matches
+	set atomic.Pointer[sourceSet] // set by Watch, read by Matches
 }
 
 // Watch implements ktail.Watcher. An error means that some pods could not be
@@ -89,7 +90,7 @@ func (w *Watcher) list(ctx context.Context, s *sourceSet, set func([]ktail.Sourc
 	get := func(lw *cache.ListWatch, store cache.ReflectorStore, status *watchStatus) {
 		if err := fetch(ctx, lw, store, w.warn); err != nil {
 			errs = append(errs, w.Selection.explainRejected(err))
-			status.failed = func(error) {} // it is returned
+			status.failed = func(error) {} // list returns the error
 			status.fail(err)
 		}
 	}
@@ -119,7 +120,7 @@ func (w *Watcher) warn(err error) {
 	}
 }
 
-// wrapListError adds to an error what was listed or watched, and where.
+// wrapListError adds what was listed or watched, and where, to an error.
 func wrapListError(err error, verb, resource, namespace string) error {
 	where := "in namespace " + namespace
 	if namespace == metav1.NamespaceAll {
@@ -132,8 +133,8 @@ func wrapListError(err error, verb, resource, namespace string) error {
 	return fmt.Errorf("%s %s %s: %w", verb, resource, where, err)
 }
 
-// listWatch lists and watches the pods of a store, selected by the server as far
-// as it can.
+// listWatch lists and watches the pods of a store. The server applies as much
+// of the selection as it can.
 func (w *Watcher) listWatch(p *podStore) *cache.ListWatch {
 	namespace := p.namespace
 	request := func(options *metav1.ListOptions) *rest.Request {
@@ -173,8 +174,8 @@ func (w *Watcher) listWatch(p *podStore) *cache.ListWatch {
 		func(err error, verb string) error { return wrapListError(err, verb, PodKind.Resource, namespace) }, list, open)
 }
 
-// gettable returns the name of the only pod that the selection names, if it can be
-// selected by getting it.
+// gettable returns the name of the only pod that the selection names, if it can
+// be read with get.
 func (s *Selection) gettable(namespace string) (name string, ok bool) {
 	name, ok = s.onlyPod()
 	return name, ok && namespace != metav1.NamespaceAll && s.LabelSelector == "" && s.FieldSelector == ""

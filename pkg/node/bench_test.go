@@ -36,7 +36,7 @@ func BenchmarkRead(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*lines), "ns/line")
 }
 
-// TestRead_AllocatesChunksOnly guards the cost of a line.
+// TestRead_AllocatesChunksOnly bounds the memory allocated for a line.
 func TestRead_AllocatesChunksOnly(t *testing.T) {
 	var text bytes.Buffer
 	const lines = 20_000
@@ -54,6 +54,6 @@ func TestRead_AllocatesChunksOnly(t *testing.T) {
 		}
 	})
 	if most := float64(3*text.Len()/chunkMost + 100); allocs > most {
-		t.Errorf("%v allocations for %d lines, want at most %v: some for each chunk", allocs, lines, most)
+		t.Errorf("%v allocations for %d lines, want at most %v, a few for each chunk", allocs, lines, most)
 	}
 }

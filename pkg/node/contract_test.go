@@ -11,7 +11,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-func TestSourceContract(t *testing.T) {
+func TestSource_KeepsContract(t *testing.T) {
 	sourcetest.Run(t, func(t *testing.T) sourcetest.Subject {
 		dir := filepath.Join(t.TempDir(), "app")
 		if err := os.Mkdir(dir, 0o755); err != nil {

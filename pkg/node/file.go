@@ -13,35 +13,35 @@ import (
 
 // logFile is one file of a log.
 type logFile struct {
-	instance int // of the container
+	instance int // container instance
 
 	// Guarded by the mutex of the logFiles.
 	name logName
-	link link // to the file before it
-	done bool // read to its end, and nothing more is written to it
+	link link // to the previous file
+	done bool // read to its end, and no longer written to
 
 	mu   sync.Mutex
 	path string
-	info os.FileInfo // identity
-	file *os.File    // nil if it is not open
+	info os.FileInfo // identifies the file
+	file *os.File    // nil if not open
 	gzip bool        // file, or the file at path, is compressed
 }
 
-// link says whether the log is complete between two files.
+// link says whether lines may be missing between two files.
 type link uint8
 
 const (
 	linked   link = iota // no file is missing
 	unlinked             // files may be missing
-	unknown              // the files were replaced while they were not looked at
+	unknown              // the files were replaced while ktail did not look at them
 )
 
 func newLogFile(path string, e *listedFile) *logFile {
 	return &logFile{instance: e.name.instance, name: e.name, path: path, info: e.info, gzip: e.name.gzip}
 }
 
-// open returns the open file and whether it is compressed. The error is fs.ErrNotExist
-// if another file has taken its path.
+// open returns the open file and whether it is compressed. The error is
+// fs.ErrNotExist if a different file is at its path now.
 func (f *logFile) open() (*os.File, bool, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -79,7 +79,7 @@ func (f *logFile) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.file != nil {
-		_ = f.file.Close() // it is only read from
+		_ = f.file.Close() // errors do not matter after reading
 		f.file = nil
 	}
 }
@@ -91,8 +91,8 @@ func (f *logFile) isFile(e *listedFile) bool {
 	return os.SameFile(f.info, e.info)
 }
 
-// rename records the name under which the file is listed. It reports false if that is
-// its compressed form and the file itself is still open.
+// rename records the name under which the file is listed. It returns false if
+// that is the name of its compressed form and the file itself is still open.
 func (f *logFile) rename(path string, e *listedFile) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -103,7 +103,7 @@ func (f *logFile) rename(path string, e *listedFile) bool {
 	return true
 }
 
-// size returns the bytes that the file has.
+// size returns the size of the file in bytes.
 func (f *logFile) size() (int64, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -117,7 +117,7 @@ func (f *logFile) size() (int64, error) {
 	return info.Size(), nil
 }
 
-// explain adds to an error of the file system what to do about it.
+// explain adds to an error of the file system how to solve it.
 func explain(err error) error {
 	if isPermission(err) {
 		return fmt.Errorf("%w: reading the logs of containers requires root or the capability CAP_DAC_READ_SEARCH", err)
@@ -125,18 +125,18 @@ func explain(err error) error {
 	return err
 }
 
-// errDamaged says that a compressed file cannot be decompressed.
+// errDamaged reports that a compressed file cannot be decompressed.
 var errDamaged = errors.New("the compressed log is damaged")
 
 func isPermission(err error) bool { return errors.Is(err, fs.ErrPermission) }
 
 // fileReader reads a file from an offset of its uncompressed content.
 type fileReader struct {
-	path   string // when it was opened, for messages
+	path   string // path when it was opened, for messages
 	file   *os.File
-	offset int64 // of the next byte
+	offset int64 // offset of the next byte
 	gzip   *gzip.Reader
-	err    error // the file is damaged
+	err    error // set if the file is damaged
 }
 
 func newFileReader(f *logFile, offset int64) (*fileReader, error) {
@@ -165,7 +165,8 @@ func (r *fileReader) fail(err error) {
 	}
 }
 
-// Read implements io.Reader. io.EOF says that there are no more bytes at present.
+// Read implements io.Reader. io.EOF means that there are no more bytes at
+// present.
 func (r *fileReader) Read(p []byte) (n int, err error) {
 	switch {
 	case r.err != nil:
@@ -186,7 +187,7 @@ func (r *fileReader) Read(p []byte) (n int, err error) {
 	return 0, explain(err)
 }
 
-// available returns about how many bytes there are to read; 0 if that is unknown.
+// available returns about how many bytes can be read, or 0 if that is unknown.
 func (r *fileReader) available() int64 {
 	if r.gzip != nil {
 		return 0

@@ -12,9 +12,9 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// mostOpen is how many unread files of a log are kept open while it is followed:
-// the kubelet keeps five by default. More than that would use up the node's disk
-// where the destination is away for hours.
+// mostOpen is how many unread files of a followed log are kept open. The
+// kubelet keeps five by default. Keeping more open would fill up the node's
+// disk if the destination is unreachable for hours.
 const mostOpen = 8
 
 // logFiles is the log of one container as a sequence of files.
@@ -23,36 +23,37 @@ type logFiles struct {
 	follow bool
 	limit  *fileLimit
 
-	changed chan struct{} // capacity 1: there may be more to read
+	changed chan struct{} // capacity 1; signals that there may be more to read
 
 	mu      sync.Mutex
 	files   []*logFile // oldest first
-	removed bool       // the directory does not exist any more
-	ended   bool       // and the log was read to its end
-	err     error      // to be returned by the next read
+	removed bool       // the directory no longer exists
+	ended   bool       // the directory no longer exists and the log was read to its end
+	err     error      // error that the next read returns
 	waiting *logFile   // the reader is at the end of this file
 	size    int64      // of waiting, when the reader was there
 	cursor  cursor
 
-	cutoff     int64  // lines before the first one that is not older are not wanted, in Unix nanoseconds
-	fromStart  bool   // wanted from its first line: the container was created after the watcher started
-	diagnostic string // reported last
+	cutoff     int64  // Unix nanoseconds; lines before the first one with this time or a later one are not wanted
+	fromStart  bool   // the log is wanted from its first line, because the container was created after the watcher started
+	diagnostic string // the last one reported
 }
 
 func newLogFiles(dir string, follow bool, limit *fileLimit) *logFiles {
 	return &logFiles{dir: dir, follow: follow, limit: limit, changed: make(chan struct{}, 1)}
 }
 
-// cursor is a hint: where the last read stopped.
+// cursor records where the last read stopped. It is only a hint.
 type cursor struct {
 	file   *logFile
-	offset int64 // in its uncompressed content
+	offset int64 // offset in its uncompressed content
 	last   ktail.Mark
 	some   bool // a line was emitted, and last is its mark
 }
 
-// fileLimit learns how many files the kubelet keeps of an instance's log: at least as
-// many as were ever seen. An instance that has fewer has lost none.
+// fileLimit learns how many files the kubelet keeps for the log of an instance:
+// at least the largest number ever seen. An instance that has fewer files has
+// lost none.
 type fileLimit struct{ most atomic.Int64 }
 
 func (l *fileLimit) seen(n int) {
@@ -64,13 +65,13 @@ func (l *fileLimit) seen(n int) {
 	}
 }
 
-// complete reports whether no file of an instance that has n of them was removed. The
-// kubelet removes a file before it creates the next one, so that there may be one less
-// than it keeps. It keeps five by default; that it keeps four at least is assumed, so
-// that an instance with one or two files has lost none.
+// complete reports whether no file of an instance with n files has been
+// removed. The kubelet removes a file before it creates the next one, so there
+// may be one file less than the limit. The default limit is five; the code
+// assumes at least four, so an instance with one or two files has lost none.
 func (l *fileLimit) complete(n int) bool { return n <= 2 || int64(n) < l.most.Load()-1 }
 
-// instanceComplete reports whether no file of the instance was removed.
+// instanceComplete reports whether no file of the instance has been removed.
 func (l *logFiles) instanceComplete(instance int) bool {
 	n := 0
 	for _, f := range l.snapshot() {
@@ -106,10 +107,11 @@ func (l *logFiles) update() error {
 			return err
 		}
 	}
-	return nil // with the next event
+	return nil // the next event triggers another update
 }
 
-// remove records that the directory is gone. Open files are still read.
+// remove records that the directory no longer exists. Open files are still
+// read.
 func (l *logFiles) remove() {
 	if !l.removed {
 		l.removed = true
@@ -124,7 +126,7 @@ func (l *logFiles) signal() {
 	}
 }
 
-// fail has the read return the error.
+// fail makes the read return the error.
 func (l *logFiles) fail(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -144,7 +146,7 @@ func listFiles(dir string) ([]listedFile, error) {
 		if !ok {
 			continue
 		}
-		info, err := os.Stat(filepath.Join(dir, e.Name())) // Docker's are links
+		info, err := os.Stat(filepath.Join(dir, e.Name())) // Docker's log files are symbolic links
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -154,15 +156,16 @@ func listFiles(dir string) ([]listedFile, error) {
 		listed = append(listed, listedFile{name, info})
 	}
 	slices.SortFunc(listed, func(a, b listedFile) int { return a.name.compare(b.name) })
-	// Until the kubelet has removed a file that it has compressed, both are there.
+	// Until the kubelet removes a file that it has compressed, both files
+	// exist.
 	all := slices.Clone(listed)
 	return slices.DeleteFunc(listed, func(f listedFile) bool {
 		return slices.ContainsFunc(all, func(o listedFile) bool { return o.name.compressed(f.name) })
 	}), nil
 }
 
-// merge adds new files behind those that are known: the sequence that was seen is
-// right even if a clock was set back and the names are not in that order.
+// merge adds new files after the known ones. The observed sequence is correct
+// even if a clock was set back and the names are in a different order.
 func (l *logFiles) merge(listed []listedFile) error {
 	there := make([]bool, len(l.files))
 	var added []*logFile
@@ -184,7 +187,7 @@ func (l *logFiles) merge(listed []listedFile) error {
 		return err
 	}
 	kept := l.files[:0]
-	lost := false // a file that was not read
+	lost := false // a file was removed before it was read
 	for i, k := range l.files {
 		switch {
 		case there[i] || k.isOpen() && !k.done || i == len(l.files)-1 && len(added) == 0:
@@ -210,9 +213,9 @@ func (l *logFiles) merge(listed []listedFile) error {
 	return nil
 }
 
-// is reports whether the entry is the file: under the same name or the one that the
-// kubelet gives it when it rotates or compresses it. The same inode under another
-// name is another file.
+// is reports whether the entry is this file: under the same name, or under the
+// name that the kubelet gives it when it rotates or compresses it. The same
+// inode under any other name is a different file.
 func (f *logFile) is(e *listedFile) bool {
 	return f.name.compressed(e.name) || f.name.becomes(e.name) && f.isFile(e)
 }
@@ -228,8 +231,8 @@ func (l *logFiles) countInstances(listed []listedFile) {
 	}
 }
 
-// linkAdded finds out whether files are missing between those that are added, and
-// between the first of them and the last one that was known.
+// linkAdded determines whether files are missing between the added files, and
+// between the first of them and the last known file.
 func (l *logFiles) linkAdded(added []*logFile, there []bool, listed []listedFile) {
 	for i, f := range added {
 		var before *logFile
@@ -252,7 +255,7 @@ func (l *logFiles) linkAdded(added []*logFile, there []bool, listed []listedFile
 		switch next := f.instance == before.instance+1 && l.limit.complete(files); {
 		case next:
 		case vanished:
-			// It may be one of those that are added, compressed.
+			// It may be one of the added files, in compressed form.
 			f.link = unknown
 		case f.instance != before.instance:
 			f.link = unlinked
@@ -260,8 +263,8 @@ func (l *logFiles) linkAdded(added []*logFile, there []bool, listed []listedFile
 	}
 }
 
-// openAdded opens the files, as far as they may be kept open, before the kubelet
-// removes them.
+// openAdded opens the added files, up to the limit, before the kubelet removes
+// them.
 func (l *logFiles) openAdded(added []*logFile) error {
 	if !l.follow {
 		return nil
@@ -287,7 +290,7 @@ func (l *logFiles) openAdded(added []*logFile) error {
 	return nil
 }
 
-// markRemoved records that the directory does not exist any more.
+// markRemoved records that the directory no longer exists.
 func (l *logFiles) markRemoved() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -300,14 +303,16 @@ func (l *logFiles) isRemoved() bool {
 	return l.removed
 }
 
-// hasEnded reports whether the directory is gone and the log was read to its end.
+// hasEnded reports whether the directory no longer exists and the log was read
+// to its end.
 func (l *logFiles) hasEnded() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.ended
 }
 
-// latestInstance returns the restart count of the latest instance that has a file.
+// latestInstance returns the restart count of the latest instance that has a
+// file.
 func (l *logFiles) latestInstance() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// check compares what a process has emitted with the log: it has continued behind the
-// lines of its position, and every line that it lacks lies in a gap, and only in one,
-// and was removed before the process started.
+// check compares the lines that a process emitted with the log. The process
+// continued after the lines of its position, and every missing line lies in
+// exactly one gap and was removed before the process started.
 func (r *reader) check(t *testing.T, delivered int) (next int) {
 	t.Helper()
 	r.mu.Lock()
@@ -37,8 +37,8 @@ func (r *reader) check(t *testing.T, delivered int) (next int) {
 			continue
 		}
 		if gap != nil && next > 0 && expected[next-1].is(l, r.started) {
-			// The rest of a line that was delivered, whose first part was removed since:
-			// nothing in the file says that it is one.
+			// This may be the rest of a delivered line whose first part has
+			// been removed since; the file does not show that it is a rest.
 			gap = nil
 			continue
 		}
@@ -52,7 +52,8 @@ func (r *reader) check(t *testing.T, delivered int) (next int) {
 		for _, missing := range expected[next:at] {
 			switch {
 			case gap == nil && delivered == 0 && next == 0 && missing.file.removed > 0 && missing.file.removed <= r.started:
-				// A process without a position does not know what there was.
+				// A process without a position does not know about earlier
+				// lines.
 			case gap == nil:
 				t.Errorf("line %.20q is lost without a gap, before %.20q (file %s removed at %d, started at %d behind line %d)", missing.text, l.Text, missing.file.name, missing.file.removed, r.started, delivered)
 			case missing.file.removed == 0 || missing.file.removed > r.started:
@@ -68,8 +69,9 @@ func (r *reader) check(t *testing.T, delivered int) (next int) {
 	return next
 }
 
-// A node under any schedule: the reader is started, stopped by kill -9, and started
-// again from a position that may be older, because the latest ones were not synced.
+// FuzzSimulatedNode runs any schedule on a simulated node: the reader is
+// started, killed with kill -9, and restarted from a position that may be
+// older, because the latest ones were not synced.
 func FuzzSimulatedNode(f *testing.F) {
 	for _, ops := range []string{
 		"wwwww", "wwRRRRww", "wwRRRRwwRRRRwwRRRRwwRRRRwwRRRRww", "wwKwwRRRRwwSww", "wwKRRRRwwRRRRwwRRRRwwRRRRwwRRRRwwSw",
@@ -88,8 +90,8 @@ func FuzzSimulatedNode(f *testing.F) {
 	})
 }
 
-// Schedules that a random number generator makes reach states that mutations of a few
-// bytes do not.
+// FuzzRandomSchedule runs random schedules, which reach states that mutations
+// of a few bytes do not.
 func FuzzRandomSchedule(f *testing.F) {
 	for seed := range uint64(40) {
 		f.Add(seed, uint8(seed))
@@ -109,7 +111,8 @@ func FuzzRandomSchedule(f *testing.F) {
 	})
 }
 
-// savedPosition is a position on the disk, and how many lines of the log are behind it.
+// savedPosition is a position on disk, and how many lines of the log it
+// includes.
 type savedPosition struct {
 	position  ktail.Position
 	delivered int

@@ -10,7 +10,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// begin opens the file in which the log is to be read from the position on.
+// begin opens the file in which to start reading after the position.
 func (r *logReader) begin(ctx context.Context, from *ktail.Position) error {
 	for {
 		r.log.mu.Lock()
@@ -43,7 +43,7 @@ func (r *logReader) begin(ctx context.Context, from *ktail.Position) error {
 	}
 }
 
-// follows reports whether the cursor is where the position is.
+// follows reports whether the cursor is at the position.
 func (c *cursor) follows(from *ktail.Position) bool {
 	if !c.some {
 		return from.IsZero()
@@ -60,7 +60,7 @@ func (r *logReader) start(f *logFile, offset int64) error {
 	return nil
 }
 
-// resume begins behind the lines of the position. If there are none of them left,
+// resume starts after the lines of the position. If none of them is left,
 // everything that is left is new.
 func (r *logReader) resume(files []*logFile, from *ktail.Position) error {
 	found, err := find(files, from)
@@ -77,14 +77,15 @@ func (r *logReader) resume(files []*logFile, from *ktail.Position) error {
 
 // place is where the lines of a position end.
 type place struct {
-	file    *logFile // nil: there are none
+	file    *logFile // nil if none were found
 	offset  int64
-	atStart bool // the first line of the files is one of them
+	atStart bool // the first line of the files is a line of the position
 }
 
-// find finds the lines of the position in the files. They are one contiguous run,
-// because a log is only appended to and is removed from its beginning. The search
-// begins with the newest file and goes back until it has the whole run.
+// find finds the lines of the position in the files. They are one contiguous
+// run, because a log is only appended to, and is only removed from its start.
+// The search starts with the newest file and goes back until it has found the
+// whole run.
 func find(files []*logFile, from *ktail.Position) (place, error) {
 	var found place
 	for i := range slices.Backward(files) {
@@ -102,7 +103,8 @@ func find(files []*logFile, from *ktail.Position) (place, error) {
 	return found, nil
 }
 
-// findFrom finds the lines of the position in the files, read from the first one on.
+// findFrom finds the lines of the position in the files, reading from the start
+// of the first one.
 func findFrom(files []*logFile, from *ktail.Position) (found place, err error) {
 	s := newScanner(&ktail.Stream{})
 	replay := from.Replay()
@@ -125,9 +127,9 @@ func findFrom(files []*logFile, from *ktail.Position) (found place, err error) {
 	for i, f := range files {
 		switch err := s.scanAll(f, 0, visit(f)); {
 		case errors.Is(err, fs.ErrNotExist):
-			return found, ktail.ErrInterrupted // it was renamed or removed: the files are listed again
+			return found, ktail.ErrInterrupted // the file was renamed or removed; list the files again
 		case errors.Is(err, errDamaged):
-			// Reported when it is read.
+			// The read reports it.
 		case err != nil:
 			return found, err
 		}
@@ -145,7 +147,7 @@ func findFrom(files []*logFile, from *ktail.Position) (found place, err error) {
 	return found, nil
 }
 
-// beginAtEnd begins with the lines that Options.Since and Options.Tail select.
+// beginAtEnd starts with the lines that Options.Since and Options.Tail select.
 func (r *logReader) beginAtEnd(files []*logFile) error {
 	first := place{file: files[0]}
 	if r.options.Since > 0 {
@@ -185,7 +187,7 @@ func firstTime(f *logFile) (at int64, ok bool, err error) {
 	return at, ok, err
 }
 
-// lastLines returns where the last n lines of the files begin.
+// lastLines returns where the last n lines of the files start.
 func lastLines(files []*logFile, n int64) (place, error) {
 	for i := len(files) - 1; ; i-- {
 		begins := []int64{0}

@@ -10,11 +10,11 @@ import (
 // podDir is the name of a pod's directory, NAMESPACE_POD_UID.
 type podDir struct {
 	namespace, pod string
-	uid            string // of a static pod, its annotation kubernetes.io/config.hash
+	uid            string // for a static pod, the annotation kubernetes.io/config.hash
 }
 
 func parsePodDir(name string) (podDir, bool) {
-	parts := strings.Split(name, "_") // none of the three can contain one
+	parts := strings.Split(name, "_") // none of the three parts can contain an underscore
 	if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
 		return podDir{}, false
 	}
@@ -22,18 +22,18 @@ func parsePodDir(name string) (podDir, bool) {
 }
 
 // logName is the name of a log file: N.log while the runtime writes to it, then
-// N.log.20060102-150405, then the same with .gz.
+// N.log.20060102-150405, and then the same with .gz.
 type logName struct {
 	instance int    // restart count of the container when this instance ran
-	rotated  string // when, in the node's zone; empty if it is not
+	rotated  string // time of the rotation in the node's time zone; empty if not rotated
 	gzip     bool
 }
 
 // rotatedLayout is the kubelet's timestampFormat.
 const rotatedLayout = "20060102-150405"
 
-// parseLogName parses the name of a file. It is false for temporary files of the
-// kubelet's compression and everything else.
+// parseLogName parses the name of a file. It returns false for temporary files
+// of the kubelet's compression, and for any other file.
 func parseLogName(name string) (n logName, ok bool) {
 	number, rest, ok := strings.Cut(name, ".log")
 	if !ok {
@@ -55,7 +55,7 @@ func parseLogName(name string) (n logName, ok bool) {
 	return n, true
 }
 
-// String returns the name as it is in the directory.
+// String returns the name of the file.
 func (n logName) String() string {
 	s := strconv.Itoa(n.instance) + ".log"
 	if n.rotated != "" {
@@ -67,8 +67,8 @@ func (n logName) String() string {
 	return s
 }
 
-// compare orders the names of a directory's files, oldest first. Only the file
-// rotated last is not compressed.
+// compare orders the names of a directory's files, oldest first. Only the most
+// recently rotated file is not compressed.
 func (n logName) compare(o logName) int {
 	if c := cmp.Compare(n.instance, o.instance); c != 0 || n == o {
 		return c

@@ -10,18 +10,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inotify is the notifier of Linux. It does not watch writes: a runtime writes for
-// each line.
+// inotify is the notifier for Linux. It does not watch writes, because a
+// runtime writes once per line.
 type inotify struct {
 	fd     int
-	file   *os.File // of fd; its method Fd would make it block
+	file   *os.File // wraps fd; its method Fd would switch it to blocking mode
 	signal chan struct{}
 
 	mu     sync.Mutex
 	closed bool
 	dirs   map[int32]string // by watch descriptor
 	dirty  map[string]bool
-	lost   bool // events, or a watch
+	lost   bool // events or a watch were lost
 }
 
 func newNotifier() (notifier, error) {
@@ -67,7 +67,7 @@ func (n *inotify) close() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.closed = true
-	_ = n.file.Close() // run ends with it
+	_ = n.file.Close() // ends run
 }
 
 // run reads events until the instance is closed.
@@ -92,7 +92,7 @@ func (n *inotify) record(events []byte) {
 	defer n.mu.Unlock()
 	for len(events) >= unix.SizeofInotifyEvent {
 		var e unix.InotifyEvent
-		_ = binary.Read(bytes.NewReader(events), binary.NativeEndian, &e) // it is long enough
+		_ = binary.Read(bytes.NewReader(events), binary.NativeEndian, &e) // cannot fail: events is long enough
 		events = events[unix.SizeofInotifyEvent+int(e.Len):]
 		dir, ok := n.dirs[e.Wd]
 		switch {

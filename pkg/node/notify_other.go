@@ -4,5 +4,5 @@ package node
 
 import "errors"
 
-// newNotifier fails: there is one for Linux only, which nodes run.
+// newNotifier fails, because a notifier exists only for Linux, which nodes run.
 func newNotifier() (notifier, error) { return nil, errors.ErrUnsupported }

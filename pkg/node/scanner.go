@@ -14,20 +14,21 @@ const (
 	chunkLeast = 1 << 10
 	chunkMost  = 64 << 10
 
-	// MaxText is how many bytes of a line are kept: as many as of a line that is
-	// read through the API server, where 1 MiB includes the timestamp. So both have
-	// the same document ID.
+	// MaxText is how many bytes of a line are kept. A line that is read through
+	// the API server is limited to 1 MiB including its timestamp; with this
+	// limit, both have the same text and therefore the same document ID.
 	MaxText = 1<<20 - len("2006-01-02T15:04:05.000000000Z ")
 
-	// maxRecord is how many bytes of a record are held: enough for MaxText. The rest of
-	// a longer one is skipped. Most runtimes split lines into records of 16 KiB.
+	// maxRecord is how many bytes of a record are kept: enough for MaxText. The
+	// rest of a longer record is skipped. Most runtimes split lines into
+	// records of 16 KiB.
 	maxRecord = 1<<20 + 1<<10
 )
 
 // scanner reads the lines of a log from its files.
 //
-// The text of a line is a slice of the chunk it was read into, unless it was joined
-// from parts. A chunk is filled once and never reused.
+// The text of a line is a slice of the chunk into which it was read, unless it
+// was joined from parts. A chunk is filled once and never reused.
 type scanner struct {
 	stream *ktail.Stream
 	parser cri.Parser
@@ -38,19 +39,19 @@ type scanner struct {
 	start, end int
 	scanned    int    // no newline before this index
 	base       int64  // offset of chunk[0] in the file
-	long       []byte // beginning of a record longer than maxRecord; nil if there is none
+	long       []byte // start of a record longer than maxRecord; nil if there is none
 
 	lines     []ktail.Line
-	ends      []int64 // offset behind the last record of each line
-	malformed int     // records of this file
+	ends      []int64 // offset after the last record of each line
+	malformed int     // malformed records in this file
 }
 
 func newScanner(stream *ktail.Stream) *scanner {
 	return &scanner{stream: stream, joiner: cri.Joiner{Max: MaxText}}
 }
 
-// open continues with another file of the log, or elsewhere in the same one. A line
-// that has begun continues there; see reset.
+// open continues with another file of the log, or at another offset in the same
+// file. An incomplete line continues there; see reset.
 func (s *scanner) open(f *logFile, offset int64) error {
 	reader, err := newFileReader(f, offset)
 	if err != nil {
@@ -62,8 +63,9 @@ func (s *scanner) open(f *logFile, offset int64) error {
 	return nil
 }
 
-// next reads once and returns the lines that are complete, valid until it is called
-// again; their texts stay valid. io.EOF says that there are no more at present.
+// next reads once and returns the complete lines. They are valid until next is
+// called again; their texts stay valid. io.EOF means that there are no more
+// lines at present.
 func (s *scanner) next() ([]ktail.Line, error) {
 	s.clear()
 	if s.end == len(s.chunk) {
@@ -80,7 +82,7 @@ func (s *scanner) next() ([]ktail.Line, error) {
 		s.add(s.record(newline), s.base+int64(newline)+1)
 		s.start, s.scanned = newline+1, newline+1
 	}
-	if s.long != nil { // the rest of a long record is not kept
+	if s.long != nil { // the rest of a long record is skipped
 		s.base += int64(s.end - s.start)
 		s.end = s.start
 	}
@@ -93,7 +95,7 @@ func (s *scanner) clear() {
 	s.lines, s.ends = s.lines[:0], s.ends[:0]
 }
 
-// record returns the record that ends before the index.
+// record returns the record that ends at the index.
 func (s *scanner) record(end int) []byte {
 	if long := s.long; long != nil {
 		s.long = nil
@@ -122,7 +124,7 @@ func (s *scanner) renew() {
 	s.chunk = chunk
 }
 
-// add adds the record, given without its newline, that ends at the offset.
+// add adds a record, given without its newline, that ends at the offset.
 func (s *scanner) add(raw []byte, end int64) {
 	r, err := s.parser.Parse(raw)
 	if err != nil {
@@ -138,7 +140,7 @@ func (s *scanner) add(raw []byte, end int64) {
 }
 
 // reportMalformed adds a diagnostic for the first malformed record of a file.
-// finishFile reports how many there were.
+// finishFile reports their number.
 func (s *scanner) reportMalformed(raw []byte, end int64, err error) {
 	s.malformed++
 	if s.malformed > 1 {
@@ -157,8 +159,9 @@ func (s *scanner) diagnose(end int64, format string, args ...any) {
 	s.ends = append(s.ends, end)
 }
 
-// finishFile returns what follows the last newline of a file to which nothing more
-// is written. The line continues in the next file, unless the instance has ended.
+// finishFile returns the text after the last newline of a file that is no
+// longer written to. The line continues in the next file, unless the instance
+// has ended.
 func (s *scanner) finishFile(instanceEnded bool) []ktail.Line {
 	s.clear()
 	end := s.base + int64(s.end)
@@ -178,8 +181,8 @@ func (s *scanner) finishFile(instanceEnded bool) []ktail.Line {
 	return s.lines
 }
 
-// scanAll calls visit with the lines of the file from the offset on, as far as it is
-// written now, until visit returns false.
+// scanAll calls visit with each line that the file has now, from the offset on,
+// until visit returns false.
 func (s *scanner) scanAll(f *logFile, offset int64, visit func(l *ktail.Line, end int64) bool) error {
 	if err := s.open(f, offset); err != nil {
 		return err

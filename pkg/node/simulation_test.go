@@ -18,25 +18,25 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// simulation is a kubelet and a container runtime with one container. Each step that
-// another program could see is a step of its own.
+// simulation is a kubelet and a container runtime with one container. Each
+// change that another program could see is a separate step.
 type simulation struct {
 	t    *testing.T
-	dir  string // of the pods
-	path string // of the container
+	dir  string // directory of the pods
+	path string // directory of the container
 	now  time.Time
 	step int // counts the changes
 
 	maxFiles int
 	instance int
-	old      *simFile // the runtime still writes stderr to it, during a reopen
+	old      *simFile // during a reopen, the runtime still writes stderr to this file
 	live     *simFile
-	reopened time.Time // of the fake clock
-	parts    *simLine  // line that has begun
-	rotation int       // next step of the rotation that is under way; 0: none
+	reopened time.Time // by the fake clock
+	parts    *simLine  // incomplete line
+	rotation int       // next step of the current rotation; 0: none
 	files    []*simFile
-	lines    []*simLine // all that were written, in the order of the files
-	deleted  bool       // the pod
+	lines    []*simLine // all written lines, in the order of the files
+	deleted  bool       // the pod was deleted
 
 	notify *manualNotifier
 }
@@ -45,17 +45,17 @@ type simulation struct {
 type simFile struct {
 	name    string
 	file    *os.File
-	removed int  // step in which its content was removed; 0: not yet
-	order   int  // of the file
-	part    bool // its last record is a part of a line
+	removed int  // step in which its content was removed; 0: not removed
+	order   int  // order of the file
+	part    bool // its last record is a partial line
 }
 
 // simLine is a line that the container wrote.
 type simLine struct {
 	time  int64
 	text  string
-	file  *simFile // that has its last part
-	open  bool     // not complete
+	file  *simFile // file with its last part
+	open  bool     // incomplete
 	parts []simPart
 }
 
@@ -66,8 +66,8 @@ type simPart struct {
 	file *simFile
 }
 
-// is reports whether the line is l. If files were removed before the step, it may lack
-// the parts that were in them.
+// is reports whether the line is l. If files were removed before the step, l
+// may lack the parts that were in them.
 func (w *simLine) is(l *ktail.Line, before int) bool {
 	text := w.text
 	for i, p := range w.parts {
@@ -82,7 +82,7 @@ func (w *simLine) is(l *ktail.Line, before int) bool {
 	return false
 }
 
-// manualNotifier reports what the simulation changes.
+// manualNotifier reports the changes that the simulation makes.
 type manualNotifier struct {
 	mu     sync.Mutex
 	signal chan struct{}
@@ -147,7 +147,7 @@ func (s *simulation) must(err error) {
 	}
 }
 
-// changed ends a step: the reader sees it before the next one.
+// changed ends a step. The reader sees it before the next step.
 func (s *simulation) changed(dir string) {
 	s.step++
 	s.notify.report(dir, s.step%7 == 0)
@@ -163,7 +163,7 @@ func (s *simulation) create() {
 	s.changed(s.path)
 }
 
-// write writes a line or, if part is set, a part of one.
+// write writes a line or, if part is set, a partial line.
 func (s *simulation) write(text string, stderr, part bool) {
 	if s.deleted {
 		return
@@ -176,7 +176,7 @@ func (s *simulation) write(text string, stderr, part bool) {
 		}
 	}
 	if f != s.live && (s.parts != nil || f.part) {
-		return // it would be joined to a part of another line, as the kubelet does
+		return // the kubelet would join it to a part of another line
 	}
 	if part {
 		tag = "P"
@@ -186,7 +186,7 @@ func (s *simulation) write(text string, stderr, part bool) {
 	l := s.parts
 	if l == nil {
 		l = &simLine{time: s.now.UnixNano()}
-		// What goes to the old file comes before all that is in the new one.
+		// Lines in the old file come before all lines in the new one.
 		i := len(s.lines)
 		for i > 0 && s.lines[i-1].file.order > f.order {
 			i--
@@ -216,7 +216,7 @@ func (s *simulation) repeat() {
 	s.now = now
 }
 
-// rotate takes the next step of a rotation.
+// rotate performs the next step of a rotation.
 func (s *simulation) rotate() {
 	if s.deleted {
 		return
@@ -224,7 +224,7 @@ func (s *simulation) rotate() {
 	live := fmt.Sprintf("%d.log", s.instance)
 	rotated := s.rotatedFiles()
 	switch s.rotation {
-	case 0: // remove the oldest ones; the runtime has finished the reopen before
+	case 0: // remove the oldest files; the runtime has finished the previous reopen
 		s.old = nil
 		for len(rotated) > s.maxFiles-2 {
 			s.remove(rotated[0])
@@ -247,7 +247,7 @@ func (s *simulation) rotate() {
 			s.now = s.now.Add(time.Second)
 		}
 		s.changed(s.path)
-	case 3: // the runtime opens the next file, and writes stderr to the old one a little longer
+	case 3: // the runtime opens the next file, and writes stderr to the old one for a little longer
 		s.old = s.live
 		s.create()
 		s.reopened = time.Now()
@@ -257,8 +257,8 @@ func (s *simulation) rotate() {
 	s.rotation++
 }
 
-// rotatedFiles returns the rotated files that the present instance has, as the kubelet
-// orders them.
+// rotatedFiles returns the rotated files of the current instance, in the
+// kubelet's order.
 func (s *simulation) rotatedFiles() []*simFile {
 	var rotated []*simFile
 	for _, f := range s.files {
@@ -293,14 +293,14 @@ func (s *simulation) compress(f *simFile) {
 	s.changed(s.path)
 }
 
-// restart starts the next instance of the container, and removes the one before the
-// last.
+// restart starts the next instance of the container, and removes the one before
+// the previous one.
 func (s *simulation) restart() {
 	if s.deleted {
 		return
 	}
 	if s.rotation > 2 {
-		s.rotate() // the kubelet does not lose a container between two steps
+		s.rotate() // a kubelet finishes a rotation that it has started
 	}
 	s.rotation, s.old = 0, nil
 	if s.parts != nil {
@@ -315,7 +315,7 @@ func (s *simulation) restart() {
 	s.create()
 }
 
-// deletePod removes everything.
+// deletePod removes the pod with all files.
 func (s *simulation) deletePod() {
 	if s.deleted {
 		return
@@ -334,16 +334,16 @@ func (s *simulation) deletePod() {
 	s.changed(s.dir)
 }
 
-// expected returns the lines that are complete, or will not be continued.
+// expected returns the lines that are complete or will not be continued.
 func (s *simulation) expected() []*simLine {
 	return slices.DeleteFunc(slices.Clone(s.lines), func(l *simLine) bool { return l.open })
 }
 
-// reader is a process that reads the simulation's log.
+// reader is a process that reads the simulated log.
 type reader struct {
 	sim     *simulation
 	stop    func()
-	started int // step of the simulation
+	started int // simulation step when it started
 
 	gate     chan struct{} // empty while the destination blocks
 	mu       sync.Mutex
@@ -351,7 +351,7 @@ type reader struct {
 	lines    []ktail.Line
 }
 
-// startReader starts a process that resumes from the position.
+// startReader starts a process that resumes at the position.
 func startReader(sim *simulation, from *ktail.Position) *reader {
 	r := &reader{sim: sim, started: sim.step, position: from.Clone(), gate: make(chan struct{}, 1)}
 	r.gate <- struct{}{}
@@ -367,7 +367,7 @@ func startReader(sim *simulation, from *ktail.Position) *reader {
 		defer close(done)
 		var reading sync.WaitGroup
 		running := map[ktail.Key]bool{}
-		_ = w.Watch(ctx, func(sources []ktail.Source) { // it ends with ctx
+		_ = w.Watch(ctx, func(sources []ktail.Source) { // ends with ctx
 			for _, src := range sources {
 				if running[src.Stream().Key()] {
 					continue
@@ -382,7 +382,7 @@ func startReader(sim *simulation, from *ktail.Position) *reader {
 	return r
 }
 
-// read does what the engine does with a source.
+// read reads a source as the engine does.
 func (r *reader) read(ctx context.Context, src ktail.Source) {
 	for {
 		r.mu.Lock()
@@ -410,7 +410,7 @@ func (r *reader) read(ctx context.Context, src ktail.Source) {
 	}
 }
 
-// saved returns the position now.
+// saved returns the current position.
 func (r *reader) saved() ktail.Position {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 // Options say which lines of a log are read.
 type Options struct {
 	Follow bool
-	Since  time.Duration // only lines that are not older; 0: any
-	Tail   int64         // only that many lines from the end; negative: all
+	Since  time.Duration // maximum age of lines; 0: any
+	Tail   int64         // number of lines from the end; negative: all
 }
 
 // Reasons of gaps.
@@ -24,13 +24,13 @@ const (
 	instanceRemoved = "the node removed the log of an earlier container instance"
 )
 
-// reopenGrace is how long a runtime may write to a rotated file after it has begun
-// to write to the next one: it hands stdout and stderr over one after the other, and
-// the bytes that it has buffered later still.
+// reopenGrace is how long a runtime may write to a rotated file after it has
+// started to write to the next one, because it reopens stdout and stderr one
+// after the other and may flush buffered bytes even later.
 const reopenGrace = 500 * time.Millisecond
 
-// source reads the log of one container from its files. The watcher makes another
-// one when the metadata change; log is what they share.
+// source reads the log of one container from its files. The watcher creates
+// another source when the metadata changes; they share log.
 type source struct {
 	log     *logFiles
 	stream  *ktail.Stream
@@ -62,8 +62,8 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 	return readError(err)
 }
 
-// readError qualifies an error for the engine. Only the file system's are errors
-// that a retry may not help.
+// readError classifies an error for the engine. Only for errors of the file
+// system may retries be useless.
 func readError(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || !isPermission(err) {
 		return err
@@ -78,14 +78,14 @@ type logReader struct {
 	emit    func([]ktail.Line) error
 	scanner *scanner
 
-	file   *logFile // being read; nil: the log has no files and will get none
-	final  bool     // nothing was written to file any more when it was last read
-	last   int64    // time of the latest line delivered
-	cutoff int64    // lines before the first one that is not older are skipped; 0: none
-	gap    string   // why lines are missing before the next one; empty if none are
+	file   *logFile // file being read; nil: the log has no files and will not get any
+	final  bool     // file was no longer written to when it was last read
+	last   int64    // time of the last delivered line
+	cutoff int64    // lines before the first one with this time or a later one are skipped; 0: none
+	gap    string   // why lines are missing before the next one; empty if none are missing
 }
 
-// run reads file after file until the log ends.
+// run reads one file after another until the log ends.
 func (r *logReader) run(ctx context.Context) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -112,8 +112,8 @@ func (r *logReader) run(ctx context.Context) error {
 	}
 }
 
-// afterEOF waits for more, or continues with the next file. It reports whether the
-// log has ended.
+// afterEOF waits for more lines, or continues with the next file. It reports
+// whether the log has ended.
 func (r *logReader) afterEOF(ctx context.Context) (ended bool, err error) {
 	now, next, err := r.log.state(r.file, r.scanner.reader.offset)
 	switch {
@@ -127,7 +127,8 @@ func (r *logReader) afterEOF(ctx context.Context) (ended bool, err error) {
 		r.final = false
 		return false, r.wait(ctx, 0)
 	case !r.final:
-		// What was written before the state was looked up may not be read yet.
+		// Lines written before the state was determined may not have been read
+		// yet.
 		if r.options.Follow && now == replaced {
 			if err := r.wait(ctx, reopenGrace); err != nil {
 				return false, err
@@ -141,7 +142,8 @@ func (r *logReader) afterEOF(ctx context.Context) (ended bool, err error) {
 	return false, r.advance(next)
 }
 
-// wait returns when there may be more to read, or after the time if it is not 0.
+// wait returns when there may be more to read, or after the given time if it is
+// not 0.
 func (r *logReader) wait(ctx context.Context, atLeast time.Duration) error {
 	if atLeast > 0 {
 		timer := time.NewTimer(atLeast)
@@ -169,7 +171,7 @@ func (r *logReader) advance(next *logFile) error {
 	}
 	link := r.log.linkOf(next)
 	if link == unknown {
-		// The position says where to continue.
+		// The position determines where to continue.
 		r.log.drop(r.file)
 		return ktail.ErrInterrupted
 	}
@@ -201,12 +203,12 @@ func (r *logReader) advance(next *logFile) error {
 func (r *logReader) open(offset int64) error {
 	err := r.scanner.open(r.file, offset)
 	if errors.Is(err, fs.ErrNotExist) {
-		return ktail.ErrInterrupted // it was renamed or removed: the files are listed again
+		return ktail.ErrInterrupted // the file was renamed or removed; list the files again
 	}
 	return err
 }
 
-// forward emits the lines that are wanted.
+// forward emits the wanted lines.
 func (r *logReader) forward(lines []ktail.Line) error {
 	if len(lines) == 0 {
 		return nil
@@ -233,7 +235,7 @@ func (r *logReader) forward(lines []ktail.Line) error {
 	var mark *ktail.Mark
 	for i := len(wanted) - 1; i >= 0 && mark == nil; i-- {
 		if wanted[i].Kind == ktail.Log {
-			m := wanted[i].Mark() // before the slice is the engine's
+			m := wanted[i].Mark() // computed before emit, after which the slice belongs to the engine
 			mark = &m
 		}
 	}
@@ -256,7 +258,7 @@ func (r *logReader) reportDamage(err error) error {
 	return r.emit([]ktail.Line{{Stream: r.scanner.stream, Kind: ktail.Diagnostic, Text: text}})
 }
 
-// emitGap marks, before the line with the time, that lines are missing, if they are.
+// emitGap emits a gap before the line with the given time if lines are missing.
 func (r *logReader) emitGap(at int64) error {
 	why := r.gap
 	if why == "" {

@@ -6,19 +6,19 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// fileState says what may still come of a file that was read to its end.
+// fileState says whether more may be read from a file that was read to its end.
 type fileState uint8
 
 const (
 	current  fileState = iota // the runtime writes to it
-	growing                   // it has more already
-	replaced                  // the runtime writes to the next file since a moment ago
-	complete                  // nothing more is written to it
-	removed                   // the same, and no file comes after it
+	growing                   // it already has more
+	replaced                  // the runtime started to write to the next file a moment ago
+	complete                  // it is no longer written to
+	removed                   // as complete, and no file follows
 )
 
-// state returns the state of a file that was read up to the offset, and the file
-// after it. If the file is current, changed is signaled when that changes.
+// state returns the state of a file that was read up to the offset, and the
+// next file. If the file is current, changed signals when that is no longer so.
 func (l *logFiles) state(f *logFile, offset int64) (fileState, *logFile, error) {
 	compressed := f.isCompressed()
 	l.mu.Lock()
@@ -44,7 +44,8 @@ func (l *logFiles) state(f *logFile, offset int64) (fileState, *logFile, error) 
 	case next == nil && l.removed:
 		return removed, nil, nil
 	case next == nil || !l.removed && next.instance == f.instance && next.name.rotated == "" && sizes == size:
-		// An empty next file does not prove that the runtime writes to it.
+		// An empty next file does not prove that the runtime has started to
+		// write to it.
 		l.waiting, l.size = f, sizes
 		return current, nil, nil
 	case compressed || i+2 < len(l.files):
@@ -54,16 +55,17 @@ func (l *logFiles) state(f *logFile, offset int64) (fileState, *logFile, error) 
 	}
 }
 
-// truncated handles a file that became shorter, for example because another program
-// rotates logs by copying: the position says which lines are new.
+// truncated handles a file that became shorter, for example because another
+// program rotates logs by copying them. The position determines which lines are
+// new.
 func (l *logFiles) truncated(f *logFile) error {
 	l.cursor = cursor{}
 	f.close()
 	return ktail.ErrInterrupted
 }
 
-// sizesFrom returns the size of the file, and the sum with those of the files after
-// it that are open.
+// sizesFrom returns the size of the file, and the total size of it and the open
+// files after it.
 func (l *logFiles) sizesFrom(f *logFile) (sum, size int64, err error) {
 	if size, err = f.size(); err != nil {
 		return 0, 0, err
@@ -80,7 +82,7 @@ func (l *logFiles) sizesFrom(f *logFile) (sum, size int64, err error) {
 	return sum, size, nil
 }
 
-// poll signals a reader that waits if there is more to read.
+// poll signals a waiting reader if there is more to read.
 func (l *logFiles) poll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -94,8 +96,9 @@ func (l *logFiles) poll() {
 	l.signal()
 }
 
-// delivered records that the lines of the file up to the offset were emitted, or
-// were not wanted. mark is the last line's; nil if none was wanted.
+// delivered records that the lines of the file up to the offset were emitted,
+// or were not wanted. mark identifies the last emitted line; it is nil if none
+// was wanted.
 func (l *logFiles) delivered(f *logFile, offset int64, mark *ktail.Mark) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -134,8 +137,8 @@ func (l *logFiles) close() {
 	}
 }
 
-// drop removes a file that was read to its end and does not exist any more, and the
-// cursor with it.
+// drop removes a file that was read to its end and no longer exists, together
+// with the cursor in it.
 func (l *logFiles) drop(f *logFile) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -150,7 +153,8 @@ func (l *logFiles) linkOf(f *logFile) link {
 	return f.link
 }
 
-// settleLinks is called after a search: what was not found has been removed.
+// settleLinks is called after a search. Files that the search did not find have
+// been removed.
 func (l *logFiles) settleLinks() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -161,8 +165,8 @@ func (l *logFiles) settleLinks() {
 	}
 }
 
-// isNews reports whether a diagnostic differs from the one before: it comes again
-// when a file is read again.
+// isNews reports whether a diagnostic differs from the previous one. The same
+// one recurs when a file is read again.
 func (l *logFiles) isNews(diagnostic []byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()

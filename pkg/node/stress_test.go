@@ -19,8 +19,9 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// containerWriter writes numbered lines of 40 KiB as a container runtime does, in records
-// of 16 KiB, and rotates the log as a kubelet does, with real files and no pauses.
+// containerWriter writes numbered lines of 40 KiB as a container runtime does,
+// in records of 16 KiB, and rotates the log as a kubelet does, with real files
+// and without pauses.
 type containerWriter struct {
 	t       *testing.T
 	dir     string
@@ -42,7 +43,7 @@ func (w *containerWriter) write() {
 			w.t.Error(err)
 		}
 		text = text[n:]
-		if w.records++; w.records%70 == 0 { // in the middle of a line, mostly
+		if w.records++; w.records%70 == 0 { // usually in the middle of a line
 			w.rotate()
 		}
 	}
@@ -80,8 +81,8 @@ func (w *containerWriter) rotate() {
 	check(err)
 }
 
-// With real files and events: a reader that is killed and resumes all the time gets every
-// line once, in order.
+// With real files and events, a reader that is repeatedly killed and resumed
+// reads every line once, in order.
 func TestRead_ResumesWhileRotating(t *testing.T) {
 	dir := t.TempDir()
 	w := &containerWriter{t: t, dir: filepath.Join(dir, simPod, "app"), stamp: time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC)}
@@ -98,7 +99,7 @@ func TestRead_ResumesWhileRotating(t *testing.T) {
 	go func() {
 		defer close(written)
 		for i := range int64(lines) {
-			// The node must not remove what was not read.
+			// The node must not remove lines that were not read.
 			for i-delivered.Load() > 40 && t.Context().Err() == nil {
 				time.Sleep(time.Millisecond)
 			}
@@ -118,7 +119,7 @@ func TestRead_ResumesWhileRotating(t *testing.T) {
 	}
 }
 
-// readOnce reads until ctx ends and moves the position.
+// readOnce reads until ctx ends and advances the position.
 func readOnce(ctx context.Context, t *testing.T, dir string, position *ktail.Position, next *int, delivered *atomic.Int64) {
 	t.Helper()
 	var reading sync.WaitGroup
@@ -131,7 +132,7 @@ func readOnce(ctx context.Context, t *testing.T, dir string, position *ktail.Pos
 		started = true
 		reading.Go(func() {
 			for ctx.Err() == nil {
-				_ = sources[0].Read(ctx, position.Clone(), func(lines []ktail.Line) error { // it ends with ctx
+				_ = sources[0].Read(ctx, position.Clone(), func(lines []ktail.Line) error { // ends with ctx
 					if ctx.Err() != nil {
 						return ctx.Err()
 					}

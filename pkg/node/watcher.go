@@ -17,12 +17,13 @@ import (
 )
 
 const (
-	// pollEvery is how often files are looked at for new lines. A call of fstat is
-	// cheaper than an event for each write.
+	// pollEvery is how often files are checked for new lines. A call of fstat
+	// is cheaper than an event for each write.
 	pollEvery = 100 * time.Millisecond
-	// rescanEvery is how often everything is listed again, in case an event was lost.
+	// rescanEvery is how often everything is listed again, in case an event was
+	// lost.
 	rescanEvery = 10 * time.Second
-	// rescanWithoutEvents is the same where there are no events.
+	// rescanWithoutEvents replaces rescanEvery where there are no events.
 	rescanWithoutEvents = time.Second
 	// streamTimeout is how long a new container waits for its metadata.
 	streamTimeout = 5 * time.Second
@@ -33,29 +34,31 @@ type Watcher struct {
 	Dir     string // /var/log/pods, or a copy of it
 	Options Options
 
-	// Select reports whether a container is wanted, as far as its path says; nil: all
-	// are.
+	// Select reports whether a container is wanted, given its path only. nil
+	// selects all.
 	Select func(namespace, pod, container string) bool
 
-	// Streams finds the streams of the node's containers, for what the path does not
-	// tell: the sources that it gives are not read. nil: the path has to do.
+	// Streams finds the streams of the node's containers, for metadata that the
+	// path does not contain. The sources that it finds are not read. If it is
+	// nil, only the path is used.
 	Streams ktail.Watcher
-	// OnlyStreams selects only containers that Streams has found at some time. If
-	// false, a container that is not found soon is read without metadata.
+	// OnlyStreams selects only containers that Streams has found at some time.
+	// If it is false, a container that is not found soon is read without
+	// metadata.
 	OnlyStreams bool
 
-	Node string // name of the node, if Streams does not know a container; may be empty
+	Node string // name of the node, for containers that Streams does not find; may be empty
 
-	// Warn, if set, is called with what keeps the watcher from finding logs, once
-	// until it finds them again.
+	// Warn, if set, is called with an error that keeps the watcher from finding
+	// logs. It is called once, until the watcher finds them again.
 	Warn func(error)
 
-	notifier notifier // nil: the operating system's
+	notifier notifier // nil: the notifier of the operating system
 }
 
-// Watch implements ktail.Watcher. It fails if the directory cannot be listed at the
-// start. An error of Streams is returned; without Options.Follow, the set is given
-// nevertheless.
+// Watch implements ktail.Watcher. It fails if the directory cannot be listed at
+// the start. It returns an error of Streams; without Options.Follow, it calls
+// set nevertheless.
 func (w *Watcher) Watch(ctx context.Context, set func([]ktail.Source)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -140,7 +143,7 @@ func (w *Watcher) follow(ctx context.Context, t *tree, streams *streamSet, resul
 	}
 }
 
-// report warns of a failure once, until listing works again.
+// report warns about a failure once, until listing works again.
 func (w *Watcher) report(t *tree, err error) {
 	if err != nil && !t.failing {
 		w.warn(err)
@@ -154,7 +157,7 @@ func (w *Watcher) warn(err error) {
 	}
 }
 
-// streamSet is what Watcher.Streams has found last.
+// streamSet holds the streams that Watcher.Streams found last.
 type streamSet struct {
 	changed chan struct{} // capacity 1
 
@@ -182,10 +185,10 @@ func (s *streamSet) get() map[ktail.Key]*ktail.Stream {
 	return s.streams
 }
 
-// known reports whether the first set has come, if one is to come.
+// known reports whether the first set has arrived, if one is expected.
 func (s *streamSet) known(of ktail.Watcher) bool { return of == nil || s.get() != nil }
 
-// tree is the directory as it was listed last.
+// tree is the directory as it was last listed.
 type tree struct {
 	w        *Watcher
 	notifier notifier // nil: none
@@ -193,8 +196,9 @@ type tree struct {
 	failing  bool
 	limit    fileLimit
 
-	// unsettled says that the set may change without an event: a container waits for its
-	// metadata, or the log of one that is removed is not read to its end.
+	// unsettled reports that the set may change without an event: a container
+	// waits for its metadata, or the log of a removed container has not been
+	// read to its end.
 	unsettled bool
 
 	pods map[string]*podEntry // by the name of the directory
@@ -203,22 +207,22 @@ type tree struct {
 // podEntry is the directory of a pod.
 type podEntry struct {
 	podDir
-	removed    bool // the directory is gone
+	removed    bool // the directory no longer exists
 	containers map[string]*containerEntry
 }
 
 // containerEntry is the directory of a container.
 type containerEntry struct {
 	log    *logFiles
-	since  time.Time     // when it was seen first
-	source *source       // given last; nil: none
-	stream *ktail.Stream // found by Watcher.Streams last; nil: never
+	since  time.Time     // when it was first seen
+	source *source       // the last source; nil: none
+	stream *ktail.Stream // the stream that Watcher.Streams found last; nil: none
 }
 
 func newTree(w *Watcher) *tree { return &tree{w: w, pods: map[string]*podEntry{}} }
 
-// scan lists everything. An error says that the directory cannot be listed; it has
-// not changed then.
+// scan lists everything. An error means that the directory cannot be listed;
+// the tree is then unchanged.
 func (t *tree) scan() error {
 	t.watch(t.w.Dir)
 	entries, err := os.ReadDir(t.w.Dir)
@@ -281,7 +285,7 @@ func (t *tree) scanPod(name string) error {
 	return err
 }
 
-// scanContainer brings the files of a container up to date.
+// scanContainer updates the files of a container.
 func (t *tree) scanContainer(c *containerEntry) error {
 	t.watch(c.log.dir)
 	err := c.log.update()
@@ -291,7 +295,7 @@ func (t *tree) scanContainer(c *containerEntry) error {
 	return err
 }
 
-// removePod removes a pod whose directory is gone.
+// removePod removes a pod whose directory no longer exists.
 func (t *tree) removePod(name string) {
 	p := t.pods[name]
 	p.removed = true
@@ -303,8 +307,8 @@ func (t *tree) removePod(name string) {
 	}
 }
 
-// removeContainer removes a container whose directory is gone, unless its log is still
-// to be read from files that are open.
+// removeContainer removes a container whose directory no longer exists, unless
+// its log must still be read from open files.
 func (t *tree) removeContainer(p *podEntry, name string) {
 	c := p.containers[name]
 	c.log.markRemoved()
@@ -314,8 +318,9 @@ func (t *tree) removeContainer(p *podEntry, name string) {
 	}
 }
 
-// scanChanged lists the directories that have changed. It reports false if everything
-// has to be listed, because events were lost or a directory is not known.
+// scanChanged lists the directories that have changed. It returns false if
+// everything must be listed, because events were lost or a directory is
+// unknown.
 func (t *tree) scanChanged(dirs []string, complete bool) bool {
 	if !complete {
 		return false
@@ -345,7 +350,7 @@ func (t *tree) watch(dir string) {
 	}
 }
 
-// poll looks for new lines.
+// poll checks for new lines.
 func (t *tree) poll() {
 	for _, p := range t.pods {
 		for _, c := range p.containers {
@@ -354,8 +359,8 @@ func (t *tree) poll() {
 	}
 }
 
-// sources returns the set. A container without metadata is in it if it has waited for
-// them for long enough; at the zero time, it does not wait.
+// sources returns the set. A container without metadata is included if it has
+// waited for long enough; if now is zero, it does not wait.
 func (t *tree) sources(streams map[ktail.Key]*ktail.Stream, now time.Time) []ktail.Source {
 	var all []ktail.Source
 	t.unsettled = false
@@ -384,8 +389,9 @@ func (t *tree) sources(streams map[ktail.Key]*ktail.Stream, now time.Time) []kta
 	return all
 }
 
-// source returns the source of a container, the one that was given last if nothing has
-// changed; nil if the container is not wanted, or its metadata may still come.
+// source returns the source of a container: the previous one if nothing has
+// changed, or nil if the container is not wanted or its metadata may still
+// arrive.
 func (w *Watcher) source(p *podEntry, container string, c *containerEntry, streams map[ktail.Key]*ktail.Stream, waited bool) ktail.Source {
 	if s := streams[ktail.Key{PodUID: p.uid, Container: container}]; s != nil {
 		c.stream = s
@@ -404,8 +410,8 @@ func (w *Watcher) source(p *podEntry, container string, c *containerEntry, strea
 	return c.source
 }
 
-// pathStream returns a stream of what the path says; the one that was given last if
-// that has not changed.
+// pathStream returns a stream with the metadata in the path: the previous one
+// if that has not changed.
 func (w *Watcher) pathStream(p *podEntry, container string, c *containerEntry) *ktail.Stream {
 	instance := ktail.Instance{Restarts: c.log.latestInstance()}
 	if c.source != nil && c.source.stream.Instance == instance {
@@ -418,7 +424,7 @@ func (w *Watcher) pathStream(p *podEntry, container string, c *containerEntry) *
 
 // HasPods reports whether the directory contains the directory of a pod.
 func HasPods(dir string) bool {
-	entries, _ := os.ReadDir(dir) // without a list there are none
+	entries, _ := os.ReadDir(dir) // on error, the list is empty
 	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
 		_, ok := parsePodDir(e.Name())
 		return ok

@@ -6,8 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// DeepCopyObject implements runtime.Object. The copy shares what pointers in spec
-// and status point to, which never changes once it is decoded.
+// DeepCopyObject implements runtime.Object. The copy shares what pointers in
+// spec and status point to, which never changes after decoding.
 func (p *Pod) DeepCopyObject() runtime.Object {
 	c := *p
 	p.DeepCopyInto(&c.ObjectMeta)

@@ -10,7 +10,7 @@ import (
 	"sigs.k8s.io/randfill"
 )
 
-// partOf returns the fields of a pod that these types have.
+// partOf returns a pod with only the fields that these types have.
 func partOf(p *api.Pod) *Pod {
 	part := &Pod{TypeMeta: p.TypeMeta, ObjectMeta: p.ObjectMeta}
 	part.Spec = PodSpec{
@@ -82,14 +82,14 @@ func somePod(seed int64) *api.Pod {
 	var p api.Pod
 	randfill.NewWithSeed(seed).NilChance(0.2).NumElements(1, 3).MaxDepth(12).Funcs(
 		func(f *metav1.FieldsV1, _ randfill.Continue) { *f = *metav1.NewFieldsV1("{}") },
-		func(t *metav1.Time, c randfill.Continue) { *t = metav1.Unix(c.Int63n(1<<32), 0) }, // to the second, as on the wire
+		func(t *metav1.Time, c randfill.Continue) { *t = metav1.Unix(c.Int63n(1<<32), 0) }, // whole seconds, as on the wire
 	).Fill(&p)
 	p.TypeMeta = metav1.TypeMeta{}
 	return &p
 }
 
-// Protobuf and JSON decode to the same pod.
-func TestDecode(t *testing.T) {
+// Protobuf and JSON are decoded into the same pod.
+func TestDecode_ProtobufEqualsJSON(t *testing.T) {
 	for seed := range int64(100) {
 		pod := somePod(seed)
 		want := partOf(pod)
@@ -103,7 +103,7 @@ func TestDecode(t *testing.T) {
 			t.Fatalf("pod %d: %v", seed, err)
 		}
 		if !reflect.DeepEqual(&got, want) {
-			t.Errorf("protobuf of pod %d is read as %+v, not as %+v", seed, got, want)
+			t.Errorf("protobuf of pod %d: got %+v, want %+v", seed, got, want)
 		}
 
 		data, err = json.Marshal(pod)
@@ -115,12 +115,12 @@ func TestDecode(t *testing.T) {
 			t.Fatalf("pod %d: %v", seed, err)
 		}
 		if !reflect.DeepEqual(&got, want) {
-			t.Errorf("JSON of pod %d is read as %+v, not as %+v", seed, got, want)
+			t.Errorf("JSON of pod %d: got %+v, want %+v", seed, got, want)
 		}
 	}
 }
 
-func TestDecodeList(t *testing.T) {
+func TestDecodeList_KeepsEveryPod(t *testing.T) {
 	list := api.PodList{ListMeta: metav1.ListMeta{ResourceVersion: "7"}, Items: []api.Pod{*somePod(1), *somePod(2)}}
 	data, err := list.Marshal()
 	if err != nil {
@@ -140,7 +140,7 @@ func TestDecodeList(t *testing.T) {
 	}
 }
 
-func TestDeepCopyObject(t *testing.T) {
+func TestDeepCopyObject_SharesNothingMutable(t *testing.T) {
 	list := &PodList{Items: []Pod{*partOf(somePod(1)), *partOf(somePod(2))}}
 	c := list.DeepCopyObject().(*PodList)
 	if !reflect.DeepEqual(c, list) {
@@ -153,9 +153,9 @@ func TestDeepCopyObject(t *testing.T) {
 	}
 }
 
-// FuzzUnmarshal gives both decoders the same bytes. This package does not check the
-// wire type of a field and does not know groups, so one decoder may reject what the
-// other accepts; what both accept is the same pod.
+// FuzzUnmarshal passes the same bytes to both decoders. This package neither
+// checks the wire type of a field nor knows groups, so one decoder may reject
+// what the other accepts; but if both accept the bytes, the pods are equal.
 func FuzzUnmarshal(f *testing.F) {
 	always := api.ContainerRestartPolicyAlways
 	small := api.Pod{

@@ -2,10 +2,10 @@ package corev1
 
 import "cmp"
 
-// Reset empties the pod. The protobuf decoder calls it before Unmarshal.
+// Reset clears the pod. The protobuf decoder calls it before Unmarshal.
 func (p *Pod) Reset() { *p = Pod{} }
 
-// Reset empties the list.
+// Reset clears the list.
 func (l *PodList) Reset() { *l = PodList{} }
 
 // Unmarshal decodes a pod from protobuf.
@@ -194,7 +194,7 @@ func (s *ContainerStateTerminated) unmarshal(data []byte) error {
 	})
 }
 
-// more appends an element to the list and returns it.
+// more appends an element to the list and returns a pointer to it.
 func more[T any](list *[]T) *T {
 	var zero T
 	*list = append(*list, zero)

@@ -1,6 +1,6 @@
-// Package corev1 has the fields of a pod that ktail reads. Its types are those of
-// k8s.io/api/core/v1 without the other fields: importing that package links the
-// whole core API, a fifth of the program.
+// Package corev1 has the fields of a pod that ktail reads. Its types are those
+// of k8s.io/api/core/v1 reduced to these fields, because importing that package
+// links the whole core API, a fifth of the program.
 //
 // The JSON name and the protobuf number of a field are part of the Kubernetes API
 // and do not change.
@@ -12,10 +12,10 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// SchemeGroupVersion is that of the core API.
+// SchemeGroupVersion is the group and version of the core API.
 var SchemeGroupVersion = schema.GroupVersion{Version: "v1"}
 
-// AddToScheme makes the client decode pods and lists of pods.
+// AddToScheme lets the client decode pods and lists of pods.
 func AddToScheme(scheme *runtime.Scheme) {
 	scheme.AddKnownTypes(SchemeGroupVersion, &Pod{}, &PodList{})
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
@@ -49,8 +49,8 @@ type PodSpec struct {
 type Container struct {
 	Name               string         `json:"name"`
 	Image              string         `json:"image"`
-	RestartPolicy      *RestartPolicy `json:"restartPolicy"`      // nil: the pod's
-	RestartPolicyRules []struct{}     `json:"restartPolicyRules"` // only their number is read
+	RestartPolicy      *RestartPolicy `json:"restartPolicy"`      // nil: the pod's policy
+	RestartPolicyRules []struct{}     `json:"restartPolicyRules"` // only their number is used
 }
 
 // RestartPolicy says when a container that has ended is restarted.
@@ -73,7 +73,7 @@ type PodStatus struct {
 	EphemeralContainerStatuses []ContainerStatus `json:"ephemeralContainerStatuses"`
 }
 
-// PodPhase is the phase of a pod's life.
+// PodPhase is the phase in a pod's lifecycle.
 type PodPhase string
 
 // The phases of a pod that has ended.
@@ -82,7 +82,7 @@ const (
 	PodFailed    PodPhase = "Failed"
 )
 
-// PodCondition says whether a condition holds, and why not.
+// PodCondition says whether a condition holds, and if not, why.
 type PodCondition struct {
 	Type               PodConditionType `json:"type"`
 	Status             ConditionStatus  `json:"status"`
@@ -132,18 +132,18 @@ type ContainerState struct {
 	Terminated *ContainerStateTerminated `json:"terminated"`
 }
 
-// ContainerStateWaiting says why a container does not run.
+// ContainerStateWaiting says why a container is not running.
 type ContainerStateWaiting struct {
 	Reason  string `json:"reason"` // such as ImagePullBackOff
 	Message string `json:"message"`
 }
 
-// ContainerStateRunning says since when a container runs.
+// ContainerStateRunning says since when a container has been running.
 type ContainerStateRunning struct {
 	StartedAt metav1.Time `json:"startedAt"`
 }
 
-// ContainerStateTerminated says how a container has ended.
+// ContainerStateTerminated says how a container ended.
 type ContainerStateTerminated struct {
 	ExitCode    int32       `json:"exitCode"`
 	Reason      string      `json:"reason"`

@@ -5,17 +5,17 @@ import (
 	"errors"
 )
 
-// field is one field of a message in protobuf.
+// field is one field of a protobuf message.
 type field struct {
 	number int
-	value  uint64 // of a varint
-	bytes  []byte // of a string or a message: a slice of the data
+	value  uint64 // value of a varint
+	bytes  []byte // bytes of a string or message, a slice of the data
 }
 
 var errCorrupt = errors.New("corrupt protobuf")
 
-// fields calls f with each field of a message, in order. It skips fields of a fixed
-// width: no field that is read here has one.
+// fields calls f with each field of a message, in order. It skips fixed-width
+// fields, because this package reads none.
 //
 // https://protobuf.dev/programming-guides/encoding
 func fields(data []byte, f func(field) error) error {

@@ -11,7 +11,8 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// logText returns n lines of 158 bytes as the kubelet sends them, one each step.
+// logText returns n lines of 158 bytes in the format of the pod log API, with
+// times step apart.
 func logText(n int, step time.Duration) []byte {
 	var b []byte
 	at := time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC)
@@ -47,9 +48,8 @@ func readAll(tb testing.TB, r io.Reader) (lines int) {
 	return lines
 }
 
-// On the way from the body of a response to the engine, only chunks are
-// allocated.
-func TestReadingAllocatesChunksOnly(t *testing.T) {
+// Between the body of a response and the engine, only chunks are allocated.
+func TestScanner_AllocatesChunksOnly(t *testing.T) {
 	const n = 10_000
 	text := logText(n, time.Millisecond)
 	allocs := testing.AllocsPerRun(5, func() {
@@ -62,7 +62,8 @@ func TestReadingAllocatesChunksOnly(t *testing.T) {
 	}
 }
 
-// The server sends small pieces; what has gathered since is read at once.
+// BenchmarkReading reads small pieces, as the server sends them; each read
+// returns the pieces that have arrived since the previous one.
 func BenchmarkReading(b *testing.B) {
 	const n = 10_000
 	for _, bm := range []struct {

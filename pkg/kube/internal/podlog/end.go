@@ -14,8 +14,8 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// afterEOF says, after a response has ended that followed the log, whether the log
-// has.
+// afterEOF is called when a response that followed the log has ended. It
+// returns nil if the log has ended, too, and otherwise an error.
 func (s *Source) afterEOF(ctx context.Context, r *response) error {
 	if r.scanner.tail().Kind == ktail.Diagnostic {
 		if err := r.emitRest(ctx); err != nil {
@@ -45,7 +45,8 @@ func (s *Source) afterEOF(ctx context.Context, r *response) error {
 	return s.afterEnd(ctx, r, &now)
 }
 
-// afterEnd is called after a response has ended, when the container has ended, too.
+// afterEnd is called when a response has ended and the container has ended,
+// too.
 func (s *Source) afterEnd(ctx context.Context, r *response, now *State) error {
 	same := s.log.record(r.scanner.rest(), now.Instance) && !r.progress
 	if r.lost() {
@@ -55,16 +56,16 @@ func (s *Source) afterEnd(ctx context.Context, r *response, now *State) error {
 		return s.afterEmptyLog(ctx, r, now)
 	}
 	if s.log.exited && !r.progress && now.Instance.Restarts == s.log.announced {
-		return ktail.ErrWaiting // the next instance has not begun
+		return ktail.ErrWaiting // the next instance has not started
 	}
 	whole, err := s.confirm(ctx, r)
 	if err != nil {
 		return err
 	}
-	// The last words may be among what was delivered.
+	// The unterminated last line may already have been delivered.
 	rest := r.scanner.tail()
 	stable := same && (r.caughtUp() || r.from.IsZero() || rest.Mark() == r.last)
-	if whole == goesOn || whole == cannotTell && !stable {
+	if whole == isNotEnd || whole == cannotTell && !stable {
 		return ktail.ErrInterrupted
 	}
 	delivered := r.last == rest.Mark() || r.replay != nil && r.replay.Seen(&rest)
@@ -76,7 +77,7 @@ func (s *Source) afterEnd(ctx context.Context, r *response, now *State) error {
 	return s.ended(r, now)
 }
 
-// ended is called when everything was emitted that the instance has written.
+// ended is called when everything that the instance wrote was emitted.
 func (s *Source) ended(r *response, now *State) error {
 	l, emit := s.log, r.emit
 	l.complete, l.completeAt = true, r.last
@@ -95,9 +96,9 @@ func (s *Source) ended(r *response, now *State) error {
 	return ktail.ErrWaiting
 }
 
-// afterEmptyLog is called when a log is at its end that shows nothing, though lines
-// of the position should be in it: it was rotated when the container ended, or is
-// that of an instance that wrote nothing.
+// afterEmptyLog is called at the end of a log that contains nothing although it
+// should contain lines of the position: it was rotated when the container
+// ended, or it belongs to an instance that wrote nothing.
 func (s *Source) afterEmptyLog(ctx context.Context, r *response, now *State) error {
 	rest := r.scanner.tail()
 	delivered := r.replay.Seen(&rest)
@@ -124,8 +125,9 @@ func (s *Source) afterEmptyLog(ctx context.Context, r *response, now *State) err
 	return s.ended(r, now)
 }
 
-// notFound is called after a response has ended or fallen silent that showed lines,
-// but neither the position nor a line that is certain to follow it.
+// notFound is called when a response that showed lines has ended or fallen
+// silent, but contained neither the position nor a line that certainly follows
+// it.
 func (s *Source) notFound(ctx context.Context, r *response) error {
 	l := s.log
 	switch {
@@ -144,8 +146,8 @@ func (s *Source) notFound(ctx context.Context, r *response) error {
 	return errReopen
 }
 
-// afterLast says, after a response has ended that did not follow the log, whether
-// all of the log was shown.
+// afterLast is called when a response that did not follow the log has ended. It
+// returns nil if the whole log was shown, and otherwise an error.
 func (s *Source) afterLast(ctx context.Context, r *response) error {
 	if r.scanner.tail().Kind == ktail.Diagnostic {
 		if err := r.emitRest(ctx); err != nil {
@@ -166,20 +168,21 @@ func (s *Source) afterLast(ctx context.Context, r *response) error {
 		return err
 	}
 	same := s.log.record(r.scanner.rest(), s.stream.Instance) && !r.progress && r.caughtUp()
-	if whole == goesOn || whole == cannotTell && !same {
-		// A container that writes all the time is never seen at its end. Each
-		// response continues the one before, and so many are not cut short.
+	if whole == isNotEnd || whole == cannotTell && !same {
+		// A response never reaches the end of a log that the container writes
+		// to all the time. Each response continues the previous one, and it is
+		// unlikely that all of them are cut short.
 		const enough = 5
 		if s.log.tries++; s.log.tries < enough || !r.progress {
 			return s.interrupted()
 		}
 	}
-	return s.emitLastWords(ctx, r)
+	return s.emitLastLine(ctx, r)
 }
 
-// emitLastWords emits what follows the last newline if no instance is running that
-// may write the rest of the line.
-func (s *Source) emitLastWords(ctx context.Context, r *response) error {
+// emitLastLine emits the text after the last newline, unless an instance is
+// running that may write the rest of the line.
+func (s *Source) emitLastLine(ctx context.Context, r *response) error {
 	rest := r.scanner.tail()
 	if len(r.scanner.rest()) == 0 || rest.Mark() == r.last || r.replay != nil && r.replay.Seen(&rest) {
 		return nil
@@ -191,19 +194,20 @@ func (s *Source) emitLastWords(ctx context.Context, r *response) error {
 	return r.emitRest(ctx)
 }
 
-// interrupted is an error for the user if it comes again and again.
+// interrupted returns an error that names the log. The user sees it if it
+// occurs repeatedly.
 func (s *Source) interrupted() error {
 	return fmt.Errorf("read log of %s: %w", s.stream, ktail.ErrInterrupted)
 }
 
-// afterEmptyLast is called when a log that is not followed shows nothing of what
-// was delivered, nor anything else.
+// afterEmptyLast is called when a log that is not followed contains neither
+// delivered lines nor any others.
 func (s *Source) afterEmptyLast(ctx context.Context, r *response) error {
 	rest := r.scanner.tail()
 	if r.replay.Seen(&rest) {
 		return nil
 	}
-	if !s.log.isAbsent(r.scanner.total + 1) { // a response may have been cut
+	if !s.log.isAbsent(r.scanner.total + 1) { // the response may have been cut short
 		return errReopen
 	}
 	joined, err := s.readPrevious(ctx, r.from, r.emit)
@@ -220,51 +224,51 @@ func (s *Source) afterEmptyLast(ctx context.Context, r *response) error {
 		}
 	}
 	if joined || r.progress || !now.Finished {
-		return nil // a line to come will show whether others are missing
+		return nil // a later line will show whether lines are missing
 	}
 	return r.gap(endOfSecond(now.EndedAt), "the log was rotated, or removed, when the container ended")
 }
 
-// verdict is what another response shows of the end of the log.
+// verdict is what another response shows about the end of the log.
 type verdict uint8
 
 const (
-	isEnd      verdict = iota // it goes no further
-	goesOn                    // it goes further, or one of the responses was cut short
-	cannotTell                // the lines do not show that
+	isEnd      verdict = iota // the log goes no further
+	isNotEnd                  // the log goes further, or one of the responses was cut short
+	cannotTell                // the lines do not show it
 )
 
-// fewLines is how many lines from the end show whether the log goes further.
+// fewLines is the number of last lines that show whether the log goes further.
 const fewLines = 8
 
-// confirm asks for the last lines of the log once more. While the log is not
-// followed, it emits those that have come since.
+// confirm requests the last lines of the log once more. If the log is not
+// followed, it emits the lines that were written since.
 func (s *Source) confirm(ctx context.Context, r *response) (verdict, error) {
 	lines, sc, err := s.lastLines(ctx, r)
 	switch status := apierrors.APIStatus(nil); {
 	case errors.As(err, &status) && status.Status().Code == http.StatusBadRequest:
 		return cannotTell, nil
 	case err != nil:
-		return goesOn, err
+		return isNotEnd, err
 	}
 	rest := r.scanner.tail()
 	switch now := sc.tail(); {
 	case len(rest.Text) > 0 && rest.Kind == ktail.Diagnostic && looksLikeTime(rest.Text):
-		return goesOn, nil // cut short in a timestamp
+		return isNotEnd, nil // the response was cut in a timestamp
 	case r.last == ktail.Mark{}:
 		if len(lines) == 0 && bytes.Equal(sc.rest(), r.scanner.rest()) {
 			return isEnd, nil
 		}
-		return goesOn, nil
+		return isNotEnd, nil
 	case now.Mark() == r.last && rest.Mark() == r.last:
-		return isEnd, nil // the last words were delivered
+		return isEnd, nil // the unterminated last line was delivered
 	case sc.total > 64<<10:
-		return cannotTell, nil // the runtime counts the pieces of long lines
+		return cannotTell, nil // the runtime counts each piece of a long line as a line
 	}
 	return s.compareEnds(ctx, r, lines, sc)
 }
 
-// lastLines returns the last lines of the log, and the scanner that has read them.
+// lastLines returns the last lines of the log, and the scanner that read them.
 func (s *Source) lastLines(ctx context.Context, r *response) ([]ktail.Line, *scanner, error) {
 	tail := int64(fewLines)
 	query := s.query(r.from, tail)
@@ -280,7 +284,7 @@ func (s *Source) lastLines(ctx context.Context, r *response) ([]ktail.Line, *sca
 	if err != nil {
 		return nil, nil, err
 	}
-	defer body.Close() //nolint:errcheck // it is only read from
+	defer body.Close() //nolint:errcheck // errors do not matter after reading
 	sc := newScanner(body, s.stream)
 	var lines []ktail.Line
 	for err == nil {
@@ -291,7 +295,7 @@ func (s *Source) lastLines(ctx context.Context, r *response) ([]ktail.Line, *sca
 				lines = append(lines, l)
 			}
 		}
-		if len(lines) > 4*fewLines { // the server does not know the parameter
+		if len(lines) > 4*fewLines { // the server ignores the parameter
 			lines = append(lines[:0], lines[len(lines)-fewLines:]...)
 		}
 	}
@@ -311,30 +315,30 @@ func (s *Source) compareEnds(ctx context.Context, r *response, lines []ktail.Lin
 		}
 	}
 	switch {
-	case same > 1: // how many there are is not known
+	case same > 1: // the number of equal lines is not known
 		return cannotTell, nil
 	case last < 0:
-		return goesOn, nil
+		return isNotEnd, nil
 	case last == len(lines)-1:
 		return s.compareRests(ctx, r.scanner.rest(), sc.rest())
 	case s.options.Follow || len(r.scanner.rest()) > 0:
-		return goesOn, nil
+		return isNotEnd, nil
 	}
 	return isEnd, r.forward(ctx, lines[last+1:])
 }
 
-// compareRests compares what two responses have shown behind the last newline. It
+// compareRests compares the text after the last newline in two responses. It
 // may be a line that the container is still writing.
 func (s *Source) compareRests(ctx context.Context, before, now []byte) (verdict, error) {
 	if bytes.Equal(before, now) {
 		return isEnd, nil
 	}
 	if s.options.Follow || len(before) == 0 || !bytes.HasPrefix(now, before) {
-		return goesOn, nil
+		return isNotEnd, nil
 	}
 	state, err := s.api.Container(ctx)
 	if err != nil || !state.Running {
-		return goesOn, err
+		return isNotEnd, err
 	}
 	return isEnd, nil
 }

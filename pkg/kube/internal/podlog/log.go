@@ -7,26 +7,26 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Log is what the sources of one container know of its log besides the position.
-// The goroutine in Source.Read owns it.
+// Log is the state of a container's log, apart from the position, that the
+// sources of the container share. It belongs to the goroutine in Source.Read.
 type Log struct {
 	start    Start
 	opens    int       // responses so far
-	openedAt time.Time // first
+	openedAt time.Time // start of the first request
 
 	instances
 	resume
 	ending
 	stall
 
-	diagnostic string // emitted last
+	diagnostic string // the last one emitted
 }
 
-// New returns a log that was not read yet.
+// New returns the Log of a log that has not been read.
 func New(start Start) *Log { return &Log{start: start} }
 
-// isNews reports whether the diagnostic differs from the one emitted last: a
-// server says the same to each request.
+// isNews reports whether the diagnostic differs from the last one emitted,
+// because a server sends the same one for each request.
 func (l *Log) isNews(diagnostic []byte) bool {
 	if l.diagnostic == string(diagnostic) {
 		return false
@@ -35,16 +35,17 @@ func (l *Log) isNews(diagnostic []byte) bool {
 	return true
 }
 
-// instances is which instance of the container is read, and what of the others was
-// reported.
+// instances records which instance of the container is being read, and which
+// starts and exits were reported.
 type instances struct {
-	reading   ktail.Instance // that wrote the line emitted last, or that is being read
-	announced int            // restarts of the instance that Exit and Restart lines have got to
+	reading   ktail.Instance // instance that is being read, or that wrote the line emitted last
+	announced int            // restart count up to which Exit and Restart lines were emitted
 	exited    bool           // the Exit of that instance was emitted
-	skipped   bool           // instances came and went unread, and no gap has reported that yet
+	skipped   bool           // instances came and went unread, and no gap has been reported for them
 }
 
-// isReading records that the log of the instance has shown what was emitted before.
+// isReading records that the lines emitted before belong to the log of this
+// instance.
 func (i *instances) isReading(now ktail.Instance) {
 	if now.Restarts > i.reading.Restarts {
 		i.reading, i.announced = now, max(i.announced, now.Restarts)
@@ -57,14 +58,15 @@ func (i *instances) first(instance ktail.Instance, fromFirst bool) {
 	i.skipped = fromFirst && instance.Restarts > 1
 }
 
-// skip records the instances between the one that was being read, which has not
-// shown anything, and this one: the node keeps the log of one that has ended.
+// skip records that the instances between the one being read, of which nothing
+// was read, and this one were not read. The node keeps the log of one instance
+// that has ended.
 func (i *instances) skip(now ktail.Instance) {
 	i.skipped = i.skipped || now.Restarts > i.reading.Restarts+1
 }
 
-// next returns the Exit and Restart lines that lead to the instance, and records
-// them; none if they were emitted.
+// next returns the Exit and Restart lines up to the instance, and records them.
+// It returns none if they were already emitted.
 func (i *instances) next(stream *ktail.Stream, now *State) []ktail.Line {
 	if now.Instance.Restarts <= i.announced {
 		return nil
@@ -77,8 +79,8 @@ func (i *instances) next(stream *ktail.Stream, now *State) []ktail.Line {
 	return append(lines, ktail.Line{Stream: stream, Kind: ktail.Restart, Time: unixNano(now.StartedAt)})
 }
 
-// exit returns the Exit line of the instance, and records it; none if it was
-// emitted.
+// exit returns the Exit line of the instance, and records it. It returns none
+// if the line was already emitted.
 func (i *instances) exit(stream *ktail.Stream, now *State) []ktail.Line {
 	if i.exited {
 		return nil
@@ -87,48 +89,50 @@ func (i *instances) exit(stream *ktail.Stream, now *State) []ktail.Line {
 	return []ktail.Line{{Stream: stream, Kind: ktail.Exit, Time: unixNano(now.EndedAt), Text: []byte(now.Reason)}}
 }
 
-// expectation is what the next response has to do with the position.
+// expectation says how the next response relates to the position.
 type expectation uint8
 
 const (
-	// continues: it contains the lines delivered last. If it does not, the
-	// container was restarted, or the log was rotated.
+	// continues: it contains the lines delivered last. If not, the container
+	// was restarted, or the log was rotated.
 	continues expectation = iota
-	// followsOn: the log of the instance before was read to its end, or a gap was
-	// reported. Unless it contains the lines delivered last, it is new.
+	// followsOn: the log of the previous instance was read to its end, or a gap
+	// was reported. Unless the response contains the lines delivered last, all
+	// of it is new.
 	followsOn
 	// fresh: all of it is new.
 	fresh
 )
 
-// resume is how the next request continues after the position.
+// resume says how the next request continues after the position.
 type resume struct {
 	expect expectation
-	reach  int   // how far back the request reaches: requests that did not reach the position
-	absent int64 // bytes of a whole response that did not show the position; 0: there was none
+	reach  int   // how far back the next request reaches: the number of requests that did not reach the position
+	absent int64 // size of a response with the whole log that did not contain the position; 0: none
 }
 
-// wholeLog is the reach of requests for the whole log.
+// wholeLog is the value of reach that requests the whole log.
 const wholeLog = 2
 
-// overlapped records that a response contained the lines delivered last, or that
-// new lines were emitted.
+// overlapped records that a response contained the lines delivered last, or
+// that new lines were emitted.
 func (r *resume) overlapped() { *r = resume{} }
 
-// restarted records that the log is one of another instance now.
+// restarted records that the server now serves the log of another instance.
 func (r *resume) restarted() { *r = resume{reach: wholeLog} }
 
 // further makes the next request reach further back.
 func (r *resume) further() { r.reach++ }
 
-// tailLines returns how many lines from the end of the log the next request asks
-// for; negative: all. fewer says that the log has about as many lines as the
-// window.
+// tailLines returns how many lines, counted from the end of the log, the next
+// request asks for; negative means all. fewer says that the log has about as
+// many lines as the window.
 //
-// The number is by lines, not by time: sinceTime drops every line that is older,
-// also those that are written while the log is followed. On a node whose clock is
-// set back it hides the log until the clock has caught up. A few lines more than
-// the window holds show where the window begins.
+// The request limits lines rather than time, because sinceTime drops every
+// older line, including lines that are written while the log is followed: if
+// the node's clock is set back, it hides the log until the clock has caught up.
+// Requesting a few lines more than the window holds shows where the window
+// begins.
 func (r *resume) tailLines(from *ktail.Position, fewer bool) int64 {
 	n := int64(from.Len()) + 64
 	switch {
@@ -140,9 +144,10 @@ func (r *resume) tailLines(from *ktail.Position, fewer bool) int64 {
 	return n
 }
 
-// isAbsent records that a response with the whole log, of so many bytes, did not
-// show the position, nor anything that is certain to come after it. It reports
-// whether that is certain now. A response may have been cut short.
+// isAbsent records that a response with the whole log, of the given size,
+// contained neither the position nor a line that certainly follows it. It
+// reports whether this is certain now; a single response may have been cut
+// short.
 func (r *resume) isAbsent(size int64) bool {
 	if r.absent > 0 && size >= r.absent {
 		return true
@@ -151,14 +156,14 @@ func (r *resume) isAbsent(size int64) bool {
 	return false
 }
 
-// ending is what the last responses showed of the end of the log.
+// ending records what the last responses showed about the end of the log.
 type ending struct {
-	tail  []byte         // what the last response left behind the last newline
-	ended ktail.Instance // had ended when the last response ended
-	tries int            // responses that should have been the last
+	tail  []byte         // text after the last newline of the last response
+	ended ktail.Instance // instance that had ended when the last response ended
+	tries int            // responses that should have been the last one
 
 	complete   bool       // the end of an instance was confirmed
-	completeAt ktail.Mark // behind this line
+	completeAt ktail.Mark // after this line
 }
 
 // isComplete reports whether the instance that wrote the line delivered last is
@@ -167,18 +172,19 @@ func (e *ending) isComplete(from *ktail.Position) bool {
 	return e.complete && e.completeAt == from.Last()
 }
 
-// record records the end of a response, and reports whether it is the same as the
-// one before. ended is the instance that had ended by then, if any.
+// record records the end of a response, and reports whether it equals the end
+// of the previous response. ended is the instance that had ended by then, if
+// any.
 func (e *ending) record(rest []byte, ended ktail.Instance) (same bool) {
 	same = ended != ktail.Instance{} && e.ended == ended && bytes.Equal(e.tail, rest)
 	e.tail, e.ended = bytes.Clone(rest), ended
 	return same
 }
 
-// stall is what is known of logs that fell silent.
+// stall records what is known about logs that fell silent.
 type stall struct {
-	suspected    int64 // time of the line after which the log seemed to be stuck last; 0: none
-	lookedBehind bool  // the instance before was read, just before the log was opened
+	suspected    int64 // time of the line after which the log last seemed to be stalled; 0: none
+	lookedBehind bool  // the previous instance's log was read just before the log was opened
 }
 
 func unixNano(t time.Time) int64 {
@@ -188,8 +194,8 @@ func unixNano(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-// endOfSecond returns the end of the second that t lies in, or 0 if t is zero: the
-// status of a container has whole seconds.
+// endOfSecond returns the end of the second that contains t, or 0 if t is zero.
+// Times in the status of a container have whole seconds.
 func endOfSecond(t time.Time) int64 {
 	if t.IsZero() {
 		return 0

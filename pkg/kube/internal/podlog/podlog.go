@@ -1,19 +1,20 @@
 // Package podlog reads the log of one container through the pod log API.
 //
-// A Log is what is known of the log while the pod exists: which container
-// instance wrote the lines that were emitted, whether the next request has to
+// A Log is what is known about the log while the pod exists: which container
+// instance wrote the lines that were emitted, whether the next response must
 // continue after them, and whether the end was seen. A Source is a snapshot of
-// the container as the watcher saw it last; all sources of a container share its
-// Log. One request of the API is a response: it tells new lines from delivered
-// ones by the position.
+// the container in the watcher's last state; all sources of a container share
+// its Log. A response is one request of the API being read; it distinguishes
+// new lines from delivered ones by the position.
 //
-// The state of a log changes in one order only:
+// The state of a log changes in one order:
 //
 //	instance → reading → confirmed end → next instance, or the end of the stream
 //
-// The end of a response proves nothing: it looks the same when the kubelet is
-// restarted, or a proxy closes the connection. An end counts when the container
-// is known to have ended and a later request shows no further line.
+// The end of a response proves nothing, because it looks the same when the
+// kubelet restarts or a proxy closes the connection. The end of a log counts
+// when the container is known to have ended and a later request returns no
+// further line.
 package podlog
 
 import (
@@ -25,50 +26,51 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// API is the part of the Kubernetes API that reading one log takes.
+// API is the part of the Kubernetes API that is needed to read one log.
 type API interface {
-	// Container returns the state of the container at present.
+	// Container returns the current state of the container.
 	Container(ctx context.Context) (State, error)
 
 	// OpenLog requests the log of the container with these parameters, and
-	// returns the body of the response. An error of the server is an
+	// returns the body of the response. An error from the server is an
 	// apierrors.APIStatus.
 	OpenLog(ctx context.Context, parameters url.Values) (io.ReadCloser, error)
 }
 
 // State is the state of a container.
 type State struct {
-	Gone     bool           // the pod, or this pod of that name, does not exist any more
+	Gone     bool           // the pod no longer exists; there may be another pod with its name
 	Known    bool           // the container has a status
 	Running  bool           // an instance is running
 	Finished bool           // the last instance has ended, and the container will not run again
 	Instance ktail.Instance // the one whose log is served
-	Reason   string         // why Instance has ended; empty if it has not, or that is not known
-	Before   string         // why the instance before it has ended; empty if that is not known
+	Reason   string         // why Instance ended; empty if it has not ended, or if unknown
+	Before   string         // why the previous instance ended; empty if unknown
 
-	StartedAt, EndedAt time.Time // of Instance; zero if not known
+	StartedAt, EndedAt time.Time // of Instance; zero if unknown
 }
 
 // Options say which lines of a log are wanted.
 type Options struct {
 	Follow bool
 	Since  time.Duration // lines not older than this; 0: any
-	Tail   int64         // that many lines from the end; negative: all
+	Tail   int64         // number of lines from the end; negative: all
 }
 
 // everything reports whether the log is wanted from its first line.
 func (o *Options) everything() bool { return o.Tail < 0 && o.Since <= 0 }
 
-// Start says from where the log of a container is wanted that nothing was read of.
+// Start says where to start reading the log of a container of which nothing was
+// read.
 type Start uint8
 
 const (
 	// FromOptions starts where the options say.
 	FromOptions Start = iota
-	// FromFirst starts with the first line that the container has ever written:
-	// it was created after the program started.
+	// FromFirst starts with the first line that the container ever wrote,
+	// because it was created after ktail started.
 	FromFirst
-	// FromInstance starts with the first line of the present instance: the
-	// container existed, but the instance before is not wanted.
+	// FromInstance starts with the first line of the current instance: the
+	// container existed before, but its previous instance is not wanted.
 	FromInstance
 )

@@ -14,16 +14,16 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Why lines may be missing.
+// Reasons why lines may be missing.
 const (
 	instancesGone = "earlier container instances were removed"
 	rotatedOrGone = "the log was rotated, or " + instancesGone
 )
 
-// catchUp emits the log of the instance that was being read when the connection
-// broke before it had written anything, if there is another instance now, and
-// advances the position. Of a container that was created after the start, what its
-// earlier instances have written is wanted in any case.
+// catchUp handles a connection that was lost before it delivered anything. If
+// there is another instance now, it emits the log of the instance that was
+// being read, and advances the position. If the container was created after
+// ktail started, the lines of all its earlier instances are wanted.
 func (s *Source) catchUp(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) error {
 	now, err := s.api.Container(ctx)
 	l := s.log
@@ -48,8 +48,8 @@ func (s *Source) catchUp(ctx context.Context, from *ktail.Position, emit func([]
 	return emitAny(emit, l.next(s.stream, &now))
 }
 
-// reportSkipped returns emit, which puts a gap before the first line if instances
-// were skipped. When the gap began is not known.
+// reportSkipped returns emit, extended to emit a gap before the first line if
+// instances were skipped. The start of that gap is not known.
 func (s *Source) reportSkipped(emit func([]ktail.Line) error) func([]ktail.Line) error {
 	return func(lines []ktail.Line) error {
 		if s.log.skipped && len(lines) > 0 && lines[0].Kind == ktail.Log {
@@ -62,10 +62,10 @@ func (s *Source) reportSkipped(emit func([]ktail.Line) error) func([]ktail.Line)
 	}
 }
 
-// joinFirst is called with the first line ever of a log, if it is not certain
-// that it is the first one wanted: the container may have been restarted since it
-// was last looked up, so that this is the log of the next instance already. What
-// the one before has written comes first.
+// joinFirst is called with the first line that is ever read of a log, unless
+// that line is certainly the first one wanted. The container may have been
+// restarted since its state was read, so that this already is the log of the
+// next instance; then the lines of the previous one come first.
 func (r *response) joinFirst(ctx context.Context, _ *ktail.Line) (bool, error) {
 	s, l := r.source, r.source.log
 	now, err := s.api.Container(ctx)
@@ -76,8 +76,8 @@ func (r *response) joinFirst(ctx context.Context, _ *ktail.Line) (bool, error) {
 		return false, errGone
 	}
 	l.skip(now.Instance)
-	// If no restart is known of, the log of the instance before is not wanted,
-	// unless it is that of the instance which is known.
+	// If no restart is known, the log of the previous instance is not wanted,
+	// unless it is the log of the known instance.
 	since := int64(math.MinInt64)
 	if l.start != FromFirst && now.Instance == l.reading {
 		since = now.StartedAt.UnixNano()
@@ -89,7 +89,7 @@ func (r *response) joinFirst(ctx context.Context, _ *ktail.Line) (bool, error) {
 		return emitAny(r.emit, lines)
 	})
 	if err != nil {
-		return false, err // it is asked for again
+		return false, err // the next read requests it again
 	}
 	l.reading = now.Instance
 	if err := emitAny(r.emit, l.next(s.stream, &now)); err != nil || !emitted {
@@ -99,10 +99,10 @@ func (r *response) joinFirst(ctx context.Context, _ *ktail.Line) (bool, error) {
 	return false, errReopen
 }
 
-// joinPrevious is called with the first line that is certain to be new, of a log
-// that does not contain the position. Either the container was restarted: then the
-// rest of its previous instance's log comes first. Or lines are missing; then that
-// is reported.
+// joinPrevious is called with the first line that is certainly new in a log
+// that does not contain the position. Either the container was restarted, in
+// which case the rest of its previous instance's log comes first, or lines are
+// missing, which joinPrevious reports.
 func (r *response) joinPrevious(ctx context.Context, first *ktail.Line) (bool, error) {
 	if r.source.log.expect != continues {
 		return r.restart()
@@ -113,8 +113,8 @@ func (r *response) joinPrevious(ctx context.Context, first *ktail.Line) (bool, e
 	return r.restart()
 }
 
-// restart begins with the first line of the response, or has it read once more if
-// lines of it were passed over.
+// restart continues with the first line of the response, or requests the log
+// once more if lines of it were passed over.
 func (r *response) restart() (bool, error) {
 	if !r.passed {
 		return true, nil
@@ -123,10 +123,10 @@ func (r *response) restart() (bool, error) {
 	return false, errReopen
 }
 
-// leave emits what follows the position in the log of the instance before. If
-// nothing shows that this is complete, it reports a gap up to the time. If lines
-// were emitted, it returns errReopen: these may come again if the server does not
-// know the parameter that asks for that log.
+// leave emits the lines after the position in the log of the previous instance.
+// If nothing shows that they are complete, it reports a gap that ends at the
+// given time. If it emitted lines, it returns errReopen, because they may come
+// again if the server ignores the parameter that selects the previous log.
 func (s *Source) leave(ctx context.Context, r *response, at int64) error {
 	l := s.log
 	now, err := s.api.Container(ctx)
@@ -147,8 +147,8 @@ func (s *Source) leave(ctx context.Context, r *response, at int64) error {
 			return err
 		}
 	} else if now.Instance.Restarts <= l.reading.Restarts {
-		// The status is behind: what was the log of this instance is that of the
-		// previous one now.
+		// The status is outdated: the log that belonged to the known instance
+		// is now the previous one.
 		now = State{Instance: ktail.Instance{Restarts: l.reading.Restarts + 1}}
 	}
 	l.reading, l.expect, l.absent = now.Instance, followsOn, 0
@@ -161,10 +161,10 @@ func (s *Source) leave(ctx context.Context, r *response, at int64) error {
 	return nil
 }
 
-// readPrevious emits what was not delivered yet of the log of the instance before
-// the present one, and advances the position. It reports whether the present
-// instance's log joins on to what was delivered now, apart from gaps that were
-// reported.
+// readPrevious emits the lines of the previous instance's log that were not
+// delivered, and advances the position. It reports whether the log of the
+// current instance directly follows the delivered lines, apart from reported
+// gaps.
 func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) (joined bool, err error) {
 	tail := int64(-1)
 	if !from.IsZero() {
@@ -172,15 +172,17 @@ func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 	}
 	var rest []byte
 	var size int64
-	// A response may have been cut without a sign of it, even in what was delivered
-	// before: it is believed when another one brings nothing new, and gets to where
-	// the reading was left. Where that is in the present instance's log it cannot;
-	// then both must have ended at the same byte.
+	// A response may have been cut short without any sign, even within the
+	// delivered lines. Its end counts when another response contains nothing
+	// new and reaches the line delivered last. If that line is in the current
+	// instance's log, the previous log cannot reach it; then two responses must
+	// end at the same byte.
 	const most = 10
 	for try := 0; try < most; try++ {
 		r := newResponse(s, from, func(lines []ktail.Line) error {
 			from.Advance(lines)
-			// Words of the kubelet, such as that there is no such log, join nothing.
+			// Messages of the kubelet, for example that the log does not exist,
+			// do not count as joined.
 			joined = joined || slices.ContainsFunc(lines, func(l ktail.Line) bool { return l.Kind != ktail.Diagnostic })
 			return emit(lines)
 		})
@@ -191,7 +193,7 @@ func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 		err := s.readPreviousOnce(ctx, r, tail)
 		var status apierrors.APIStatus
 		if errors.As(err, &status) && status.Status().Code == http.StatusBadRequest {
-			return joined, nil // there is none; 404 would be of a kubelet that does not know the pod yet
+			return joined, nil // there is no previous log; a 404 would mean that the kubelet does not know the pod yet
 		}
 		if errors.Is(err, errTooShort) || errors.Is(err, io.EOF) && r.tail && r.any && r.lost() {
 			tail, try = -1, -1
@@ -203,15 +205,15 @@ func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 		joined = joined || r.reachesLast()
 		if try > 0 && !r.progress && bytes.Equal(r.scanner.rest(), rest) && (r.caughtUp() || r.scanner.total == size) {
 			err := r.emitRest(ctx)
-			return joined || r.reachesLast(), err // in the rest, too
+			return joined || r.reachesLast(), err // including the text after the last newline
 		}
 		rest, size = bytes.Clone(r.scanner.rest()), r.scanner.total
 	}
 	return joined, ktail.ErrInterrupted
 }
 
-// reachesLast reports whether the line delivered last is in the response. If only
-// others of the position are, that line is in a later log.
+// reachesLast reports whether the response contains the line delivered last. If
+// it contains only other lines of the position, that line is in a later log.
 func (r *response) reachesLast() bool {
 	return r.replay != nil && r.replay.Overlap() && r.replay.CaughtUp()
 }
@@ -227,16 +229,16 @@ func (s *Source) readPreviousOnce(ctx context.Context, r *response, tail int64) 
 	if err != nil {
 		return err
 	}
-	defer body.Close() //nolint:errcheck // it is only read from
+	defer body.Close() //nolint:errcheck // errors do not matter after reading
 	return r.copy(ctx, body)
 }
 
 // joinOlder is called with the first line of a previous instance's log that is
-// later than what was delivered, if the position is not in that log: instances
-// between were missed.
+// later than the delivered lines, if the position is not in that log: the
+// instances in between were missed.
 func (r *response) joinOlder(_ context.Context, l *ktail.Line) (bool, error) {
 	if s := r.source; s.log.isComplete(r.from) && s.stream.Instance.Restarts <= s.log.reading.Restarts+1 {
-		return true, nil // the next instance: its lines follow on
+		return true, nil // this is the next instance, whose lines follow directly
 	}
 	return true, r.gap(l.Time, rotatedOrGone)
 }

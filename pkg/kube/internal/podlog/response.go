@@ -12,33 +12,33 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// response is one response of the pod log API being read. It emits the lines that
-// were not delivered before.
+// response is one response of the pod log API being read. It emits the lines
+// that were not delivered before.
 //
-// The lines of the position are one contiguous piece of the log. Lines before it
+// The lines of the position are one contiguous part of the log. Lines before it
 // were delivered earlier, or were never wanted; lines after it are new.
 type response struct {
 	source *Source
 	from   *ktail.Position
 	emit   func([]ktail.Line) error
 
-	// begin is called with the first line that is certain to be new if nothing of
-	// the position came before it. It reports whether the line is wanted. If it is,
-	// so are all that follow.
+	// begin is called with the first line that is certainly new, if no line of
+	// the position came before it. It reports whether the line is wanted. If it
+	// is, all further lines are.
 	begin func(context.Context, *ktail.Line) (bool, error)
-	// isNew reports whether a line at this time, which the position does not hold,
-	// is certain not to have been delivered.
+	// isNew reports whether a line with this time that is not in the position
+	// was certainly not delivered.
 	isNew func(at int64) bool
 
-	previous   bool // of the instance before
-	tail       bool // it begins in the middle of the log
-	sinceAsked bool // it begins at a time
+	previous   bool // the response has the log of the previous instance
+	tail       bool // the response starts in the middle of the log
+	sinceAsked bool // the request has a start time
 
 	scanner  *scanner
 	replay   *ktail.Replay
 	phase    phase
-	any      bool // a line has come
-	passed   bool // lines came that may have been delivered, or may be new
+	any      bool // a line was received
+	passed   bool // lines were skipped that may be new or may have been delivered
 	progress bool // a line was emitted
 	last     ktail.Mark
 	rate     lineRate
@@ -47,12 +47,12 @@ type response struct {
 type phase uint8
 
 const (
-	searching phase = iota // for the first line of the position
-	replaying              // lines that were delivered
-	allNew                 // lines that come after the position
+	searching phase = iota // looking for the first line of the position
+	replaying              // reading lines that were delivered
+	allNew                 // reading lines after the position
 )
 
-// newResponse reads what is new since the position.
+// newResponse returns a response that emits what is new since the position.
 func newResponse(s *Source, from *ktail.Position, emit func([]ktail.Line) error) *response {
 	r := &response{source: s, from: from, emit: emit, last: from.Last()}
 	switch {
@@ -69,15 +69,16 @@ func newResponse(s *Source, from *ktail.Position, emit func([]ktail.Line) error)
 	return r
 }
 
-// isLater reports whether the time is later than that of all lines delivered.
+// isLater reports whether the time is later than the times of all delivered
+// lines.
 func (r *response) isLater(at int64) bool { return at > r.from.Time }
 
-// lost reports whether nothing has come yet of the position, nor a line that is
-// certain to follow it.
+// lost reports whether the response has contained neither the position nor a
+// line that certainly follows it so far.
 func (r *response) lost() bool { return r.phase == searching && !r.from.IsZero() }
 
-// copy emits the new lines of the body until it ends, and returns why it did:
-// io.EOF, or the error of the connection, of emit or of begin.
+// copy emits the new lines of the body until it ends, and returns why it ended:
+// io.EOF, or the error of the connection, of emit, or of begin.
 func (r *response) copy(ctx context.Context, body io.Reader) error {
 	r.scanner = newScanner(body, r.source.stream)
 	for {
@@ -98,12 +99,12 @@ func (r *response) copy(ctx context.Context, body io.Reader) error {
 	}
 }
 
-// forward emits those of the lines that are new.
+// forward emits the new lines among the given ones.
 func (r *response) forward(ctx context.Context, lines []ktail.Line) error {
 	kept := lines[:0]
 	r.makePiece(lines)
 	for i := range lines {
-		keep, err := r.wants(ctx, &lines[i]) // of a copy, the pointer would cost an allocation
+		keep, err := r.wants(ctx, &lines[i]) // a pointer to a copy would cost an allocation
 		if err != nil {
 			return err
 		}
@@ -134,8 +135,8 @@ func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {
 	case r.phase == allNew:
 		return true, nil
 	case r.replay.Seen(l):
-		// If the position begins before the response, lines that are the same
-		// cannot be counted.
+		// If the position starts before the response, equal lines cannot be
+		// counted.
 		if first && r.tail {
 			return false, errTooShort
 		}
@@ -147,7 +148,7 @@ func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {
 		return false, nil
 	case r.phase == replaying:
 		if !r.replay.CaughtUp() && !r.isNew(l.Time) {
-			return false, nil // before the position: the same line as one that is in it came early
+			return false, nil // a line before the position that equals a line in it
 		}
 	case !r.isNew(l.Time):
 		r.passed = true
@@ -164,9 +165,9 @@ func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {
 	return true, nil
 }
 
-// makePiece makes a line of the first text if that is the end of a log line whose
-// beginning is older than the response was asked for: the kubelet puts the timestamp
-// before the first entry of a line only, also if it leaves that out (ReadLogs in
+// makePiece turns the first text into a line if it is the end of a log line
+// that started before the requested time. The kubelet writes the timestamp only
+// before the first piece of a line, even if it omits that piece (ReadLogs in
 // k8s.io/cri-client/pkg/logs).
 func (r *response) makePiece(lines []ktail.Line) {
 	if r.any || !r.sinceAsked || !r.from.IsZero() || len(lines) == 0 {
@@ -181,8 +182,8 @@ func (r *response) makePiece(lines []ktail.Line) {
 	}
 }
 
-// isKubeletText reports whether the text is known to be of the kubelet, not of a
-// container.
+// isKubeletText reports whether the kubelet, not a container, is known to have
+// written the text.
 func isKubeletText(text []byte) bool {
 	for _, beginning := range []string{"unable to retrieve container logs", "failed to ", "rpc error", "container "} {
 		if bytes.HasPrefix(text, []byte(beginning)) {
@@ -192,8 +193,8 @@ func isKubeletText(text []byte) bool {
 	return false
 }
 
-// emitRest emits what follows the last newline: the last words of a container
-// that did not end its line.
+// emitRest emits the text after the last newline: the last line of a container
+// that did not terminate it.
 func (r *response) emitRest(ctx context.Context) error {
 	l := r.scanner.tail()
 	if len(l.Text) == 0 || l.Kind != ktail.Log && looksLikeTime(l.Text) {
@@ -202,8 +203,8 @@ func (r *response) emitRest(ctx context.Context) error {
 	return r.forward(ctx, []ktail.Line{l})
 }
 
-// looksLikeTime tells the beginning of a line that broke off in its timestamp
-// from a message of the kubelet.
+// looksLikeTime distinguishes a line that was cut in its timestamp from a
+// message of the kubelet.
 func looksLikeTime(text []byte) bool {
 	const date = "0000-00-00T"
 	for i := range min(len(text), len(date)) {
@@ -214,9 +215,9 @@ func looksLikeTime(text []byte) bool {
 	return true
 }
 
-// gap marks, at the time of the line that comes next, that lines are missing after
-// the line delivered last. If the clock was set back in between, there is no time
-// to give for the end.
+// gap emits, before the next line, which has the given time, a gap that starts
+// at the line delivered last. If the clock was set back in between, the gap has
+// no end time.
 func (r *response) gap(at int64, why string) error {
 	since := r.from.Last().Time
 	if at <= since || at == math.MaxInt64 {

@@ -9,30 +9,31 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// A kubelet that is asked to follow a log begins to watch for its rotation when it
-// has read to the end for the first time. If the file is rotated before that, it
-// waits at the end of the old one until the next rotation, and skips the file
-// between (ReadLogs in k8s.io/cri-client/pkg/logs). To ktail that looks like a
+// The kubelet starts to watch for the rotation of a followed log when it has
+// read to the end for the first time. If the file is rotated before that, the
+// kubelet waits at the end of the old file until the next rotation, and skips
+// the file in between (ReadLogs in k8s.io/cri-client/pkg/logs). ktail sees a
 // log that falls silent for the first time since it was opened, although it was
-// busy, or although it was being read for long: behind a blocked stdout, maybe.
-// So such a log is opened once more.
+// busy, or although it was read for a long time, perhaps because stdout was
+// blocked. ktail therefore opens such a log once more.
 const (
-	busyLines = 20              // within busyFor, by their times: such a log is rotated often
-	busyFor   = 2 * time.Second // before the silence
-	// stalledAfter is how long after its opening a silence is not one of a quiet log.
-	// It also bounds how long a response may show lines of which it is not known
-	// whether they were delivered.
+	busyLines = 20              // a log with so many lines within busyFor, by their times, is rotated often
+	busyFor   = 2 * time.Second // time before the silence
+	// stalledAfter is how long after its opening a silent log is no longer
+	// taken for a quiet one. It also bounds how long a response may contain
+	// lines of which it is unknown whether they were delivered.
 	stalledAfter = 10 * time.Second
 	silentAfter  = time.Second
-	// farBack is how old lines may be that a request asks for by their age without
-	// hiding what is written when the node's clock is set back.
+	// farBack is an age that a request may ask for without hiding lines that
+	// are written after the node's clock is set back.
 	farBack = 24 * time.Hour
 )
 
-// follow emits the new lines of the body of a log that is followed, until it ends
-// or the kubelet seems to have lost track of the log; both are io.EOF. If nothing of
-// what was delivered has come by the first silence, it looks behind: what the
-// instance before has said last must not wait until this one says something.
+// follow emits the new lines of a followed log until its body ends or the
+// kubelet seems to have lost track of the log; both return io.EOF. If the
+// response contains no delivered line by the first silence, follow reads the
+// log of the previous instance, whose last lines must not wait until the
+// current instance writes something.
 func (s *Source) follow(ctx context.Context, r *response, body io.Reader, cancel context.CancelFunc) error {
 	b := &stalledBody{Reader: body, cancel: cancel, opened: time.Now(), response: r, stall: s.log.stall}
 	err := r.copy(ctx, b)
@@ -49,8 +50,8 @@ func (s *Source) follow(ctx context.Context, r *response, body io.Reader, cancel
 	return err
 }
 
-// lookBehind emits what the instance before has said last, when the log is silent
-// that follows. A line to come will show whether others are missing.
+// lookBehind emits the last lines of the previous instance while the followed
+// log is silent. A later line will show whether lines are missing.
 func (s *Source) lookBehind(ctx context.Context, r *response) error {
 	l := s.log
 	l.lookedBehind = true
@@ -75,10 +76,10 @@ func (s *Source) lookBehind(ctx context.Context, r *response) error {
 	return errReopen
 }
 
-// lineRate is how fast a log was written lately.
+// lineRate is how fast a log was written recently.
 type lineRate struct {
-	times [busyLines]int64 // of the last lines
-	lines int              // in all
+	times [busyLines]int64 // times of the last lines
+	lines int              // total number of lines
 }
 
 func (r *lineRate) record(lines []ktail.Line) {
@@ -90,23 +91,23 @@ func (r *lineRate) record(lines []ktail.Line) {
 	}
 }
 
-// latest is the time of the last line; 0 if there was none.
+// latest returns the time of the last line, or 0 if there was none.
 func (r *lineRate) latest() int64 { return r.times[(r.lines+busyLines-1)%busyLines] }
 
 func (r *lineRate) busy() bool {
 	return r.lines >= busyLines && r.latest()-r.times[r.lines%busyLines] <= int64(busyFor)
 }
 
-// stalledBody ends, as if the server had ended it, when the log seems to have
-// stalled.
+// stalledBody ends, as if the server had closed the response, when the log
+// seems to have stalled.
 type stalledBody struct {
 	io.Reader
-	cancel   context.CancelFunc // of the request
+	cancel   context.CancelFunc // cancels the request
 	opened   time.Time
 	response *response
-	stall    stall // as it was before
+	stall    stall // state before this response
 
-	silent bool // was, once: the kubelet has got to the end
+	silent bool // was silent once, so the kubelet has reached the end
 	timer  *time.Timer
 	cut    atomic.Bool
 }
@@ -132,8 +133,8 @@ func (b *stalledBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// suspicious reports whether a silence now would mean that the log has to be opened
-// once more. After the same line it does not mean that twice.
+// suspicious reports whether a silence now means that the log must be opened
+// once more. It is true only once after the same line.
 func (b *stalledBody) suspicious() bool {
 	r := b.response
 	if r.lost() {
@@ -146,9 +147,9 @@ func (b *stalledBody) suspicious() bool {
 	return rate.busy() || time.Since(b.opened) > stalledAfter
 }
 
-// hides reports whether the response hides lines if the node's clock is set back
-// while the log is followed: it begins at a time that is not long ago. Once a line
-// has come, the log can be opened again without that.
+// hides reports whether the response would hide lines if the node's clock were
+// set back while the log is followed, because the request has a recent start
+// time. Once a line was received, the log can be opened again without one.
 func (r *response) hides() bool {
 	return r.sinceAsked && r.source.options.Since < farBack && r.progress
 }

@@ -13,15 +13,15 @@ const (
 	chunkLeast = 4 << 10
 	chunkMost  = 8 << 10
 
-	// MaxLine is how many bytes of a line, its timestamp included, are held.
-	// The rest of a longer line is skipped, and the line marked as cut.
+	// MaxLine is how many bytes of a line are kept, including its timestamp.
+	// The rest of a longer line is skipped, and the line is marked as cut.
 	MaxLine = 1 << 20
 )
 
-// scanner parses the body of a pod log, with timestamps, into lines.
+// scanner parses the body of a pod log with timestamps into lines.
 //
-// The text of a line is a slice of the chunk it was read into. A chunk is
-// filled once and never reused: lines keep it alive for as long as they need it.
+// The text of a line is a slice of the chunk into which it was read. A chunk is
+// filled once and never reused; lines keep it alive for as long as needed.
 type scanner struct {
 	r      io.Reader
 	stream *ktail.Stream
@@ -30,11 +30,11 @@ type scanner struct {
 	chunk      []byte // chunk[start:end] is read and not yet parsed
 	start, end int
 	scanned    int   // no newline before this index
-	size       int   // of the next chunk
-	reads      int   // into this chunk
+	size       int   // size of the next chunk
+	reads      int   // reads into this chunk
 	total      int64 // bytes read so far
 
-	long  []byte // beginning of a line longer than MaxLine; nil if there is none
+	long  []byte // start of a line longer than MaxLine; nil if there is none
 	lines []ktail.Line
 	err   error
 }
@@ -43,10 +43,10 @@ func newScanner(r io.Reader, stream *ktail.Stream) *scanner {
 	return &scanner{r: r, stream: stream, size: chunkLeast}
 }
 
-// next reads once and returns the lines completed by that, valid until it is
-// called again; their texts stay valid. At the end it returns the reader's
-// error, io.EOF included, together with the last lines. What follows the last
-// newline is in tail.
+// next reads once and returns the lines that are complete by then. They are
+// valid until next is called again; their texts stay valid. At the end it
+// returns the last lines together with the reader's error, which may be io.EOF.
+// The text after the last newline is in tail.
 func (s *scanner) next() ([]ktail.Line, error) {
 	if s.err != nil {
 		return nil, s.err
@@ -78,8 +78,8 @@ func (s *scanner) next() ([]ktail.Line, error) {
 	return s.lines, err
 }
 
-// spareLines holds empty slices of lines. A scanner that waits for its reader holds
-// none: thousands of logs may have been busy once.
+// spareLines holds empty slices of lines. A scanner holds none while it waits
+// for its reader, because thousands of logs may have been busy at some time.
 var spareLines lineSlices
 
 // lineSlices is a bounded list of empty slices.
@@ -88,10 +88,11 @@ type lineSlices struct {
 	free [][]ktail.Line
 }
 
-// maxSpare is how many slices are kept: about as many as scanners that parse at once.
+// maxSpare is the number of slices kept, about as many as scanners that parse
+// at once.
 const maxSpare = 32
 
-// get returns an empty slice; nil if there is none.
+// get returns an empty slice, or nil if there is none.
 func (l *lineSlices) get() []ktail.Line {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,7 +105,7 @@ func (l *lineSlices) get() []ktail.Line {
 	return lines
 }
 
-// put clears the slice and keeps it for others.
+// put clears the slice and keeps it for other scanners.
 func (l *lineSlices) put(lines []ktail.Line) {
 	if cap(lines) == 0 {
 		return
@@ -117,15 +118,15 @@ func (l *lineSlices) put(lines []ktail.Line) {
 	}
 }
 
-// renew makes place for the next read.
+// renew makes room for the next read.
 func (s *scanner) renew() {
 	rest := s.chunk[s.start:s.end]
 	if len(rest) >= MaxLine {
 		s.long = rest[:MaxLine:MaxLine]
 		rest = nil
 	}
-	// A chunk that was filled by a few reads should have been larger; one that
-	// took many is kept alive for long by few lines.
+	// A chunk that was filled by a few reads should have been larger. One that
+	// took many reads is kept alive for a long time by a few lines.
 	switch {
 	case s.reads <= 4:
 		s.size = min(2*s.size, chunkMost)
@@ -158,7 +159,7 @@ func (s *scanner) parse(raw []byte, cut bool) ktail.Line {
 	return ktail.Line{Stream: s.stream, Time: at, Text: raw[n:], Cut: cut}
 }
 
-// rest returns what followed the last newline.
+// rest returns the text after the last newline.
 func (s *scanner) rest() []byte {
 	if s.long != nil {
 		return s.long
@@ -166,7 +167,7 @@ func (s *scanner) rest() []byte {
 	return s.chunk[s.start:s.end]
 }
 
-// tail returns what followed the last newline as a line: the last words of a
-// container that did not end its line, or a line that broke off. Only who knows
-// why the log ended can tell them apart.
+// tail returns the text after the last newline as a line. It is the last line
+// of a container that did not terminate it, or a line that was cut; only the
+// caller, which knows why the log ended, can distinguish them.
 func (s *scanner) tail() ktail.Line { return s.parse(s.rest(), s.long != nil) }

@@ -15,8 +15,8 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// chunks serves a body in reads of the given sizes, over and over, and then
-// fails with err.
+// chunks serves a body in reads of the given sizes, repeated, and then fails
+// with err.
 type chunks struct {
 	rest  []byte
 	sizes []byte
@@ -38,8 +38,8 @@ func (c *chunks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// scan reads the body to its end. The texts are not copied: they must stay
-// what they are.
+// scan reads the body to its end. It does not copy the texts, which must not
+// change.
 func scan(t testing.TB, r io.Reader, end error) ([]ktail.Line, *scanner) {
 	t.Helper()
 	s := newScanner(r, &ktail.Stream{})
@@ -58,7 +58,7 @@ func scan(t testing.TB, r io.Reader, end error) ([]ktail.Line, *scanner) {
 
 var stamped = regexp.MustCompile(`^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:Z|([+-])(\d\d):(\d\d)) `)
 
-// model parses one line the slow way.
+// model parses one line with a regular expression.
 func model(raw []byte) ktail.Line {
 	m := stamped.FindSubmatch(raw)
 	if m == nil {
@@ -69,7 +69,7 @@ func model(raw []byte) ktail.Line {
 		return ktail.Line{Kind: ktail.Diagnostic, Text: raw}
 	}
 	number := func(b []byte) int64 {
-		n, _ := strconv.ParseInt(string(b), 10, 64) // none is 0
+		n, _ := strconv.ParseInt(string(b), 10, 64) // no fraction is 0
 		return n
 	}
 	offset := number(m[4])*3600 + number(m[5])*60
@@ -88,7 +88,8 @@ func check(t *testing.T, got, want ktail.Line) {
 	}
 }
 
-// Any body in any pieces gives the lines that the body has.
+// FuzzScanner checks that any body, in pieces of any size, is split into its
+// lines.
 func FuzzScanner(f *testing.F) {
 	for _, body := range []string{
 		"",
@@ -119,8 +120,8 @@ func FuzzScanner(f *testing.F) {
 	})
 }
 
-// Many lines, so that chunks grow and shrink.
-func TestScannerChunks(t *testing.T) {
+// The body has many lines, so that chunks grow and shrink.
+func TestScanner_ChunksGrowAndShrink(t *testing.T) {
 	var body []byte
 	for i := range 20_000 {
 		body = fmt.Appendf(body, "2026-01-02T15:%02d:%02d.%09dZ %s%d\n", i/60%60, i%60, i, strings.Repeat("x", i%300), i)
@@ -139,7 +140,7 @@ func TestScannerChunks(t *testing.T) {
 }
 
 // A line that is too long is cut, however long it is; its neighbors are whole.
-func TestScannerLongLine(t *testing.T) {
+func TestScanner_CutsLongLine(t *testing.T) {
 	const stamp = "2026-01-02T15:04:05.000000001Z "
 	for _, size := range []int{MaxLine - len(stamp), 2 * MaxLine, 9*MaxLine + 17} {
 		t.Run(strconv.Itoa(size), func(t *testing.T) {

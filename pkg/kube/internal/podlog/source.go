@@ -24,9 +24,9 @@ type Source struct {
 	span    *Span
 }
 
-// NewSource returns a source of the log. The stream describes the container at
-// present, as far as the caller knows; sources of the same log share what they
-// know by log. Only lines of the span are wanted; nil: all.
+// NewSource returns a source of the log. The stream describes the container as
+// the caller last saw it. Sources of the same container share log. Only lines
+// in the span are wanted; a nil span means all.
 func NewSource(api API, options *Options, stream *ktail.Stream, log *Log, span *Span) *Source {
 	return &Source{api: api, options: options, stream: stream, log: log, span: span}
 }
@@ -38,12 +38,13 @@ func (s *Source) Log() *Log { return s.log }
 func (s *Source) Stream() *ktail.Stream { return s.stream }
 
 var (
-	// errGone ends a read: the pod does not exist any more. The log that the server
-	// would serve by its name is another pod's.
+	// errGone ends a read because the pod no longer exists. A log that the
+	// server serves under its name belongs to another pod.
 	errGone = errors.New("the pod does not exist any more")
 	// errTooShort ends a response that does not reach back to the position.
 	errTooShort = errors.New("the response begins after the position")
-	// errReopen ends a response: how the next one has to be read is known now.
+	// errReopen ends a response because it is now known how the next one must
+	// be read.
 	errReopen = errors.New("the log has to be read once more")
 )
 
@@ -68,7 +69,7 @@ func (s *Source) readAll(ctx context.Context, from ktail.Position, emit func([]k
 	}
 }
 
-// deleted is why a log has ended whose pod is gone.
+// deleted is the reason for the end of a log whose pod no longer exists.
 const deleted = "deleted"
 
 // end emits the Exit of the last instance.
@@ -91,7 +92,7 @@ func (s *Source) readOnce(ctx context.Context, from *ktail.Position, emit func([
 	request, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if s.isRestarted() && s.log.expect != continues {
-		s.log.restarted() // expected was the log of an instance that is gone
+		s.log.restarted() // the expected instance is gone
 	}
 	began := time.Now()
 	tail := s.tailLines(from)
@@ -101,7 +102,7 @@ func (s *Source) readOnce(ctx context.Context, from *ktail.Position, emit func([
 		s.log.lookedBehind = false
 		return s.openError(ctx, err, from, emit)
 	}
-	defer body.Close() //nolint:errcheck // it is only read from
+	defer body.Close() //nolint:errcheck // errors do not matter after reading
 	if err := s.connected(ctx, began, from, emit); err != nil {
 		return err
 	}
@@ -122,7 +123,8 @@ func (s *Source) readOnce(ctx context.Context, from *ktail.Position, emit func([
 	return s.afterEOF(ctx, r)
 }
 
-// connected says that the log is open, and emits what comes before its first line.
+// connected reports that the log is open, and emits what comes before its first
+// line.
 func (s *Source) connected(ctx context.Context, began time.Time, from *ktail.Position, emit func([]ktail.Line) error) error {
 	l := s.log
 	l.opens++
@@ -134,7 +136,8 @@ func (s *Source) connected(ctx context.Context, began time.Time, from *ktail.Pos
 		return err
 	}
 	if l.exited && s.stream.Instance.Restarts > l.announced {
-		// The end of the instance before was confirmed: this is the next one.
+		// The end of the previous instance was confirmed, so this is the next
+		// one.
 		now := State{Instance: ktail.Instance{Restarts: l.announced + 1}}
 		if err := emit(l.next(s.stream, &now)); err != nil {
 			return err
@@ -143,14 +146,15 @@ func (s *Source) connected(ctx context.Context, began time.Time, from *ktail.Pos
 	if l.opens == 1 || !from.IsZero() {
 		return nil
 	}
-	// Nothing was delivered that would show, when it comes again or not, whether
-	// the container is another instance by now. It is looked up when the log is
-	// open: before, it would not be known whose log that will be.
+	// No line was delivered that could show whether the container has been
+	// restarted since. The state is read once the log is open; if it were read
+	// earlier, it would not be known which instance's log is served.
 	return s.catchUp(ctx, from, emit)
 }
 
-// tailLines returns how many lines from its end are asked of the log to resume at
-// the position; negative: all, or what the options say.
+// tailLines returns how many lines, counted from the end of the log, to request
+// in order to resume at the position; negative means all lines, or what the
+// options say.
 func (s *Source) tailLines(from *ktail.Position) int64 {
 	if from.IsZero() {
 		return -1
@@ -158,8 +162,8 @@ func (s *Source) tailLines(from *ktail.Position) int64 {
 	return s.log.tailLines(from, s.isRestarted() || s.wantsWholeLog() && !from.Full())
 }
 
-// isRestarted reports whether the container is another instance than the one that
-// was being read, as far as the watcher knows.
+// isRestarted reports whether the watcher has seen an instance other than the
+// one that was being read.
 func (s *Source) isRestarted() bool {
 	return s.log.opens > 0 && s.stream.Instance.Restarts > s.log.reading.Restarts
 }
@@ -178,14 +182,15 @@ func (s *Source) query(from *ktail.Position, tail int64) url.Values {
 		q.Set("sinceTime", time.Unix(0, s.span.Since).UTC().Format(time.RFC3339))
 	case s.log.start != FromOptions:
 	case s.log.opens > 0 && (s.options.Tail >= 0 || s.options.Since > 0):
-		// Nothing was delivered before the connection broke: what has come since is
-		// wanted whole, however many lines it is. The node's clock, which stamps the
-		// lines, may be another than ours, so the request gives a duration.
+		// Nothing was delivered before the connection was lost, so everything
+		// since then is wanted, no matter how many lines. The request states a
+		// duration, because the node's clock, which stamps the lines, may
+		// differ from the local clock.
 		since := s.options.Since
 		if s.options.Tail >= 0 {
 			since = 0
 		}
-		elapsed := max(time.Since(s.log.openedAt), time.Since(s.log.openedAt.Round(0))) // if we were suspended, too
+		elapsed := max(time.Since(s.log.openedAt), time.Since(s.log.openedAt.Round(0))) // wall time, too, in case the machine was suspended
 		q.Set("sinceSeconds", sinceSeconds(since+elapsed+time.Second))
 	default:
 		if s.options.Tail >= 0 {
@@ -198,7 +203,7 @@ func (s *Source) query(from *ktail.Position, tail int64) url.Values {
 	return q
 }
 
-// sinceSeconds is a value of the parameter of that name.
+// sinceSeconds returns the value of the parameter sinceSeconds.
 func sinceSeconds(d time.Duration) string {
 	return strconv.FormatInt(int64(max(d.Seconds(), 1)), 10)
 }
@@ -206,15 +211,15 @@ func sinceSeconds(d time.Duration) string {
 // wantsWholeLog reports whether the log is wanted from its first line.
 func (s *Source) wantsWholeLog() bool { return s.log.start != FromOptions || s.options.everything() }
 
-// mayPrecedeFirst reports whether a response may begin with lines that were never
-// wanted, which the position cannot tell from others: they came before the first
-// line delivered, and that is in the window.
+// mayPrecedeFirst reports whether a response may start with lines that were
+// never wanted and that the position does not distinguish from others: lines
+// before the first delivered line, if that line is in the window.
 func (s *Source) mayPrecedeFirst(from *ktail.Position) bool {
 	return !s.wantsWholeLog() && from.Begin >= from.Start().Add(-time.Second).UnixNano()
 }
 
-// openError says what a refused log request means. A pod that is gone has ended
-// its stream.
+// openError classifies a log request that the server rejected. If the pod no
+// longer exists, its stream has ended.
 func (s *Source) openError(ctx context.Context, err error, from *ktail.Position, emit func([]ktail.Line) error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -232,20 +237,22 @@ func (s *Source) openError(ctx context.Context, err error, from *ktail.Position,
 	case lookUpErr != nil:
 		return err
 	case now.Gone || code == http.StatusBadRequest && now.Finished:
-		if err := s.emitKept(from, emit); err != nil {
+		if err := s.emitUnterminated(from, emit); err != nil {
 			return err
 		}
 		return s.end(emit, &now)
 	case code == http.StatusBadRequest && now.Known:
-		// "waiting to start": between two instances. The watcher reports the next one.
+		// "waiting to start": the container is between two instances. The
+		// watcher reports the next one.
 		return ktail.ErrWaiting
 	}
 	return err
 }
 
-// emitKept emits what the last response left behind the last newline: the log is
-// gone before another one could show that those were the last words.
-func (s *Source) emitKept(from *ktail.Position, emit func([]ktail.Line) error) error {
+// emitUnterminated emits the text after the last newline of the last response, because
+// the log was removed before another response could show that the line was
+// complete.
+func (s *Source) emitUnterminated(from *ktail.Position, emit func([]ktail.Line) error) error {
 	var c cri.Clock
 	at, n := c.Parse(s.log.tail)
 	if n == 0 {

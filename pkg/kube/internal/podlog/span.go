@@ -9,24 +9,24 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Span is the period for which a log is wanted, by the timestamps of its lines: while
-// a condition of the pod holds. A nil span has no bounds.
+// Span is the period for which a log is wanted, by the timestamps of its lines:
+// while the pod meets a condition. A nil span has no bounds.
 type Span struct {
-	// Since is the earliest time, in Unix nanoseconds. If it is not 0, the log is
-	// wanted from there, whatever the options say.
+	// Since is the earliest time, in Unix nanoseconds. If it is not 0, it takes
+	// precedence over the options.
 	Since int64
 
-	until atomic.Int64 // lines from this time on are not wanted; 0: all are
+	until atomic.Int64 // lines from this time on are not wanted; 0: no limit
 }
 
-// End ends the span: lines of this time and later are not wanted.
+// End ends the span: lines with this time or a later one are not wanted.
 func (s *Span) End(at time.Time) { s.until.Store(at.UnixNano()) }
 
-// errSpanOver ends a read: the next lines are later than the span.
+// errSpanOver ends a read because the next lines are after the span.
 var errSpanOver = errors.New("the log is not wanted any more")
 
-// within returns emit for what is in the span: lines by their times, and everything
-// that has no time.
+// within returns emit, limited to lines whose times are in the span and to
+// everything that has no time.
 func (s *Span) within(emit func([]ktail.Line) error) func([]ktail.Line) error {
 	if s == nil {
 		return emit
@@ -48,8 +48,8 @@ func (s *Span) within(emit func([]ktail.Line) error) func([]ktail.Line) error {
 	}
 }
 
-// readSpan reads the log from the position on, as far as it is in the span. Then the
-// source waits for the watcher, which reports the next span.
+// readSpan reads the part of the log that is after the position and in the
+// span. Then the source waits for the watcher, which reports the next span.
 func (s *Source) readSpan(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
 	err := s.readAll(ctx, from, s.span.within(emit))
 	if errors.Is(err, errSpanOver) {

@@ -18,12 +18,12 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// node is a scripted API: the state of a container and its logs at present.
+// node is a scripted API: the current state of a container, and its logs.
 type node struct {
 	state    State
 	log      []string
-	previous []string // nil: there is none
-	cut      int      // bytes of the next response; 0: it comes whole
+	previous []string // nil if there is none
+	cut      int      // length to which the next response is cut; 0: not cut
 }
 
 func (n *node) Container(context.Context) (State, error) { return n.state, nil }
@@ -80,9 +80,10 @@ func finished(restarts int) State {
 	return s
 }
 
-// Each case is a sequence of reads. Before each of them, the container changes; what a
-// read emits and returns follows from the state that the read before it has left.
-func TestTransitions(t *testing.T) {
+// Each case is a sequence of reads. The container changes before each of them.
+// What a read emits and returns follows from the state that the previous read
+// left.
+func TestLog_Transitions(t *testing.T) {
 	type read struct {
 		node node
 		want []string

@@ -50,15 +50,15 @@ type coalescingConn struct {
 	pause  bool          // before the next read
 
 	// A batch is what arrived between two pauses.
-	batches  atomic.Int64 // counts batches
+	batches  atomic.Int64 // number of batches
 	size     int          // bytes in the last batch
 	readAt   time.Time    // end of the last batch
 	interval time.Duration
 	largest  atomic.Int64 // bytes of the last batch that belong to one log, as far as they were read
 
 	writing sync.Mutex
-	holding atomic.Bool // Read will send the held bytes
-	held    []byte      // written and not sent yet; guarded by writing
+	holding atomic.Bool // writes are held until Read sends them
+	held    []byte      // written but not sent yet; guarded by writing
 }
 
 type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
@@ -124,24 +124,25 @@ func (c *coalescingConn) record(waited time.Duration) {
 	}
 	now := time.Now()
 	c.interval, c.readAt = now.Sub(c.readAt), now
-	// A batch as large as the window may be one log that the pause held up.
+	// A batch as large as the window may belong to one log that the pause held
+	// up.
 	limited := c.size >= c.window && c.interval < 2*shortDelay
 	c.pause = waited < shortDelay && !limited
 }
 
-// waitForMore pauses.
+// waitForMore pauses before the next read.
 func (c *coalescingConn) waitForMore() {
 	setLowWater(c.raw, readSize)
 	defer setLowWater(c.raw, 1)
 	c.sleep(shortDelay)
-	// By now the response bodies have counted whose bytes the last batch held.
+	// By now, the response bodies have counted whose bytes the last batch held.
 	if d := c.delay(); d > shortDelay {
 		c.sleep(d)
 	}
 }
 
 // delay returns how long the connection can pause without slowing a log down:
-// none may receive more than half of its window in that time.
+// no log may receive more than half of its window in that time.
 func (c *coalescingConn) delay() time.Duration {
 	d, longest := shortDelay, longestDelay
 	if c.follows.Load() {
@@ -158,7 +159,7 @@ func (c *coalescingConn) delay() time.Duration {
 
 // sleep sleeps until a multiple of d after the epoch.
 func (c *coalescingConn) sleep(d time.Duration) {
-	time.Sleep(d - time.Since(c.epoch)%d) //nolint:forbidigo // too short to be worth an interruption
+	time.Sleep(d - time.Since(c.epoch)%d) //nolint:forbidigo // too short to be worth interrupting
 }
 
 // Write implements io.Writer.

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// arriving is a connection on which pieces arrive. Read returns at once all
-// that has.
+// arriving is a connection on which pieces arrive. Read returns everything that
+// has arrived.
 type arriving struct {
 	net.Conn
 	pieces chan []byte // closed at the end
@@ -54,9 +54,9 @@ func (a *arriving) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flow sends n pieces, one each step, over a coalescing connection, all of one log
-// or of so many that it does not matter, which are followed or not. It returns how often that was read from,
-// and how long the last byte was under way.
+// flow sends n pieces, one every step, over a coalescing connection. The pieces
+// belong to one log, or to many, which are followed or not. It returns the
+// number of reads from the connection, and how late the last byte was read.
 func flow(t *testing.T, n, size int, step time.Duration, one, follow bool) (reads int, late time.Duration) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -96,7 +96,7 @@ func flow(t *testing.T, n, size int, step time.Duration, one, follow bool) (read
 			}
 		}
 		if !bytes.Equal(got, sent) {
-			t.Errorf("%d bytes came, and not those %d that were sent", len(got), len(sent))
+			t.Errorf("got %d bytes, which differ from the %d that were sent", len(got), len(sent))
 		}
 		reads = conn.reads
 	})
@@ -104,22 +104,22 @@ func flow(t *testing.T, n, size int, step time.Duration, one, follow bool) (read
 }
 
 func TestCoalescing_Delays(t *testing.T) {
-	const before = coalesceFrom / 1024 // pieces of 1 KiB that are not gathered
+	const before = coalesceFrom / 1024 // pieces of 1 KiB that are read without a pause
 	tests := []struct {
 		name   string
 		n      int
 		step   time.Duration
 		one    bool
 		follow bool
-		reads  int // at most
+		reads  int // upper bound
 		late   time.Duration
 	}{
-		{"a very busy connection is read from now and then", 10_000, 100 * time.Microsecond, false, true, 250, shortDelay + longDelay},
-		{"and still less often if no log is followed", 10_000, time.Millisecond, false, false, 300, shortDelay + longestDelay},
-		{"more often if all of it is of one log, which would fill its window", 10_000, 250 * time.Microsecond, true, false, 1000, 3 * shortDelay},
-		{"a busy one, too", 10_000, 3 * time.Millisecond, false, true, 8000, 2 * shortDelay},
-		{"a quiet one at once", 200, 100 * time.Millisecond, false, true, 201, 0},
-		{"so is the beginning", before, time.Millisecond, false, true, before + 1, 0},
+		{"a very busy connection is read rarely", 10_000, 100 * time.Microsecond, false, true, 250, shortDelay + longDelay},
+		{"a very busy connection without followed logs is read even more rarely", 10_000, time.Millisecond, false, false, 300, shortDelay + longestDelay},
+		{"a connection with one log is read before the log fills its window", 10_000, 250 * time.Microsecond, true, false, 1000, 3 * shortDelay},
+		{"a busy connection is read less often than pieces arrive", 10_000, 3 * time.Millisecond, false, true, 8000, 2 * shortDelay},
+		{"a quiet connection is read immediately", 200, 100 * time.Millisecond, false, true, 201, 0},
+		{"a new connection is read immediately", before, time.Millisecond, false, true, before + 1, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -134,7 +134,8 @@ func TestCoalescing_Delays(t *testing.T) {
 	}
 }
 
-// What fills the buffer is not waited for: 1 MiB is there, and no time passes.
+// If data fills the buffer, there is no pause: 1 MiB is available and is read
+// without any time passing.
 func TestCoalescing_FullBufferIsReadAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const size = 1 << 20
@@ -147,13 +148,13 @@ func TestCoalescing_FullBufferIsReadAtOnce(t *testing.T) {
 			t.Errorf("%d bytes, %v", n, err)
 		}
 		if took := time.Since(began); took > 2*longDelay {
-			t.Errorf("1 MiB that was there took %v", took)
+			t.Errorf("reading 1 MiB of available data took %v", took)
 		}
 	})
 }
 
-// While a busy connection is not read from, what is written waits; on a quiet one
-// nothing does.
+// Writes wait while a busy connection is not read. On a quiet connection they
+// do not wait.
 func TestCoalescing_HoldsWritesDuringPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn := &arriving{pieces: make(chan []byte, 1), rest: make([]byte, coalesceFrom)}
@@ -181,7 +182,7 @@ func TestCoalescing_HoldsWritesDuringPause(t *testing.T) {
 		write("ack 1", "request")
 		write("ack 2", "request")
 		go func() {
-			time.Sleep(time.Second) // and the next read waits
+			time.Sleep(time.Second) // the next read waits for data
 			write("ping", "request", "ack 1ack 2", "ping")
 			conn.pieces <- []byte("second")
 		}()
@@ -189,13 +190,13 @@ func TestCoalescing_HoldsWritesDuringPause(t *testing.T) {
 	})
 }
 
-// Over TCP, too, all comes, and in both directions.
+// Over TCP, all bytes arrive in both directions.
 func TestCoalescing_OverTCP(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() //nolint:errcheck // no goroutine waits on it any more
+	defer listener.Close() //nolint:errcheck // no goroutine accepts from it any more
 	const size, piece, ahead = 4 << 20, 4 << 10, 64
 	answered := make(chan error, 1)
 	go func() {
@@ -225,14 +226,14 @@ func TestCoalescing_OverTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close() //nolint:errcheck // the other side is gone
+	defer conn.Close() //nolint:errcheck // the other side has closed
 	buf := make([]byte, piece)
 	for i := range size / piece {
 		if _, err := io.ReadFull(conn, buf); err != nil {
 			t.Fatalf("piece %d: %v", i, err)
 		}
 		if !bytes.Equal(buf, bytes.Repeat([]byte{byte(i)}, piece)) {
-			t.Fatalf("piece %d is another", i)
+			t.Fatalf("piece %d differs", i)
 		}
 		if _, err := conn.Write([]byte{1}); err != nil {
 			t.Fatal(err)

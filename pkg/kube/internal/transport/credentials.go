@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// credentialInterval is the time between two starts of a credential plugin that
-// fails. A start can open a browser, or print a prompt.
+// credentialInterval is the time between two starts of a failing credential
+// plugin. A start may open a browser or print a prompt.
 const credentialInterval = 20 * time.Second
 
-// CredentialError reports that the client has no valid credentials. It concerns
+// CredentialError reports that the client has no valid credentials. It affects
 // all requests to the server.
 type CredentialError struct {
 	Err        error
@@ -27,41 +27,43 @@ func (e *CredentialError) Unwrap() error { return e.Err }
 
 var errUnauthorized = errors.New("the server rejected the credentials (401 Unauthorized)")
 
-// credentialGate makes the failure of a credential plugin one condition of the
-// whole client. client-go starts the plugin for each request that has no valid
-// credentials, and for each response 401; a hundred logs that reconnect start it a
-// hundred times (exec.roundTripper in client-go v0.37). The gate starts it at once
-// when credentials stop working, and then every credentialInterval. Between the
-// starts requests fail without being sent, and continue as soon as one succeeds.
+// credentialGate handles the failure of a credential plugin once for the whole
+// client. client-go starts the plugin for each request that has no valid
+// credentials, and for each 401 response, so a hundred logs that reconnect
+// start it a hundred times (exec.roundTripper in client-go v0.37). The gate
+// starts it immediately when credentials stop working, and then every
+// credentialInterval. Between the starts, requests fail without being sent;
+// they continue as soon as one succeeds.
 //
-// The plugin is between the two halves of the gate: wrap is above it, and
-// probe below.
+// The plugin is between the two halves of the gate: wrap is above it, probe is
+// below it.
 type credentialGate struct {
 	turn chan struct{} // capacity 1: one request at a time gets credentials
 
 	mu        sync.Mutex
 	err       error     // why the last start failed; nil while credentials work
-	failures  int       // starts in a row that did not help
+	failures  int       // consecutive starts that did not help
 	refreshed time.Time // last start caused by a 401
 	next      time.Time // no start before this time
 }
 
 func newCredentialGate() *credentialGate { return &credentialGate{turn: make(chan struct{}, 1)} }
 
-// credentialPass is the state of one request that is on its way through the gate.
+// credentialPass is the state of one request on its way through the gate.
 type credentialPass struct {
-	release func() // the request has its credentials
+	release func() // called when the request has its credentials
 	sent    time.Time
-	stale   bool // other credentials may be there by now
+	stale   bool // other credentials may be available by now
 }
 
 type credentialPassKey struct{}
 
-// wrap puts the gate above next, which adds the credentials.
+// wrap returns a RoundTripper with the gate above next, which adds the
+// credentials.
 func (g *credentialGate) wrap(next http.RoundTripper) http.RoundTripper {
 	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		resp, retry, err := g.roundTrip(next, req)
-		if retry { // with the credentials that the plugin has returned since
+		if retry { // with the credentials that the plugin has returned in the meantime
 			resp, _, err = g.roundTrip(next, req)
 		}
 		return resp, err
@@ -87,7 +89,7 @@ func (g *credentialGate) roundTrip(next http.RoundTripper, req *http.Request) (r
 	case pass.stale:
 		return nil, true, err
 	case err == nil && resp.StatusCode == http.StatusUnauthorized:
-		_ = resp.Body.Close() // nothing is lost: it is only read from
+		_ = resp.Body.Close() // errors do not matter
 		return nil, true, g.failure()
 	}
 	return resp, false, err
@@ -112,7 +114,7 @@ func (g *credentialGate) failure() error {
 
 func (g *credentialGate) failureLocked() error {
 	err := g.err
-	if err == nil { // another request has succeeded since
+	if err == nil { // another request has succeeded in the meantime
 		err = errUnauthorized
 	}
 	return &CredentialError{Err: err, RetryAfter: max(time.Until(g.next), 0)}
@@ -127,9 +129,9 @@ func (g *credentialGate) fail(err error) error {
 	return g.failureLocked()
 }
 
-// mayRefresh reports whether a response 401 may reach the plugin, which is started
-// by it. stale says that the request was sent before the last start, so that it
-// may succeed with the credentials of that one.
+// mayRefresh reports whether the plugin may see a 401 response, which starts
+// it. stale reports that the request was sent before the last start, so it may
+// succeed with the newer credentials.
 func (g *credentialGate) mayRefresh(sent time.Time) (ok, stale bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -155,8 +157,8 @@ func (g *credentialGate) succeed() {
 	g.err, g.failures, g.next = nil, 0, time.Time{}
 }
 
-// probe is the lower half of the gate: requests arrive with credentials,
-// and responses show whether they work.
+// probe is the lower half of the gate: requests arrive with credentials, and
+// responses show whether the credentials work.
 func (g *credentialGate) probe(next http.RoundTripper) http.RoundTripper {
 	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		pass, ok := req.Context().Value(credentialPassKey{}).(*credentialPass)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// plugin adds credentials to requests as exec.roundTripper of client-go does: it
-// starts a program when it has none, and after a response 401.
+// plugin adds credentials to requests as client-go's exec.roundTripper does: it
+// starts a program when it has no credentials, and after a 401 response.
 type plugin struct {
 	base http.RoundTripper
 
@@ -66,7 +66,7 @@ func newWorld(accepted string, start func() (string, error)) *world {
 	w := &world{accepted: accepted}
 	gate := newCredentialGate()
 	server := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
-		time.Sleep(5 * time.Millisecond) // a round trip of the bubble's clock
+		time.Sleep(5 * time.Millisecond) // a round trip takes time on the fake clock
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.requests++
@@ -87,8 +87,8 @@ func (w *world) accept(token string) {
 	w.accepted = token
 }
 
-// run retries one log until it opens or the time is over, as the engine does:
-// after the time that the error names. It returns when the log opened.
+// run retries one log, as the engine does, after the time that the error names,
+// until the log opens or the time is over. It returns when the log opened.
 func (w *world) run(t *testing.T, until time.Time) (opened time.Time) {
 	for time.Now().Before(until) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://server/log", nil)
@@ -118,7 +118,7 @@ func TestCredentialGate_LimitsStartsOfFailingPlugin(t *testing.T) {
 	failing := func() (string, error) { return "", errors.New("open your browser to log in") }
 	for _, tt := range []struct {
 		name  string
-		token string // that the plugin holds at first
+		token string // held by the plugin at first
 		start func() (string, error)
 	}{
 		{"without credentials", "", failing},
@@ -175,7 +175,7 @@ func TestCredentialGate_RecoversAtOnce(t *testing.T) {
 	})
 }
 
-// A token that the server stops accepting costs one start and no error.
+// A token that the server no longer accepts costs one start and no error.
 func TestCredentialGate_ExpiredTokenIsReplacedUnnoticed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		token := "first"

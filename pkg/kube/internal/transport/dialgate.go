@@ -9,18 +9,19 @@ import (
 	"time"
 )
 
-// dialGateLimit is how long a request that gets no connection holds the gate.
+// dialGateLimit is how long a request that waits for a connection holds the
+// gate.
 const dialGateLimit = time.Second
 
 // dialGate lets one request at a time wait for a connection. An API server
 // allows a hundred streams per HTTP/2 connection, and net/http dials a new
-// connection for every request that finds none with a free stream, although one
-// new connection would serve a hundred of them: without the gate, opening a
-// thousand logs dials 240 connections, and ten of them remain.
+// connection for every request that finds no connection with a free stream,
+// although one new connection would serve a hundred of them. Without the gate,
+// opening a thousand logs dials 240 connections, of which ten remain.
 type dialGate struct {
 	http.RoundTripper
 	gate      chan struct{} // capacity 1
-	exclusive atomic.Bool   // every request needs a connection of its own: the server does not speak HTTP/2
+	exclusive atomic.Bool   // every request needs its own connection, because the server does not speak HTTP/2
 }
 
 func newDialGate(rt http.RoundTripper) *dialGate {

@@ -13,7 +13,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// As many logs at once as fill four connections take four.
+// Opening as many logs at once as four connections can carry dials four
+// connections.
 func TestDialGate_LogsShareConnections(t *testing.T) {
 	const logs, each = 400, 100
 	connections := openLogs(t, logs, true, each)
@@ -22,16 +23,16 @@ func TestDialGate_LogsShareConnections(t *testing.T) {
 	}
 }
 
-// A server that does not speak HTTP/2 gets a connection for each, and they do not
-// wait for one another.
-func TestDialGate_HTTP1(t *testing.T) {
+// On a server that does not speak HTTP/2, each log gets a connection, and logs
+// do not wait for one another.
+func TestDialGate_DoesNotDelayHTTP1(t *testing.T) {
 	if connections := openLogs(t, 20, false, 0); connections != 20 {
 		t.Errorf("%d connections for 20 logs", connections)
 	}
 }
 
-// openLogs opens so many logs at once, which do not end before all are open,
-// and returns how many connections that took.
+// openLogs opens the given number of logs at once. None ends before all are
+// open. It returns the number of connections dialed.
 func openLogs(t *testing.T, logs int, http2 bool, each int) int {
 	t.Helper()
 	var connections atomic.Int64

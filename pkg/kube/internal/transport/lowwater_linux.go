@@ -2,9 +2,10 @@ package transport
 
 import "syscall"
 
-// setLowWater makes the kernel report the socket as readable only when so many
-// bytes have arrived: otherwise the poller of the runtime wakes up for each
-// segment that arrives during a pause. Where the kernel refuses, it does wake up.
+// setLowWater makes the kernel report the socket as readable only when the
+// given number of bytes has arrived. Otherwise, the runtime's poller wakes up
+// for each segment that arrives during a pause. Errors are ignored; they only
+// cost these wake-ups.
 func setLowWater(raw syscall.RawConn, size int) {
 	if raw == nil {
 		return

@@ -15,10 +15,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// path is one way from ktail to an API server.
+// path is one kind of connection from ktail to an API server.
 type path struct {
 	name  string
-	plain bool // without TLS
+	plain bool // no TLS
 	http2 bool
 	proxy string // scheme of a CONNECT proxy; empty: none
 }
@@ -32,7 +32,7 @@ var paths = []path{
 	{name: "HTTP/2 through an https proxy (TLS in TLS)", http2: true, proxy: "https"},
 }
 
-// serve starts a server on the path, and returns how to reach it.
+// serve starts a server on the path, and returns the configuration to reach it.
 func (p path) serve(t *testing.T, handler http.Handler) *rest.Config {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -147,7 +147,7 @@ func TestTransport_DeliversLogUnchanged(t *testing.T) {
 	}
 }
 
-// A busy log wakes ktail up for a batch of pieces, not for each.
+// A busy log wakes ktail up for a batch of pieces rather than for each piece.
 func TestTransport_CoalescesBusyLog(t *testing.T) {
 	const pieces, size, step = 1500, 2 << 10, 500 * time.Microsecond
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -158,7 +158,7 @@ func TestTransport_CoalescesBusyLog(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			time.Sleep(step) // the pace of the log; nothing is waited for
+			time.Sleep(step) // the pace of the log; the test does not wait for anything
 		}
 	})
 	for _, p := range paths {
@@ -166,10 +166,10 @@ func TestTransport_CoalescesBusyLog(t *testing.T) {
 			t.Parallel()
 			resp, conn := openLog(t, p.serve(t, handler), Options{})
 			if conn == nil {
-				t.Fatal("the log does not know its connection")
+				t.Fatal("the log is not assigned to a connection")
 			}
 			if !conn.follows.Load() {
-				t.Error("the connection does not know that it carries a followed log, so its delay has the wrong limit")
+				t.Error("the connection is not marked as carrying a followed log, so the limit of its delay is wrong")
 			}
 			n, err := io.Copy(io.Discard, resp.Body)
 			if n != pieces*size || err != nil {
@@ -182,8 +182,8 @@ func TestTransport_CoalescesBusyLog(t *testing.T) {
 	}
 }
 
-// A single line on a quiet connection is not delayed: the next one is sent only
-// after it has arrived.
+// A single line on a quiet connection is not delayed. Each line is sent only
+// after the previous one has arrived.
 func TestTransport_QuietLogIsReadAtOnce(t *testing.T) {
 	for _, p := range paths {
 		t.Run(p.name, func(t *testing.T) {
@@ -218,7 +218,7 @@ func TestTransport_QuietLogIsReadAtOnce(t *testing.T) {
 	}
 }
 
-func TestOptions_NoCoalescing(t *testing.T) {
+func TestOptions_NoCoalescingReadsAtOnce(t *testing.T) {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "line\n") })
 	for _, p := range paths {
 		t.Run(p.name, func(t *testing.T) {
@@ -229,7 +229,8 @@ func TestOptions_NoCoalescing(t *testing.T) {
 	}
 }
 
-// A connection that ends in the middle of a log is an error, not the end of it.
+// A connection that breaks in the middle of a log is an error rather than the
+// end of the log.
 func TestTransport_BrokenConnectionIsAnError(t *testing.T) {
 	for _, p := range paths {
 		t.Run(p.name, func(t *testing.T) {
@@ -246,7 +247,7 @@ func TestTransport_BrokenConnectionIsAnError(t *testing.T) {
 	}
 }
 
-// Dial is the caller's, as in client-go.
+// The transport uses the Dial function of the configuration, as client-go does.
 func TestTransport_UsesDialOfConfig(t *testing.T) {
 	dialed := false
 	cfg := paths[2].serve(t, http.NotFoundHandler())

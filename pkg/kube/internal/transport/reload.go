@@ -13,12 +13,12 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// reloadInterval is the time between two looks at certificate files.
+// reloadInterval is the time between two checks of certificate files.
 const reloadInterval = 10 * time.Second
 
 // reloadingTransport replaces its transport when the files of the certificate
-// authority or of the client certificate change, so that a run that lasts for
-// months follows their rotation. Requests that are in flight are not affected.
+// authority or of the client certificate change, so that a run of several
+// months follows their rotation. Requests in flight are not affected.
 type reloadingTransport struct {
 	cfg   *rest.Config
 	build func(*rest.Config) (reloadable, error)
@@ -26,7 +26,7 @@ type reloadingTransport struct {
 	mu       sync.Mutex
 	current  reloadable
 	contents [][]byte
-	checked  time.Time // zero: look at the files before the next request
+	checked  time.Time // zero: check the files before the next request
 }
 
 type reloadable interface {
@@ -34,10 +34,10 @@ type reloadable interface {
 	CloseIdleConnections()
 }
 
-// newReloadingTransport returns a transport made by build. It is made again when the
-// contents of the files that the configuration names change. build gets a
-// configuration with the contents in place of the names, so that a certificate and
-// its key always belong together.
+// newReloadingTransport returns a transport that build creates. It is created
+// again when the contents of the files named in the configuration change. build
+// receives a configuration that has the contents in place of the names, so that
+// a certificate and its key always belong together.
 func newReloadingTransport(cfg *rest.Config, build func(*rest.Config) (reloadable, error)) (http.RoundTripper, error) {
 	t := &reloadingTransport{cfg: cfg, build: build, checked: time.Now()}
 	for _, f := range certificateFiles(cfg) {
@@ -53,14 +53,15 @@ func newReloadingTransport(cfg *rest.Config, build func(*rest.Config) (reloadabl
 	return t, nil
 }
 
-// certificateFile is a file that a configuration names, and the field for its
+// certificateFile is a file named in a configuration, and the field for its
 // contents.
 type certificateFile struct {
 	name string
 	data *[]byte
 }
 
-// certificateFiles returns the files whose contents are not in the configuration.
+// certificateFiles returns the files whose contents are not in the
+// configuration.
 func certificateFiles(cfg *rest.Config) []certificateFile {
 	var files []certificateFile
 	for _, f := range []certificateFile{
@@ -73,17 +74,17 @@ func certificateFiles(cfg *rest.Config) []certificateFile {
 	return files
 }
 
-// read returns the contents, or nil if they cannot be read.
+// read returns the contents of the file, or nil if they cannot be read.
 func (f certificateFile) read() []byte {
-	data, _ := os.ReadFile(f.name) // with nil, rebuild reports the error
+	data, _ := os.ReadFile(f.name) // if data is nil, rebuild reports the error
 	return data
 }
 
-// rebuild makes the transport for the contents of the files.
+// rebuild creates the transport for the given contents of the files.
 func (t *reloadingTransport) rebuild(contents [][]byte) (reloadable, error) {
 	cfg := rest.CopyConfig(t.cfg)
 	for i, f := range certificateFiles(cfg) {
-		*f.data = contents[i] // if it is nil, client-go reads the file, and fails
+		*f.data = contents[i] // if it is nil, client-go reads the file and fails
 	}
 	return t.build(cfg)
 }
@@ -100,9 +101,9 @@ func (t *reloadingTransport) RoundTrip(req *http.Request) (*http.Response, error
 	return resp, err
 }
 
-// transport returns the transport for the present contents of the files. While new
-// contents are not valid, perhaps because only one of two files is written yet, it
-// is the one for the last valid contents.
+// transport returns the transport for the current contents of the files. While
+// new contents are invalid, for example because only one of two files has been
+// written, it returns the transport for the last valid contents.
 func (t *reloadingTransport) transport() http.RoundTripper {
 	t.mu.Lock()
 	defer t.mu.Unlock()

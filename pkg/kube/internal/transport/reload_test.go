@@ -60,7 +60,7 @@ func newAuthority(t *testing.T, name string) *authority {
 	return a
 }
 
-// issue returns a certificate, also in PEM, with its key.
+// issue returns a certificate, and the certificate and its key in PEM.
 func (a *authority) issue(t *testing.T, name string) (cert tls.Certificate, certPEM, keyPEM []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -80,8 +80,8 @@ func (a *authority) issue(t *testing.T, name string) (cert tls.Certificate, cert
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, certPEM, keyPEM
 }
 
-// secured is a server whose certificate, and whose authority for clients, can be
-// replaced while it runs. It answers with the name of the client.
+// secured is a server whose certificate, and whose client authority, can be
+// replaced while it runs. It responds with the name of the client.
 type secured struct {
 	url  string
 	cert atomic.Pointer[tls.Certificate]
@@ -101,7 +101,7 @@ func startSecured(t *testing.T, a *authority) *secured {
 		if len(r.TLS.PeerCertificates) == 0 {
 			return
 		}
-		// As the API server does, for each request.
+		// The API server does the same for each request.
 		client := r.TLS.PeerCertificates[0]
 		if _, err := client.Verify(x509.VerifyOptions{Roots: s.pool.Load(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
 			w.WriteHeader(http.StatusUnauthorized)
@@ -122,7 +122,7 @@ func startSecured(t *testing.T, a *authority) *secured {
 }
 
 // trust makes the server use a certificate of the authority, and accept clients
-// that have one.
+// with a certificate of the authority.
 func (s *secured) trust(t *testing.T, a *authority) {
 	cert, _, _ := a.issue(t, "server")
 	s.cert.Store(&cert)
@@ -138,7 +138,7 @@ func write(t *testing.T, name string, content []byte) {
 	}
 }
 
-// try makes a request and one more, if the first one fails: the engine retries.
+// try sends a request, and once more if it fails, because the engine retries.
 func try(t *testing.T, rt http.RoundTripper, url string) (string, error) {
 	t.Helper()
 	var body []byte
@@ -170,8 +170,8 @@ func TestReload_FollowsRotationOfServerAuthority(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer followed.Body.Close() //nolint:errcheck // it is only read from
-	// The file contains nothing valid for a moment, as when it is being written.
+	defer followed.Body.Close() //nolint:errcheck // errors do not matter after reading
+	// The file is invalid for a moment, as when it is being written.
 	write(t, file, []byte("-----BEGIN"))
 	if _, err := try(t, requests, server.url); err != nil {
 		t.Errorf("while the file is written: %v", err)
@@ -221,6 +221,6 @@ func TestReload_FollowsRotationOfClientCertificate(t *testing.T) {
 	}
 	write(t, keyFile, key)
 	if name, err := try(t, requests, server.url); name != "second" {
-		t.Errorf("after the rotation, on a connection that is open: %q, %v", name, err)
+		t.Errorf("after the rotation, on an open connection: %q, %v", name, err)
 	}
 }

@@ -16,11 +16,12 @@ import (
 )
 
 const (
-	// listTimeout is how long the server may take to begin its response to a list.
-	// The API server itself gives up after a minute (--request-timeout).
+	// listTimeout is how long the server may take to start its response to a
+	// list. The API server itself gives up after a minute (--request-timeout).
 	listTimeout = 65 * time.Second
-	// responseTimeout is the same for everything else. When a node does not respond,
-	// the API server gives up connecting to its kubelet after 30 seconds.
+	// responseTimeout is the limit for all other requests. If a node does not
+	// respond, the API server gives up connecting to its kubelet after 30
+	// seconds.
 	responseTimeout = 30 * time.Second
 )
 
@@ -28,8 +29,8 @@ const (
 // a misconfigured server may ask for a day.
 const MaxRetryAfter = 30 * time.Second
 
-// TimeoutError reports that the server accepted a request and did not begin to
-// respond in time. It implements net.Error.
+// TimeoutError reports that the server accepted a request but did not start its
+// response in time. It implements net.Error.
 type TimeoutError struct{ After time.Duration }
 
 // Error implements error.
@@ -41,10 +42,11 @@ func (e *TimeoutError) Timeout() bool { return true }
 // Temporary implements net.Error.
 func (e *TimeoutError) Temporary() bool { return true }
 
-// headerTimeout returns how long the server may take to begin its response; 0 is
-// no limit. A followed log has none: the kubelet begins its response with the
-// first line of the log (getContainerLogs in kubelet/server, v1.35), which may
-// never come. HTTP/2 pings and TCP keep-alive detect a dead connection there.
+// headerTimeout returns how long the server may take to start its response; 0
+// means no limit. A followed log has no limit, because the kubelet starts its
+// response with the first line of the log (getContainerLogs in kubelet/server,
+// v1.35), which may never come. There, HTTP/2 pings and TCP keep-alive detect a
+// dead connection.
 func headerTimeout(req *http.Request) time.Duration {
 	query := req.URL.Query()
 	switch {
@@ -59,9 +61,9 @@ func headerTimeout(req *http.Request) time.Duration {
 	}
 }
 
-// checked returns a RoundTripper that bounds how long a response takes to begin,
-// and how long it can make the client wait, and that recognizes responses of
-// something that is not an API server.
+// checked returns a RoundTripper that bounds how long a response may take to
+// start and how long it can make the client wait, and that detects responses
+// that do not come from an API server.
 func checked(next http.RoundTripper) http.RoundTripper {
 	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		resp, err := withHeaderTimeout(next, req, headerTimeout(req))
@@ -70,15 +72,15 @@ func checked(next http.RoundTripper) http.RoundTripper {
 		}
 		boundRetryAfter(resp.Header)
 		if err := notAPIServer(req, resp); err != nil {
-			_ = resp.Body.Close() // it is only read from
+			_ = resp.Body.Close() // errors do not matter
 			return nil, err
 		}
 		return resp, nil
 	})
 }
 
-// withHeaderTimeout sends the request. It returns a TimeoutError if the response
-// does not begin in time.
+// withHeaderTimeout sends the request. It returns a TimeoutError if the
+// response does not start in time.
 func withHeaderTimeout(next http.RoundTripper, req *http.Request, limit time.Duration) (*http.Response, error) {
 	if limit == 0 {
 		return next.RoundTrip(req)
@@ -99,7 +101,7 @@ func withHeaderTimeout(next http.RoundTripper, req *http.Request, limit time.Dur
 	return resp, nil
 }
 
-// cancelBody releases the context of its request when it is closed.
+// cancelBody releases the context of its request when the body is closed.
 type cancelBody struct {
 	io.ReadCloser
 	cancel context.CancelCauseFunc
@@ -134,9 +136,9 @@ func boundRetryAfter(header http.Header) {
 	header.Set("Retry-After", strconv.FormatInt(min(max(seconds, 0), limit), 10))
 }
 
-// notAPIServer returns an error if the response cannot be an API server's: a web
-// page, such as the login page of a proxy, or the answer of a TLS port to plain
-// HTTP.
+// notAPIServer returns an error if the response cannot come from an API server:
+// a web page, such as the login page of a proxy, or the response of a TLS port
+// to plain HTTP.
 func notAPIServer(req *http.Request, resp *http.Response) error {
 	typ, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	if err == nil && typ == "text/html" {
@@ -150,7 +152,7 @@ func notAPIServer(req *http.Request, resp *http.Response) error {
 		return errors.New(page + " in place of the Kubernetes API; log in again, or check the server address in the kubeconfig")
 	}
 	if req.URL.Scheme == "http" && resp.StatusCode == http.StatusBadRequest {
-		// net/http, Envoy and nginx say so in these words.
+		// These are the messages of net/http, Envoy, and nginx.
 		if body := head(resp); bytes.Contains(body, []byte("HTTP request to an HTTPS server")) ||
 			bytes.Contains(body, []byte("plain HTTP request was sent to HTTPS port")) {
 			return errPlainHTTP(req)
@@ -159,8 +161,9 @@ func notAPIServer(req *http.Request, resp *http.Response) error {
 	return nil
 }
 
-// explainPlainHTTP adds to the error of a plain HTTP request that the server may
-// speak TLS: some servers close such a connection without a response.
+// explainPlainHTTP adds to the error of a plain HTTP request that the server
+// may speak TLS, because some servers close such a connection without a
+// response.
 func explainPlainHTTP(req *http.Request, err error) error {
 	if req.URL.Scheme == "http" && (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)) {
 		return fmt.Errorf("%w; if %s speaks TLS, use https:// in the kubeconfig", err, req.URL.Host)
@@ -172,10 +175,10 @@ func errPlainHTTP(req *http.Request) error {
 	return fmt.Errorf("%s speaks TLS: use https://%[1]s as the server address in the kubeconfig", req.URL.Host)
 }
 
-// head returns the beginning of the body, which can still be read in full.
+// head returns the start of the body. The body can still be read in full.
 func head(resp *http.Response) []byte {
 	const most = 4 << 10
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // an error comes again when the rest is read
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // reading the rest returns the error again
 	resp.Body = struct {
 		io.Reader
 		io.Closer
@@ -194,9 +197,9 @@ func title(page []byte) string {
 	return strings.Join(strings.Fields(string(m[1])), " ")
 }
 
-// CheckRedirect is an http.Client.CheckRedirect that refuses to follow a redirect
-// to another server, which would get the credentials of the request: the layer
-// that adds them does so for any host.
+// CheckRedirect is an http.Client.CheckRedirect that does not follow a redirect
+// to another server. That server would receive the credentials of the request,
+// because the layer that adds them does so for any host.
 func CheckRedirect(req *http.Request, via []*http.Request) error {
 	const most = 10
 	switch first := via[0].URL; {

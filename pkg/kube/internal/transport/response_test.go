@@ -21,7 +21,7 @@ func get(t *testing.T, rt http.RoundTripper, url string) (*http.Response, error)
 	return rt.RoundTrip(req)
 }
 
-// silent accepts a request and never responds.
+// silent accepts requests and never responds.
 var silent = roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 	<-req.Context().Done()
 	return nil, req.Context().Err()
@@ -57,7 +57,7 @@ func TestHeaderTimeout_EveryRequestButAFollowedLog(t *testing.T) {
 			const later = 24 * time.Hour
 			rt := checked(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 				select {
-				case <-time.After(later): // the first line of the log
+				case <-time.After(later): // the time of the log's first line
 					return &http.Response{Body: http.NoBody, Header: http.Header{}}, nil
 				case <-req.Context().Done():
 					return nil, req.Context().Err()
@@ -70,7 +70,7 @@ func TestHeaderTimeout_EveryRequestButAFollowedLog(t *testing.T) {
 	})
 }
 
-// The timeout is for the header: a body may take as long as it likes.
+// The timeout applies to the header. A body may take any time.
 func TestHeaderTimeout_DoesNotLimitTheBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
@@ -90,7 +90,7 @@ func TestHeaderTimeout_DoesNotLimitTheBody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer resp.Body.Close() //nolint:errcheck // it is only read from
+		defer resp.Body.Close() //nolint:errcheck // errors do not matter after reading
 		if body, err := io.ReadAll(resp.Body); string(body) != "line\n" || err != nil {
 			t.Errorf("body %q, %v", body, err)
 		}
@@ -121,7 +121,7 @@ func TestRetryAfter_IsBounded(t *testing.T) {
 	}
 }
 
-func TestNotAPIServer(t *testing.T) {
+func TestResponse_FromAnotherServerIsAnError(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		handler http.HandlerFunc
@@ -131,12 +131,12 @@ func TestNotAPIServer(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html; charset=utf-8")
 			_, _ = io.WriteString(w, "<html><head><title>\n Sign  in </title></head>")
 		}, `answered with a web page ("Sign in") in place of the Kubernetes API; log in again`},
-		{"page of a load balancer", func(w http.ResponseWriter, _ *http.Request) {
+		{"error page of a load balancer", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			w.WriteHeader(http.StatusBadGateway)
 			_, _ = io.WriteString(w, "<title>502 Bad Gateway</title>")
 		}, `answered with a web page ("502 Bad Gateway"), status 502, in place of the Kubernetes API`},
-		{"log with HTML in it", func(w http.ResponseWriter, _ *http.Request) {
+		{"log that contains HTML", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain")
 			_, _ = io.WriteString(w, "<html>")
 		}, ""},
@@ -187,10 +187,10 @@ func TestRedirect_ToAnotherServerIsRefused(t *testing.T) {
 	}))
 	defer server.Close()
 	client := &http.Client{CheckRedirect: CheckRedirect, Transport: roundTripperFunc(func(req *http.Request) (*http.Response, error) {
-		req.Header.Set("Authorization", "Bearer secret") // for any host, as client-go does
+		req.Header.Set("Authorization", "Bearer secret") // client-go adds credentials for any host
 		return http.DefaultTransport.RoundTrip(req)
 	})}
-	resp, err := client.Get(server.URL) //nolint:noctx // of a test
+	resp, err := client.Get(server.URL) //nolint:noctx // a test
 	if err == nil {
 		_ = resp.Body.Close()
 	}
@@ -198,7 +198,7 @@ func TestRedirect_ToAnotherServerIsRefused(t *testing.T) {
 		t.Errorf("error %v, the other server got %q", err, stolen)
 	}
 	target = "/elsewhere"
-	resp, err = client.Get(server.URL) //nolint:noctx // of a test
+	resp, err = client.Get(server.URL) //nolint:noctx // a test
 	if err != nil {
 		t.Fatalf("a redirect to the same server: %v", err)
 	}

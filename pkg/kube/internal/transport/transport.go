@@ -1,15 +1,15 @@
-// Package transport connects to an API server in a way that saves CPU and memory
-// when many logs are read at once. It knows requests, connections and bytes, not
-// what a log means. Its concepts:
+// Package transport connects to an API server in a way that saves CPU and
+// memory when many logs are read at once. It handles requests, connections, and
+// bytes; it does not interpret logs. Its concepts:
 //
 // A coalescingConn pauses between the reads of a busy connection, so that one
 // read returns many small pieces. The logTransport gives each log an HTTP/2
 // receive window: a wide one for the first logs, a narrow one for the others. A
 // dialGate lets one request at a time dial, so that requests share connections.
 //
-// A credentialGate makes the failure of a credential plugin one condition of the
-// client, a reloadingTransport follows the rotation of certificates, and every
-// response is bounded in time and checked to be an API server's.
+// A credentialGate handles the failure of a credential plugin once for the
+// whole client. A reloadingTransport follows the rotation of certificates.
+// Every response is bounded in time, and is checked to come from an API server.
 package transport
 
 import (
@@ -27,22 +27,23 @@ const (
 	handshakeTimeout = 10 * time.Second
 	idleTimeout      = 90 * time.Second
 
-	// A connection that is silent for pingAfter gets an HTTP/2 ping, and is closed
-	// if the answer takes longer than pingTimeout: streams of quiet pods on a dead
-	// connection would never end.
+	// A connection that is silent for pingAfter gets an HTTP/2 ping, and is
+	// closed if the response takes longer than pingTimeout. Without pings,
+	// streams of quiet pods on a dead connection would never end.
 	pingAfter   = 20 * time.Second
 	pingTimeout = 15 * time.Second
 )
 
 // Options change how New connects. The zero value is the default.
 type Options struct {
-	// NoCoalescing reads every connection as soon as bytes arrive. It costs CPU, and
-	// is there to rule read coalescing out when a connection behaves strangely.
+	// NoCoalescing reads every connection as soon as bytes arrive. It costs
+	// CPU; use it to find out whether coalescing causes a problem with a
+	// connection.
 	NoCoalescing bool
 }
 
-// New returns two RoundTrippers for the server of cfg, with its credentials: one
-// for logs, and one for all other requests.
+// New returns two RoundTrippers for the server of cfg, with its credentials:
+// one for logs and one for all other requests.
 func New(cfg *rest.Config, o Options) (requests, logs http.RoundTripper, err error) {
 	epoch := time.Now()
 	var gate *credentialGate
@@ -60,7 +61,7 @@ func New(cfg *rest.Config, o Options) (requests, logs http.RoundTripper, err err
 	return wide, newLogTransport(wide, narrow), nil
 }
 
-// newTransport does the same as rest.TransportFor, with its own connections and
+// newTransport is like rest.TransportFor, but with ktail's own connections and
 // HTTP/2 settings.
 func newTransport(cfg *rest.Config, o Options, window int, epoch time.Time, gate *credentialGate) (http.RoundTripper, error) {
 	connections, err := newReloadingTransport(cfg, func(cfg *rest.Config) (reloadable, error) {
@@ -69,7 +70,7 @@ func newTransport(cfg *rest.Config, o Options, window int, epoch time.Time, gate
 	if err != nil {
 		return nil, err
 	}
-	tc, err := cfg.TransportConfig() // includes the credential plugin, if there is one
+	tc, err := cfg.TransportConfig() // includes the credential plugin, if any
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func newTransport(cfg *rest.Config, o Options, window int, epoch time.Time, gate
 	return checked(gate.wrap(rt)), nil
 }
 
-// newConnections returns a transport without credentials in requests.
+// newConnections returns a transport that does not add credentials to requests.
 func newConnections(cfg *rest.Config, o Options, window int, epoch time.Time) (reloadable, error) {
 	tc, err := cfg.TransportConfig()
 	if err != nil {
@@ -99,7 +100,7 @@ func newConnections(cfg *rest.Config, o Options, window int, epoch time.Time) (r
 	}
 	dial := (&net.Dialer{
 		Timeout: dialTimeout,
-		// The equivalent of pings for servers that do not speak HTTP/2.
+		// Keep-alive probes replace pings for servers that do not speak HTTP/2.
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: pingAfter, Interval: pingTimeout / 3, Count: 3},
 	}).DialContext
 	if tc.DialHolder != nil {

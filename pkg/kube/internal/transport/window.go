@@ -8,23 +8,24 @@ import (
 	"sync"
 )
 
-// The HTTP/2 receive window of a log bounds how far the server may send ahead of
-// what ktail has read: what a log delivers per round trip, and the memory that
-// it takes while ktail's own output is blocked. The first logs get a wider
-// window; with many logs, a narrow one keeps the connection busy as well.
+// The HTTP/2 receive window of a log bounds how far the server may send ahead
+// of what ktail has read. It determines how much a log delivers per round trip,
+// and how much memory it uses while ktail's own output is blocked. The first
+// logs get a wider window; with many logs, a narrow one keeps the connection
+// busy as well.
 //
 // A window for the whole connection cannot replace these: a log whose lines are
 // not due yet is not read, and would hold up the log that has the next line.
 const (
 	wideWindow   = 256 << 10
 	wideLogs     = 16
-	narrowWindow = 64 << 10 // the default of HTTP/2; net/http uses 4 MiB. Anything smaller limits a busy log on a distant server
+	narrowWindow = 64 << 10 // the default of HTTP/2; net/http uses 4 MiB. A smaller window limits a busy log on a distant server
 )
 
-// logTransport opens logs, each on a connection with the window that it gets.
+// logTransport opens logs, each on a connection with the window assigned to it.
 type logTransport struct {
 	wide, narrow http.RoundTripper
-	slots        chan struct{} // one is taken by each log that has the wide window
+	slots        chan struct{} // each log with the wide window takes one
 }
 
 func newLogTransport(wide, narrow http.RoundTripper) *logTransport {
@@ -67,7 +68,7 @@ func (b *logBody) gotConn(info httptrace.GotConnInfo) {
 }
 
 // coalescingUnder returns the coalescing connection that carries conn, or nil.
-// TLS lies between them, twice if the proxy speaks TLS as well.
+// TLS lies between them, twice if the proxy uses TLS as well.
 func coalescingUnder(conn net.Conn) *coalescingConn {
 	for {
 		switch c := conn.(type) {

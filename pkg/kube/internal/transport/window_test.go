@@ -14,9 +14,9 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }
 
-// The first logs get the wide window, and so does one that comes when one of them has
-// ended.
-func TestLogTransport(t *testing.T) {
+// The first logs get the wide window, and so does a log that is opened after
+// one of them has ended.
+func TestLogTransport_FirstLogsGetWideWindow(t *testing.T) {
 	var wide, narrow int
 	count := func(n *int) roundTripper {
 		return func(*http.Request) (*http.Response, error) {
@@ -43,7 +43,7 @@ func TestLogTransport(t *testing.T) {
 	if wide != wideLogs || narrow != 3 {
 		t.Errorf("%d logs have the wide window and %d the narrow one, want %d and 3", wide, narrow, wideLogs)
 	}
-	for _, b := range []io.Closer{bodies[0], bodies[0], bodies[wideLogs]} { // a second Close and a narrow one free nothing
+	for _, b := range []io.Closer{bodies[0], bodies[0], bodies[wideLogs]} { // closing one twice, or a narrow one, frees no slot
 		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
@@ -51,14 +51,14 @@ func TestLogTransport(t *testing.T) {
 	open()
 	open()
 	if wide != wideLogs+1 || narrow != 4 {
-		t.Errorf("%d and %d after one with the wide window has ended, want %d and 4", wide, narrow, wideLogs+1)
+		t.Errorf("after a log with the wide window has ended: %d and %d, want %d and 4", wide, narrow, wideLogs+1)
 	}
 }
 
-func TestLogTransportFails(t *testing.T) {
+func TestLogTransport_FailedRequestFreesItsSlot(t *testing.T) {
 	fails := roundTripper(func(*http.Request) (*http.Response, error) { return nil, context.DeadlineExceeded })
 	lt := newLogTransport(fails, nil)
-	for range 2 * wideLogs { // without a place, the nil one would be asked
+	for range 2 * wideLogs { // without a free slot, the nil transport would be used
 		resp, err := lt.RoundTrip(&http.Request{URL: &url.URL{}})
 		if !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
