@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// action is the first line of a document in a bulk.
+// action is the action in front of a document in a bulk request.
 type action struct {
 	op       string
 	Index    string  `json:"_index"`
@@ -19,16 +19,16 @@ type action struct {
 	Source   []byte  `json:"-"`
 }
 
-// bulk carries out a bulk request.
-func (s *Server) bulk(flavor *Flavor, r *http.Request, index string, body []byte, fault *Fault) *Answer {
-	actions, refused := parseBulk(flavor, body, typeInPath(r.URL.Path))
-	if refused != nil {
-		return refused
+// bulk executes a bulk request.
+func (s *Server) bulk(flavor *Flavor, r *http.Request, index string, body []byte, fault *Fault) *Response {
+	actions, rejection := parseBulk(flavor, body, typeInPath(r.URL.Path))
+	if rejection != nil {
+		return rejection
 	}
 	query := r.URL.Query()
 	requireStream := query.Get("require_data_stream") == "true"
 	if _, given := query["require_data_stream"]; given && !flavor.RequireDataStream {
-		return errorAnswer(http.StatusBadRequest, "illegal_argument_exception", "request ["+r.URL.Path+"] contains unrecognized parameter: [require_data_stream]")
+		return errorResponse(http.StatusBadRequest, "illegal_argument_exception", "request ["+r.URL.Path+"] contains unrecognized parameter: [require_data_stream]")
 	}
 	items := make([]json.RawMessage, 0, len(actions))
 	failed := false
@@ -54,14 +54,14 @@ func (s *Server) bulk(flavor *Flavor, r *http.Request, index string, body []byte
 	if fault.Items != nil {
 		items = fault.Items(items)
 	}
-	answer := map[string]any{"took": 1, "errors": failed, "items": items}
+	response := map[string]any{"took": 1, "errors": failed, "items": items}
 	if filter := query.Get("filter_path"); filter != "" {
-		answer = filterPath(answer, filter)
-		if left, ok := answer["items"].([]any); ok {
-			answer["items"] = inOrder(left)
+		response = filterPath(response, filter)
+		if left, ok := response["items"].([]any); ok {
+			response["items"] = inOrder(left)
 		}
 	}
-	return jsonAnswer(http.StatusOK, answer)
+	return jsonResponse(http.StatusOK, response)
 }
 
 // inOrder encodes items with their members in the order of the real servers.
@@ -69,7 +69,7 @@ func inOrder(items []any) []json.RawMessage {
 	all := make([]json.RawMessage, len(items))
 	for i, it := range items {
 		b := []byte{'{'}
-		for op, result := range it.(map[string]any) { // one
+		for op, result := range it.(map[string]any) { // an item has one member
 			b = append(strconv.AppendQuote(b, op), ':')
 			b = appendMembers(b, result.(map[string]any), "_index", "_type", "_id", "_version", "result", "_seq_no", "status", "failure_store", "error")
 		}
@@ -95,15 +95,14 @@ func appendMembers(b []byte, members map[string]any, names ...string) []byte {
 		}
 		encoded, err := json.Marshal(value)
 		if err != nil {
-			panic("fakesearch: encode an item: " + err.Error()) // it was decoded
+			panic("fakesearch: encode an item: " + err.Error()) // decoded values can be encoded
 		}
 		b = append(b, encoded...)
 	}
 	return append(b, '}')
 }
 
-// typeInPath returns the type that a path like /index/_doc/_bulk gives to all
-// documents, or nil.
+// typeInPath returns the document type in a path like /index/_doc/_bulk, or nil.
 func typeInPath(path string) *string {
 	if parts := strings.Split(path, "/"); len(parts) == 4 {
 		return &parts[2]
@@ -111,14 +110,14 @@ func typeInPath(path string) *string {
 	return nil
 }
 
-// parseBulk reads all actions. It returns an error if the whole request is invalid.
-// Those without a type are of that in the path, if there is one.
-func parseBulk(flavor *Flavor, body []byte, inPath *string) ([]action, *Answer) {
-	bad := func(reason string) ([]action, *Answer) {
-		return nil, errorAnswer(http.StatusBadRequest, "illegal_argument_exception", reason)
+// parseBulk parses all actions. Actions without a type get the type of the path. It
+// returns an error response if the whole request is invalid.
+func parseBulk(flavor *Flavor, body []byte, inPath *string) ([]action, *Response) {
+	bad := func(reason string) ([]action, *Response) {
+		return nil, errorResponse(http.StatusBadRequest, "illegal_argument_exception", reason)
 	}
 	if len(body) == 0 {
-		return nil, errorAnswer(http.StatusBadRequest, "parse_exception", "request body is required")
+		return nil, errorResponse(http.StatusBadRequest, "parse_exception", "request body is required")
 	}
 	if body[len(body)-1] != '\n' {
 		return bad(`The bulk request must be terminated by a newline [\n]`)
@@ -143,10 +142,10 @@ func parseBulk(flavor *Flavor, body []byte, inPath *string) ([]action, *Answer) 
 				return bad(fmt.Sprintf("Malformed action/metadata line [%d], expected field [create], [delete], [index] or [update] but found [%s]", number, op))
 			}
 			switch {
-			case a.Type != nil && flavor.Types == typesRefused:
+			case a.Type != nil && flavor.Types == typesRejected:
 				return bad(fmt.Sprintf("Action/metadata line [%d] contains an unknown parameter [_type]", number))
 			case a.Type == nil && flavor.Types == typesRequired:
-				return nil, errorAnswer(http.StatusBadRequest, "action_request_validation_exception", "Validation Failed: 1: type is missing;")
+				return nil, errorResponse(http.StatusBadRequest, "action_request_validation_exception", "Validation Failed: 1: type is missing;")
 			}
 			a.Source, body, _ = bytes.Cut(body, []byte("\n"))
 			a.Source = bytes.Clone(a.Source)
@@ -157,7 +156,7 @@ func parseBulk(flavor *Flavor, body []byte, inPath *string) ([]action, *Answer) 
 	return actions, nil
 }
 
-// write keeps the document, or says why not.
+// write stores the document or rejects it, and returns the result.
 func (s *store) write(flavor *Flavor, op string, d Document, requireStream bool) *Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -179,7 +178,7 @@ func (s *store) write(flavor *Flavor, op string, d Document, requireStream bool)
 		return &Verdict{Status: flavor.BlockStatus, Type: "cluster_block_exception",
 			Reason: "index [" + d.Index + "] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark, index has read-only-allow-delete block];"}
 	}
-	fields, err := i.mapping.take(d.Source)
+	fields, err := i.mapping.add(d.Source)
 	if err == nil && stream && fields["@timestamp"] == nil {
 		err = fmt.Errorf("data stream timestamp field [@timestamp] is missing")
 	}
@@ -215,15 +214,15 @@ func (t *tally) countVerdict(v *Verdict) {
 		case v.Status == http.StatusConflict:
 			c.Conflicts++
 		default:
-			c.Refused++
+			c.Rejected++
 		}
 	})
 }
 
-// itemOf is what the answer says of one document.
+// itemOf returns the item of a document in the response.
 func itemOf(flavor *Flavor, a action, v *Verdict) json.RawMessage {
 	item := map[string]any{"_index": a.Index, "_id": a.ID, "status": v.Status}
-	if flavor.Types != typesRefused {
+	if flavor.Types != typesRejected {
 		item["_type"] = "_doc"
 	}
 	if v.Type != "" {
@@ -236,7 +235,7 @@ func itemOf(flavor *Flavor, a action, v *Verdict) json.RawMessage {
 	}
 	b, err := json.Marshal(map[string]any{a.op: item})
 	if err != nil {
-		panic("fakesearch: encode an item: " + err.Error()) // made of what can be encoded
+		panic("fakesearch: encode an item: " + err.Error()) // the values can be encoded
 	}
 	return b
 }

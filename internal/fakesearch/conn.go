@@ -6,13 +6,13 @@ import (
 	"sync"
 )
 
-// listener keeps hold of the connections it has accepted.
+// listener tracks the connections that it has accepted.
 type listener struct {
 	net.Listener
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{}
-	down  bool // close what is accepted
+	down  bool // close accepted connections at once
 }
 
 func newListener(l net.Listener) *listener {
@@ -59,7 +59,7 @@ func (l *listener) setDown(down bool) {
 	l.mu.Unlock()
 }
 
-// conn is forgotten when it closes.
+// conn removes itself from its listener when it is closed.
 type conn struct {
 	net.Conn
 	listener *listener
@@ -72,19 +72,19 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// DropConns closes every connection, in the middle of whatever it carries.
+// DropConns closes every connection, even in the middle of a request.
 func (s *Server) DropConns() { s.listener.drop() }
 
-// Down closes every connection, and each new one at once. Up ends that.
+// Down closes every connection, and refuses new ones until Up is called.
 func (s *Server) Down() {
 	s.listener.setDown(true)
 	s.listener.drop()
 }
 
-// Up lets clients connect again after Down.
+// Up accepts connections again after Down.
 func (s *Server) Up() { s.listener.setDown(false) }
 
-// DialContext connects to the server, whatever the address; it is for an
+// DialContext connects to the server, whatever the address is. It is meant for
 // http.Transport.
 func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error) {
 	if p, ok := s.listener.Listener.(*pipes); ok {
@@ -94,7 +94,7 @@ func (s *Server) DialContext(ctx context.Context, _, _ string) (net.Conn, error)
 	return d.DialContext(ctx, "tcp", s.listener.Addr().String())
 }
 
-// pipes is a listener in memory.
+// pipes is a listener for connections in memory.
 type pipes struct {
 	waiting chan net.Conn
 	once    sync.Once

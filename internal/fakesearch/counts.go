@@ -10,29 +10,29 @@ import (
 
 // Counts counts the requests to the server.
 type Counts struct {
-	Requests int // of any kind, answered by a fault or not
+	Requests int // all requests, including those that failed with a Fault
 	Infos    int // GET /
 	Bulks    int
-	Gzipped  int // bulks that were compressed
+	Gzipped  int // compressed bulks
 
-	// Of documents in bulks that were carried out:
+	// Documents in executed bulks:
 	Created   int
-	Conflicts int // that were there
-	Refused   int // for any other reason
+	Conflicts int // documents that existed
+	Rejected  int // documents rejected for any other reason
 }
 
-// Request is one that has come in.
+// Request is a received request.
 type Request struct {
 	Method, Path, Query string
 	Header              http.Header
 }
 
-// tally counts, and wakes who waits for counts.
+// tally counts requests and notifies waiting goroutines of changes.
 type tally struct {
 	mu       sync.Mutex
 	counts   Counts
 	requests []Request
-	changed  chan struct{} // closed at the next change; nil if nothing waits
+	changed  chan struct{} // closed at the next change; nil if no goroutine waits
 }
 
 func (t *tally) add(f func(*Counts)) {
@@ -54,7 +54,7 @@ func (t *tally) read() (Counts, <-chan struct{}) {
 	return t.counts, t.changed
 }
 
-// countRequest counts a request that has just come in.
+// countRequest counts a received request.
 func (t *tally) countRequest(r *http.Request) {
 	t.mu.Lock()
 	t.requests = append(t.requests, Request{r.Method, r.URL.Path, r.URL.RawQuery, r.Header.Clone()})
@@ -73,20 +73,20 @@ func (t *tally) countRequest(r *http.Request) {
 	})
 }
 
-// Counts returns what was asked of the server so far.
+// Counts returns the current counts.
 func (s *Server) Counts() Counts {
 	c, _ := s.tally.read()
 	return c
 }
 
-// Requests returns all that have come in so far, in their order.
+// Requests returns all received requests in their order.
 func (s *Server) Requests() []Request {
 	s.tally.mu.Lock()
 	defer s.tally.mu.Unlock()
 	return slices.Clone(s.tally.requests)
 }
 
-// Wait returns when ok accepts the counts, or with an error when ctx ends.
+// Wait waits until ok accepts the counts. It returns an error if ctx ends first.
 func (s *Server) Wait(ctx context.Context, ok func(Counts) bool) error {
 	for {
 		c, changed := s.tally.read()

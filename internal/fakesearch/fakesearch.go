@@ -1,5 +1,5 @@
-// Package fakesearch is an Elasticsearch or OpenSearch in memory, for faults that
-// real servers do not produce on demand. Its concepts:
+// Package fakesearch is an Elasticsearch or OpenSearch server in memory. Tests use it
+// for faults that real servers do not produce on demand. Its concepts:
 //
 //	Server    the search server, reached over TCP or over pipes in memory
 //	Flavor    the product and version that it behaves like
@@ -27,36 +27,37 @@ import (
 	"time"
 )
 
-// Options of a Server. The zero value is an Elasticsearch 7.10 without TLS that
-// lets everybody in.
+// Options configure a Server. The zero value is an Elasticsearch 7.10 without TLS and
+// without authentication.
 type Options struct {
 	// Flavor is the product and version. The default is Elasticsearch710.
 	Flavor Flavor
-	// Fault is asked about each request that may come in; nil means that nothing
-	// goes wrong with it. SetFault replaces it.
+	// Fault, if set, decides how each request fails. A nil result means that the
+	// request succeeds. SetFault replaces it.
 	Fault func(*http.Request) *Fault
-	// Authorization lists the values of that header that are let in. The others
-	// are answered with 401. None lets everybody in.
+	// Authorization lists the accepted values of that header. Requests with another
+	// value are rejected with 401. An empty list accepts all requests.
 	Authorization []string
 	// TLS serves HTTPS, with a certificate signed by the server's own authority.
 	TLS bool
-	// ClientCertificates asks for one of that authority. It needs TLS.
+	// ClientCertificates requires a client certificate signed by that authority. It
+	// requires TLS.
 	ClientCertificates bool
-	// MaxContentLength is the most bytes of a body, decompressed, as that of
+	// MaxContentLength is the maximum size of a decompressed body in bytes, like
 	// http.max_content_length. 0 means no limit.
 	MaxContentLength int64
-	// Numbers are the paths of fields that are mapped as numbers: text in them
-	// has a document refused.
+	// Numbers are the paths of fields that are mapped as numbers. Documents with text
+	// in them are rejected.
 	Numbers []string
 }
 
-// Server is the search server. Its methods may be called by any goroutine.
+// Server is the search server. Its methods are safe for concurrent use.
 type Server struct {
 	opts   Options
 	flavor atomic.Pointer[Flavor]
 	fault  atomic.Pointer[func(*http.Request) *Fault]
 
-	decoded sync.Map // fields of documents, for searches
+	decoded sync.Map // decoded fields of documents, for searches
 	tally   tally
 	store   *store
 
@@ -74,8 +75,8 @@ type Server struct {
 	handlers sync.WaitGroup
 }
 
-// New returns a server that is reached through DialContext alone, which works
-// in a testing/synctest bubble.
+// New returns a server that only DialContext can connect to. It works in a
+// testing/synctest bubble.
 func New(opts Options) (*Server, error) {
 	return start(opts, newPipes(), "fakesearch:9200")
 }
@@ -106,7 +107,7 @@ func start(opts Options, l net.Listener, address string) (*Server, error) {
 	s.http = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: time.Minute,
-		ErrorLog:          log.New(io.Discard, "", 0), // handshakes that do not work out
+		ErrorLog:          log.New(io.Discard, "", 0), // discards messages about failed handshakes
 	}
 	serve := func() error { return s.http.Serve(s.listener) }
 	if opts.TLS {
@@ -131,33 +132,34 @@ func start(opts Options, l net.Listener, address string) (*Server, error) {
 	return s, nil
 }
 
-// URL is where the server is reached. That of New needs DialContext.
+// URL returns the address of the server. The address of a server from New requires
+// DialContext.
 func (s *Server) URL() string { return s.url }
 
-// SetFault replaces Options.Fault from the next request on.
+// SetFault replaces Options.Fault for later requests.
 func (s *Server) SetFault(f func(*http.Request) *Fault) { s.fault.Store(&f) }
 
-// SetFlavor replaces the server by one of another version that has the same
-// documents: open connections end.
+// SetFlavor replaces the server with another version that has the same documents. It
+// closes open connections.
 func (s *Server) SetFlavor(f Flavor) {
 	s.flavor.Store(&f)
 	s.DropConns()
 }
 
-// Close ends every request and returns when their handlers have.
+// Close aborts all requests and waits for their handlers.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
 	s.mu.Unlock()
 	s.cancel()
 	_ = s.http.Close()
-	s.Down() // also connections accepted in between
+	s.Down() // also close connections accepted in the meantime
 	<-s.serving
 	s.handlers.Wait()
 }
 
-// enter reports whether a request may still be handled; leave it with
-// s.handlers.Done.
+// enter reports whether a request may still be handled. The caller then calls
+// s.handlers.Done when it is finished.
 func (s *Server) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,95 +10,96 @@ import (
 	"time"
 )
 
-// Cut is where a connection is cut.
+// Cut is the point at which a connection is closed.
 type Cut int
 
 const (
-	// CutNowhere lets the request and its answer through.
+	// CutNowhere does not close the connection.
 	CutNowhere Cut = iota
-	// CutRequest cuts when Fault.After bytes of the body were read: nothing is
-	// carried out.
+	// CutRequest closes the connection after Fault.After bytes of the request body. The
+	// request is not executed.
 	CutRequest
-	// CutBeforeAnswer carries the request out and answers nothing.
-	CutBeforeAnswer
-	// CutAnswer cuts when Fault.After bytes of the answer's body were sent.
-	CutAnswer
+	// CutBeforeResponse executes the request and closes the connection without a
+	// response.
+	CutBeforeResponse
+	// CutResponse closes the connection after Fault.After bytes of the response body.
+	CutResponse
 )
 
-// Fault is how one request goes wrong. The zero value is none.
+// Fault describes how one request fails. The zero value is no fault.
 type Fault struct {
-	// Answer takes the place of the real answer. The request is not carried out,
-	// unless Taken says so.
-	Answer *Answer
-	Taken  bool
+	// Response replaces the real response. The request is not executed unless Executed
+	// is set.
+	Response *Response
+	Executed bool
 
-	// Item is asked about each document of a bulk, by its place. What is not nil
-	// is its fate instead of what it would have been.
+	// Item decides the result of a document of a bulk by its index. A nil result leaves
+	// the document alone.
 	Item func(n int, d Document) *Verdict
-	// Items replaces the items of the answer to a bulk, once it was carried out.
+	// Items replaces the items in the response to an executed bulk.
 	Items func([]json.RawMessage) []json.RawMessage
 
-	// Delay passes before the answer, when the request was carried out.
+	// Delay is the time between the execution and the response.
 	Delay time.Duration
 
 	Cut   Cut
 	After int64
 }
 
-// Answer is a whole answer.
-type Answer struct {
-	Status int // 0 is 200
+// Response is a complete response.
+type Response struct {
+	Status int // 0 means 200
 	Header http.Header
 	Body   string
 }
 
-// Verdict is the fate of one document.
+// Verdict is the result of one document.
 type Verdict struct {
 	Status int
-	// Type and Reason are those of the error; empty without one.
+	// Type and Reason describe the error; they are empty if there is none.
 	Type, Reason string
-	// FailureStore is the result of storing the document there: used, failed,
-	// not_enabled.
+	// FailureStore is the result of storing the document in the failure store: used,
+	// failed, or not_enabled.
 	FailureStore string
 }
 
-// Empty is an answer of 200 without a body, to a request that was carried out.
-func Empty() *Fault { return &Fault{Taken: true, Answer: &Answer{}} }
+// EmptyBody executes the request and responds with 200 and an empty body.
+func EmptyBody() *Fault { return &Fault{Executed: true, Response: &Response{}} }
 
-// Failed is an answer of that status without a body.
-func Failed(status int) *Fault { return &Fault{Answer: &Answer{Status: status}} }
+// Failed responds with the status and an empty body.
+func Failed(status int) *Fault { return &Fault{Response: &Response{Status: status}} }
 
-// Page is an answer of a proxy, for people.
-func Page(status int) *Fault {
-	return &Fault{Answer: &Answer{
+// HTMLPage responds like a proxy, with the status and an HTML page.
+func HTMLPage(status int) *Fault {
+	return &Fault{Response: &Response{
 		Status: status,
 		Header: http.Header{"Content-Type": {"text/html"}},
 		Body:   "<html>\r\n<head><title>" + http.StatusText(status) + "</title></head>\r\n<body>Please try again.</body>\r\n</html>\r\n",
 	}}
 }
 
-// Busy is an answer of 429 that asks for time; 0 does not say how much.
+// Busy responds with 429 and, unless retryAfter is 0, a Retry-After header.
 func Busy(retryAfter time.Duration) *Fault {
-	f := &Fault{Answer: errorAnswer(http.StatusTooManyRequests, "es_rejected_execution_exception", "rejected execution of coordinating operation")}
+	f := &Fault{Response: errorResponse(http.StatusTooManyRequests, "es_rejected_execution_exception", "rejected execution of coordinating operation")}
 	if retryAfter > 0 {
 		seconds := (retryAfter + time.Second - 1) / time.Second
-		f.Answer.Header.Set("Retry-After", strconv.Itoa(int(seconds)))
+		f.Response.Header.Set("Retry-After", strconv.Itoa(int(seconds)))
 	}
 	return f
 }
 
-// Denied is an answer of 401 or 403 by the server's security.
+// Denied responds with 401 or 403, like the security plugin of the server.
 func Denied(status int) *Fault {
-	return &Fault{Answer: errorAnswer(status, "security_exception", "action [indices:data/write/bulk] is unauthorized")}
+	return &Fault{Response: errorResponse(status, "security_exception", "action [indices:data/write/bulk] is unauthorized")}
 }
 
-// Redirect sends the client elsewhere, with that status.
+// Redirect responds with a redirect.
 func Redirect(status int, to string) *Fault {
-	return &Fault{Answer: &Answer{Status: status, Header: http.Header{"Location": {to}}}}
+	return &Fault{Response: &Response{Status: status, Header: http.Header{"Location": {to}}}}
 }
 
-// RefuseGzip is the fault of a proxy that knows no compressed requests; nil for
-// one that is not compressed.
+// RefuseGzip is the fault of a proxy that does not support compressed requests. It is
+// nil for an uncompressed request.
 func RefuseGzip(r *http.Request) *Fault {
 	if r.Header.Get("Content-Encoding") == "" {
 		return nil
@@ -106,25 +107,25 @@ func RefuseGzip(r *http.Request) *Fault {
 	return Failed(http.StatusUnsupportedMediaType)
 }
 
-// errorAnswer is an error of the whole request.
-func errorAnswer(status int, kind, reason string) *Answer {
+// errorResponse returns the response for the failure of a whole request.
+func errorResponse(status int, kind, reason string) *Response {
 	cause := map[string]any{"type": kind, "reason": reason}
 	body, _ := json.Marshal(map[string]any{ // strings can be encoded
 		"error":  map[string]any{"root_cause": []any{cause}, "type": kind, "reason": reason},
 		"status": status,
 	})
-	return &Answer{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: string(body)}
+	return &Response{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: string(body)}
 }
 
-// write sends the answer, up to where the fault cuts it.
-func (a *Answer) write(w http.ResponseWriter, f *Fault) {
-	maps.Copy(w.Header(), a.Header)
-	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
-	w.WriteHeader(cmp.Or(a.Status, http.StatusOK))
-	if f.Cut == CutAnswer && f.After < int64(len(a.Body)) {
-		_, _ = io.WriteString(w, a.Body[:f.After])
+// write sends the response up to the point where the fault cuts it.
+func (r *Response) write(w http.ResponseWriter, f *Fault) {
+	maps.Copy(w.Header(), r.Header)
+	w.Header().Set("Content-Length", strconv.Itoa(len(r.Body)))
+	w.WriteHeader(cmp.Or(r.Status, http.StatusOK))
+	if f.Cut == CutResponse && f.After < int64(len(r.Body)) {
+		_, _ = io.WriteString(w, r.Body[:f.After])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	}
-	_, _ = io.WriteString(w, a.Body)
+	_, _ = io.WriteString(w, r.Body)
 }

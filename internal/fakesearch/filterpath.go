@@ -5,17 +5,16 @@ import (
 	"strings"
 )
 
-// filterPath leaves of an answer what one of the paths leads to, as the parameter
-// filter_path does. A * stands for any one name; an array has no step of its own.
-// What is left empty is left out.
-func filterPath(answer map[string]any, filter string) map[string]any {
-	b, err := json.Marshal(answer)
+// filterPath reduces a response to the fields selected by the parameter filter_path. A
+// * matches any name. Arrays do not count as a level. Empty objects are omitted.
+func filterPath(response map[string]any, filter string) map[string]any {
+	b, err := json.Marshal(response)
 	if err != nil {
-		panic("fakesearch: encode an answer: " + err.Error()) // made of what can be encoded
+		panic("fakesearch: encode a response: " + err.Error()) // the values can be encoded
 	}
 	var tree any
 	if err := json.Unmarshal(b, &tree); err != nil {
-		panic("fakesearch: read an answer: " + err.Error())
+		panic("fakesearch: read an response: " + err.Error())
 	}
 	var paths [][]string
 	for path := range strings.SplitSeq(filter, ",") {

@@ -4,39 +4,39 @@ import (
 	"net/http"
 )
 
-// Flavor is a product and version, and what it does differently from others.
+// Flavor is a product and version with its differences from others.
 type Flavor struct {
 	Number       string // the version
 	Distribution string // "opensearch", or empty
 	BuildFlavor  string // "default", "oss", "serverless"
 	Tagline      string
-	// ProductHeader adds X-Elastic-Product to each answer.
+	// ProductHeader adds the header X-Elastic-Product to each response.
 	ProductHeader bool
 
 	Types typesPolicy
-	// IndexTemplates are the composable ones, _index_template.
+	// IndexTemplates means that composable templates (_index_template) exist.
 	IndexTemplates bool
 	DataStreams    bool
-	// LogsTemplate is the template for logs-*-* that is there from the start.
+	// LogsTemplate means that there is a built-in template for logs-*-*.
 	LogsTemplate bool
-	// RequireDataStream knows the parameter of that name.
+	// RequireDataStream means that the parameter require_data_stream exists.
 	RequireDataStream bool
-	// FailureStore keeps documents of a data stream that its mapping refuses,
-	// and calls them created.
+	// FailureStore means that documents of a data stream that conflict with its mapping
+	// are stored in a failure store and reported as created.
 	FailureStore bool
-	// BlockStatus is the status of an item for an index with a read-only block.
+	// BlockStatus is the status of an item if the index has a read-only block.
 	BlockStatus int
-	// MappingError is the type of the error of a document that does not fit.
+	// MappingError is the error type of a document that conflicts with the mapping.
 	MappingError string
 }
 
-// typesPolicy is what a server thinks of the _type of an action.
+// typesPolicy is how a server treats the _type of an action.
 type typesPolicy int
 
 const (
 	typesAllowed  typesPolicy = iota
-	typesRequired             // in version 6
-	typesRefused
+	typesRequired             // version 6
+	typesRejected
 )
 
 const (
@@ -44,28 +44,29 @@ const (
 	taglineOpenSearch    = "The OpenSearch Project: https://opensearch.org/"
 )
 
-// The servers that a client may meet.
+// Flavors of servers that ktail supports.
 var (
 	Elasticsearch64 = Flavor{Number: "6.4.0", BuildFlavor: "default", Tagline: taglineElasticsearch, Types: typesRequired,
 		BlockStatus: http.StatusForbidden, MappingError: "mapper_parsing_exception"}
 	// Elasticsearch710 is the build without X-Pack.
 	Elasticsearch710 = Flavor{Number: "7.10.2", BuildFlavor: "oss", Tagline: taglineElasticsearch, IndexTemplates: true,
 		BlockStatus: http.StatusTooManyRequests, MappingError: "mapper_parsing_exception"}
-	// Elasticsearch8 is the last of its line, which has a failure store.
+	// Elasticsearch8 is the last version 8, which has a failure store.
 	Elasticsearch8 = elasticsearch("8.19.4", "default")
 	Elasticsearch9 = elasticsearch("9.1.4", "default")
-	// Serverless calls itself 8.11, whatever it is.
+	// Serverless always reports version 8.11.
 	Serverless = elasticsearch("8.11.0", "serverless")
 
 	OpenSearch1 = openSearch("1.3.20", typesAllowed)
-	// OpenSearch1Compatible has compatibility.override_main_response_version.
+	// OpenSearch1Compatible has the setting
+	// compatibility.override_main_response_version.
 	OpenSearch1Compatible = openSearch("7.10.2", typesAllowed)
-	OpenSearch2           = openSearch("2.19.1", typesRefused)
-	OpenSearch3           = openSearch("3.8.0", typesRefused)
+	OpenSearch2           = openSearch("2.19.1", typesRejected)
+	OpenSearch3           = openSearch("3.8.0", typesRejected)
 )
 
 func elasticsearch(number, build string) Flavor {
-	return Flavor{Number: number, BuildFlavor: build, Tagline: taglineElasticsearch, ProductHeader: true, Types: typesRefused,
+	return Flavor{Number: number, BuildFlavor: build, Tagline: taglineElasticsearch, ProductHeader: true, Types: typesRejected,
 		IndexTemplates: true, DataStreams: true, LogsTemplate: true, RequireDataStream: true, FailureStore: true,
 		BlockStatus: http.StatusTooManyRequests, MappingError: "document_parsing_exception"}
 }
@@ -78,7 +79,7 @@ func openSearch(number string, types typesPolicy) Flavor {
 
 func (f *Flavor) serverless() bool { return f.BuildFlavor == "serverless" }
 
-// info is the answer to GET /.
+// info returns the response to GET /.
 func (f *Flavor) info() any {
 	version := map[string]any{"number": f.Number, "build_type": "docker", "build_snapshot": false}
 	if f.Distribution != "" {

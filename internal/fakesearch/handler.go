@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// ServeHTTP answers one request.
+// ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.enter() {
 		panic(http.ErrAbortHandler)
@@ -29,14 +29,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			fault = got
 		}
 	}
-	answer := s.answer(flavor, r, fault)
-	if !s.pause(r.Context(), fault.Delay) || fault.Cut == CutBeforeAnswer {
+	response := s.respond(flavor, r, fault)
+	if !s.pause(r.Context(), fault.Delay) || fault.Cut == CutBeforeResponse {
 		panic(http.ErrAbortHandler)
 	}
-	answer.write(w, fault)
+	response.write(w, fault)
 }
 
-// pause reports whether the time has passed before the request ended.
+// pause waits for the duration. It returns false if the request ends first.
 func (s *Server) pause(ctx context.Context, d time.Duration) bool {
 	if d <= 0 {
 		return true
@@ -52,8 +52,8 @@ func (s *Server) pause(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// answer carries the request out, unless it has nothing to say or there is a fault.
-func (s *Server) answer(flavor *Flavor, r *http.Request, fault *Fault) *Answer {
+// respond executes the request and returns the response. A fault may replace either.
+func (s *Server) respond(flavor *Flavor, r *http.Request, fault *Fault) *Response {
 	if fault.Cut == CutRequest {
 		_, _ = io.CopyN(io.Discard, r.Body, fault.After)
 		panic(http.ErrAbortHandler)
@@ -61,29 +61,29 @@ func (s *Server) answer(flavor *Flavor, r *http.Request, fault *Fault) *Answer {
 	body, err := s.body(r)
 	switch {
 	case errors.Is(err, errTooLarge):
-		return &Answer{Status: http.StatusRequestEntityTooLarge}
+		return &Response{Status: http.StatusRequestEntityTooLarge}
 	case err != nil && r.Context().Err() != nil:
-		panic(http.ErrAbortHandler) // the client has left
-	case fault.Answer != nil && !fault.Taken:
-		return fault.Answer
+		panic(http.ErrAbortHandler) // the client has closed the connection
+	case fault.Response != nil && !fault.Executed:
+		return fault.Response
 	case err != nil:
-		return errorAnswer(http.StatusBadRequest, "parse_exception", err.Error())
+		return errorResponse(http.StatusBadRequest, "parse_exception", err.Error())
 	}
 	if len(s.opts.Authorization) > 0 && !slices.Contains(s.opts.Authorization, r.Header.Get("Authorization")) {
-		a := errorAnswer(http.StatusUnauthorized, "security_exception", "missing authentication credentials for REST request ["+r.URL.Path+"]")
+		a := errorResponse(http.StatusUnauthorized, "security_exception", "missing authentication credentials for REST request ["+r.URL.Path+"]")
 		a.Header.Set("WWW-Authenticate", `Basic realm="security" charset="UTF-8"`)
 		return a
 	}
-	answer := s.route(flavor, r, body, fault)
-	if fault.Answer != nil {
-		return fault.Answer
+	response := s.route(flavor, r, body, fault)
+	if fault.Response != nil {
+		return fault.Response
 	}
-	return answer
+	return response
 }
 
 var errTooLarge = errors.New("the body is too large")
 
-// body reads it, decompressed.
+// body returns the decompressed body.
 func (s *Server) body(r *http.Request) ([]byte, error) {
 	var in io.Reader = r.Body
 	if r.Header.Get("Content-Encoding") == "gzip" {
@@ -103,12 +103,12 @@ func (s *Server) body(r *http.Request) ([]byte, error) {
 	return io.ReadAll(in)
 }
 
-func (s *Server) route(flavor *Flavor, r *http.Request, body []byte, fault *Fault) *Answer {
+func (s *Server) route(flavor *Flavor, r *http.Request, body []byte, fault *Fault) *Response {
 	first, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	write := r.Method == http.MethodPut || r.Method == http.MethodPost
 	switch {
 	case first == "" && !write:
-		return jsonAnswer(http.StatusOK, flavor.info())
+		return jsonResponse(http.StatusOK, flavor.info())
 	case isBulk(r) && write:
 		index := first
 		if first == "_bulk" {
@@ -119,63 +119,63 @@ func (s *Server) route(flavor *Flavor, r *http.Request, body []byte, fault *Faul
 		return s.template(flavor, r.Method, first, rest, body)
 	case first == "_data_stream" && flavor.DataStreams && r.Method == http.MethodPut:
 		s.store.makeStream(rest)
-		return jsonAnswer(http.StatusOK, map[string]any{"acknowledged": true})
+		return jsonResponse(http.StatusOK, map[string]any{"acknowledged": true})
 	case first == "_cluster" && !flavor.serverless():
-		return jsonAnswer(http.StatusOK, map[string]any{"cluster_name": "fakesearch", "status": "green", "number_of_nodes": 1})
+		return jsonResponse(http.StatusOK, map[string]any{"cluster_name": "fakesearch", "status": "green", "number_of_nodes": 1})
 	case rest == "" && !strings.HasPrefix(first, "_") && !write:
 		if !s.store.has(first) {
-			return errorAnswer(http.StatusNotFound, "index_not_found_exception", "no such index ["+first+"]")
+			return errorResponse(http.StatusNotFound, "index_not_found_exception", "no such index ["+first+"]")
 		}
-		return jsonAnswer(http.StatusOK, map[string]any{first: map[string]any{}})
+		return jsonResponse(http.StatusOK, map[string]any{first: map[string]any{}})
 	case rest == "_search":
 		return s.search(first, body)
 	case rest == "_msearch":
 		return s.multiSearch(first, body)
 	case rest == "_count":
-		return jsonAnswer(http.StatusOK, map[string]any{"count": len(s.Documents(first))})
+		return jsonResponse(http.StatusOK, map[string]any{"count": len(s.Documents(first))})
 	case rest == "_rollover" && flavor.DataStreams && r.Method == http.MethodPost:
-		return jsonAnswer(http.StatusOK, map[string]any{"acknowledged": false, "rolled_over": false})
+		return jsonResponse(http.StatusOK, map[string]any{"acknowledged": false, "rolled_over": false})
 	case rest == "_refresh":
-		return jsonAnswer(http.StatusOK, map[string]any{"_shards": map[string]any{"failed": 0}})
+		return jsonResponse(http.StatusOK, map[string]any{"_shards": map[string]any{"failed": 0}})
 	case flavor.serverless():
-		return errorAnswer(http.StatusGone, "api_not_available_exception",
+		return errorResponse(http.StatusGone, "api_not_available_exception",
 			"Request for uri ["+r.URL.Path+"] with method ["+r.Method+"] exists but is not available when running in serverless mode")
 	}
-	return errorAnswer(http.StatusBadRequest, "illegal_argument_exception", "no handler found for uri ["+r.URL.Path+"] and method ["+r.Method+"]")
+	return errorResponse(http.StatusBadRequest, "illegal_argument_exception", "no handler found for uri ["+r.URL.Path+"] and method ["+r.Method+"]")
 }
 
-// template keeps a template, or shows it.
-func (s *Server) template(flavor *Flavor, method, kind, name string, body []byte) *Answer {
+// template stores or returns a template.
+func (s *Server) template(flavor *Flavor, method, kind, name string, body []byte) *Response {
 	if kind != "_template" && !flavor.IndexTemplates {
-		return errorAnswer(http.StatusMethodNotAllowed, "illegal_argument_exception", "Incorrect HTTP method for uri [/"+kind+"/"+name+"] and method ["+method+"], allowed: [POST]")
+		return errorResponse(http.StatusMethodNotAllowed, "illegal_argument_exception", "Incorrect HTTP method for uri [/"+kind+"/"+name+"] and method ["+method+"], allowed: [POST]")
 	}
 	key := kind + "/" + name
 	switch method {
 	case http.MethodPut, http.MethodPost:
 		var t template
 		if err := json.Unmarshal(body, &t); err != nil {
-			return errorAnswer(http.StatusBadRequest, "parse_exception", err.Error())
+			return errorResponse(http.StatusBadRequest, "parse_exception", err.Error())
 		}
 		if t.DataStream != nil && !flavor.DataStreams {
-			return errorAnswer(http.StatusBadRequest, "x_content_parse_exception", "[1:2] [index_template] unknown field [data_stream]")
+			return errorResponse(http.StatusBadRequest, "x_content_parse_exception", "[1:2] [index_template] unknown field [data_stream]")
 		}
 		t.body = body
 		s.store.putTemplate(key, t)
-		return jsonAnswer(http.StatusOK, map[string]any{"acknowledged": true})
+		return jsonResponse(http.StatusOK, map[string]any{"acknowledged": true})
 	case http.MethodGet, http.MethodHead:
 		if body := s.Template(key); body != nil {
-			return jsonAnswer(http.StatusOK, map[string]any{name: json.RawMessage(body)})
+			return jsonResponse(http.StatusOK, map[string]any{name: json.RawMessage(body)})
 		}
 	}
-	return jsonAnswer(http.StatusNotFound, map[string]any{})
+	return jsonResponse(http.StatusNotFound, map[string]any{})
 }
 
-func jsonAnswer(status int, v any) *Answer {
+func jsonResponse(status int, v any) *Response {
 	body, err := json.Marshal(v)
 	if err != nil {
-		panic("fakesearch: encode an answer: " + err.Error()) // made of what can be encoded
+		panic("fakesearch: encode a response: " + err.Error()) // the values can be encoded
 	}
-	return &Answer{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: string(body)}
+	return &Response{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: string(body)}
 }
 
 func isBulk(r *http.Request) bool {

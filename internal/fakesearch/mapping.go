@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// kind is what a field is mapped as.
+// kind is the type of a field.
 type kind int
 
 const (
@@ -19,16 +19,16 @@ const (
 	object
 )
 
-// mapping is that of an index, by the paths of fields. A dot in a name is as good
-// as an object, as in the real ones.
+// mapping maps the paths of fields to their types. As in the real servers, a dot in a
+// name means the same as an object.
 type mapping map[string]kind
 
 var errSource = errors.New("failed to parse")
 
-// take adds the fields of a document, or none if one does not fit.
-func (m mapping) take(source []byte) (fields map[string]any, err error) {
+// add adds the fields of a document. It adds none if one of them conflicts.
+func (m mapping) add(source []byte) (fields map[string]any, err error) {
 	if !utf8.Valid(source) {
-		return nil, fmt.Errorf("%w: invalid UTF-8", errSource) // which encoding/json reads over
+		return nil, fmt.Errorf("%w: invalid UTF-8", errSource) // encoding/json accepts it
 	}
 	d := json.NewDecoder(bytes.NewReader(source))
 	d.UseNumber()
@@ -75,7 +75,7 @@ func (m mapping) walk(added mapping, prefix string, fields map[string]any) error
 	return nil
 }
 
-// put adds a field of that kind, unless it is another already. Text takes numbers.
+// put adds a field, unless it exists with another type. Text fields accept numbers.
 func (m mapping) put(added mapping, at string, k kind) error {
 	old := m[at]
 	if old == 0 {

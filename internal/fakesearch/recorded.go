@@ -11,25 +11,24 @@ import (
 //go:embed testdata/recorded
 var recordings embed.FS
 
-// Recording is the answer of a real server to a bulk of three documents: the second
-// is odd, or their index is in trouble. The recordings are made by
-// TestRecordedAnswers in test/e2esearch.
+// Recording is the response of a real server to a bulk of three documents. Either the
+// second document or their index is faulty. TestRecordedResponses in test/e2esearch
+// makes the recordings.
 type Recording struct {
 	Name string `json:"name"`
-	// About is what is in trouble: index (or an alias, pipeline, the cluster),
-	// document (the second), request, size, or nothing.
+	// About is what is faulty: index (or an alias, a pipeline, the cluster), document
+	// (the second one), request, size, or nothing.
 	About  string `json:"about"`
 	Status int    `json:"status"`
 	Body   string `json:"body"`
 }
 
-// RecordedServers are the names of the servers that there are recordings of, with
-// their flavors.
+// RecordedServers maps the names of the recorded servers to their flavors.
 var RecordedServers = map[string]Flavor{
 	"elasticsearch6": Elasticsearch64, "elasticsearch7": Elasticsearch710, "opensearch2": OpenSearch2, "opensearch3": OpenSearch3,
 }
 
-// Recordings returns those of one of the RecordedServers.
+// Recordings returns the recordings of one of the RecordedServers.
 func Recordings(server string) ([]Recording, error) {
 	dir := path.Join("testdata/recorded", server)
 	entries, err := recordings.ReadDir(dir)
@@ -49,7 +48,7 @@ func Recordings(server string) ([]Recording, error) {
 	return all, nil
 }
 
-// Fault replays the recording. The request is not carried out.
+// Fault replays the recording. It does not execute the request.
 func (r *Recording) Fault() *Fault {
-	return &Fault{Answer: &Answer{Status: r.Status, Header: http.Header{"Content-Type": {"application/json"}}, Body: r.Body}}
+	return &Fault{Response: &Response{Status: r.Status, Header: http.Header{"Content-Type": {"application/json"}}, Body: r.Body}}
 }

@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// searchRequest is the part of the search API that the server knows: bool, term,
-// terms and range queries, one order, and composite and histogram aggregations.
-// Whatever else a request holds is an error, as it would be of a misspelled name.
+// searchRequest is the supported part of the search API: bool, term, terms and range
+// queries, one sort order, and composite and histogram aggregations. Anything else is
+// an error, so that tests find misspelled names.
 type searchRequest struct {
 	Size        int                        `json:"size"`
 	From        int                        `json:"from"`
@@ -37,7 +37,7 @@ type query struct {
 	Range  map[string]map[string]int64 `json:"range"`
 }
 
-// hit is a document that a search has found.
+// hit is a document that matches a search.
 type hit struct {
 	Document
 	fields map[string]any
@@ -100,24 +100,24 @@ func (h *hit) number(field string) (int64, bool) {
 	return i, err == nil
 }
 
-// search answers a search of the indices that the pattern names.
-func (s *Server) search(pattern string, body []byte) *Answer {
+// search executes a search in the indices that match the pattern.
+func (s *Server) search(pattern string, body []byte) *Response {
 	var request searchRequest
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&request); err != nil {
-		return errorAnswer(http.StatusBadRequest, "parsing_exception", err.Error())
+		return errorResponse(http.StatusBadRequest, "parsing_exception", err.Error())
 	}
 	if request.From+request.Size > 10_000 {
-		return errorAnswer(http.StatusBadRequest, "illegal_argument_exception", "Result window is too large, from + size must be less than or equal to: [10000]")
+		return errorResponse(http.StatusBadRequest, "illegal_argument_exception", "Result window is too large, from + size must be less than or equal to: [10000]")
 	}
 	for name := range strings.SplitSeq(pattern, ",") {
 		if !strings.Contains(name, "*") && !s.store.has(name) {
-			return errorAnswer(http.StatusNotFound, "index_not_found_exception", "no such index ["+name+"]")
+			return errorResponse(http.StatusNotFound, "index_not_found_exception", "no such index ["+name+"]")
 		}
 	}
 	found := s.find(pattern, &request)
-	answer := map[string]any{
+	response := map[string]any{
 		"took": 1, "timed_out": false,
 		"_shards": map[string]any{"total": 1, "successful": 1, "skipped": 0, "failed": 0},
 	}
@@ -126,28 +126,28 @@ func (s *Server) search(pattern string, body []byte) *Answer {
 		for name, raw := range request.Aggs {
 			result, err := aggregate(raw, found)
 			if err != nil {
-				return errorAnswer(http.StatusBadRequest, "parsing_exception", err.Error())
+				return errorResponse(http.StatusBadRequest, "parsing_exception", err.Error())
 			}
 			aggregations[name] = result
 		}
-		answer["aggregations"] = aggregations
+		response["aggregations"] = aggregations
 	}
-	answer["hits"] = map[string]any{"total": len(found), "max_score": nil, "hits": present(found, &request)}
-	return jsonAnswer(http.StatusOK, answer)
+	response["hits"] = map[string]any{"total": len(found), "max_score": nil, "hits": pageOf(found, &request)}
+	return jsonResponse(http.StatusOK, response)
 }
 
-// multiSearch answers several searches of the same indices.
-func (s *Server) multiSearch(pattern string, body []byte) *Answer {
+// multiSearch executes several searches in the same indices.
+func (s *Server) multiSearch(pattern string, body []byte) *Response {
 	var responses []json.RawMessage
 	lines := bytes.Split(bytes.TrimSpace(body), []byte("\n"))
 	for i := 1; i < len(lines); i += 2 {
-		answer := s.search(pattern, lines[i])
-		responses = append(responses, json.RawMessage(answer.Body))
+		response := s.search(pattern, lines[i])
+		responses = append(responses, json.RawMessage(response.Body))
 	}
-	return jsonAnswer(http.StatusOK, map[string]any{"responses": responses})
+	return jsonResponse(http.StatusOK, map[string]any{"responses": responses})
 }
 
-// find returns the documents that the query matches, in the order asked for.
+// find returns the matching documents in the requested order.
 func (s *Server) find(pattern string, request *searchRequest) []hit {
 	var found []hit
 	for name := range strings.SplitSeq(pattern, ",") {
@@ -172,7 +172,7 @@ func (s *Server) find(pattern string, request *searchRequest) []hit {
 	return found
 }
 
-// hit returns the document with its fields, which are decoded once.
+// hit returns the document with its decoded fields, which it caches.
 func (s *Server) hit(document Document) hit {
 	key := document.Index + "/" + document.ID
 	if fields, ok := s.decoded.Load(key); ok {
@@ -188,8 +188,8 @@ func (s *Server) hit(document Document) hit {
 	return hit{document, fields}
 }
 
-// present returns the page of hits that the request asks for.
-func present(found []hit, request *searchRequest) []any {
+// pageOf returns the requested page of hits.
+func pageOf(found []hit, request *searchRequest) []any {
 	page := found[min(request.From, len(found)):min(request.From+request.Size, len(found))]
 	hits := make([]any, 0, len(page))
 	for _, h := range page {
@@ -209,7 +209,7 @@ func present(found []hit, request *searchRequest) []any {
 	return hits
 }
 
-// aggregation is one of those that the server knows.
+// aggregation is one of the supported aggregations.
 type aggregation struct {
 	Composite *struct {
 		Size    int                                       `json:"size"`
@@ -246,7 +246,7 @@ func aggregate(raw []byte, found []hit) (any, error) {
 			b, _ := y.number("event.sequence")
 			return cmp.Compare(b, a)
 		})
-		return map[string]any{"hits": map[string]any{"hits": present(found, a.TopHits)}}, nil
+		return map[string]any{"hits": map[string]any{"hits": pageOf(found, a.TopHits)}}, nil
 	}
 	return nil, fmt.Errorf("unknown aggregation %s", raw)
 }
@@ -255,7 +255,7 @@ func (a *aggregation) least(found []hit) any {
 	var least any
 	for _, h := range found {
 		if n, ok := h.number(a.Min.Field); ok && (least == nil || float64(n) < least.(float64)) {
-			least = float64(n) // as the real servers: through doubles
+			least = float64(n) // like the real servers, which aggregate with doubles
 		}
 	}
 	return map[string]any{"value": least}

@@ -8,15 +8,15 @@ import (
 	"sync"
 )
 
-// Document is one that is kept, or that is to be.
+// Document is a stored document, or one of a bulk request.
 type Document struct {
-	Index    string // or data stream
+	Index    string // index or data stream
 	ID       string
 	Source   json.RawMessage
 	Pipeline string
 }
 
-// template is what is read of one.
+// template holds the supported parts of a template.
 type template struct {
 	Patterns   []string  `json:"index_patterns"`
 	DataStream *struct{} `json:"data_stream"`
@@ -27,19 +27,19 @@ type template struct {
 type index struct {
 	stream   bool
 	blocked  bool
-	places   map[string]int // in order, by id
+	places   map[string]int // index in order, by ID
 	order    []Document
 	failures []Document
 	mapping  mapping
 }
 
-// store holds what the server keeps.
+// store holds the indices and templates of the server.
 type store struct {
 	numbers []string
 
 	mu        sync.Mutex
 	indices   map[string]*index
-	templates map[string]template // by kind/name
+	templates map[string]template // key: kind/name
 }
 
 func newStore(numbers []string) *store {
@@ -64,7 +64,8 @@ func (s *store) makeStream(name string) {
 	s.open(name).stream = true
 }
 
-// open is called with the lock held, as is all below.
+// open returns the index and creates it if necessary. The caller holds the lock, as for
+// the following methods of store.
 func (s *store) open(name string) *index {
 	i := s.indices[name]
 	if i == nil {
@@ -77,7 +78,7 @@ func (s *store) open(name string) *index {
 	return i
 }
 
-// isStream reports whether a name without an index would become a data stream.
+// isStream reports whether a new index with that name would be a data stream.
 func (s *store) isStream(flavor *Flavor, name string) bool {
 	if !flavor.DataStreams {
 		return false
@@ -95,8 +96,8 @@ func matches(pattern, name string) bool {
 	return ok && err == nil
 }
 
-// Documents returns those of an index or data stream, in the order in which they
-// came. A pattern like ktail-* is of several, in the order of their names.
+// Documents returns the documents of an index or data stream in the order of their
+// creation. A pattern like ktail-* selects several, in the order of their names.
 func (s *Server) Documents(pattern string) []Document {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
@@ -135,7 +136,7 @@ func (s *store) names() []string {
 	return names
 }
 
-// IsDataStream reports whether there is a data stream of that name.
+// IsDataStream reports whether a data stream with that name exists.
 func (s *Server) IsDataStream(name string) bool {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
@@ -143,15 +144,15 @@ func (s *Server) IsDataStream(name string) bool {
 	return i != nil && i.stream
 }
 
-// Template returns the body of a template by its kind and name, such as
-// _index_template/ktail, or nil if there is none.
+// Template returns the body of a template, or nil. The key consists of kind and name,
+// such as _index_template/ktail.
 func (s *Server) Template(key string) []byte {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	return s.store.templates[key].body
 }
 
-// Block sets or lifts the block of an index that its disk is too full for.
+// Block sets or lifts the block of an index whose disk is full.
 func (s *Server) Block(name string, blocked bool) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()

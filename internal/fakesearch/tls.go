@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// authority is a private one, with what it has signed.
+// authority is a private certificate authority with the certificates that it signed.
 type authority struct {
 	root       *x509.Certificate
 	key        *ecdsa.PrivateKey
@@ -57,7 +57,7 @@ func newAuthority() (authority, error) {
 	return a, err
 }
 
-// certificate is valid at any time a test may take for the present.
+// certificate returns a template that is valid whenever a test runs.
 func certificate(serial int64, name string) *x509.Certificate {
 	return &x509.Certificate{
 		SerialNumber: big.NewInt(serial),
@@ -68,7 +68,7 @@ func certificate(serial int64, name string) *x509.Certificate {
 	}
 }
 
-// sign makes a key and a certificate for it, both in PEM.
+// sign creates a key and a certificate for it, both in PEM.
 func (a *authority) sign(template *x509.Certificate) (cert, key []byte, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -86,7 +86,7 @@ func (a *authority) sign(template *x509.Certificate) (cert, key []byte, err erro
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER}), nil
 }
 
-// CA returns the certificate of the authority, in PEM; nil without TLS.
+// CA returns the certificate of the authority in PEM, or nil without TLS.
 func (s *Server) CA() []byte {
 	if s.root == nil {
 		return nil
@@ -94,6 +94,6 @@ func (s *Server) CA() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.root.Raw})
 }
 
-// ClientCertificate returns a certificate that the server lets in, and its key,
-// both in PEM.
+// ClientCertificate returns a certificate that the server accepts, and its key, both in
+// PEM.
 func (s *Server) ClientCertificate() (cert, key []byte) { return s.clientCert, s.clientKey }

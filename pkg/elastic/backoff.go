@@ -9,36 +9,36 @@ import (
 
 const (
 	firstDelay = 250 * time.Millisecond
-	mostDelay  = 10 * time.Second
+	maxDelay   = 10 * time.Second
 	// Problems that an administrator has to fix are retried less often.
-	firstDenied = 5 * time.Second
-	mostDenied  = time.Minute
+	firstBlockedDelay = 5 * time.Second
+	maxBlockedDelay   = time.Minute
 
-	// awayAfter and busyAfter are how long trouble lasts before it is reported.
-	awayAfter = 2 * time.Second
-	busyAfter = 10 * time.Second
+	// A problem is reported when it has lasted this long.
+	unreachableReportDelay = 2 * time.Second
+	busyReportDelay        = 10 * time.Second
 )
 
-// problem is why something could not be delivered now.
+// problem is the reason why documents cannot be delivered now.
 type problem struct {
 	kind       EventKind // Unreachable, Busy or Blocked
 	err        error
-	index      string        // empty: it is about the whole cluster
-	retryAfter time.Duration // all nodes asked for it
+	index      string        // empty: the problem concerns the whole cluster
+	retryAfter time.Duration // requested by all nodes
 }
 
-// sharedBackoff decides when the senders may send. They share it, so that all wait
-// when the cluster takes nothing, and the problem is reported once.
+// sharedBackoff decides when the senders may send. They share it, so that all of them
+// wait when the cluster accepts nothing, and the problem is reported once.
 type sharedBackoff struct {
 	report *reporter
-	away   func(bool) // called when a problem is reported, and when it is over
+	away   func(bool) // called when a problem is reported and when it is over
 
 	mu       sync.Mutex
-	failed   bool      // since the last success
-	reported bool      // a problem was reported since then
-	tries    int       // failures since then
+	failed   bool      // a request failed since the last success
+	reported bool      // a problem was reported since the last success
+	tries    int       // failures since the last success
 	next     time.Time // the end of the delay that the last failure set
-	until    time.Time // nothing is sent before next, or before a server's Retry-After
+	until    time.Time // requests wait until then: the later of next and the Retry-After of the servers
 	change   chan struct{}
 }
 
@@ -46,12 +46,11 @@ func newSharedBackoff(report *reporter, away func(bool)) *sharedBackoff {
 	return &sharedBackoff{report: report, away: away, change: make(chan struct{})}
 }
 
-// clusterProblems are the keys under which problems of the whole cluster are
-// reported.
+// clusterProblems are the keys of problems of the whole cluster.
 var clusterProblems = map[EventKind]string{Unreachable: "unreachable", Busy: "busy", Blocked: "blocked"}
 
-// fail records a problem of the whole cluster. progress says that, at the same time,
-// documents were accepted.
+// fail records a problem of the whole cluster. progress means that documents were
+// accepted at the same time.
 func (h *sharedBackoff) fail(p *problem, progress bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -63,9 +62,9 @@ func (h *sharedBackoff) fail(p *problem, progress bool) {
 	h.until = later(h.until, now.Add(p.retryAfter))
 	// Senders that fail together count as one failure.
 	if !now.Before(h.next) {
-		delay, most := firstDelay, mostDelay
+		delay, most := firstDelay, maxDelay
 		if p.kind == Blocked {
-			delay, most = firstDenied, mostDenied
+			delay, most = firstBlockedDelay, maxBlockedDelay
 		}
 		delay = min(delay<<min(h.tries, 16), most)
 		h.next = now.Add(delay/2 + rand.N(delay/2))
@@ -75,7 +74,7 @@ func (h *sharedBackoff) fail(p *problem, progress bool) {
 	if progress {
 		return
 	}
-	after := map[EventKind]time.Duration{Unreachable: awayAfter, Busy: busyAfter}[p.kind]
+	after := map[EventKind]time.Duration{Unreachable: unreachableReportDelay, Busy: busyReportDelay}[p.kind]
 	if h.report.problem(clusterProblems[p.kind], Event{Kind: p.kind, Err: p.err, Index: p.index}, after) && !h.reported {
 		h.reported = true
 		h.away(true)
@@ -96,7 +95,7 @@ func (h *sharedBackoff) recover() {
 	over := Event{Kind: Recovered}
 	for _, kind := range []EventKind{Blocked, Busy, Unreachable} {
 		if h.report.solved(clusterProblems[kind], over) {
-			over = Event{} // once is enough
+			over = Event{} // report the recovery only once
 		}
 	}
 	if h.reported {
@@ -108,7 +107,7 @@ func (h *sharedBackoff) recover() {
 	h.change = make(chan struct{})
 }
 
-// wait returns when something may be sent. It reports whether ctx still lives.
+// wait waits until requests may be sent. It returns false if ctx ends first.
 func (h *sharedBackoff) wait(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		h.mu.Lock()
@@ -128,7 +127,7 @@ func (h *sharedBackoff) wait(ctx context.Context) bool {
 	return false
 }
 
-// isAway reports whether a problem was reported and is not over.
+// isAway reports whether a reported problem is not over.
 func (h *sharedBackoff) isAway() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -14,35 +14,34 @@ import (
 )
 
 const (
-	// bulkSize is how large a bulk becomes, before it is compressed: what the
-	// servers' own papers advise.
+	// bulkSize is the target size of a bulk before compression. The documentation of
+	// the servers recommends 5 to 15 MB.
 	bulkSize = 5 << 20
-	// bulkAge is how long the first document of a bulk waits for others.
+	// bulkAge is how long the first document of a bulk waits for more documents.
 	bulkAge = time.Second
-	// gzipLevel is the fastest: documents of a stream are much alike, and
-	// shrink to a tenth at any level.
+	// gzipLevel is the fastest level: documents of a stream are similar, and shrink to
+	// a tenth at any level.
 	gzipLevel = gzip.BestSpeed
-	// packAt is how much is compressed at a time.
-	packAt = 32 << 10
-	// packedSize is how large a bulk becomes when it is compressed, so that what
-	// is in flight is bounded also if the lines cannot be compressed.
-	packedSize = 1 << 20
+	// compressChunk is the number of bytes that are compressed at once.
+	compressChunk = 32 << 10
+	// maxCompressedBulk is the target size of a bulk after compression. It bounds the
+	// bytes in flight if the lines cannot be compressed.
+	maxCompressedBulk = 1 << 20
 )
 
-// bulk is a number of documents packed for one request. It holds nothing that
-// depends on the server.
+// bulk holds documents packed for one request. It does not depend on the server.
 type bulk struct {
 	body   []byte   // pairs of action and document, compressed by gzip
-	ends   []uint32 // where each pair ends, before it was compressed
-	oldest int64    // time of the first line
-	day    string   // of all lines, 2006-01-02; empty if they are of several
-	stream string   // the data stream whose fields the documents have; empty: none
+	ends   []uint32 // end of each pair before compression
+	oldest int64    // earliest time of a line, in Unix nanoseconds
+	day    string   // UTC day of all lines, as 2006-01-02; empty if they differ
+	stream string   // name of the data stream whose fields the documents have; empty: none
 
-	entry   *ackEntry      // its place in the order of settling; nil if that is settled
-	receipt *spool.Receipt // of the spool; nil if it is not there
+	entry   *ackEntry      // position in the order of acknowledgment; nil if the bulk is settled
+	receipt *spool.Receipt // receipt of the spool; nil if the bulk is in memory
 }
 
-// raw returns the size of the bulk before it was compressed.
+// raw returns the size before compression.
 func (b *bulk) raw() int {
 	if len(b.ends) == 0 {
 		return 0
@@ -50,7 +49,7 @@ func (b *bulk) raw() int {
 	return int(b.ends[len(b.ends)-1])
 }
 
-// size returns that of a document with its action, before it was compressed.
+// size returns the size of a document with its action, before compression.
 func (b *bulk) size(i int) int {
 	if i == 0 {
 		return int(b.ends[0])
@@ -58,9 +57,9 @@ func (b *bulk) size(i int) int {
 	return int(b.ends[i] - b.ends[i-1])
 }
 
-// visit calls f for some of the documents, which are given in their order, each
-// with its action in front. Only one is unpacked at a time: f may change it, but
-// not keep it.
+// visit calls f for some of the documents, in ascending order, each with its action in
+// front. Only one document is decompressed at a time: f may change it, but must not
+// keep it.
 func (b *bulk) visit(some []int, f func(i int, pair []byte)) error {
 	r, err := gzip.NewReader(bytes.NewReader(b.body))
 	if err != nil {
@@ -83,35 +82,29 @@ func (b *bulk) visit(some []int, f func(i int, pair []byte)) error {
 	return nil
 }
 
-// count is how many log lines of a stream a bulk holds.
-type count struct {
-	key   ktail.Key
-	lines int
-}
-
-// packer packs documents into bulks. It is used by one goroutine.
+// packer packs documents into bulks. It must not be used concurrently.
 type packer struct {
 	gzip   *gzip.Writer
 	out    bytes.Buffer
-	buf    []byte // not compressed yet
-	raw    int    // compressed already
+	buf    []byte // bytes that are not compressed yet
+	raw    int    // number of bytes that are compressed already
 	ends   []uint32
 	day    string
-	mixed  bool // lines of several days
+	mixed  bool // the lines are of several days
 	oldest int64
 	opened time.Time
 
 	counting bool
-	counts   map[ktail.Key]*int
+	counts   map[ktail.Key]int // log lines of each stream in the current bulk
 }
 
-// timeAt is where the time of a line is, in an action with its document.
+// timeAt is the offset of the line's time in a pair of action and document.
 const timeAt = len(createAction) + idLen + len(actionEnd) + len(documentStart)
 
-// dayOf returns the day of the line whose document is pair.
+// dayOf returns the UTC day of the line in a pair, as 2006-01-02.
 func dayOf(pair []byte) string { return string(pair[timeAt : timeAt+len("2006-01-02")]) }
 
-// add packs one document. encode appends it, with its action in front.
+// add packs one document. encode appends the document with its action in front.
 func (p *packer) add(l *ktail.Line, now time.Time, encode func([]byte) []byte) {
 	if p.empty() {
 		p.begin(l, now)
@@ -124,21 +117,16 @@ func (p *packer) add(l *ktail.Line, now time.Time, encode func([]byte) []byte) {
 		p.mixed = true
 	}
 	if p.counting && l.Kind == ktail.Log {
-		n := p.counts[l.Stream.Key()]
-		if n == nil {
-			n = new(int)
-			p.counts[l.Stream.Key()] = n
-		}
-		*n++
+		p.counts[l.Stream.Key()]++
 	}
-	if len(p.buf) >= packAt {
+	if len(p.buf) >= compressChunk {
 		p.compress()
 	}
 }
 
 func (p *packer) begin(l *ktail.Line, now time.Time) {
 	if p.gzip == nil {
-		p.gzip, _ = gzip.NewWriterLevel(&p.out, gzipLevel) // the level is a good one
+		p.gzip, _ = gzip.NewWriterLevel(&p.out, gzipLevel) // the level is valid
 	} else {
 		p.gzip.Reset(&p.out)
 	}
@@ -146,28 +134,30 @@ func (p *packer) begin(l *ktail.Line, now time.Time) {
 	p.opened, p.oldest, p.mixed = now, at, false
 	p.day = time.Unix(0, at).UTC().Format(time.DateOnly)
 	if p.counting {
-		p.counts = map[ktail.Key]*int{}
+		p.counts = map[ktail.Key]int{}
 	}
 }
 
 func (p *packer) compress() {
 	p.gzip.Write(p.buf) //nolint:errcheck // into memory
 	p.raw += len(p.buf)
-	if p.buf = p.buf[:0]; cap(p.buf) > 8*packAt {
+	if p.buf = p.buf[:0]; cap(p.buf) > 8*compressChunk {
 		p.buf = nil
 	}
 }
 
-// empty reports whether nothing has been added since the last bulk.
+// empty reports whether nothing was added since the last bulk.
 func (p *packer) empty() bool { return len(p.ends) == 0 }
 
-// full reports whether what was added since the last bulk is enough for the next.
+// full reports whether the documents added since the last bulk are enough for the next
+// one.
 func (p *packer) full(limit int) bool {
-	return p.raw+len(p.buf) >= limit || p.out.Len() >= packedSize
+	return p.raw+len(p.buf) >= limit || p.out.Len() >= maxCompressedBulk
 }
 
-// take returns what was added as a bulk, or nil if that is nothing.
-func (p *packer) take() (*bulk, []count) {
+// take returns the added documents as a bulk, and the number of lines of each stream.
+// The bulk is nil if there are none.
+func (p *packer) take() (*bulk, map[ktail.Key]int) {
 	if p.empty() {
 		return nil, nil
 	}
@@ -177,35 +167,31 @@ func (p *packer) take() (*bulk, []count) {
 	if p.mixed {
 		b.day = ""
 	}
-	counts := make([]count, 0, len(p.counts))
-	for key, n := range p.counts {
-		counts = append(counts, count{key, *n})
-	}
-	p.out = *bytes.NewBuffer(make([]byte, 0, len(b.body)+len(b.body)/8)) // the next is much the same
+	p.out = *bytes.NewBuffer(make([]byte, 0, len(b.body)+len(b.body)/8)) // the next bulk will have a similar size
 	p.ends, p.raw = p.ends[:0], 0
-	return b, counts
+	return b, p.counts
 }
 
-// repacker packs documents that are left of a bulk, or have to be sent in another
-// form. It is used by one goroutine, again and again: a compressor takes a
-// megabyte.
+// repacker packs documents that are left of a bulk, or have to be sent in another form.
+// A sender reuses it, because a compressor takes a megabyte. It must not be used
+// concurrently.
 type repacker struct {
 	gzip *gzip.Writer
 	out  bytes.Buffer
 	ends []uint32
-	day  string // as that of a bulk
+	day  string // as bulk.day
 }
 
 func (r *repacker) reset() {
 	if r.gzip == nil {
-		r.gzip, _ = gzip.NewWriterLevel(&r.out, gzipLevel) // the level is a good one
+		r.gzip, _ = gzip.NewWriterLevel(&r.out, gzipLevel) // the level is valid
 	}
 	r.out.Reset()
 	r.gzip.Reset(&r.out)
 	r.ends = r.ends[:0]
 }
 
-// size returns how much was added.
+// size returns the number of bytes added, before compression.
 func (r *repacker) size() int {
 	if len(r.ends) == 0 {
 		return 0
@@ -225,13 +211,13 @@ func (r *repacker) add(pair []byte) {
 	r.ends = append(r.ends, uint32(r.size()+len(pair)))
 }
 
-// body returns what was added, until the next reset.
+// body returns the compressed documents. They are valid until the next reset.
 func (r *repacker) body() []byte {
 	r.gzip.Close() //nolint:errcheck // into memory
 	return r.out.Bytes()
 }
 
-// rest returns a bulk of the documents of another that are left.
+// rest returns a bulk with some of the documents of another bulk.
 func (r *repacker) rest(b *bulk, left []int) (*bulk, error) {
 	r.reset()
 	if err := b.visit(left, func(_ int, pair []byte) { r.add(pair) }); err != nil {

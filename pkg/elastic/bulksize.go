@@ -6,43 +6,43 @@ import (
 )
 
 const (
-	// leastBulk is as small as bulks become because a server finds them too large.
-	leastBulk = 64 << 10
-	// strayMost is how many 413s in a row are not believed, for requests that are no
-	// larger than others that were accepted.
-	strayMost = 3
-	// ceilingAge is how long a size that was too large is not tried again. It
-	// doubles each time that the server refuses it.
-	ceilingAge    = time.Minute
-	mostCeilingOf = 6 // doublings
+	// minBulkSize is the smallest size to which 413 responses reduce bulks.
+	minBulkSize = 64 << 10
+	// maxStrayRejections is how many consecutive 413 responses are ignored for requests
+	// that are no larger than others that were accepted.
+	maxStrayRejections = 3
+	// ceilingAge is how long a size that was too large is not tried again. It doubles
+	// each time that the server rejects it.
+	ceilingAge          = time.Minute
+	maxCeilingDoublings = 6 // maximum number of doublings
 )
 
-// bulkLimit is how large a bulk may be before it is compressed. A 413 halves it;
-// bulks that are accepted let it grow again, to just below the size that was too
-// large, and beyond that after a while: the 413 may have come from a proxy that has
-// a bad day. It is used by many goroutines.
+// bulkLimit is the maximum size of a bulk before compression. A 413 response halves it.
+// Accepted bulks let it grow again: first to just below the size that was too large,
+// and beyond that after a while, because the 413 may have come from a proxy with a
+// temporary problem. It is safe for concurrent use.
 type bulkLimit struct {
 	mu      sync.Mutex
 	limit   int
 	ceiling int       // the smallest size that was too large; 0 if none is known
-	refused time.Time // when that was
-	hits    int       // how often a server has refused the ceiling
-	strays  int       // 413s in a row that were not believed
+	refused time.Time // time of that rejection
+	hits    int       // how often a server has rejected the ceiling
+	strays  int       // consecutive 413 responses that were ignored
 
-	raw, packed int // the largest request that was accepted, in both sizes
+	raw, packed int // sizes of the largest accepted request, before and after compression
 }
 
 func newBulkLimit() *bulkLimit { return &bulkLimit{limit: bulkSize} }
 
-// get returns how large a bulk may be now.
+// get returns the current maximum size.
 func (l *bulkLimit) get() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.limit
 }
 
-// accept records that a request of that size, before and after it was compressed,
-// was accepted.
+// accept records that a request was accepted. Its sizes are before and after
+// compression.
 func (l *bulkLimit) accept(raw, packed int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -53,22 +53,22 @@ func (l *bulkLimit) accept(raw, packed int) {
 	if raw < l.limit/2 || l.limit == bulkSize {
 		return
 	}
-	if age := ceilingAge << min(l.hits, mostCeilingOf); l.ceiling > 0 && time.Since(l.refused) > age {
+	if age := ceilingAge << min(l.hits, maxCeilingDoublings); l.ceiling > 0 && time.Since(l.refused) > age {
 		l.ceiling = 0
 	}
 	most := bulkSize
 	if l.ceiling > 0 {
-		most = max(l.ceiling-l.ceiling/8, leastBulk)
+		most = max(l.ceiling-l.ceiling/8, minBulkSize)
 	}
 	l.limit = max(l.limit, min(l.limit+l.limit/4, most))
 }
 
-// refuse records a 413 for a request of that size. It reports whether the size is
-// really too large: requests as large as that may have been accepted.
+// refuse records a 413 response for a request with these sizes. It returns false if
+// requests of that size were accepted before, so that the response is ignored.
 func (l *bulkLimit) refuse(raw, packed int) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if raw <= l.raw && packed <= l.packed && l.strays < strayMost {
+	if raw <= l.raw && packed <= l.packed && l.strays < maxStrayRejections {
 		l.strays++
 		return false
 	}
@@ -78,6 +78,6 @@ func (l *bulkLimit) refuse(raw, packed int) bool {
 		l.ceiling = raw
 	}
 	l.hits++
-	l.limit = min(l.limit, max(raw/2, leastBulk))
+	l.limit = min(l.limit, max(raw/2, minBulkSize))
 	return true
 }

@@ -22,34 +22,35 @@ import (
 )
 
 const (
-	// bulkTimeout is how long a server waits for a shard before it says, in the item,
-	// which one it waits for.
+	// bulkTimeout is how long a server waits for an unavailable shard before it reports
+	// the shard in the item.
 	bulkTimeout = 20 * time.Second
-	// headerTimeout is how long a server may take to begin its answer.
+	// headerTimeout is how long a server may take until it begins its response.
 	headerTimeout = 30 * time.Second
-	// requestTimeout is how long a bulk may take.
+	// requestTimeout is how long a bulk request may take.
 	requestTimeout = time.Minute
-	// dialTimeout is how long a connection may take, and again a TLS handshake.
+	// dialTimeout limits the time to connect, and the time of the TLS handshake.
 	dialTimeout = 5 * time.Second
-	// probeTimeout is how long it may take to say what it is.
+	// probeTimeout is how long a small request may take.
 	probeTimeout = 5 * time.Second
-	// maxAnswer bounds what is read of an answer. An item of a bulk that was
-	// refused takes some hundred bytes.
-	maxAnswer = 32 << 20
-	// mostUsual bounds the room that is made for an answer before it is read.
-	mostUsual = 2 << 20
-	// maxRetryAfter is the longest a server may have us wait.
+	// maxResponse is the maximum length of a response. A rejected item takes a few
+	// hundred bytes.
+	maxResponse = 32 << 20
+	// maxPresizedResponse limits the memory that is allocated for a response before it
+	// is read.
+	maxPresizedResponse = 2 << 20
+	// maxRetryAfter is the longest Retry-After that ktail respects.
 	maxRetryAfter = 5 * time.Minute
 )
 
-// ParseNodes parses the addresses of the nodes of one cluster. The user and
-// password that one of them holds are taken out, so that no message shows them.
+// ParseNodes parses the addresses of the nodes of one cluster. It removes user and
+// password from the addresses, so that no message shows them, and returns them as Auth.
 func ParseNodes(addresses []string) ([]*url.URL, Auth, error) {
 	var nodes []*url.URL
 	var auth Auth
 	for _, address := range addresses {
 		u, err := url.Parse(address)
-		// An error of url.Parse quotes the address, and with it a password.
+		// Errors of url.Parse quote the address, including the password.
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return nil, Auth{}, errors.New("an address of Elasticsearch is like http://host:9200")
 		}
@@ -72,8 +73,8 @@ func ParseNodes(addresses []string) ([]*url.URL, Auth, error) {
 
 // NewTransport returns the transport for requests to the servers. config may be nil.
 //
-// HTTP/2 connections are pinged: a request's timeout does not close one, so that a
-// connection whose other end is gone would be used for all requests to come. See
+// The transport pings HTTP/2 connections, because the timeout of a request does not
+// close them: a half-open connection would be used for all later requests. See
 // https://go.dev/issue/36026.
 func NewTransport(config *tls.Config) http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
@@ -86,16 +87,16 @@ func NewTransport(config *tls.Config) http.RoundTripper {
 	return t
 }
 
-// client sends requests to the nodes of one cluster. It is used by many goroutines.
+// client sends requests to the nodes of one cluster. It is safe for concurrent use.
 type client struct {
 	nodes       *nodePool
 	agent       string
 	report      *reporter
-	credentials func() (Credentials, error) // nil: those of the first session stay
+	credentials func() (Credentials, error) // nil: the first session is used for good
 	fixed       bool                        // the transport does not depend on credentials
 	session     atomic.Pointer[session]
 	reloading   sync.Mutex
-	plain       atomic.Bool // bodies are not compressed: a server did not accept that
+	plain       atomic.Bool // bodies are sent uncompressed, because a server rejected gzip
 }
 
 func newClient(o *Options, report *reporter) (*client, error) {
@@ -118,26 +119,26 @@ func newClient(o *Options, report *reporter) (*client, error) {
 	return c, nil
 }
 
-// responseBuffer is where answers are read to. One that comes compressed does not say how
-// long it is; it is about as long as the last.
+// responseBuffer is a reusable buffer for responses. Compressed responses do not
+// announce their length, so the buffer is sized like the previous response.
 type responseBuffer struct {
 	bytes.Buffer
-	usual int
+	lastLen int
 }
 
-// response is an answer that was read to its end.
+// response is a complete response.
 type response struct {
 	status     int
 	header     http.Header
 	body       []byte
 	node       *node
 	auth       *Auth
-	retryAfter time.Duration // 0 if the server did not ask for it
+	retryAfter time.Duration // 0 if there is no Retry-After header
 }
 
-// request sends a request to a node, and to the next ones if that does not answer.
-// Credentials go to the nodes alone: redirects are not followed. into is where the
-// answer is read to; its body is good until that is used again.
+// request sends a request to a node, and to the next node if that does not respond. It
+// does not follow redirects, so that only the nodes receive credentials. The body of
+// the response is in the buffer, and valid until the buffer is reused.
 func (c *client) request(ctx context.Context, method, path string, header http.Header, body []byte, into *responseBuffer) (*response, error) {
 	var errs []error
 	var tried []*node
@@ -150,7 +151,7 @@ func (c *client) request(ctx context.Context, method, path string, header http.H
 			return nil, errors.Join(errs...)
 		}
 		tried = append(tried, n)
-		resp, err := c.ask(ctx, n, method, path, header, body, into)
+		resp, err := c.send(ctx, n, method, path, header, body, into)
 		switch {
 		case err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 			return nil, err
@@ -176,8 +177,8 @@ func (c *client) request(ctx context.Context, method, path string, header http.H
 	}
 }
 
-// fromGateway reports whether the response is that of a proxy in front of a node
-// that does not answer.
+// fromGateway reports whether a proxy responded in place of a node that it could not
+// reach.
 func (r *response) fromGateway() bool {
 	switch r.status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -186,8 +187,8 @@ func (r *response) fromGateway() bool {
 	return false
 }
 
-// ask sends a request to one node and reads the answer.
-func (c *client) ask(ctx context.Context, n *node, method, path string, header http.Header, body []byte, into *responseBuffer) (*response, error) {
+// send sends a request to one node and reads the response.
+func (c *client) send(ctx context.Context, n *node, method, path string, header http.Header, body []byte, into *responseBuffer) (*response, error) {
 	r, err := newRequest(ctx, n.url, method, path, body)
 	if err != nil {
 		return nil, err
@@ -202,13 +203,13 @@ func (c *client) ask(ctx context.Context, n *node, method, path string, header h
 	}
 	defer resp.Body.Close() //nolint:errcheck // it is only read from
 	into.Reset()
-	into.Grow(min(max(int(resp.ContentLength), into.usual), mostUsual) + bytes.MinRead)
-	if _, err := into.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1)); err != nil {
+	into.Grow(min(max(int(resp.ContentLength), into.lastLen), maxPresizedResponse) + bytes.MinRead)
+	if _, err := into.ReadFrom(io.LimitReader(resp.Body, maxResponse+1)); err != nil {
 		return nil, fmt.Errorf("read the response: %w", err)
 	}
-	into.usual = into.Len()
-	if into.Len() > maxAnswer {
-		return nil, fmt.Errorf("the response is longer than %d MiB", maxAnswer>>20)
+	into.lastLen = into.Len()
+	if into.Len() > maxResponse {
+		return nil, fmt.Errorf("the response is longer than %d MiB", maxResponse>>20)
 	}
 	return &response{
 		status: resp.StatusCode, header: resp.Header, body: into.Bytes(), node: n, auth: &session.auth,
@@ -216,7 +217,8 @@ func (c *client) ask(ctx context.Context, n *node, method, path string, header h
 	}, nil
 }
 
-// newRequest returns a request to the path, which is escaped, below that of the node.
+// newRequest returns a request for the path, which is escaped and relative to that of
+// the node.
 func newRequest(ctx context.Context, node *url.URL, method, path string, body []byte) (*http.Request, error) {
 	u := *node
 	escaped, query, _ := strings.Cut(path, "?")
@@ -241,7 +243,7 @@ func parseRetryAfter(s string) time.Duration {
 		return time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
 	}
 	if strings.Trim(s, "0123456789") == "" {
-		return maxRetryAfter // more than 64 bits of seconds
+		return maxRetryAfter // the number of seconds does not fit in 64 bits
 	}
 	if at, err := http.ParseTime(s); err == nil {
 		return min(max(time.Until(at), 0), maxRetryAfter)
@@ -260,8 +262,7 @@ func (c *client) sendJSON(ctx context.Context, method, path, body string) (*resp
 	return c.request(ctx, method, path, header, []byte(body), &responseBuffer{})
 }
 
-// bulk sends a compressed body of actions and documents. into is as that of
-// request.
+// bulk sends a compressed body of actions and documents. See request for the buffer.
 func (c *client) bulk(ctx context.Context, path string, body []byte, into *responseBuffer) (*response, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -280,15 +281,15 @@ func (c *client) bulk(ctx context.Context, path string, body []byte, into *respo
 	return c.request(ctx, http.MethodPost, path, header, body, into)
 }
 
-// A StatusError is an answer that says that a request as a whole has failed.
+// A StatusError is a response that reports the failure of a whole request.
 type StatusError struct {
 	Host   string
 	Status int
-	Type   string // as the server names it: index_not_found_exception; may be empty
-	Reason string // in the server's words; may be empty
+	Type   string // type of the error, such as index_not_found_exception; may be empty
+	Reason string // message of the server; may be empty
 }
 
-// Error says what the server said.
+// Error returns the host, the status, and the reason.
 func (e *StatusError) Error() string {
 	s := fmt.Sprintf("%s: %d %s", e.Host, e.Status, http.StatusText(e.Status))
 	if e.Reason != "" {
@@ -297,7 +298,7 @@ func (e *StatusError) Error() string {
 	return s
 }
 
-// serverError returns what the server says is wrong with the request.
+// serverError returns the error in the response.
 func (r *response) serverError() *StatusError {
 	e := &StatusError{Host: r.node.url.Host, Status: r.status}
 	var body struct {
@@ -308,9 +309,9 @@ func (r *response) serverError() *StatusError {
 		e.Type, e.Reason = oneLine(r.auth.redact(e.Type)), oneLine(r.auth.redact(e.Reason))
 	}
 	if r.status >= 300 && r.status < 400 {
-		e.Reason = "it points elsewhere; give the address that it points to"
+		e.Reason = "redirect to another path; give the address of the search server"
 		if to, err := url.Parse(r.header.Get("Location")); err == nil && to.Host != "" {
-			e.Reason = oneLine(fmt.Sprintf("it points to %s; if that is right, give its address", to.Host))
+			e.Reason = oneLine(fmt.Sprintf("redirect to %s; if that is the search server, give its address", to.Host))
 		}
 	}
 	return e

@@ -10,28 +10,28 @@ import (
 	"time"
 )
 
-// unauthorizedFor is how long a 401 response to the detection request blocks bulks.
-// Servers whose security plugin has not started respond with 401, and so do servers
-// that reject the credentials; neither says which target is right. Some proxies
-// always reject this request but accept bulks. The fourth request, 17 to 35 seconds
-// after the first, ends the block, well before Close loses its patience.
-const unauthorizedFor = 15 * time.Second
+// unauthorizedGrace is how long a 401 response to the detection request blocks bulks.
+// Servers respond with 401 while their security plugin is starting, and if they reject
+// the credentials; neither tells which target is right. Some proxies always reject the
+// detection request but accept bulks. The fourth request, 17 to 35 seconds after the
+// first, ends the block, before closeTimeout expires.
+const unauthorizedGrace = 15 * time.Second
 
-// clusterInfo is what is known of the servers.
+// clusterInfo holds what is known about the servers.
 type clusterInfo struct {
-	connecting   chan struct{} // holds something while they are asked; capacity 1
+	connecting   chan struct{} // held while the servers are detected; capacity 1
 	templateDone bool          // guarded by connecting
-	unauthorized time.Time     // since when they answer 401; of the same
+	unauthorized time.Time     // time of the first 401 or 403; guarded by connecting
 
 	mu        sync.Mutex
 	server    server
 	target    target
-	selected  bool // target is set
-	pinned    bool // the target stays: documents were accepted there
+	selected  bool // target is valid
+	pinned    bool // the target is final because documents were accepted there
 	connected bool
 }
 
-// currentTarget returns where documents go as far as is known, and the server.
+// currentTarget returns the target of documents and the server, as far as known.
 func (s *Sink) currentTarget() (target, server) {
 	s.cluster.mu.Lock()
 	defer s.cluster.mu.Unlock()
@@ -41,15 +41,15 @@ func (s *Sink) currentTarget() (target, server) {
 	return s.cluster.target, s.cluster.server
 }
 
-// disconnect has the servers asked again what they are before the next bulk.
+// disconnect makes the next attempt detect the servers again.
 func (s *Sink) disconnect() {
 	s.cluster.mu.Lock()
 	defer s.cluster.mu.Unlock()
 	s.cluster.connected = false
 }
 
-// connect finds out, if that is not known, what the servers are, and installs the
-// template that they need.
+// connect detects the servers, unless they are known, and installs the index template
+// that they need.
 func (s *Sink) connect(ctx context.Context) *problem {
 	c := &s.cluster
 	select {
@@ -75,7 +75,7 @@ func (s *Sink) connect(ctx context.Context) *problem {
 	}
 	c.update(found, s.selectTarget)
 	if !c.templateDone {
-		if err := s.client.setUp(ctx, c.target, c.server); err != nil {
+		if err := s.client.installTemplate(ctx, c.target, c.server); err != nil {
 			p := problemOf(err)
 			if p.kind != Blocked {
 				return p
@@ -85,14 +85,14 @@ func (s *Sink) connect(ctx context.Context) *problem {
 		c.templateDone = true
 	}
 	c.mu.Lock()
-	// A server that does not say what it is is asked again, until lines are accepted.
+	// A server that hides its version is detected again until it accepts documents.
 	c.connected = c.server.known || c.pinned
 	c.mu.Unlock()
 	return nil
 }
 
-// ClusterUUID asks the servers for the UUID of their cluster. It is empty if they do
-// not say, as to a user who may not ask.
+// ClusterUUID returns the UUID of the cluster. It is empty if the servers do not report
+// it, for example to users without the right to read it.
 func ClusterUUID(ctx context.Context, o Options) (string, error) {
 	c, err := newClient(&o, &reporter{notify: func(Event) {}})
 	if err != nil {
@@ -107,8 +107,9 @@ func ClusterUUID(ctx context.Context, o Options) (string, error) {
 	return found.uuid, err
 }
 
-// unauthorized returns the problem of asking the servers what they are. Who may not
-// ask (403) may deliver all the same. A 401 means that for a while only.
+// unauthorized returns the problem that a failed detection means. A user who may not
+// detect the servers (403) may still deliver documents. A 401 blocks delivery for a
+// while only.
 func (s *Sink) unauthorized(err error) *problem {
 	var status *StatusError
 	c := &s.cluster
@@ -119,19 +120,19 @@ func (s *Sink) unauthorized(err error) *problem {
 	case !errors.As(err, &status) || status.Status != http.StatusUnauthorized && status.Status != http.StatusForbidden:
 		return problemOf(err)
 	}
-	s.client.reload(reloadAfter)
+	s.client.reload(minReloadInterval)
 	if c.unauthorized.IsZero() {
 		c.unauthorized = time.Now()
 	}
-	if status.Status == http.StatusUnauthorized && time.Since(c.unauthorized) < unauthorizedFor {
+	if status.Status == http.StatusUnauthorized && time.Since(c.unauthorized) < unauthorizedGrace {
 		return problemOf(err)
 	}
 	return nil
 }
 
-// update records what was found. The target changes until documents were accepted.
-// After that it stays, even if the server is replaced by a newer one: a line that is
-// sent again must meet itself.
+// update records the detected server. The target may change until documents are
+// accepted. After that it is final, even if the server is replaced by a newer version:
+// a document that is sent again must go to the same index.
 func (c *clusterInfo) update(found server, target func(server) target) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -144,7 +145,7 @@ func (c *clusterInfo) update(found server, target func(server) target) {
 	}
 }
 
-// pin has the target stay, since documents were accepted there.
+// pin makes the target final because documents were accepted there.
 func (s *Sink) pin(t target) {
 	s.cluster.mu.Lock()
 	defer s.cluster.mu.Unlock()
@@ -156,7 +157,7 @@ func (s *Sink) pin(t target) {
 	s.rememberTarget(t, c.server)
 }
 
-// problemOf returns what an error of a small request means.
+// problemOf returns the problem that an error of a small request means.
 func problemOf(err error) *problem {
 	var status *StatusError
 	var busy *busyError
@@ -180,8 +181,8 @@ const (
 
 func (s *Sink) choicePath() string { return filepath.Join(s.o.Dir, "index") }
 
-// selectTarget returns where documents go. What an earlier run has pinned in the same
-// directory is selected again.
+// selectTarget returns the target of documents. If an earlier run stored a target in
+// the same directory, that is used again.
 func (s *Sink) selectTarget(found server) target {
 	t := newTarget(s.o.Index, found)
 	if s.o.Index != "" || s.o.Dir == "" || !found.known {
@@ -196,8 +197,8 @@ func (s *Sink) selectTarget(found server) target {
 	return t
 }
 
-// rememberTarget records the target for later runs. If that fails, the next run
-// finds out for itself.
+// rememberTarget stores the target for later runs. If that fails, the next run selects
+// the target itself.
 func (s *Sink) rememberTarget(t target, found server) {
 	if s.o.Index != "" || s.o.Dir == "" || !found.known {
 		return

@@ -9,7 +9,7 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-// Write does not fail with the server: lines wait.
+// Write does not fail when the server fails: lines wait.
 func TestSink_KeepsContract(t *testing.T) {
 	sinktest.Run(t, func(t *testing.T, ctx context.Context) sinktest.Subject {
 		s := serve(t, fakesearch.Options{})

@@ -26,19 +26,18 @@ import (
 
 var crashes = flag.Int("crashes", 60, "power failures in TestSink_PowerFailureLosesNothing")
 
-// powerCycle is a log that is forwarded by one run after the other, each of which
-// ends when the power fails.
+// powerCycle forwards one log in several runs. Each run ends when the power fails.
 type powerCycle struct {
 	server server
 	rand   *rand.Rand
 
 	mu      sync.Mutex
 	disk    *crashfs.FS
-	settled int // lines that the next run does not read again
+	settled int // settled lines, which the next run does not read again
 }
 
-// Every line that a run does not read again is on the server, in the spool, or among
-// the dead letters, whenever the power fails.
+// Whenever the power fails, every settled line is on the server, in the spool, or among
+// the dead letters.
 func TestSink_PowerFailureLosesNothing(t *testing.T) {
 	const each = 4
 	for seed := range uint64(*crashes / each) {
@@ -59,8 +58,8 @@ func TestSink_PowerFailureLosesNothing(t *testing.T) {
 	}
 }
 
-// outages has the server refuse, lose answers or reject documents, and nothing reach
-// it once the power has failed.
+// outages makes the server reject requests, lose responses and reject documents. After
+// the power failure, no request reaches it.
 func (p *powerCycle) outages(rand *rand.Rand) {
 	p.server.SetFault(func(r *http.Request) *fakesearch.Fault {
 		p.mu.Lock()
@@ -83,7 +82,7 @@ func (p *powerCycle) outages(rand *rand.Rand) {
 	})
 }
 
-// restart returns the disk after a power failure.
+// restart returns the disk after the power failure.
 func (p *powerCycle) restart(crashAt int) *crashfs.FS {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,7 +90,7 @@ func (p *powerCycle) restart(crashAt int) *crashfs.FS {
 	return p.disk
 }
 
-// line returns the i-th line of the log. Every seventh is one that the server rejects.
+// line returns the i-th line of the log. The server rejects every seventh line.
 func (p *powerCycle) line(i int) ktail.Line {
 	text := fmt.Sprintf("line %06d", i)
 	if i%7 == 3 {
@@ -100,8 +99,8 @@ func (p *powerCycle) line(i int) ktail.Line {
 	return ktail.Line{Stream: stream, Time: begin + int64(i)*int64(time.Millisecond), Text: []byte(text)}
 }
 
-// run forwards so many lines from where the last run has settled them. It ends when
-// the power fails, or when all is delivered.
+// run forwards that number of lines, starting after the settled ones. It ends when the
+// power fails or everything is delivered.
 func (p *powerCycle) run(t *testing.T, disk *crashfs.FS, lines int) {
 	p.mu.Lock()
 	first := p.settled
@@ -128,7 +127,7 @@ func (p *powerCycle) run(t *testing.T, disk *crashfs.FS, lines int) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	go r.Run(ctx) //nolint:errcheck // it runs once
+	go r.Run(ctx) //nolint:errcheck // Run is called only once
 	for i := range lines {
 		if disk.Crashed() {
 			break
@@ -146,12 +145,12 @@ func (p *powerCycle) run(t *testing.T, disk *crashfs.FS, lines int) {
 		}
 	}
 	if disk.Crashed() || p.rand.IntN(2) == 0 {
-		stop() // as a signal does: what is not delivered goes into the spool
+		stop() // like a signal: undelivered lines go to the spool
 	}
-	_ = r.Close(t.Context()) // it says what it leaves
+	_ = r.Close(t.Context()) // the error describes undelivered lines
 }
 
-// check compares what is settled with what is there.
+// check fails the test if a settled line is missing everywhere.
 func (p *powerCycle) check(t *testing.T, seed uint64) {
 	there := map[string]bool{}
 	for _, m := range p.server.messages() {

@@ -11,13 +11,15 @@ import (
 )
 
 const (
-	// credentialsAge is how often credentials are read again.
-	credentialsAge = time.Minute
-	// reloadAfter is how soon they are read again because a server rejects them.
-	reloadAfter = 5 * time.Second
+	// reloadInterval is how often credentials are read again.
+	reloadInterval = time.Minute
+	// minReloadInterval is the minimum age of credentials that are read again because a
+	// server rejected them.
+	minReloadInterval = 5 * time.Second
 )
 
-// Auth is what a client authenticates with. The first that is set is used.
+// Auth holds the credentials of requests. The first one that is set is used, in the
+// order of the fields.
 type Auth struct {
 	APIKey   string
 	Bearer   string
@@ -25,12 +27,12 @@ type Auth struct {
 	Password string
 }
 
-// Credentials are what can change while ktail runs: secrets in files are rotated, and
+// Credentials hold what can change while ktail runs: secrets in files are rotated, and
 // certificates expire.
 type Credentials struct {
 	Auth Auth
-	// TLS is the same pointer as long as nothing in it has changed: otherwise the
-	// connections are replaced.
+	// TLS must be the same pointer while it is unchanged. A new pointer makes the
+	// client open new connections.
 	TLS *tls.Config
 }
 
@@ -45,12 +47,11 @@ func (a *Auth) set(r *http.Request) {
 	}
 }
 
-// leastSecret is how long a secret is at least. One that is shorter could be part
-// of any word.
-const leastSecret = 4
+// minSecret is the minimum length of a secret that is redacted. A shorter one could be
+// part of any word.
+const minSecret = 4
 
-// redact returns a server's message without the secrets, in case that it repeats
-// what it was sent.
+// redact removes the secrets from a message of a server, which may quote the request.
 func (a *Auth) redact(message string) string {
 	if message == "" {
 		return ""
@@ -64,14 +65,14 @@ func (a *Auth) redact(message string) string {
 		secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(a.User+":"+a.Password)), url.QueryEscape(a.Password))
 	}
 	for _, secret := range secrets {
-		if len(secret) >= leastSecret {
+		if len(secret) >= minSecret {
 			message = strings.ReplaceAll(message, secret, "***")
 		}
 	}
 	return message
 }
 
-// session is what requests are sent with, until credentials are read again.
+// session holds what requests are sent with until the credentials are read again.
 type session struct {
 	auth      Auth
 	tls       *tls.Config
@@ -79,15 +80,15 @@ type session struct {
 	read      time.Time
 }
 
-// reload reads the credentials again, unless they are younger than age.
-func (c *client) reload(age time.Duration) {
+// reload reads the credentials again, unless they are younger than minAge.
+func (c *client) reload(minAge time.Duration) {
 	if c.credentials == nil {
 		return
 	}
 	c.reloading.Lock()
 	defer c.reloading.Unlock()
 	old := c.session.Load()
-	if time.Since(old.read) < age {
+	if time.Since(old.read) < minAge {
 		return
 	}
 	now, err := c.credentials()
@@ -109,11 +110,11 @@ func (c *client) reload(age time.Duration) {
 	}
 }
 
-// keepFresh reads the credentials again and again, until ctx ends.
+// keepFresh reads the credentials every minute until ctx ends.
 func (c *client) keepFresh(ctx context.Context) {
 	for c.credentials != nil && ctx.Err() == nil {
-		sleep(ctx, credentialsAge)
-		c.reload(credentialsAge)
+		sleep(ctx, reloadInterval)
+		c.reload(reloadInterval)
 	}
 }
 

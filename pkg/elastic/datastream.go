@@ -8,12 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// dataStream is the name of a data stream in its parts. Its documents hold them,
-// too; those of an index that is none do not.
+// dataStream holds the parts of the name of a data stream. Documents of a data stream
+// contain them; documents of an index do not.
 type dataStream struct{ kind, dataset, namespace string }
 
-// parseDataStream returns the parts of logs-dataset-namespace, or nil if name
-// is not such a name.
+// parseDataStream returns the parts of a name like logs-dataset-namespace, or nil if
+// name has another form.
 func parseDataStream(name string) *dataStream {
 	parts := strings.Split(name, "-")
 	if len(parts) != 3 || parts[0] != "logs" || parts[1] == "" || parts[2] == "" {
@@ -22,17 +22,17 @@ func parseDataStream(name string) *dataStream {
 	return &dataStream{parts[0], parts[1], parts[2]}
 }
 
-// isDataStreamName reports whether the name matches logs-*-*: Elasticsearch has a
-// template that makes a data stream of such an index, also if it has more parts than
-// those that documents name. See
+// isDataStreamName reports whether the name matches logs-*-*. Elasticsearch has a
+// built-in template that turns such names into data streams, including names with more
+// than three parts. See
 // https://www.elastic.co/guide/en/elasticsearch/reference/8.19/index-templates.html.
 func isDataStreamName(name string) bool {
 	rest, ok := strings.CutPrefix(name, "logs-")
 	return ok && strings.Contains(rest, "-")
 }
 
-// CheckIndex returns an error for a name that no index, alias or data stream can
-// have, which would otherwise have each line wait for that to change.
+// CheckIndex returns an error for a name that no index, alias or data stream can have.
+// Without the check, all lines would wait for an index that cannot exist.
 func CheckIndex(name string) error {
 	switch {
 	case name == "", name == ".", name == "..", len(name) > 255:
@@ -47,7 +47,7 @@ func CheckIndex(name string) error {
 	return nil
 }
 
-// String returns the name, which is empty without a data stream.
+// String returns the name, or an empty string for nil.
 func (d *dataStream) String() string {
 	if d == nil {
 		return ""
@@ -55,12 +55,12 @@ func (d *dataStream) String() string {
 	return d.kind + "-" + d.dataset + "-" + d.namespace
 }
 
-// memberStart is what the last member of a document of a data stream begins
-// with. Within a text the quotes would be escaped, so that it is nowhere else.
+// memberStart begins the last member of a document of a data stream. Inside a text, the
+// quotes would be escaped, so the bytes occur nowhere else.
 const memberStart = `,"data_stream":{`
 
-// appendEnd appends the end of a document: the fields of the data stream, if
-// there is one.
+// appendEnd appends the end of a document, with the fields of the data stream if d is
+// not nil.
 func (d *dataStream) appendEnd(dst []byte) []byte {
 	if d != nil {
 		dst = appendQuoted(append(dst, memberStart+`"type":`...), d.kind)
@@ -70,8 +70,8 @@ func (d *dataStream) appendEnd(dst []byte) []byte {
 	return append(dst, "}\n"...)
 }
 
-// convertTo changes the end of a document, and its action, to those of a document of
-// this data stream: it was encoded before it was known where it has to go.
+// convertTo changes the action and the end of a document that was encoded for another
+// target to those of this data stream, or of an index if d is nil.
 func (d *dataStream) convertTo(pair []byte) []byte {
 	convertAction(pair, d != nil)
 	end := len(pair) - len("}\n")

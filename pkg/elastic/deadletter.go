@@ -15,11 +15,11 @@ import (
 	"github.com/ktail/ktail/pkg/elastic/internal/spool"
 )
 
-// DeadLetter is a document that a server rejected, as it is stored: one JSON object
+// DeadLetter is a rejected document in the form in which it is stored: one JSON object
 // per line.
 type DeadLetter struct {
-	Time     time.Time       `json:"time"`  // of the rejection
-	Index    string          `json:"index"` // that rejected it
+	Time     time.Time       `json:"time"`  // time of the rejection
+	Index    string          `json:"index"` // index that rejected the document
 	ID       string          `json:"id"`
 	Status   int             `json:"status"` // HTTP status of the rejection
 	Type     string          `json:"type,omitempty"`
@@ -27,25 +27,24 @@ type DeadLetter struct {
 	Document json.RawMessage `json:"document"`
 }
 
-// olderSuffix is what the name of the file ends with that was full before the
-// current one.
-const olderSuffix = ".1"
+// rotatedSuffix is the suffix of the previous file.
+const rotatedSuffix = ".1"
 
-// deadLetters is a file of dead letters and, once that has grown to half of the
-// limit, the file before it.
+// deadLetters is a file of dead letters and, once that file has reached half of the
+// limit, its predecessor.
 type deadLetters struct {
 	path  string // empty: dead letters are not stored
-	limit int64  // bytes of both files; 0: no limit
+	limit int64  // maximum bytes of both files; 0: no limit
 	fs    spool.FS
-	// dropped is called when an older file was deleted to make room.
+	// dropped is called when the older file was deleted to make room.
 	dropped func(letters int, path string)
 
 	mu     sync.Mutex
-	synced bool // the name of the file survives a power failure
+	synced bool // the directory entry of the file survives a power failure
 }
 
-// add appends letters to the file. When it returns nil they survive a power failure.
-// When it fails, none of them is in the file.
+// add appends letters to the file. If it returns nil, they survive a power failure. If
+// it fails, the file contains none of them.
 func (d *deadLetters) add(letters []DeadLetter) error {
 	if len(letters) == 0 || d.path == "" {
 		return nil
@@ -92,7 +91,7 @@ func (d *deadLetters) append(b []byte) error {
 	return nil
 }
 
-// open opens the file, and creates the directory if it is missing.
+// open opens the file. It creates missing directories.
 func (d *deadLetters) open() (f spool.File, size int64, err error) {
 	const flags = os.O_RDWR | os.O_CREATE | os.O_APPEND
 	f, err = d.fs.OpenFile(d.path, flags)
@@ -110,9 +109,9 @@ func (d *deadLetters) open() (f spool.File, size int64, err error) {
 	return f, size, nil
 }
 
-// appendRows appends rows to the file, or nothing: rows that a full disk holds in
-// part would be there twice after the next try. A row that a crash has cut short is
-// ended first, so that it does not damage the next one.
+// appendRows appends either all rows or none: rows written in part to a full disk would
+// be duplicated by the next try. It first ends a row that a crash has truncated, so
+// that the row does not damage the next one.
 func appendRows(f spool.File, size int64, b []byte) error {
 	if size > 0 {
 		var last [1]byte
@@ -130,9 +129,9 @@ func appendRows(f spool.File, size int64, b []byte) error {
 	return nil
 }
 
-// rotate makes the file the older one, which is deleted.
+// rotate replaces the older file with the current one.
 func (d *deadLetters) rotate() error {
-	older := d.path + olderSuffix
+	older := d.path + rotatedSuffix
 	n, err := d.count(older)
 	if err != nil {
 		return err
@@ -175,7 +174,7 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// letter returns the dead letter of a document, which has its action in front.
+// letter returns the dead letter for a document, which has its action in front.
 func letter(index string, pair []byte, it *item) DeadLetter {
 	action, doc, _ := bytes.Cut(pair, []byte("\n"))
 	return DeadLetter{

@@ -16,7 +16,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// someLetters returns dead letters of documents with these messages.
+// someLetters returns dead letters with these messages.
 func someLetters(texts ...string) []DeadLetter {
 	all := make([]DeadLetter, len(texts))
 	for i, text := range texts {
@@ -33,7 +33,7 @@ func mustAdd(t *testing.T, d *deadLetters, texts ...string) {
 	}
 }
 
-// rows returns how many rows of the file are dead letters, and how many are not.
+// rows counts the rows of the file that are dead letters, and the others.
 func rows(t *testing.T, path string) (good, bad int) {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -64,7 +64,7 @@ func TestDeadLetters_TornRowDamagesOnlyItself(t *testing.T) {
 	mustAdd(t, &d, "three", "four")
 	mustAdd(t, &d, "five")
 	if good, bad := rows(t, path); good != 4 || bad != 1 {
-		t.Errorf("%d dead letters can be read and %d cannot, want 4 and 1", good, bad)
+		t.Errorf("%d rows are dead letters and %d are not, want 4 and 1", good, bad)
 	}
 }
 
@@ -74,7 +74,7 @@ func TestDeadLetters_LimitBoundsBothFiles(t *testing.T) {
 	dropped := 0
 	d := deadLetters{path: path, limit: limit, fs: spool.OS, dropped: func(n int, where string) {
 		if dropped += n; where != path+".1" {
-			t.Errorf("dropped are those of %s", where)
+			t.Errorf("dropped dead letters of %s", where)
 		}
 	}}
 	for i := range n {
@@ -90,7 +90,7 @@ func TestDeadLetters_LimitBoundsBothFiles(t *testing.T) {
 		good, bad := rows(t, p)
 		left += good
 		if bad > 0 {
-			t.Errorf("%d rows of %s cannot be read", bad, p)
+			t.Errorf("%d rows of %s are not dead letters", bad, p)
 		}
 	}
 	if size > limit || dropped == 0 || left+dropped != n {
@@ -126,7 +126,7 @@ func TestDeadLetters_FullDiskHoldsAllOrNothing(t *testing.T) {
 	}
 }
 
-// FuzzParseLetter reads dead letters that ktail did not write.
+// FuzzParseLetter parses rows that ktail did not write.
 func FuzzParseLetter(f *testing.F) {
 	row, err := json.Marshal(someLetters("text")[0])
 	if err != nil {
@@ -138,7 +138,7 @@ func FuzzParseLetter(f *testing.F) {
 	f.Add(bytes.Replace(row, []byte(`400`), []byte(`413`), 1))
 	f.Fuzz(func(t *testing.T, row []byte) {
 		if bytes.ContainsAny(row, "\n") {
-			return // it is one line
+			return // a row is a single line
 		}
 		pair, at, err := parseLetter(row)
 		if err != nil {

@@ -10,23 +10,23 @@ import (
 	"strings"
 )
 
-// server is what the servers have said they are. The zero value is one that
-// does not say.
+// server describes the product and version of the servers. The zero value is an unknown
+// server.
 type server struct {
 	known      bool
-	openSearch bool // OpenSearch, whatever version it claims
-	basic      bool // Elasticsearch with the parts that are not free software, and says so
+	openSearch bool // OpenSearch, whatever version number it reports
+	basic      bool // Elasticsearch with the features that are not open source
 	serverless bool
 	major      int
 	minor      int
-	uuid       string // of the cluster; empty if it does not say
+	uuid       string // UUID of the cluster; empty if unknown
 }
 
 func (s server) atLeast(major, minor int) bool {
 	return s.major > major || s.major == major && s.minor >= minor
 }
 
-// String names the server.
+// String returns product and version.
 func (s server) String() string {
 	switch {
 	case !s.known:
@@ -39,15 +39,14 @@ func (s server) String() string {
 	return fmt.Sprintf("Elasticsearch %d.%d", s.major, s.minor)
 }
 
-// hasDataStreams reports whether the default index can be a data stream. A
-// server that does not say what it is is taken for a new one. A build of
-// Elasticsearch 7 that calls itself anything but "default" has none: observed of
-// 7.10.2, whose free build may say "oss" or "unknown".
+// hasDataStreams reports whether the default index can be a data stream. An unknown
+// server is assumed to be new. Elasticsearch 7 has no data streams unless its build
+// flavor is "default": the open source build of 7.10.2 reports "oss" or "unknown".
 func (s server) hasDataStreams() bool {
 	return !s.known || s.openSearch || s.serverless || s.atLeast(8, 0) || s.atLeast(7, 9) && s.basic
 }
 
-// detect asks the server what it is.
+// detect returns the product and version of the servers.
 func (c *client) detect(ctx context.Context) (server, error) {
 	resp, err := c.sendJSON(ctx, http.MethodGet, "/", "")
 	switch {
@@ -70,7 +69,7 @@ func parseServer(resp *response) (server, error) {
 		} `json:"version"`
 	}
 	if err := json.Unmarshal(resp.body, &root); err != nil {
-		return server{}, fmt.Errorf("%s does not look like Elasticsearch: %w", resp.node.url.Host, errAnswer)
+		return server{}, fmt.Errorf("%s does not look like Elasticsearch: %w", resp.node.url.Host, errResponse)
 	}
 	s := server{known: true, basic: root.Version.Flavor == "default", serverless: root.Version.Flavor == "serverless"}
 	s.openSearch = root.Version.Distribution == "opensearch" || strings.HasPrefix(root.Tagline, "The OpenSearch Project")
@@ -89,12 +88,13 @@ func parseServer(resp *response) (server, error) {
 	return s, nil
 }
 
-// target is where documents go.
+// target is the index or data stream that documents are sent to.
 type target struct {
-	index string // empty: daily indices
-	// stream is set if index is that of a data stream by its name.
+	index string // empty: one index per day
+	// stream holds the parts of index if that has the name of a data stream; see
+	// parseDataStream.
 	stream *dataStream
-	own    bool // the index is ktail's default, not one that a user named
+	own    bool // the index is the default, not one that a user named
 }
 
 const (
@@ -103,7 +103,7 @@ const (
 	dailyPattern = dailyPrefix + "*"
 )
 
-// newTarget returns where documents go. The name may be empty: then it depends
+// newTarget returns the target for the name. If the name is empty, the target depends
 // on the server.
 func newTarget(name string, s server) target {
 	switch {
@@ -118,7 +118,7 @@ func newTarget(name string, s server) target {
 // daily reports whether the index depends on the day of the line.
 func (t target) daily() bool { return t.index == "" }
 
-// name returns the index for lines of the day, 2006-01-02.
+// name returns the index for lines of the day, which has the form 2006-01-02.
 func (t target) name(day string) string {
 	if t.daily() {
 		return dailyPrefix + strings.ReplaceAll(day, "-", ".")
@@ -130,14 +130,14 @@ func (t target) name(day string) string {
 func (t target) bulkPath(s server, day, pipeline string) string {
 	path := "/" + url.PathEscape(t.name(day))
 	if s.known && !s.openSearch && s.major < 7 {
-		path += "/_doc" // the type, without which 6.x refuses the request
+		path += "/_doc" // the type, which 6.x requires
 	}
 	path += "/_bulk?timeout=" + strconv.Itoa(int(bulkTimeout.Seconds())) + "s&filter_path=" + filterPath
 	if pipeline != "" {
 		path += "&pipeline=" + url.QueryEscape(pipeline)
 	}
 	if t.own && !t.daily() && s.known && !s.openSearch && !s.serverless && s.atLeast(8, 14) {
-		path += "&require_data_stream=true" // rather than a plain index of that name
+		path += "&require_data_stream=true" // fail instead of creating a plain index
 	}
 	return path
 }

@@ -10,36 +10,37 @@
 // their order and reports what happens as Events. History reads documents back as
 // lines.
 //
-// # What once means
+// # Exactly once
 //
-// A document is delivered when its own item of a bulk response says so. Whenever
-// that is not known, because a response is late, truncated or invalid, the document
+// A document is delivered when its own item of a bulk response says so. If the
+// result is unknown because a response is late, truncated or invalid, the document
 // is sent again. This does not create a duplicate: documents are only created, never
 // overwritten, and the server rejects a second document with the same ID (409),
 // which proves delivery as well as a success does.
 //
 // The ID is built from what identifies the line permanently: the key of its stream
 // (pod UID and container, so that it is the same wherever ktail runs), its time, its
-// text, and its occurrence number among the lines with that time and text. Only the
-// occurrence number is not in the line. Every run must compute the same number:
+// text, and its occurrence number among the lines with that time and text. The
+// occurrence number is the only part that is not in the line itself, so every run must
+// compute the same number:
 //
 //   - Within a run the engine delivers the lines of a stream in the order of the
-//     log, without gaps or duplicates. So counting is correct, whatever the timestamps are,
-//     among the lines delivered last; see identity.
-//   - Two runs that overlap (--since) start at different lines. The server selects
-//     lines by their times, and all lines with the same ID but for the number have the
-//     same time: a run sees all of them or none, and counts them alike. A filter keeps
-//     all of them or none, too.
+//     log, without gaps or duplicates. So it is correct to count among the lines
+//     delivered last, whatever their timestamps are; see identity.
+//   - Two runs that overlap (--since) start at different lines. The API server selects
+//     lines by time, and lines whose IDs differ only in the number have the same time.
+//     So a run reads either all of them or none, and counts them alike. A filter also
+//     keeps either all of them or none.
 //   - A run that is resumed does not see the lines delivered before. Its position
 //     has their digests, and the count continues from there; see Options.Resumed. The
-//     position ends where delivery was acknowledged: what was sent but not
-//     acknowledged is read again, and gets the same number again.
+//     position ends where delivery was acknowledged. Lines that were sent but not
+//     acknowledged are read again and get the same number again.
 //   - A log may start in the middle of such lines: --tail counts lines, and a rotated
 //     file starts anywhere. Then the last k of m lines get the numbers 1 to k. A run
 //     that sees all m finds k of them indexed and adds the others; they are equal, so
-//     it does not matter which. Only if one run sees nothing but the first of them and
-//     another nothing but the last, because the log was rotated in between, do they
-//     count as the same line. --resume does not have this problem.
+//     it does not matter which. If the log is rotated, and one run reads only the first
+//     of them while another run reads only the last, the two count as the same line.
+//     --resume does not have this problem.
 //
 // A duplicate is possible only because IDs are unique in one index. If a data stream
 // rolls over, or a daily index changes its name, between two attempts to send a

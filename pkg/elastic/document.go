@@ -15,56 +15,56 @@ import (
 // ecsVersion is the version of the Elastic Common Schema that the fields follow.
 const ecsVersion = "8.11.0"
 
-// A Field is a constant field of every document.
+// A Field is a constant field of all documents.
 type Field struct {
 	Name  string // dotted: labels.env
 	Value string
 }
 
-// encoder turns lines into the pairs of an action and a document that a bulk
-// request is made of. What is the same in all documents of a stream is encoded
-// once. It is used by one goroutine.
+// encoder encodes lines as pairs of an action and a document. It encodes the constant
+// fields of a stream only once. It must not be used concurrently.
 //
-// What of its output depends on the server is the end of a document of a data
-// stream, which can be changed later; see dataStream.convertTo. The index is in the
-// path of the request. So what was encoded can be sent to whatever server answers.
+// Only the end of a document depends on the target, and it can be changed later; see
+// dataStream.convertTo. The index is in the path of the request. So encoded documents
+// can be sent to any server.
 type encoder struct {
 	agent      string  // version of ktail
-	fields     []Field // constant ones
+	fields     []Field // constant fields of all documents
 	dataStream *dataStream
-	resumed    func(ktail.Key) ktail.Position // may be nil
+	resumed    func(ktail.Key) ktail.Position // see Options.Resumed; may be nil
 
-	last       *ktail.Stream // lines often come in runs of one stream
+	last       *ktail.Stream // stream of the last line: lines often come in runs of one stream
 	lastState  *streamState
 	streams    map[*ktail.Stream]*streamState
-	size       int // of what streams holds, roughly
+	size       int // approximate bytes in streams
 	identities map[ktail.Key]*identity
-	limits     limits // of each identity
-	sweep      int    // identities are looked through when there are so many
+	limits     limits // limits of each identity
+	sweep      int    // number of identities at which unused ones are removed
 
 	clock   clock
-	created clock // the same for when lines were read, which is another second
+	created clock // clock for event.created, which is usually another second than that of the line
 }
 
-// streamState is what the encoder keeps of a stream.
+// streamState is what the encoder keeps for a stream.
 type streamState struct {
 	key      ktail.Key
 	identity *identity
-	constant []byte // everything behind the message, the end of the document included
+	constant []byte // bytes after the message, including the end of the document
 }
 
 const (
-	// maxConstants bounds what is kept of streams, in bytes; they are encoded
-	// again when it is exceeded, since the sink does not learn which streams are gone.
+	// maxConstants limits the memory for constant fields, in bytes. Beyond it, all
+	// streams are encoded again, because the sink does not learn which streams have
+	// ended.
 	maxConstants = 4 << 20
-	streamCost   = 512 // of an entry, apart from what grows with the stream
+	streamCost   = 512 // approximate fixed size of an entry
 
-	// identities that were not used for so long have nothing left to count.
+	// identityAge is how long an unused identity is kept.
 	identityAge = 10 * time.Minute
 )
 
-// setDataStream has documents encoded for that data stream from now on, or for an index
-// that is none.
+// setDataStream makes later documents belong to that data stream, or to an index if d
+// is nil.
 func (e *encoder) setDataStream(d *dataStream) {
 	e.dataStream = d
 	e.last, e.lastState = nil, nil
@@ -72,7 +72,7 @@ func (e *encoder) setDataStream(d *dataStream) {
 	e.size = 0
 }
 
-// state returns what is kept of the stream.
+// state returns the state of the stream, and creates it if necessary.
 func (e *encoder) state(s *ktail.Stream, now time.Time) *streamState {
 	if s == e.last {
 		return e.lastState
@@ -94,14 +94,14 @@ func (e *encoder) state(s *ktail.Stream, now time.Time) *streamState {
 	return st
 }
 
-// identity returns that of the key, which the instances of a container share.
+// identity returns the identity for the key, which all instances of a container share.
 func (e *encoder) identity(key ktail.Key, now time.Time) *identity {
 	if d := e.identities[key]; d != nil {
 		return d
 	}
 	if e.sweep = max(e.sweep, 1024); len(e.identities) >= e.sweep {
 		maps.DeleteFunc(e.identities, func(_ ktail.Key, d *identity) bool { return now.Sub(d.used) > identityAge })
-		clear(e.streams) // they point to identities
+		clear(e.streams) // entries point to removed identities
 		e.sweep, e.size = 2*len(e.identities), 0
 	}
 	if e.identities == nil {
@@ -117,13 +117,15 @@ func (e *encoder) identity(key ktail.Key, now time.Time) *identity {
 	return d
 }
 
-// append appends action and document of the line. now is when it was read.
+// append appends the action and the document of the line. now is the time at which it
+// was read.
 func (e *encoder) append(dst []byte, l *ktail.Line, now time.Time) []byte {
 	st := e.state(l.Stream, now)
 	m := l.Mark()
 	stream := st.identity.hash
 	if l.Kind == ktail.Gap {
-		// Not one of the log's own lines: with an id that none of them has.
+		// A gap is not a line of the log, so its ID must differ from those of all
+		// lines.
 		m.Digest += uint64(l.Since)*0x9e3779b97f4a7c15 + 1
 		stream = ^stream
 	}
@@ -152,15 +154,15 @@ func (e *encoder) append(dst []byte, l *ktail.Line, now time.Time) []byte {
 }
 
 const (
-	// documentStart is what each document begins with. The time follows, with
-	// the day of the line.
+	// documentStart begins each document. The time of the line follows, starting with
+	// its day.
 	documentStart = `{"@timestamp":"`
 	dataset       = "ktail"
 	flagTruncated = `,"log":{"flags":["truncated"]}`
 )
 
-// appendLog appends the object log of a line, if there is something to say: the level
-// that the text names, and whether the text was truncated.
+// appendLog appends the object "log" with the level that the text contains and a flag
+// for a truncated text. It appends nothing if there is neither.
 func appendLog(dst []byte, l *ktail.Line) []byte {
 	level := text.NoLevel
 	if l.Kind == ktail.Log {
@@ -180,8 +182,8 @@ func appendLog(dst []byte, l *ktail.Line) []byte {
 	return append(dst, '}')
 }
 
-// documentTime returns the time of the document of a line, in Unix nanoseconds. A gap
-// whose end is not known has that of its start, or of now.
+// documentTime returns the time of the document for a line, in Unix nanoseconds. A gap
+// without a known end has the time of its start, or the current time.
 func documentTime(l *ktail.Line, now time.Time) int64 {
 	switch {
 	case l.Kind != ktail.Gap || l.Time != 0:
@@ -192,7 +194,7 @@ func documentTime(l *ktail.Line, now time.Time) int64 {
 	return now.UnixNano()
 }
 
-// appendGap appends what is special about a gap: the rest of event, and the
+// appendGap appends the fields of a gap: the rest of the object "event", and the
 // message.
 func (e *encoder) appendGap(dst []byte, l *ktail.Line) []byte {
 	message := "lines may be missing"
@@ -211,10 +213,10 @@ func (e *encoder) appendGap(dst []byte, l *ktail.Line) []byte {
 	return appendQuoted(append(dst, `},"message":`...), message)
 }
 
-// appendConstant appends the fields of the stream, and the end of the document.
+// appendConstant appends the fields of the stream and the end of the document.
 func (e *encoder) appendConstant(dst []byte, s *ktail.Stream) []byte {
 	o := object{dst: append(dst, ',')}
-	if !s.Key().IsZero() { // lines of stdin may come from anywhere
+	if !s.Key().IsZero() { // lines from stdin may come from anywhere
 		o.kubernetes(s)
 	}
 	o.nested("agent", "type", "ktail", "version", e.agent)
@@ -225,7 +227,7 @@ func (e *encoder) appendConstant(dst []byte, s *ktail.Stream) []byte {
 	return e.dataStream.appendEnd(o.dst)
 }
 
-// kubernetes adds where in Kubernetes the stream is.
+// kubernetes adds the Kubernetes metadata of the stream.
 func (o *object) kubernetes(s *ktail.Stream) {
 	o.open("kubernetes")
 	o.add("namespace", s.Namespace)
@@ -255,14 +257,14 @@ func (o *object) kubernetes(s *ktail.Stream) {
 	o.nested("host", "name", s.Node)
 }
 
-// ownerFields are the names of the objects that describe a pod's owner, by its
-// kind. An owner of another kind is left out: any name would be as good.
+// ownerFields maps the kind of a pod's owner to its field. Other kinds have no field in
+// ECS and are omitted.
 var ownerFields = map[string]string{
 	"Deployment": "deployment", "ReplicaSet": "replicaset", "StatefulSet": "statefulset",
 	"DaemonSet": "daemonset", "Job": "job", "CronJob": "cronjob",
 }
 
-// object appends members to a JSON object, and leaves out empty ones.
+// object appends members to a JSON object. It omits empty members.
 type object struct{ dst []byte }
 
 func (o *object) comma() {
@@ -286,7 +288,7 @@ func (o *object) add(name, value string) {
 	o.dst = appendQuoted(append(appendQuoted(o.dst, name), ':'), value)
 }
 
-// nested adds an object of names and values.
+// nested adds an object with the names and values.
 func (o *object) nested(name string, members ...string) {
 	empty := true
 	for i := 1; i < len(members); i += 2 {
@@ -302,9 +304,9 @@ func (o *object) nested(name string, members ...string) {
 	o.end()
 }
 
-// labels adds the labels of the pod. A dot in a key would make an object of it,
-// so that app and app.kubernetes.io/name could not both be fields: it becomes
-// an underscore. Where that makes two keys the same, one gets more of them.
+// labels adds the labels of the pod. Dots in keys become underscores: with dots, app
+// and app.kubernetes.io/name could not both be fields, because a dot creates an object.
+// If two keys become equal, more underscores are appended to one of them.
 func (o *object) labels(labels map[string]string) {
 	if len(labels) == 0 {
 		return
@@ -330,8 +332,8 @@ func (o *object) labels(labels map[string]string) {
 	o.end()
 }
 
-// ParseFields parses constant fields, each name=value. No name may come twice,
-// or be one that every document has anyway.
+// ParseFields parses constant fields of the form name=value. A name must not occur
+// twice, contain another one, or be a field of ktail.
 func ParseFields(all []string) ([]Field, error) {
 	var fields []Field
 	for _, s := range all {
@@ -355,20 +357,20 @@ func ParseFields(all []string) ([]Field, error) {
 func parseField(s string) (Field, error) {
 	name, value, ok := strings.Cut(s, "=")
 	if !ok || name == "" || value == "" {
-		return Field{}, fmt.Errorf("%q is not name=value", s)
+		return Field{}, fmt.Errorf("%q must have the form name=value", s)
 	}
 	top, _, _ := strings.Cut(name, ".")
 	switch top {
 	case "@timestamp", "event", "message", "kubernetes", "container", "orchestrator", "host", "data_stream", "agent", "ecs", "log", "ktail":
-		return Field{}, fmt.Errorf("field %s: %s is a field of ktail's own; labels.… is free", name, top)
+		return Field{}, fmt.Errorf("field %s: %s is reserved for ktail; use labels.NAME", name, top)
 	}
 	if strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") || top[0] == '_' {
-		return Field{}, fmt.Errorf("%q is not the name of a field", name)
+		return Field{}, fmt.Errorf("%q is not a valid field name", name)
 	}
 	return Field{Name: name, Value: value}, nil
 }
 
-// clock formats times; most are in the same second as the previous one.
+// clock formats times. It is fast for times in the same second as the previous one.
 type clock struct {
 	second int64
 	text   [len("2006-01-02T15:04:05.")]byte

@@ -3,16 +3,8 @@ package elastic
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
-	"net/url"
-	"runtime"
-	"strings"
 	"testing"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -33,7 +25,7 @@ var (
 	readTime = time.Date(2026, 1, 31, 10, 0, 1, 0, time.UTC)
 )
 
-// encode returns id and document of the line.
+// encode returns the ID and the document of the line.
 func encode(t *testing.T, e *encoder, l ktail.Line) (id string, doc map[string]any) {
 	t.Helper()
 	b := e.append(nil, &l, readTime)
@@ -93,10 +85,10 @@ func TestGap_IsADocument(t *testing.T) {
 	}`)
 	line, _ := encode(t, e, ktail.Line{Stream: s, Time: gap.Time, Text: gap.Text})
 	if id == line {
-		t.Error("the gap has the id of a line")
+		t.Error("the gap has the ID of a line")
 	}
 	if again, _ := encode(t, &encoder{}, gap); again != id {
-		t.Error("the same gap has another id")
+		t.Error("the same gap has two IDs")
 	}
 }
 
@@ -110,101 +102,6 @@ func sameJSON(t *testing.T, got any, want string) {
 	b, _ := json.MarshalIndent(w, "", " ")
 	if !bytes.Equal(a, b) {
 		t.Errorf("got %s\nwant %s", a, b)
-	}
-}
-
-// ids returns those of lines that one run reads.
-func ids(resumed func(ktail.Key) ktail.Position, ls []ktail.Line) []string {
-	e := &encoder{resumed: resumed}
-	all := make([]string, len(ls))
-	for i := range ls {
-		b := e.append(nil, &ls[i], readTime)
-		all[i] = string(b[len(`{"create":{"_id":"`):][:idLen])
-	}
-	return all
-}
-
-// repetitive returns lines of one stream of which many are the same, and of
-// which the times step back.
-func repetitive(n int) []ktail.Line {
-	s := testStream()
-	ls := make([]ktail.Line, n)
-	for i := range ls {
-		at := testTime.Add(time.Duration(i/7) * 10 * time.Millisecond)
-		if i%5 == 0 {
-			at = at.Add(-30 * time.Millisecond)
-		}
-		ls[i] = ktail.Line{Stream: s, Time: at.UnixNano(), Text: []byte("abc"[i%3 : i%3+1])}
-	}
-	return ls
-}
-
-// Wherever a run begins to read, by time or from a position, a line has the id
-// that every other run has given it, and no two lines have the same.
-func TestID_DoesNotDependOnRun(t *testing.T) {
-	ls := repetitive(500)
-	want := ids(nil, ls)
-	seen := map[string]bool{}
-	for i, id := range want {
-		if seen[id] {
-			t.Fatalf("line %d has the id of another", i)
-		}
-		seen[id] = true
-	}
-	for from := range ls {
-		var since []ktail.Line
-		var wantSince []string
-		for i := range ls {
-			if ls[i].Time >= ls[from].Time {
-				since, wantSince = append(since, ls[i]), append(wantSince, want[i])
-			}
-		}
-		compare(t, fmt.Sprint("since the time of line ", from), ids(nil, since), wantSince)
-
-		var pos ktail.Position
-		pos.Advance(ls[:from])
-		kept, err := pos.AppendBinary(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var resumed ktail.Position
-		if from > 0 {
-			if err := resumed.UnmarshalBinary(kept); err != nil {
-				t.Fatal(err)
-			}
-		}
-		compare(t, fmt.Sprint("resumed at line ", from), ids(func(ktail.Key) ktail.Position { return resumed }, ls[from:]), want[from:])
-	}
-}
-
-func compare(t *testing.T, name string, got, want []string) {
-	t.Helper()
-	for i := range want {
-		if got[i] != want[i] {
-			t.Fatalf("%s: line %d of %d has another id", name, i, len(want))
-		}
-	}
-}
-
-// Ids are kept by servers for years: they must never change.
-func TestID_NeverChanges(t *testing.T) {
-	got := ids(nil, []ktail.Line{{Stream: testStream(), Time: testTime.UnixNano(), Text: []byte("GET /")}})[0]
-	const want = "GI_IeOPODRU0811rNCUnXdbcvjfj7WtDAAAB"
-	if got != want {
-		t.Errorf("the id is %s, want %s", got, want)
-	}
-}
-
-// The sequence grows in the order of the stream, whatever the times do.
-func TestSequence_IncreasesInStreamOrder(t *testing.T) {
-	d := newIdentity(ktail.Key{}, &ktail.Position{}, &limits{})
-	last := int64(0)
-	for _, l := range repetitive(500) {
-		next := d.nextSequence(l.Time)
-		if next <= last {
-			t.Fatalf("%d after %d", next, last)
-		}
-		last = next
 	}
 }
 
@@ -231,7 +128,7 @@ func FuzzEscape(f *testing.F) {
 	})
 }
 
-// FuzzDocument has any text and any name make a document that is JSON.
+// FuzzDocument checks that documents with any text and any name are valid JSON.
 func FuzzDocument(f *testing.F) {
 	f.Add([]byte("text"), "pod", "key", int64(1769853600123456789), false)
 	f.Add([]byte("\xff\x00"), "\"", "a.b", int64(-1), true)
@@ -256,131 +153,10 @@ func FuzzDocument(f *testing.F) {
 	})
 }
 
-func loadLines(n int) []ktail.Line {
-	streams := make([]*ktail.Stream, 50)
-	for i := range streams {
-		streams[i] = testStream()
-		streams[i].PodUID = fmt.Sprint("uid-", i)
-		streams[i].Pod = fmt.Sprintf("web-6d4cf56db6-%05d", i)
-	}
-	ls := make([]ktail.Line, n)
-	for i := range ls {
-		text := fmt.Sprintf(`10.0.0.%d - - [02/Jan/2026:15:04:05 +0000] "GET /index.html?id=%d HTTP/1.1" 200 612 "-" "Mozilla/5.0 (X11; Linux x86_64) Firefox/140"`, i%256, i*7919)
-		ls[i] = ktail.Line{Stream: streams[i%len(streams)], Time: testTime.UnixNano() + int64(i)*10_000, Text: []byte(text)}
-	}
-	return ls
-}
-
-func TestEncode_DoesNotAllocate(t *testing.T) {
-	ls := loadLines(1000)
-	e := &encoder{}
-	var buf []byte
-	step := int64(0)
-	encode := func() {
-		buf = buf[:0]
-		step += int64(time.Second)
-		for i := range ls {
-			l := ls[i]
-			l.Time += step
-			buf = e.append(buf, &l, readTime)
-		}
-	}
-	for range 600 { // what is encoded once for each stream, and the memory of identities
-		encode()
-	}
-	if n := testing.AllocsPerRun(10, encode); n > 1 {
-		t.Errorf("%v allocations for %d lines", n, len(ls))
-	}
-}
-
-func BenchmarkEncode(b *testing.B) {
-	ls := loadLines(1000)
-	e := &encoder{dataStream: parseDataStream(ownStream)}
-	var buf []byte
-	step := int64(0)
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = buf[:0]
-		step += int64(time.Second)
-		for i := range ls {
-			l := ls[i]
-			l.Time += step
-			buf = e.append(buf, &l, readTime)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(ls)), "ns/doc")
-	b.ReportMetric(float64(len(buf)/len(ls)), "B/doc")
-}
-
-// instant is a server that answers at once that it has taken everything.
-type instant struct{}
-
-func (instant) RoundTrip(r *http.Request) (*http.Response, error) {
-	body := rootForBench
-	if strings.HasSuffix(r.URL.Path, "_bulk") {
-		raw, err := io.ReadAll(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		n := docsIn(raw)
-		body = `{"errors":false,"items":[` + strings.TrimSuffix(strings.Repeat(`{"create":{"status":201}},`, n), ",") + `]}`
-	}
-	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
-}
-
 const rootForBench = `{"version":{"number":"8.15.3"},"tagline":"You Know, for Search"}`
 
-// docsIn counts the documents of a bulk without encoding or comparing anything.
-func docsIn(packed []byte) int {
-	r, err := gzip.NewReader(bytes.NewReader(packed))
-	if err != nil {
-		panic(err)
-	}
-	raw, err := io.ReadAll(r)
-	if err != nil {
-		panic(err)
-	}
-	return bytes.Count(raw, []byte("\n")) / 2
-}
-
-// BenchmarkSink takes lines through everything but a network: from Write to the
-// verdict for each document. Run it with -cpu 1 for what one core does. What
-// the server does to count the documents, unpacking them, is part of the time.
-func BenchmarkSink(b *testing.B) {
-	ls := loadLines(1000)
-	s, err := New(Options{Nodes: []*url.URL{{Scheme: "http", Host: "es"}}, Transport: instant{}, Settled: func(ktail.Key, int) {}})
-	if err != nil {
-		b.Fatal(err)
-	}
-	go func() { _ = s.Run(b.Context()) }()
-	step := int64(0)
-	b.ReportAllocs()
-	batch := make([]ktail.Line, len(ls))
-	for b.Loop() {
-		step += int64(10 * time.Millisecond)
-		for i := range ls {
-			batch[i] = ls[i]
-			batch[i].Time += step
-		}
-		if err := s.Write(b.Context(), batch); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := s.Close(b.Context()); err != nil {
-		b.Fatal(err)
-	}
-	n := float64(b.N * len(ls))
-	if got := s.Status().Delivered; got != int64(n) {
-		b.Fatalf("delivered %d of %.0f", got, n)
-	}
-	b.ReportMetric(n/b.Elapsed().Seconds(), "docs/s")
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	b.ReportMetric(float64(m.Sys)/(1<<20), "MiB-sys")
-}
-
-// A document that was encoded for one destination and then has to go to another
-// is what it would have been.
+// A document that was encoded for one target and converted to another equals one that
+// was encoded for the second.
 func TestConvert_EqualsEncodingForNewTarget(t *testing.T) {
 	streams := []*dataStream{nil, parseDataStream(ownStream), parseDataStream("logs-shop-prod")}
 	for _, text := range []string{"", memberStart, `"},"data_stream":{"type":"x"}}`, "}\n"} {

@@ -8,69 +8,68 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// EventKind is what an Event is about.
+// EventKind is the kind of an Event.
 type EventKind uint8
 
 const (
-	// Unreachable: no node can be reached, or what answers is not a search server.
+	// Unreachable: no node can be reached, or the responses are not those of a search
+	// server.
 	Unreachable EventKind = iota + 1
 	// Busy: the servers have accepted nothing for a while.
 	Busy
 	// Blocked: the servers accept nothing until credentials, rights, an index or a
 	// pipeline are fixed.
 	Blocked
-	// Recovered: lines are accepted again, after one of those above.
+	// Recovered: lines are accepted again after Unreachable, Busy or Blocked.
 	Recovered
-	// NodeDown: one node does not answer; the others are used.
+	// NodeDown: one node does not respond; ktail uses the others.
 	NodeDown
-	// NodeUp: the node answers again.
+	// NodeUp: the node responds again.
 	NodeUp
-	// NoTemplate: ktail's index template could not be installed. Lines are delivered
-	// all the same.
+	// NoTemplate: ktail cannot install its index template. Lines are delivered anyway.
 	NoTemplate
 	// Full: the buffer is full; reading is paused.
 	Full
 	// Dropping: the buffer is full, and the oldest lines are dropped.
 	Dropping
-	// SpoolFailing: the spool cannot be written.
+	// SpoolFailing: the spool cannot be written or read.
 	SpoolFailing
 	// Rejected: a document became a dead letter. See Options.DeadLetters.
 	Rejected
-	// SpoolDamaged: part of the spool cannot be read. The lines in it were not
-	// delivered.
+	// SpoolDamaged: part of the spool cannot be read. Its lines were not delivered.
 	SpoolDamaged
-	// SpoolOutdated: the spool has files of an earlier format, for Err. They are
-	// left as they are, and not delivered.
+	// SpoolOutdated: the directory contains spool files of an earlier format; see Err.
+	// They are left unchanged and not delivered.
 	SpoolOutdated
-	// LettersDropped: the oldest dead letters were deleted, for Err. See
+	// LettersDropped: the oldest dead letters were deleted; see Err and
 	// Options.DeadLettersSize.
 	LettersDropped
-	// NoRollover: ktail cannot have the data stream roll over.
+	// NoRollover: ktail lacks the right to roll over the data stream.
 	NoRollover
-	// CredentialsFailing: credentials or certificates cannot be read again. Those
-	// that were read before are used.
+	// CredentialsFailing: credentials or certificates cannot be read again. ktail
+	// continues to use the previous ones.
 	CredentialsFailing
 )
 
-// Event is something that a user should know. Each problem is reported when it
-// begins, and again every ten minutes while it lasts.
+// Event informs the user. Each problem is reported when it begins, and again every ten
+// minutes while it lasts.
 type Event struct {
 	Kind   EventKind
-	Err    error         // why; nil for Recovered, NodeUp, Full and Dropping
-	Index  string        // the index that it is about; empty: the whole cluster
-	Node   string        // host and port of the node that it is about
-	Count  int           // how often it happened since it began; 0 for a first report
-	Lasted time.Duration // how long it lasts or has lasted; 0 for a first report
+	Err    error         // reason; nil for Recovered, NodeUp, Full and Dropping
+	Index  string        // index with the problem; empty: the whole cluster
+	Node   string        // host and port of the node with the problem
+	Count  int           // occurrences since the problem began: dropped lines for Dropping, delayed writes for Full; 0 in the first report
+	Lasted time.Duration // time since the problem began; 0 in the first report
 }
 
-// safeError is an error whose text, part of which comes from servers, is on one line
-// and holds nothing that a terminal obeys.
+// safeError is an error whose text, part of which comes from servers, is a single line
+// without control characters.
 type safeError struct{ error }
 
 // Error implements error.
 func (e safeError) Error() string { return oneLine(e.error.Error()) }
 
-// Unwrap returns the error as it was.
+// Unwrap returns the original error.
 func (e safeError) Unwrap() error { return e.error }
 
 func (e Event) sanitized() Event {
@@ -81,7 +80,7 @@ func (e Event) sanitized() Event {
 	return e
 }
 
-// oneLine returns what a server said in a form that can be shown anywhere.
+// oneLine returns the message of a server as a single line without control characters.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\r' || r == '\t' {
@@ -91,29 +90,29 @@ func oneLine(s string) string {
 	}, text.Sanitize(strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n"))))
 }
 
-// Status is a count of documents so far.
+// Status counts documents since the start.
 type Status struct {
-	Delivered   int64 // those that were there already included
-	Present     int64 // were there already
-	Retried     int64 // sent again, each time counted
+	Delivered   int64 // including documents that were already indexed
+	Present     int64 // were already indexed
+	Retried     int64 // number of retries
 	DeadLetters int64
-	Truncated   int64 // delivered without the end of the message
-	Minimal     int64 // delivered with few fields, and the rest as text
-	Diverted    int64 // delivered into the server's failure store
-	Dropped     int64 // to make room
+	Truncated   int64 // delivered with a truncated message
+	Minimal     int64 // delivered as minimal documents
+	Diverted    int64 // stored in the failure store of a data stream
+	Dropped     int64 // dropped to make room
 
-	Waiting   int // in memory, those in flight included
-	Spooled   int // on the disk
+	Waiting   int // in memory, including those in flight
+	Spooled   int // on disk
 	SpoolSize int64
-	Lag       time.Duration // age of the oldest line of the last bulk, when it was delivered
-	LastError error         // what went wrong last; nil if nothing did
+	Lag       time.Duration // age of the oldest line of the last bulk at its delivery
+	LastError error         // last error; nil if there was none
 }
 
-// counters are what Status is made of.
+// counters hold the counts of Status, and the times below in Unix nanoseconds.
 type counters struct {
 	delivered, present, retried, dead, truncated, minimal, diverted, dropped atomic.Int64
 
 	lag      atomic.Int64
-	progress atomic.Int64 // when something was last settled
-	accepted atomic.Int64 // when a document was last accepted
+	progress atomic.Int64 // last time a document was settled
+	accepted atomic.Int64 // last time a document was accepted
 }

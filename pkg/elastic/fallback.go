@@ -9,10 +9,10 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// minimalDocument returns what can be tried in place of a document that the server has
-// refused for the reason: only fields whose type ktail knows, and the
-// whole document as text. A message that is the very reason is left to that.
-// It returns nil if the pair is not one of ktail's. The pair stays as it is.
+// minimalDocument returns the minimal form of a document that the server rejected for
+// the reason. It has only fields whose types ktail defines, and the whole document as
+// text. It omits the message if the reason mentions that field. It returns nil if the
+// pair is not one of ktail's. It does not change the pair.
 func minimalDocument(pair []byte, reason string) []byte {
 	action, raw, ok := bytes.Cut(pair, []byte("\n"))
 	if !ok {
@@ -38,12 +38,12 @@ func minimalDocument(pair []byte, reason string) []byte {
 	return append(out, "}}\n"...)
 }
 
-// leastMessage is how short a message becomes before a document counts as one
-// that the server does not take at all.
-const leastMessage = 1 << 10
+// minMessage is the length below which a message is not truncated further.
+const minMessage = 1 << 10
 
-// truncateMessage returns the document with half of its message, and marked so. It
-// returns nil if the message is short already. The pair stays as it is.
+// truncateMessage returns the document with half of its message and a flag that it was
+// truncated. It returns nil if the message is already short. It does not change the
+// pair.
 func truncateMessage(pair []byte) []byte {
 	action, raw, ok := bytes.Cut(pair, []byte("\n"))
 	if !ok {
@@ -51,7 +51,7 @@ func truncateMessage(pair []byte) []byte {
 	}
 	var doc map[string]json.RawMessage
 	var message string
-	if json.Unmarshal(raw, &doc) != nil || json.Unmarshal(doc["message"], &message) != nil || len(message) < leastMessage {
+	if json.Unmarshal(raw, &doc) != nil || json.Unmarshal(doc["message"], &message) != nil || len(message) < minMessage {
 		return nil
 	}
 	cut := len(message) / 2

@@ -18,42 +18,42 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-// faults are what a server does to the first three bulks, or to some documents
-// twice. Whichever it is, each line has to be there once afterwards.
+// faults are responses to the first three bulks, or to some documents twice. After each
+// of them, every line must be indexed exactly once.
 var faults = map[string]func(r *http.Request) *fakesearch.Fault{
-	"empty answer":     func(*http.Request) *fakesearch.Fault { return fakesearch.Empty() },
-	"no items":         answerItems(func([]json.RawMessage) []json.RawMessage { return []json.RawMessage{} }),
-	"too few items":    answerItems(func(all []json.RawMessage) []json.RawMessage { return all[:1] }),
-	"too many items":   answerItems(func(all []json.RawMessage) []json.RawMessage { return append(all, all[0]) }),
-	"another action":   answerItems(eachItem(func(b []byte) []byte { return bytes.Replace(b, []byte("create"), []byte("index"), 1) })),
-	"no status":        answerItems(eachItem(func([]byte) []byte { return []byte(`{"create":{"_id":"x"}}`) })),
-	"an odd conflict":  always(items(func(document) *fakesearch.Verdict { return &fakesearch.Verdict{Status: 409, Type: "odd_exception"} })),
-	"a proxy's page":   func(*http.Request) *fakesearch.Fault { return fakesearch.Page(http.StatusOK) },
-	"a proxy's 502":    func(*http.Request) *fakesearch.Fault { return fakesearch.Page(http.StatusBadGateway) },
-	"500":              func(*http.Request) *fakesearch.Fault { return fakesearch.Failed(http.StatusInternalServerError) },
-	"429":              func(*http.Request) *fakesearch.Fault { return fakesearch.Busy(0) },
-	"blocked":          always(failing(403, "cluster_block_exception", "read-only")),
-	"401":              func(*http.Request) *fakesearch.Fault { return fakesearch.Denied(http.StatusUnauthorized) },
-	"404":              always(failing(404, "index_not_found_exception", "no such index")),
-	"405":              func(*http.Request) *fakesearch.Fault { return fakesearch.Failed(http.StatusMethodNotAllowed) },
-	"request cut":      always(&fakesearch.Fault{Cut: fakesearch.CutRequest, After: 100}),
-	"answer lost":      always(&fakesearch.Fault{Cut: fakesearch.CutBeforeAnswer}),
-	"answer cut":       always(&fakesearch.Fault{Cut: fakesearch.CutAnswer, After: 100}),
-	"gzip unknown":     fakesearch.RefuseGzip,
-	"bad request":      always(fakesearch.Failed(http.StatusBadRequest)),
-	"some 429":         someItems(429, "es_rejected_execution_exception", "busy"),
-	"some 503":         someItems(503, "unavailable_shards_exception", "no shard"),
-	"some blocked":     someItems(403, "cluster_block_exception", "read-only"),
-	"some forbidden":   someItems(403, "security_exception", "no"),
-	"some 404":         someItems(404, "index_not_found_exception", "no such index"),
-	"no such pipeline": someItems(400, "illegal_argument_exception", "pipeline with id [x] does not exist"),
+	"empty body":           func(*http.Request) *fakesearch.Fault { return fakesearch.EmptyBody() },
+	"no items":             replaceItems(func([]json.RawMessage) []json.RawMessage { return []json.RawMessage{} }),
+	"too few items":        replaceItems(func(all []json.RawMessage) []json.RawMessage { return all[:1] }),
+	"too many items":       replaceItems(func(all []json.RawMessage) []json.RawMessage { return append(all, all[0]) }),
+	"another action":       replaceItems(eachItem(func(b []byte) []byte { return bytes.Replace(b, []byte("create"), []byte("index"), 1) })),
+	"no status":            replaceItems(eachItem(func([]byte) []byte { return []byte(`{"create":{"_id":"x"}}`) })),
+	"unknown conflict":     always(items(func(document) *fakesearch.Verdict { return &fakesearch.Verdict{Status: 409, Type: "odd_exception"} })),
+	"HTML page of a proxy": func(*http.Request) *fakesearch.Fault { return fakesearch.HTMLPage(http.StatusOK) },
+	"502 of a proxy":       func(*http.Request) *fakesearch.Fault { return fakesearch.HTMLPage(http.StatusBadGateway) },
+	"500":                  func(*http.Request) *fakesearch.Fault { return fakesearch.Failed(http.StatusInternalServerError) },
+	"429":                  func(*http.Request) *fakesearch.Fault { return fakesearch.Busy(0) },
+	"blocked":              always(failing(403, "cluster_block_exception", "read-only")),
+	"401":                  func(*http.Request) *fakesearch.Fault { return fakesearch.Denied(http.StatusUnauthorized) },
+	"404":                  always(failing(404, "index_not_found_exception", "no such index")),
+	"405":                  func(*http.Request) *fakesearch.Fault { return fakesearch.Failed(http.StatusMethodNotAllowed) },
+	"truncated request":    always(&fakesearch.Fault{Cut: fakesearch.CutRequest, After: 100}),
+	"lost response":        always(&fakesearch.Fault{Cut: fakesearch.CutBeforeResponse}),
+	"truncated response":   always(&fakesearch.Fault{Cut: fakesearch.CutResponse, After: 100}),
+	"gzip not supported":   fakesearch.RefuseGzip,
+	"bad request":          always(fakesearch.Failed(http.StatusBadRequest)),
+	"some 429":             someItems(429, "es_rejected_execution_exception", "busy"),
+	"some 503":             someItems(503, "unavailable_shards_exception", "no shard"),
+	"some blocked":         someItems(403, "cluster_block_exception", "read-only"),
+	"some forbidden":       someItems(403, "security_exception", "no"),
+	"some 404":             someItems(404, "index_not_found_exception", "no such index"),
+	"no such pipeline":     someItems(400, "illegal_argument_exception", "pipeline with id [x] does not exist"),
 }
 
 func always(f *fakesearch.Fault) func(*http.Request) *fakesearch.Fault {
 	return func(*http.Request) *fakesearch.Fault { return f }
 }
 
-func answerItems(f func([]json.RawMessage) []json.RawMessage) func(*http.Request) *fakesearch.Fault {
+func replaceItems(f func([]json.RawMessage) []json.RawMessage) func(*http.Request) *fakesearch.Fault {
 	return always(&fakesearch.Fault{Items: f})
 }
 
@@ -66,7 +66,7 @@ func eachItem(f func([]byte) []byte) func([]json.RawMessage) []json.RawMessage {
 	}
 }
 
-// someItems refuses every other document, twice.
+// someItems rejects every second document, twice.
 func someItems(status int, kind, reason string) func(*http.Request) *fakesearch.Fault {
 	var mu sync.Mutex
 	seen := map[string]int{}
@@ -107,7 +107,7 @@ func TestFaults_LoseAndDuplicateNothing(t *testing.T) {
 	}
 }
 
-// A server that cannot read gzip, and says so by a bad request, gets plain text.
+// ktail sends uncompressed requests to a server that responds to gzip with 400.
 func TestNoGzip_FallsBackToPlain(t *testing.T) {
 	for _, status := range []int{http.StatusUnsupportedMediaType, http.StatusBadRequest} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestNoGzip_FallsBackToPlain(t *testing.T) {
 	}
 }
 
-// A bulk that is too large for the server is halved, and the size remembered.
+// A bulk that is too large for the server is halved, and later bulks are smaller.
 func TestTooLargeBulk_IsHalved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{MaxContentLength: 100 << 10})
@@ -140,13 +140,12 @@ func TestTooLargeBulk_IsHalved(t *testing.T) {
 		r.close(t)
 		same(t, s.messages(), texts)
 		if n := s.Counts().Bulks; n > 80 {
-			t.Errorf("it took %d requests", n)
+			t.Errorf("delivery took %d requests", n)
 		}
 	})
 }
 
-// While a server asks for time, nothing is sent, even if another bulk gets
-// through meanwhile.
+// Nothing is sent during a Retry-After, even if another bulk succeeds meanwhile.
 func TestRetryAfter_IsHonored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
@@ -181,8 +180,8 @@ func TestRetryAfter_IsHonored(t *testing.T) {
 	})
 }
 
-// A node that is down does not matter while another lives.
-func TestNodes_DownNodeDoesNotMatter(t *testing.T) {
+// While one node works, a node that is down does not delay delivery.
+func TestNodes_DownNodeDoesNotDelayDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dead := serve(t, fakesearch.Options{}), serve(t, fakesearch.Options{})
 		dead.Down()
@@ -202,15 +201,15 @@ func TestNodes_DownNodeDoesNotMatter(t *testing.T) {
 		}
 		r.close(t)
 		same(t, s.messages(), texts)
-		if got := r.told.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.NodeDown}) {
-			t.Errorf("told %v: %s", got, r.told.text())
+		if got := r.events.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.NodeDown}) {
+			t.Errorf("reported %v: %s", got, r.events.text())
 		}
 	})
 }
 
-// Credentials go to the nodes alone, never where a node points to, and are in no
+// Credentials go to the nodes only, never to the target of a redirect, and appear in no
 // message.
-func TestCredentials_AreSent(t *testing.T) {
+func TestCredentials_GoToNodesOnly(t *testing.T) {
 	for _, status := range []int{301, 302, 307, 308} {
 		synctest.Test(t, func(t *testing.T) {
 			nodes, auth, err := elastic.ParseNodes([]string{"http://elastic:hunter2@es1:9200/prefix/"})
@@ -234,15 +233,15 @@ func TestCredentials_AreSent(t *testing.T) {
 			time.Sleep(time.Minute)
 			r.stop()
 			err = r.Close(t.Context())
-			text := fmt.Sprint(err, r.told.text(), r.Server())
+			text := fmt.Sprint(err, r.events.text(), r.Server())
 			if strings.Contains(text, "hunter2") {
 				t.Errorf("the password is in %q", text)
 			}
 			if !strings.Contains(text, "evil:9200") {
-				t.Errorf("%q does not tell where it points", text)
+				t.Errorf("%q does not contain the target of the redirect", text)
 			}
 			if n := evil.Counts().Requests; n > 0 {
-				t.Errorf("%d requests followed it", n)
+				t.Errorf("%d requests followed the redirect", n)
 			}
 			for _, asked := range s.Requests() {
 				if got := asked.Header.Get("Authorization"); got != "Basic ZWxhc3RpYzpodW50ZXIy" || !strings.HasPrefix(asked.Path, "/prefix/") {

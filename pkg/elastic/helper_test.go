@@ -21,7 +21,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// server is a fake one that lives in the bubble of a test.
+// server is a fake search server that runs in the synctest bubble of a test.
 type server struct{ *fakesearch.Server }
 
 func serve(t *testing.T, o fakesearch.Options) server {
@@ -34,8 +34,8 @@ func serve(t *testing.T, o fakesearch.Options) server {
 	return server{s}
 }
 
-// fault has bulk requests fail as f says, which is told how many there were, this
-// one included.
+// fault makes bulk requests fail. f receives the number of bulk requests, including the
+// current one.
 func (s server) fault(f func(n int, r *http.Request) *fakesearch.Fault) {
 	var bulks atomic.Int64
 	s.SetFault(func(r *http.Request) *fakesearch.Fault {
@@ -48,23 +48,23 @@ func (s server) fault(f func(n int, r *http.Request) *fakesearch.Fault) {
 
 func isBulk(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/_bulk") }
 
-// failing is the answer to a request that is refused as a whole.
+// failing returns the response to a request that is rejected as a whole.
 func failing(status int, kind, reason string) *fakesearch.Fault {
-	return &fakesearch.Fault{Answer: &fakesearch.Answer{
+	return &fakesearch.Fault{Response: &fakesearch.Response{
 		Status: status,
 		Body:   fmt.Sprintf(`{"error":{"type":%q,"reason":%q},"status":%d}`, kind, reason, status),
 	}}
 }
 
-// items has each document of a bulk judged by f.
+// items makes f decide the result of each document of a bulk.
 func items(f func(document) *fakesearch.Verdict) *fakesearch.Fault {
 	return &fakesearch.Fault{Item: func(_ int, d fakesearch.Document) *fakesearch.Verdict { return f(document{d}) }}
 }
 
-// document is one that is there, or is to be.
+// document is a stored document, or one of a bulk request.
 type document struct{ fakesearch.Document }
 
-// field returns what is at the path, or nil.
+// field returns the value at the path, or nil.
 func (d document) field(path string) any {
 	var v any
 	if err := json.Unmarshal(d.Source, &v); err != nil {
@@ -82,7 +82,7 @@ func (d document) message() string {
 	return s
 }
 
-// documents returns all that are there.
+// documents returns all stored documents.
 func (s server) documents() []document {
 	var all []document
 	for _, d := range s.Documents("*") {
@@ -91,7 +91,7 @@ func (s server) documents() []document {
 	return all
 }
 
-// messages returns those of all documents, sorted.
+// messages returns the sorted messages of all documents.
 func (s server) messages() []string {
 	var all []string
 	for _, d := range s.documents() {
@@ -101,59 +101,59 @@ func (s server) messages() []string {
 	return all
 }
 
-// asked counts the requests that begin so: "POST /index".
-func (s server) asked(what string) int {
+// countRequests counts the requests that start with the prefix, such as "POST /index".
+func (s server) countRequests(prefix string) int {
 	n := 0
 	for _, r := range s.Requests() {
-		if strings.HasPrefix(r.Method+" "+r.Path+"?"+r.Query, what) {
+		if strings.HasPrefix(r.Method+" "+r.Path+"?"+r.Query, prefix) {
 			n++
 		}
 	}
 	return n
 }
 
-// told collects events.
-type told struct {
+// eventLog collects events.
+type eventLog struct {
 	mu   sync.Mutex
 	all  []elastic.EventKind
 	errs []error
 }
 
-func (t *told) tell(e elastic.Event) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.all = append(t.all, e.Kind)
-	t.errs = append(t.errs, e.Err)
+func (l *eventLog) record(e elastic.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all = append(l.all, e.Kind)
+	l.errs = append(l.errs, e.Err)
 }
 
-func (t *told) kinds() []elastic.EventKind {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.all)
+func (l *eventLog) kinds() []elastic.EventKind {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.all)
 }
 
-func (t *told) text() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return fmt.Sprint(errors.Join(t.errs...))
+func (l *eventLog) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fmt.Sprint(errors.Join(l.errs...))
 }
 
-// run is a sink that is running.
+// run is a running sink.
 type run struct {
 	*elastic.Sink
-	told *told
-	dead string             // path of the dead letters
-	stop context.CancelFunc // of the program
+	events *eventLog
+	dead   string             // path of the dead letters
+	stop   context.CancelFunc // ends the context of Run
 }
 
-// start runs a sink that delivers to the server, whatever the address.
+// start runs a sink. All its connections go to the server, whatever the address.
 func start(t *testing.T, s server, change ...func(*elastic.Options)) *run {
 	t.Helper()
-	r := &run{told: &told{}, dead: t.TempDir() + "/dead.ndjson"}
+	r := &run{events: &eventLog{}, dead: t.TempDir() + "/dead.ndjson"}
 	o := elastic.Options{
 		Nodes:     []*url.URL{{Scheme: "http", Host: "es1:9200"}},
 		Transport: dialing(func(context.Context, string) server { return s }),
-		Version:   "1.2.3", OnEvent: r.told.tell, DeadLetters: r.dead,
+		Version:   "1.2.3", OnEvent: r.events.record, DeadLetters: r.dead,
 	}
 	for _, f := range change {
 		f(&o)
@@ -169,12 +169,12 @@ func start(t *testing.T, s server, change ...func(*elastic.Options)) *run {
 	return r
 }
 
-// credentials returns what never changes.
+// credentials returns constant credentials.
 func credentials(auth elastic.Auth) func() (elastic.Credentials, error) {
 	return func() (elastic.Credentials, error) { return elastic.Credentials{Auth: auth}, nil }
 }
 
-// dialing is a transport that reaches the server which is chosen for an address.
+// dialing returns a transport that connects to the server chosen for an address.
 func dialing(choose func(ctx context.Context, address string) server) *http.Transport {
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -191,7 +191,7 @@ func (r *run) write(t *testing.T, ls []ktail.Line) {
 	}
 }
 
-// close ends the run, which must have delivered everything.
+// close closes the sink and fails the test unless everything was delivered.
 func (r *run) close(t *testing.T) {
 	t.Helper()
 	if err := r.Close(t.Context()); err != nil {
@@ -200,7 +200,7 @@ func (r *run) close(t *testing.T) {
 	r.stop()
 }
 
-// status checks the counts, of which those of retries and sizes may be any.
+// status compares the counts. It ignores retries and sizes.
 func (r *run) status(t *testing.T, want elastic.Status) {
 	t.Helper()
 	got := r.Status()
@@ -210,7 +210,7 @@ func (r *run) status(t *testing.T, want elastic.Status) {
 	}
 }
 
-// letters returns the dead letters.
+// letters returns the saved dead letters.
 func (r *run) letters(t *testing.T) []elastic.DeadLetter {
 	t.Helper()
 	b, err := os.ReadFile(r.dead)
@@ -236,7 +236,7 @@ var stream = &ktail.Stream{
 
 var begin = time.Date(2026, 1, 31, 10, 0, 0, 123456789, time.UTC).UnixNano()
 
-// lines returns one line a text, a millisecond apart.
+// lines returns one line per text, a millisecond apart.
 func lines(texts ...string) []ktail.Line {
 	all := make([]ktail.Line, len(texts))
 	for i, text := range texts {
@@ -262,5 +262,5 @@ func same(t *testing.T, got, want []string) {
 		t.Errorf("got %q, want %q", got, want)
 		return
 	}
-	t.Errorf("got %d, want %d, or others", len(got), len(want))
+	t.Errorf("got %d messages, want %d; or they differ", len(got), len(want))
 }

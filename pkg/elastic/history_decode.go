@@ -21,10 +21,10 @@ type hit struct {
 	line     ktail.Line
 }
 
-// lineID is what an ID that ktail makes consists of; see appendID.
+// lineID holds the parts of an ID that ktail makes; see appendID.
 type lineID [27]byte
 
-// parseID reports false for an ID of another program.
+// parseID returns false for an ID of another program.
 func parseID(s []byte) (id lineID, ok bool) {
 	if len(s) != idLen {
 		return id, false
@@ -90,7 +90,7 @@ func (d *documentDecoder) hits(body []byte, emit func(*hit) error) error {
 		return err
 	}
 	if r.Failed() {
-		return errAnswer
+		return errResponse
 	}
 	return complete.err()
 }
@@ -110,7 +110,7 @@ func (d *documentDecoder) hit(emit func(*hit) error) error {
 		}
 	})
 	if d.reader.Failed() {
-		return errAnswer
+		return errResponse
 	}
 	if err := d.decode(&doc, &h); err != nil {
 		return err
@@ -161,7 +161,7 @@ func (d *documentDecoder) decode(doc *rawDocument, h *hit) error {
 		var complete rawDocument
 		inner.source(&complete)
 		if inner.reader.Failed() {
-			return fmt.Errorf("decode the field ktail.document: %w", errAnswer)
+			return fmt.Errorf("decode the field ktail.document: %w", errResponse)
 		}
 		complete.minimal = nil
 		err := inner.decode(&complete, h)
@@ -320,7 +320,7 @@ func decodeStream(doc *rawDocument) (*ktail.Stream, error) {
 	return s, nil
 }
 
-// completeness is what a search response says of itself.
+// completeness holds the fields of a search response that tell whether it is complete.
 type completeness struct {
 	timedOut bool
 	shards   []byte
@@ -337,7 +337,7 @@ func (c *completeness) err() error {
 	}
 	if c.shards != nil {
 		if err := json.Unmarshal(c.shards, &shards); err != nil {
-			return errAnswer
+			return errResponse
 		}
 	}
 	switch {

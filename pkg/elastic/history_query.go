@@ -4,9 +4,9 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// historyQuery selects documents by their streams and by event.sequence, which is
-// in [from, to). The server is never sent a regular expression of the user:
-// Lucene's are another language.
+// historyQuery selects documents by stream and by event.sequence in [from, to). ktail
+// never sends regular expressions of the user to the server, because Lucene has a
+// different syntax.
 type historyQuery struct {
 	from, to int64
 	streams  []historyStream
@@ -43,8 +43,8 @@ func (q *historyQuery) narrow() {
 	}
 }
 
-// wants reports whether a line is wanted. A query may return lines of streams that
-// it could not exclude.
+// wants reports whether a line is selected. A query may return lines of streams that it
+// could not exclude.
 func (q *historyQuery) wants(wanted map[ktail.Key]int64, h *hit) bool {
 	from, ok := wanted[h.line.Stream.Key()]
 	return ok && h.sequence >= from

@@ -16,7 +16,8 @@ const (
 	maxWindowLines = 10_000
 	// windowsAhead is how many requests are made before their lines are needed.
 	windowsAhead = 2
-	// planBuckets is into how many parts a range is divided to count its lines.
+	// planBuckets is the number of parts into which a range is divided to count its
+	// lines.
 	planBuckets = 1000
 	// emitLines is how many lines are emitted at once.
 	emitLines = 512
@@ -97,8 +98,8 @@ type fetched struct {
 	err  error
 }
 
-// fetch requests windows ahead of their use. The channel yields, in order, where
-// the answer for each of them will come. fetch closes it.
+// fetch requests windows before they are needed. The channel yields, in order, a
+// promise of the response for each window. fetch closes it.
 func (s *historySource) fetch(ctx context.Context, windows []window, free <-chan *responseBuffer) <-chan chan fetched {
 	answers := make(chan chan fetched, windowsAhead)
 	go func() {
@@ -169,8 +170,8 @@ func (s *historySource) emitWindow(ctx context.Context, f fetched, wanted map[kt
 	return s.flush(emit)
 }
 
-// isNew reports whether a document with the ID was not read yet. The same document
-// may be in two backing indices of a data stream.
+// isNew reports whether a document with the ID was not read before. Two backing indices
+// of a data stream may contain the same document.
 func (s *historySource) isNew(id lineID) bool {
 	if s.seen[id] || s.before[id] {
 		return false
@@ -293,7 +294,7 @@ func (s *historySource) count(ctx context.Context, w window) ([]part, error) {
 		} `json:"aggregations"`
 	}
 	if json.Unmarshal(resp.body, &answer) != nil {
-		return nil, errAnswer
+		return nil, errResponse
 	}
 	var parts []part
 	for _, b := range answer.Aggregations.Parts.Buckets {

@@ -125,7 +125,7 @@ func (h *History) streamsPage(ctx context.Context, body jsonObject) ([]historySt
 		} `json:"aggregations"`
 	}
 	if err := json.Unmarshal(resp.body, &answer); err != nil {
-		return nil, nil, errAnswer
+		return nil, nil, errResponse
 	}
 	buckets := answer.Aggregations.Streams.Buckets
 	page := make([]historyStream, 0, len(buckets))
@@ -164,7 +164,7 @@ func newestOf(topHits []byte, s *historyStream) (int64, error) {
 	d := json.NewDecoder(bytes.NewReader(topHits))
 	d.UseNumber()
 	if err := d.Decode(&top); err != nil {
-		return 0, errAnswer
+		return 0, errResponse
 	}
 	for _, hit := range top.Hits.Hits {
 		stream, err := decodeStream(&rawDocument{
@@ -235,7 +235,7 @@ func (h *History) tailsPage(ctx context.Context, q *historyQuery, page []history
 		} `json:"responses"`
 	}
 	if json.Unmarshal(resp.body, &answer) != nil || len(answer.Responses) != len(page) {
-		return errAnswer
+		return errResponse
 	}
 	for i, r := range answer.Responses {
 		if r.Error != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// history returns what a History reads, and its positions.
+// history returns the lines that a History reads, and its positions.
 func history(t *testing.T, s server, change ...func(*elastic.HistoryOptions)) ([]ktail.Line, *elastic.History, error) {
 	t.Helper()
 	o := elastic.HistoryOptions{
@@ -68,7 +68,7 @@ func texts(lines []ktail.Line) []string {
 	return all
 }
 
-// podStream is the stream of a container of its own.
+// podStream returns the stream of the n-th container.
 func podStream(n int) *ktail.Stream {
 	return &ktail.Stream{
 		Cluster: "prod", Namespace: "shop", Pod: fmt.Sprintf("web-%d", n), PodUID: fmt.Sprintf("uid-%d", n), Container: "app",
@@ -77,8 +77,8 @@ func podStream(n int) *ktail.Stream {
 	}
 }
 
-// merged returns lines of several streams in the order in which ktail prints them:
-// within a stream times step back and repeat.
+// merged returns lines of several streams in the order in which ktail prints them.
+// Within a stream, times step back and repeat.
 func merged(r *rand.Rand, streams, n int) []ktail.Line {
 	var all []ktail.Line
 	at := begin
@@ -87,7 +87,7 @@ func merged(r *rand.Rand, streams, n int) []ktail.Line {
 		s := podStream(r.IntN(streams))
 		all = append(all, ktail.Line{Stream: s, Time: at, Text: fmt.Appendf(nil, "%d of %s: \"\\\x1b[31m\u20ac\t", i, s.Pod)})
 		switch r.IntN(20) {
-		case 0: // the other stream of the container, stamped earlier
+		case 0: // stderr of the container, stamped earlier
 			all = append(all, ktail.Line{Stream: s, Time: at - r.Int64N(int64(time.Millisecond)), Text: fmt.Appendf(nil, "%d back", i)})
 		case 1: // the same line again
 			all = append(all, ktail.Line{Stream: s, Time: at, Text: all[len(all)-1].Text})
@@ -114,7 +114,7 @@ func TestHistory_ReturnsForwardedLinesInTheirOrder(t *testing.T) {
 		if a, b := fmt.Sprintf("%+v", *got[0].Stream), fmt.Sprintf("%+v", *want[0].Stream); a != b {
 			t.Errorf("the stream is  %s\nwant %s", a, b)
 		}
-		// A live log that is read from the position repeats nothing.
+		// A live log that is read from the position does not repeat lines.
 		for n := range 5 {
 			p := h.Position(podStream(n).Key())
 			replay := p.Replay()
@@ -122,17 +122,17 @@ func TestHistory_ReturnsForwardedLinesInTheirOrder(t *testing.T) {
 			for i := range want {
 				l := &want[i]
 				if l.Stream.Key() == podStream(n).Key() && !time.Unix(0, l.Time).Before(start) && !replay.Seen(l) {
-					t.Fatalf("the position of %s does not know its line %q", l.Stream, l.Text)
+					t.Fatalf("the position of %s does not contain its line %q", l.Stream, l.Text)
 				}
 			}
 			if !replay.CaughtUp() {
-				t.Errorf("the position of web-%d does not know its last line", n)
+				t.Errorf("the position of web-%d does not contain its last line", n)
 			}
 		}
 	})
 }
 
-// A window never has more lines than a server returns, however they are spread.
+// A window never has more lines than a server returns, whatever their distribution is.
 func TestHistory_ReturnsBurstsCompletely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64})
@@ -237,7 +237,7 @@ func TestHistory_ReadsMinimalDocumentsCompletely(t *testing.T) {
 	})
 }
 
-// A data stream that has rolled over can hold a document twice.
+// A data stream that was rolled over can contain a document twice.
 func TestHistory_ReturnsADocumentOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
@@ -254,10 +254,10 @@ func TestHistory_ReturnsADocumentOnce(t *testing.T) {
 	})
 }
 
-// Whatever a server says instead of an answer, the result is complete or an error.
+// Whatever the server responds, the result is either complete or an error.
 func TestHistory_IsNeverSilentlyIncomplete(t *testing.T) {
 	incomplete := func(body string) *fakesearch.Fault {
-		return &fakesearch.Fault{Answer: &fakesearch.Answer{Body: body}}
+		return &fakesearch.Fault{Response: &fakesearch.Response{Body: body}}
 	}
 	tests := []struct {
 		name  string
@@ -271,8 +271,8 @@ func TestHistory_IsNeverSilentlyIncomplete(t *testing.T) {
 		{"unavailable for good", failing(503, "no_shard_available_action_exception", "no shard"), "no shard"},
 		{"failed shards", incomplete(`{"timed_out":false,"_shards":{"total":5,"failed":2,"failures":[{"index":"ktail-1","reason":{"type":"t","reason":"broken"}}]},"hits":{"hits":[]}}`), "2 of 5 shards failed"},
 		{"stopped", incomplete(`{"timed_out":true,"_shards":{"total":5,"failed":0},"hits":{"hits":[]}}`), "before it was complete"},
-		{"a login page", incomplete("<html>log in</html>"), "makes no sense"},
-		{"half an answer", incomplete(`{"timed_out":false,"_shards":{"total":1,"failed":0},"hits":{"hits":[{"_id":"x","_source":{"mess`), "makes no sense"},
+		{"a login page", incomplete("<html>log in</html>"), "unexpected response"},
+		{"half an answer", incomplete(`{"timed_out":false,"_shards":{"total":1,"failed":0},"hits":{"hits":[{"_id":"x","_source":{"mess`), "unexpected response"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -306,7 +306,7 @@ func TestHistory_SurvivesServersThatRecover(t *testing.T) {
 		s.SetFault(func(*http.Request) *fakesearch.Fault {
 			n++
 			return []*fakesearch.Fault{
-				failing(429, "es_rejected_execution_exception", "rejected"), nil, failing(503, "x", "y"), {Cut: fakesearch.CutBeforeAnswer}, nil,
+				failing(429, "es_rejected_execution_exception", "rejected"), nil, failing(503, "x", "y"), {Cut: fakesearch.CutBeforeResponse}, nil,
 			}[n%5]
 		})
 		got, _, err := history(t, s)

@@ -12,73 +12,73 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// identity numbers the lines of one stream: the occurrence of each among the lines
-// with the same time and text, and its place in the order of the stream.
+// identity numbers the lines of one stream: it counts the occurrences of each line
+// among the lines with the same time and text, and the lines of the stream.
 //
 // Times step back: by milliseconds, because the container runtime stamps stdout and
-// stderr in two goroutines, and by hours, because clocks are set. So an occurrence
-// is counted among the lines delivered last, in order of delivery, whatever their
-// times: all those within stepBack of the latest time, and further back as many as
-// limits allows. Only a line that repeats the exact nanosecond and text of one
-// further back gets a number that was used before.
+// stderr in two goroutines, and by hours, because clocks are set. So occurrences are
+// counted among the lines delivered last, in order of delivery, whatever their times
+// are: among all lines within stepBack of the latest time, and among as many older ones
+// as limits allows. Only a line that repeats the exact nanosecond and text of an even
+// older line gets a number that was used before.
 type identity struct {
-	hash     uint64 // of the stream's key
-	reach    int64  // stepBack, or 0 where times do not step back
-	sequence int64  // of the last line
+	hash     uint64 // hash of the stream's key
+	reach    int64  // stepBack, or 0 if the times of the stream never step back
+	sequence int64  // sequence of the last line
 	used     time.Time
 
 	limits *limits
-	latest int64 // time of all lines
+	latest int64 // latest time of all lines
 	recent []seen
-	head   int // index of the first in recent that counts
+	head   int // index of the first valid entry of recent
 
-	// index counts the digests in recent[head:]. It exists while lines have to
-	// be looked up that a short search does not settle.
+	// index counts the digests in recent[head:]. It exists while lookups need more than
+	// a short search.
 	index  map[uint64]int
-	unused int // lines since it was needed
+	unused int // lines since index was last used
 }
 
-// seen is a line that was delivered. latest is the latest time until then.
+// seen is a delivered line. latest is the latest time of all lines up to this one.
 type seen struct {
 	latest int64
 	digest uint64
 }
 
 const (
-	// stepBack is how far the clock of a node can be set back in a busy log
-	// before lines are forgotten.
+	// stepBack is how far the clock of a node can be set back in a busy log before
+	// lines are evicted.
 	stepBack = int64(2 * time.Second)
 
 	// maxSearch is how many lines are compared before the index is built.
 	maxSearch = 256
 
-	// What all streams together remember: lines further back than stepBack, and
-	// lines within it. Each takes 16 bytes.
-	totalBeyond, leastBeyond, mostBeyond = 1 << 18, 64, 1 << 14
-	totalWithin, mostWithin              = 1 << 21, 1 << 19
+	// Number of lines that all streams together remember: older than stepBack, and
+	// within it. Each takes 16 bytes.
+	totalBeyond, minBeyond, maxBeyond = 1 << 18, 64, 1 << 14
+	totalWithin, maxWithin            = 1 << 21, 1 << 19
 )
 
-// limits says how many lines each stream remembers. The streams of an encoder share
-// one.
+// limits is the number of lines that each stream remembers. All streams of an encoder
+// share it.
 type limits struct {
-	beyond int // lines further back than stepBack
-	within int // lines in all
+	beyond int // lines older than stepBack
+	within int // all lines
 }
 
-// newLimits returns those of so many streams.
+// newLimits returns the limits for that number of streams.
 func newLimits(streams int) limits {
 	streams = max(streams, 1)
-	beyond := min(max(totalBeyond/streams, leastBeyond), mostBeyond)
-	return limits{beyond, min(max(totalWithin/streams, beyond), mostWithin)}
+	beyond := min(max(totalBeyond/streams, minBeyond), maxBeyond)
+	return limits{beyond, min(max(totalWithin/streams, beyond), maxWithin)}
 }
 
-// newIdentity returns the identity of a stream whose lines were delivered up to the
-// position by an earlier run.
+// newIdentity returns the identity of a stream. An earlier run delivered its lines up
+// to the position.
 func newIdentity(key ktail.Key, resumed *ktail.Position, limits *limits) *identity {
 	var h xxhash.Digest
 	h.Reset()
 	for _, s := range []string{key.PodUID, key.Container} {
-		// Lengths, or a name could reach into the next one.
+		// Hash the lengths as well, so that ("a", "bc") and ("ab", "c") differ.
 		h.Write(binary.AppendUvarint(nil, uint64(len(s)))) //nolint:errcheck // a hash does not fail
 		h.WriteString(s)                                   //nolint:errcheck // a hash does not fail
 	}
@@ -95,10 +95,10 @@ func newIdentity(key ktail.Key, resumed *ktail.Position, limits *limits) *identi
 	return d
 }
 
-// next records a line and returns its occurrence, from 1 on.
+// next records a line and returns its occurrence number, which starts at 1.
 func (d *identity) next(m ktail.Mark) int {
 	n := 1
-	if m.Time <= d.latest { // or no line with this time can have come
+	if m.Time <= d.latest { // otherwise no earlier line has this time
 		n += d.count(m)
 	}
 	d.record(m)
@@ -111,7 +111,7 @@ func (d *identity) count(m ktail.Mark) int {
 		n := 0
 		for i := len(d.recent) - 1; ; i-- {
 			if i < d.head || d.recent[i].latest < m.Time {
-				return n // all before are earlier than that
+				return n // all previous lines are earlier
 			}
 			if len(d.recent)-i > maxSearch {
 				break
@@ -129,8 +129,8 @@ func (d *identity) count(m ktail.Mark) int {
 	return d.index[m.Digest]
 }
 
-// record adds a line, and forgets some that are out of reach: at most two, so that
-// a single line with a time far off does not make it forget all others.
+// record adds a line and evicts old ones: at most two, so that a single line with a
+// wrong time does not evict all others.
 func (d *identity) record(m ktail.Mark) {
 	behind := d.latest != math.MinInt64 && m.Time < d.latest && uint64(d.latest)-uint64(m.Time) > uint64(d.reach)
 	d.latest = max(d.latest, m.Time)
@@ -149,7 +149,7 @@ func (d *identity) record(m ktail.Mark) {
 		if len(d.recent)-d.head <= limit {
 			break
 		}
-		d.forget()
+		d.evictOldest()
 	}
 	if n := len(d.recent) - d.head; d.head > 64 && d.head > n {
 		if n < cap(d.recent)/8 {
@@ -161,8 +161,8 @@ func (d *identity) record(m ktail.Mark) {
 	}
 }
 
-// forget removes the oldest line.
-func (d *identity) forget() {
+// evictOldest removes the oldest line.
+func (d *identity) evictOldest() {
 	if d.index != nil {
 		digest := d.recent[d.head].digest
 		if d.index[digest]--; d.index[digest] == 0 {
@@ -172,17 +172,17 @@ func (d *identity) forget() {
 	d.head++
 }
 
-// nextSequence returns a number that grows in the order of the stream. It is the
-// time of the line wherever times grow, so it continues to grow in a later run and
-// across restarts without being stored.
+// nextSequence returns a number that increases in the order of the stream. It equals
+// the time of the line while times increase, so it continues to increase in later runs
+// and across restarts without being stored.
 func (d *identity) nextSequence(at int64) int64 {
 	d.sequence = max(d.sequence+1, at)
 	return d.sequence
 }
 
-// A document ID is 27 bytes in URL-safe base64, which Elasticsearch recognizes and
-// stores as bytes. The time comes first, so that the IDs that a bulk is checked
-// against are all in the newest segments.
+// idLen is the length of a document ID: 27 bytes in URL-safe base64, which
+// Elasticsearch recognizes and stores as bytes. The time comes first, so that servers
+// find the IDs of a bulk in the newest segments.
 const idLen = 36
 
 // appendID appends the ID of the n-th document with that mark.

@@ -21,7 +21,7 @@ func mark(at time.Duration, text string) ktail.Mark {
 	return l.Mark()
 }
 
-// newTestIdentity returns that of one of so many streams.
+// newTestIdentity returns the identity of one of that many streams.
 func newTestIdentity(streams int) *identity {
 	l := newLimits(streams)
 	return newIdentity(testStream().Key(), &ktail.Position{}, &l)
@@ -49,8 +49,8 @@ func TestIdentity_CountsFromTheBeginningOfTheLog(t *testing.T) {
 	}
 }
 
-// FuzzIdentity lets the clock do anything. Each byte of the input is a line: how the
-// time changes, and which of two texts it has.
+// FuzzIdentity lets the clock do anything. Each byte of the input is a line: it encodes
+// the change of the time and one of two texts.
 func FuzzIdentity(f *testing.F) {
 	steps := []time.Duration{
 		0, time.Nanosecond, time.Millisecond, -time.Millisecond, -1900 * time.Millisecond, -2100 * time.Millisecond,
@@ -65,7 +65,7 @@ func FuzzIdentity(f *testing.F) {
 	}
 	f.Add(long)
 	f.Fuzz(func(t *testing.T, input []byte) {
-		if len(input) > mostBeyond {
+		if len(input) > maxBeyond {
 			return
 		}
 		d, model := newTestIdentity(1), counter{}
@@ -102,7 +102,7 @@ func TestIdentity_IsBoundedAndLinearWhateverTheClockDoes(t *testing.T) {
 					t.Fatalf("line %d is occurrence %d, want %d", i, got, want)
 				}
 			}
-			if n := len(d.recent); n > 2*mostWithin {
+			if n := len(d.recent); n > 2*maxWithin {
 				t.Errorf("%d lines are remembered", n)
 			}
 		})
@@ -114,15 +114,15 @@ func TestIdentity_ForgetsWhenThereAreManyStreams(t *testing.T) {
 	for i := range 100_000 {
 		d.next(mark(time.Duration(i)*time.Second, "text"))
 	}
-	if n := len(d.recent) - d.head; n > leastBeyond+2 {
+	if n := len(d.recent) - d.head; n > minBeyond+2 {
 		t.Errorf("%d lines of a quiet log are remembered", n)
 	}
-	if n := cap(d.recent); n > 8*leastBeyond {
+	if n := cap(d.recent); n > 8*minBeyond {
 		t.Errorf("there is room for %d lines", n)
 	}
 }
 
-// Lines of stdin that came in one piece have the same time.
+// Lines from stdin that arrive in one read have the same time.
 func TestIdentity_CountsLinesOfStdin(t *testing.T) {
 	l := newLimits(1)
 	d := newIdentity(ktail.Key{}, &ktail.Position{}, &l)

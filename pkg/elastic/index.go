@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// breakerAt is how many documents in a row an index may reject, with none accepted,
-// before that is taken for a problem of the index: then nothing becomes a dead letter
-// until it accepts a document.
-const breakerAt = 100
+// breakerThreshold is how many documents in a row an index may reject, without
+// accepting any, before the rejections count as a problem of the index. From then on,
+// no document becomes a dead letter until the index accepts one.
+const breakerThreshold = 100
 
-// indices is what is known of the indices that documents go to. It is used by many
-// goroutines.
+// indices holds the states of the indices that documents are sent to. It is safe for
+// concurrent use.
 type indices struct {
 	report *reporter
 
@@ -20,22 +20,22 @@ type indices struct {
 	all map[string]*indexState
 }
 
-// indexState is how one index, alias or data stream does.
+// indexState is the state of one index, alias or data stream.
 type indexState struct {
-	accepted time.Time // when it last accepted a document
-	rejected int       // documents rejected in a row since then
-	tries    int       // failures in a row
-	until    time.Time // nothing is sent to it before
+	accepted time.Time // last time the index accepted a document
+	rejected int       // documents rejected since then
+	tries    int       // consecutive failures
+	until    time.Time // nothing is sent to the index before
 }
 
-// mostIndices bounds how many are remembered. There is one a day.
-const mostIndices = 1024
+// maxIndices limits the number of states. A daily index adds one a day.
+const maxIndices = 1024
 
 func (x *indices) get(name string) *indexState {
 	if s := x.all[name]; s != nil {
 		return s
 	}
-	if x.all == nil || len(x.all) >= mostIndices {
+	if x.all == nil || len(x.all) >= maxIndices {
 		x.all = map[string]*indexState{}
 	}
 	s := &indexState{}
@@ -43,7 +43,7 @@ func (x *indices) get(name string) *indexState {
 	return s
 }
 
-// accept records that the index accepted documents. clean says that none of the
+// accept records that the index accepted documents. clean means that no document of the
 // request has to wait.
 func (x *indices) accept(name string, clean bool) {
 	x.mu.Lock()
@@ -55,7 +55,7 @@ func (x *indices) accept(name string, clean bool) {
 	}
 }
 
-// acceptedSince reports whether the index has accepted a document at the time or later.
+// acceptedSince reports whether the index accepted a document at or after the time.
 func (x *indices) acceptedSince(name string, t time.Time) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -63,24 +63,24 @@ func (x *indices) acceptedSince(name string, t time.Time) bool {
 	return !accepted.IsZero() && !accepted.Before(t)
 }
 
-// reject counts documents that the index rejects. It reports whether the documents
-// are to blame.
+// reject counts documents that the index rejected. It returns false if there were so
+// many that the index is the problem.
 func (x *indices) reject(name string, n int) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := x.get(name)
 	s.rejected += n
-	return s.rejected <= breakerAt
+	return s.rejected <= breakerThreshold
 }
 
-// fail records a problem of the index alone. It returns when to try again.
+// fail records a problem of this index. It returns the time of the next try.
 func (x *indices) fail(name string, p *problem, accepted bool) time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	after := time.Duration(0)
-	delay, most := firstDenied, mostDenied
+	delay, most := firstBlockedDelay, maxBlockedDelay
 	if p.kind == Busy {
-		delay, most, after = firstDelay, mostDelay, busyAfter
+		delay, most, after = firstDelay, maxDelay, busyReportDelay
 	}
 	s := x.get(name)
 	delay = min(delay<<min(s.tries, 16), most)
@@ -93,8 +93,9 @@ func (x *indices) fail(name string, p *problem, accepted bool) time.Time {
 	return at
 }
 
-// waits returns when something may be sent to the index; zero for now.
-func (x *indices) waits(name string) time.Time {
+// blockedUntil returns when documents may be sent to the index; the zero time means
+// now.
+func (x *indices) blockedUntil(name string) time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if s := x.all[name]; s != nil && time.Now().Before(s.until) {

@@ -260,7 +260,7 @@ func (k *Kibana) send(ctx context.Context, method, path, contentType string, bod
 		return nil, fmt.Errorf("reach Kibana at %s: %w", k.o.URL.Host, err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // it is only read from
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	if err != nil {
 		return nil, fmt.Errorf("read the response of Kibana at %s: %w", k.o.URL.Host, err)
 	}

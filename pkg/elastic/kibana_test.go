@@ -51,7 +51,7 @@ func TestKibana_InstallsOnEveryVersion(t *testing.T) {
 			if err != nil || done.Created != len(bundle) {
 				t.Fatalf("created %d of %d objects, %v", done.Created, len(bundle), err)
 			}
-			// A second run keeps what a user has changed, unless it is to overwrite.
+			// A second run keeps changes of users, unless it overwrites objects.
 			s.Edit("dashboard/ktail", `{"title":"mine"}`)
 			done, err = kibana(t, s.URL+o.BasePath+"/", with).Install(t.Context(), bundle)
 			if err != nil || done.Created != 0 || done.Existing != len(bundle) {

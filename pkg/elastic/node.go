@@ -13,12 +13,12 @@ import (
 
 const (
 	firstNodeDelay = time.Second
-	mostNodeDelay  = time.Minute
+	maxNodeDelay   = time.Minute
 )
 
-// nodePool is the nodes of one cluster and how they are. Requests take turns among
-// those that are up. A node that does not answer is down at once; it is probed until
-// it answers. It is used by many goroutines.
+// nodePool holds the nodes of one cluster and their states. Requests take turns among
+// the nodes that are up. A node that does not respond is down at once, and is probed
+// until it responds. It is safe for concurrent use.
 type nodePool struct {
 	report *reporter
 
@@ -27,13 +27,13 @@ type nodePool struct {
 	next  int
 }
 
-// node is one address. It is up, down, or asked for time by a Retry-After.
+// node is one address. It is up, down, or paused by a Retry-After.
 type node struct {
 	url     *url.URL
 	down    bool
-	tries   int       // failures in a row
-	until   time.Time // not to be used before
-	wait    time.Time // asked for by the node: no request before
+	tries   int       // consecutive failures
+	until   time.Time // a node that is down is not probed before
+	wait    time.Time // a paused node gets no request before
 	probing bool
 }
 
@@ -45,17 +45,17 @@ func newNodePool(urls []*url.URL, report *reporter) *nodePool {
 	return p
 }
 
-// busyError says that all nodes that could be asked have asked for time.
+// busyError is the error if all available nodes are paused.
 type busyError struct{ wait time.Duration }
 
-// Error says for how long.
+// Error returns how long the shortest pause lasts.
 func (e *busyError) Error() string {
 	return fmt.Sprintf("asked to wait for %s", e.wait.Round(time.Second))
 }
 
-// pick returns the node for the next request, of those that were not tried yet.
-// If none is up it returns one that is down: a request has to try it. It returns nil if
-// all were tried, and a *busyError if the nodes want no requests now.
+// pick returns the node for the next request, among those not tried yet. If all nodes
+// are down, it returns one of them as the first try. It returns nil if there is no node
+// left to try, and a *busyError if all nodes are paused.
 func (p *nodePool) pick(tried []*node) (*node, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -86,7 +86,7 @@ func (p *nodePool) pick(tried []*node) (*node, error) {
 	return nil, nil
 }
 
-// succeed records that the node has answered.
+// succeed records that the node responded.
 func (p *nodePool) succeed(n *node) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -94,30 +94,29 @@ func (p *nodePool) succeed(n *node) {
 	p.report.solved("node "+n.url.Host, Event{Kind: NodeUp, Node: n.url.Host})
 }
 
-// fail records that the node has not answered, or that what is in front of it has
-// answered in its place.
+// fail records that the node did not respond, or that a gateway responded in its place.
 func (p *nodePool) fail(n *node, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delay := min(firstNodeDelay<<min(n.tries, 16), mostNodeDelay)
+	delay := min(firstNodeDelay<<min(n.tries, 16), maxNodeDelay)
 	n.down, n.tries = true, n.tries+1
 	n.until = time.Now().Add(delay/2 + rand.N(delay/2))
 	for _, o := range p.nodes {
-		if !o.down { // otherwise the whole cluster is unreachable, which is reported as such
+		if !o.down { // if all nodes are down, the problem of the cluster is reported instead
 			p.report.problem("node "+n.url.Host, Event{Kind: NodeDown, Node: n.url.Host, Err: err}, 0)
 			return
 		}
 	}
 }
 
-// pause records that the node asked for time.
+// pause records that the node requested a pause.
 func (p *nodePool) pause(n *node, d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	n.wait = time.Now().Add(d)
 }
 
-// due returns a node to probe now, and how long to wait for the next one.
+// due returns a node to probe now, or how long to wait for the next one.
 func (p *nodePool) due() (*node, time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,12 +134,12 @@ func (p *nodePool) due() (*node, time.Duration) {
 	return nil, wait
 }
 
-// probe asks the nodes that are down, again and again, until ctx ends. A node is up
-// when it answers anything that is not the error of a gateway.
+// probe probes the nodes that are down until ctx ends. A node is up when it responds
+// with anything but a server error.
 func (c *client) probe(ctx context.Context) {
 	p := c.nodes
 	if len(p.nodes) < 2 {
-		return // the next bulk is the probe
+		return // the next bulk probes a single node
 	}
 	for ctx.Err() == nil {
 		n, wait := p.due()
@@ -149,17 +148,17 @@ func (c *client) probe(ctx context.Context) {
 			continue
 		}
 		probeCtx, cancel := context.WithTimeout(ctx, probeTimeout)
-		resp, err := c.ask(probeCtx, n, http.MethodGet, "/", nil, nil, &responseBuffer{})
+		resp, err := c.send(probeCtx, n, http.MethodGet, "/", nil, nil, &responseBuffer{})
 		cancel()
 		p.mu.Lock()
 		n.probing = false
 		if err == nil && resp.status < http.StatusInternalServerError {
-			n.down = false // tries stay: a node that answers probes only is soon down again, for longer
+			n.down = false // keep tries, so that a node that responds only to probes is paused longer next time
 		}
 		up := !n.down
 		p.mu.Unlock()
 		if up {
-			continue // it is reported when it has taken a bulk
+			continue // NodeUp is reported after the next successful request
 		}
 		if err == nil {
 			err = resp.serverError()
@@ -168,7 +167,7 @@ func (c *client) probe(ctx context.Context) {
 	}
 }
 
-// sleep returns after the time, or when ctx ends.
+// sleep waits for the duration, or until ctx ends.
 func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

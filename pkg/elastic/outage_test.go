@@ -21,8 +21,8 @@ func spool(dir string, size int64) func(*elastic.Options) {
 	return func(o *elastic.Options) { o.Dir, o.SpoolSize = dir, size }
 }
 
-// During an outage lines are on the disk, and settled; afterwards they are
-// delivered and the disk is free again.
+// During an outage, lines are on disk and settled. Afterwards they are delivered, and
+// the disk space is released.
 func TestSpool_BuffersOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dir := serve(t, fakesearch.Options{}), t.TempDir()
@@ -55,8 +55,8 @@ func TestSpool_BuffersOutage(t *testing.T) {
 		if got := spoolFiles(t, dir); len(got) > 0 {
 			t.Errorf("%q are left", got)
 		}
-		if got, want := r.told.kinds(), []elastic.EventKind{elastic.Unreachable, elastic.Recovered}; !slices.Equal(got, want) {
-			t.Errorf("told %v, want %v", got, want)
+		if got, want := r.events.kinds(), []elastic.EventKind{elastic.Unreachable, elastic.Recovered}; !slices.Equal(got, want) {
+			t.Errorf("reported %v, want %v", got, want)
 		}
 	})
 }
@@ -70,8 +70,8 @@ func spoolFiles(t *testing.T, dir string) []string {
 	return names
 }
 
-// What is in the spool at the end is sent by the next run, and nothing twice,
-// whatever was in flight.
+// The next run sends the rest of the spool, and creates no duplicates, whatever was in
+// flight.
 func TestSpool_IsSentByNextRun(t *testing.T) {
 	busy := items(func(d document) *fakesearch.Verdict {
 		if m := d.message(); m[len(m)-1] < '5' {
@@ -81,7 +81,7 @@ func TestSpool_IsSentByNextRun(t *testing.T) {
 	})
 	faults := map[string]*fakesearch.Fault{
 		"refuses connections": nil,
-		"loses answers":       {Cut: fakesearch.CutBeforeAnswer},
+		"loses answers":       {Cut: fakesearch.CutBeforeResponse},
 		"hangs":               {Delay: time.Hour},
 		"takes some":          busy,
 	}
@@ -120,7 +120,7 @@ func TestSpool_IsSentByNextRun(t *testing.T) {
 	}
 }
 
-// What was spooled before the server was known goes where it has to.
+// Lines that were spooled before the server was detected go to the right target.
 func TestSpool_IsConvertedForAnotherServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dir := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64}), t.TempDir()
@@ -130,7 +130,7 @@ func TestSpool_IsConvertedForAnotherServer(t *testing.T) {
 		r.stop()
 		synctest.Wait()
 		if err := r.Close(t.Context()); err != nil {
-			t.Errorf("all is in the spool, and the error is %v", err)
+			t.Errorf("everything is in the spool, and the error is %v", err)
 		}
 		s.Up()
 		r = start(t, s, spool(dir, 64<<20))
@@ -141,7 +141,7 @@ func TestSpool_IsConvertedForAnotherServer(t *testing.T) {
 	})
 }
 
-// A full spool has Write wait, or drops the oldest lines, which is counted.
+// A full spool makes Write wait, or drops and counts the oldest lines.
 func TestSpoolFull_FollowsPolicy(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		t.Run(fmt.Sprint("drop ", drop), func(t *testing.T) {
@@ -155,8 +155,8 @@ func TestSpoolFull_FollowsPolicy(t *testing.T) {
 	}
 }
 
-// A directory that cannot be written to is reported, and lines wait in memory; when
-// that is full, they do as was chosen.
+// If the directory cannot be written, that is reported, and lines wait in memory. When
+// the memory is full, Write waits or the oldest lines are dropped, as configured.
 func TestSpoolFailure_BuffersInMemory(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		t.Run(fmt.Sprint("drop ", drop), func(t *testing.T) {
@@ -164,18 +164,18 @@ func TestSpoolFailure_BuffersInMemory(t *testing.T) {
 				s, dir := serve(t, fakesearch.Options{}), t.TempDir()
 				s.Down()
 				r := start(t, s, spool(dir, 1<<30), func(o *elastic.Options) { o.DropOldest = drop })
-				if err := os.RemoveAll(dir); err != nil { // as root one may write anywhere else
+				if err := os.RemoveAll(dir); err != nil { // root can write to any existing directory
 					t.Fatal(err)
 				}
 				fill(t, s, r, drop, 2*time.Second)
 				n := 0
-				for _, kind := range r.told.kinds() {
+				for _, kind := range r.events.kinds() {
 					if kind == elastic.SpoolFailing {
 						n++
 					}
 				}
-				if n != 1 || !strings.Contains(r.told.text(), "write to spool") {
-					t.Errorf("told %d times that the spool fails: %s", n, r.told.text())
+				if n != 1 || !strings.Contains(r.events.text(), "write to spool") {
+					t.Errorf("reported %d times that the spool fails: %s", n, r.events.text())
 				}
 			})
 		})

@@ -8,8 +8,8 @@ import (
 	"github.com/ktail/ktail/internal/fakesearch"
 )
 
-// What the real servers answered gets the verdict that fits what was in trouble.
-func TestJudge_RecordedAnswers(t *testing.T) {
+// The responses of the real servers get the verdicts that fit what was wrong.
+func TestJudge_RecordedResponses(t *testing.T) {
 	want := map[string][]verdict{
 		"nothing":  {delivered, present},
 		"index":    {retry, blocked},
@@ -42,7 +42,7 @@ func TestJudge_RecordedAnswers(t *testing.T) {
 					}
 					return
 				}
-				items, err := parseAnswer(nil, []byte(r.Body), 3)
+				items, err := parseBulkResponse(nil, []byte(r.Body), 3)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -17,7 +17,7 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-// message returns that of the document of a dead letter.
+// message returns the message of the document in a dead letter.
 func message(l elastic.DeadLetter) string {
 	var doc struct{ Message string }
 	if err := json.Unmarshal(l.Document, &doc); err != nil {
@@ -26,8 +26,8 @@ func message(l elastic.DeadLetter) string {
 	return doc.Message
 }
 
-// A document that does not fit the index is tried with few fields, and is then a
-// dead letter; the others are delivered.
+// A document that conflicts with the mapping is sent in its minimal form and then
+// becomes a dead letter. The others are delivered.
 func TestMappingConflict_OthersAreDelivered(t *testing.T) {
 	for _, flavor := range []fakesearch.Flavor{fakesearch.Elasticsearch64, fakesearch.Elasticsearch710, fakesearch.OpenSearch2, fakesearch.OpenSearch3} {
 		t.Run(flavor.Number, func(t *testing.T) {
@@ -49,27 +49,27 @@ func TestMappingConflict_OthersAreDelivered(t *testing.T) {
 				r.write(t, all)
 				err := r.Close(t.Context())
 				if err == nil || !strings.Contains(err.Error(), r.dead) {
-					t.Errorf("error is %v, want one that says where the dead letter is", err)
+					t.Errorf("error is %v, want the path of the dead letters", err)
 				}
 				same(t, s.messages(), []string{"a", "b"})
 				for _, d := range s.documents() {
 					if text, _ := d.field("ktail.document").(string); (text != "") != (d.message() == "b") || text != "" && !json.Valid([]byte(text)) {
-						t.Errorf("%s is there as %s", d.message(), d.Source)
+						t.Errorf("%s is stored as %s", d.message(), d.Source)
 					}
 				}
 				if dead := r.letters(t); len(dead) != 1 || dead[0].Type != "strict_dynamic_mapping_exception" || message(dead[0]) != "hopeless" {
 					t.Errorf("%d dead letters, the first of type %s: %s", len(dead), dead[0].Type, message(dead[0]))
 				}
 				r.status(t, elastic.Status{Delivered: 2, Minimal: 1, DeadLetters: 1})
-				if got := r.told.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.Rejected}) {
-					t.Errorf("told %v", got)
+				if got := r.events.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.Rejected}) {
+					t.Errorf("reported %v", got)
 				}
 			})
 		})
 	}
 }
 
-// A message that cannot be a message is text beside it.
+// A message that conflicts with the mapping is stored in another field.
 func TestMappingConflict_OfMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Numbers: []string{"message"}})
@@ -83,7 +83,7 @@ func TestMappingConflict_OfMessage(t *testing.T) {
 	})
 }
 
-// What the server keeps in its failure store is delivered, and counted.
+// Documents in the failure store count as delivered, and are counted separately.
 func TestFailureStore_CountsAsDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch8, Numbers: []string{"message"}})
@@ -97,7 +97,7 @@ func TestFailureStore_CountsAsDelivered(t *testing.T) {
 	})
 }
 
-// One document that makes the server refuse the whole request is found.
+// ktail isolates a document that makes the server reject the whole request.
 func TestMalformedRequest_FindsTheDocument(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
@@ -106,8 +106,8 @@ func TestMalformedRequest_FindsTheDocument(t *testing.T) {
 			guilty := false
 			f.Item = func(_ int, d fakesearch.Document) *fakesearch.Verdict {
 				guilty = guilty || strings.Contains(string(d.Source), "poison")
-				if guilty { // what comes before it was carried out
-					f.Taken, f.Answer = true, failing(400, "parse_exception", "cannot read that").Answer
+				if guilty { // the actions before it were executed
+					f.Executed, f.Response = true, failing(400, "parse_exception", "cannot read that").Response
 				}
 				return nil
 			}
@@ -118,7 +118,7 @@ func TestMalformedRequest_FindsTheDocument(t *testing.T) {
 		texts[37] = "poison"
 		r.write(t, lines(texts...))
 		if err := r.Close(t.Context()); err == nil {
-			t.Error("no error although a line was refused")
+			t.Error("no error although a line was rejected")
 		}
 		if dead := r.letters(t); len(dead) != 1 || message(dead[0]) != "poison" {
 			t.Errorf("dead letters are %v", dead)
@@ -127,8 +127,8 @@ func TestMalformedRequest_FindsTheDocument(t *testing.T) {
 	})
 }
 
-// A line that is too large by itself is delivered without its end, and kept
-// whole among the dead letters.
+// A line that is too large for a request is delivered truncated, and saved in full as a
+// dead letter.
 func TestTooLargeLine_IsTruncatedAndKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{MaxContentLength: 20_000})
@@ -152,7 +152,7 @@ func TestTooLargeLine_IsTruncatedAndKept(t *testing.T) {
 	})
 }
 
-// What is refused waits until it can be kept.
+// Rejected documents wait until they can be saved as dead letters.
 func TestDeadLetters_ThatCannotBeWrittenAreReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dir := serve(t, fakesearch.Options{}), filepath.Join(t.TempDir(), "later")
@@ -164,22 +164,22 @@ func TestDeadLetters_ThatCannotBeWrittenAreReported(t *testing.T) {
 				return &fakesearch.Verdict{Status: 400, Type: "strict_dynamic_mapping_exception", Reason: "no"}
 			})
 		})
-		if err := os.WriteFile(dir, nil, 0o600); err != nil { // where a directory has to be
+		if err := os.WriteFile(dir, nil, 0o600); err != nil { // a file in place of the directory
 			t.Fatal(err)
 		}
 		r := start(t, s, func(o *elastic.Options) { o.DeadLetters = filepath.Join(dir, "dead.ndjson") })
 		r.dead = filepath.Join(dir, "dead.ndjson")
 		r.write(t, lines("a", "odd", "b"))
 		time.Sleep(time.Minute)
-		if st := r.Status(); st.Waiting != 3 || st.DeadLetters != 0 || !strings.Contains(r.told.text(), r.dead) {
-			t.Errorf("status is %+v, told %s", st, r.told.text())
+		if st := r.Status(); st.Waiting != 3 || st.DeadLetters != 0 || !strings.Contains(r.events.text(), r.dead) {
+			t.Errorf("status is %+v, reported %s", st, r.events.text())
 		}
 		if err := os.Remove(dir); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * time.Minute)
 		if err := r.Close(t.Context()); err == nil {
-			t.Error("no error although a line was refused")
+			t.Error("no error although a line was rejected")
 		}
 		same(t, s.messages(), []string{"a", "b"})
 		if dead := r.letters(t); len(dead) != 1 || message(dead[0]) != "odd" {
@@ -188,8 +188,7 @@ func TestDeadLetters_ThatCannotBeWrittenAreReported(t *testing.T) {
 	})
 }
 
-// Dead letters can be sent again, and are what they were, also on a server of
-// another kind.
+// Resent dead letters equal the original documents, also on another kind of server.
 func TestResend_DeliversDeadLetters(t *testing.T) {
 	for _, flavor := range []fakesearch.Flavor{fakesearch.Elasticsearch64, fakesearch.OpenSearch3} {
 		t.Run(flavor.Number, func(t *testing.T) {
@@ -204,7 +203,7 @@ func TestResend_DeliversDeadLetters(t *testing.T) {
 				texts := append(numbered(100), "\x00\xff\"")
 				r.write(t, lines(texts...))
 				if err := r.Close(t.Context()); err == nil {
-					t.Error("no error although all was refused")
+					t.Error("no error although everything was rejected")
 				}
 				dead := r.dead
 				s.SetFault(nil)
@@ -224,7 +223,7 @@ func TestResend_DeliversDeadLetters(t *testing.T) {
 				}
 				same(t, s.messages(), append([]string{"\x00\ufffd\""}, numbered(100)...))
 				checkDataStreams(t, s)
-				// The lines themselves are there already, too.
+				// The lines themselves were delivered meanwhile.
 				r = start(t, s)
 				r.write(t, lines(texts...))
 				r.close(t)
@@ -234,7 +233,7 @@ func TestResend_DeliversDeadLetters(t *testing.T) {
 	}
 }
 
-// A server, or a proxy, that repeats what it was sent does not have secrets told.
+// Secrets do not appear in messages, even if a server or proxy quotes the request.
 func TestSecrets_AreRedactedFromResponses(t *testing.T) {
 	auths := map[string]elastic.Auth{
 		"password": {User: "elastic", Password: "correct horse"},
@@ -263,18 +262,18 @@ func TestSecrets_AreRedactedFromResponses(t *testing.T) {
 				if readErr != nil {
 					t.Fatal(readErr)
 				}
-				said := fmt.Sprint(r.told.text(), err, string(letters))
+				output := fmt.Sprint(r.events.text(), err, string(letters))
 				_, sent, _ := strings.Cut(header, " ")
 				for _, secret := range []string{sent, auth.Password, auth.Bearer, auth.APIKey} {
-					if secret != "" && strings.Contains(said, secret) {
-						t.Errorf("%q is told: %s", secret, said)
+					if secret != "" && strings.Contains(output, secret) {
+						t.Errorf("secret %q appears in: %s", secret, output)
 					}
 				}
-				if auth.APIKey != "" && strings.Contains(said, "battery") {
-					t.Errorf("the key is told: %s", said)
+				if auth.APIKey != "" && strings.Contains(output, "battery") {
+					t.Errorf("the key appears in: %s", output)
 				}
-				if n := strings.Count(said, "you sent"); n < 2 {
-					t.Errorf("the server's words are told %d times, want twice at least: %s", n, said)
+				if n := strings.Count(output, "you sent"); n < 2 {
+					t.Errorf("the server's message appears %d times, want at least twice: %s", n, output)
 				}
 			})
 		})

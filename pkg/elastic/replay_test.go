@@ -13,7 +13,7 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-// Whatever is wrong with an index, alias, pipeline or cluster, lines wait, and are
+// Whatever is wrong with an index, alias, pipeline or cluster, lines wait and are
 // delivered once it is fixed. None becomes a dead letter.
 func TestReplay_IndexTroubleLosesNothing(t *testing.T) {
 	replay(t, "index", func(t *testing.T, s server, rec fakesearch.Recording) {
@@ -30,13 +30,13 @@ func TestReplay_IndexTroubleLosesNothing(t *testing.T) {
 		time.Sleep(20 * time.Minute)
 		r.status(t, elastic.Status{Waiting: 3})
 		reports := 0
-		for _, kind := range r.told.kinds() {
+		for _, kind := range r.events.kinds() {
 			if kind == elastic.Blocked || kind == elastic.Busy {
 				reports++
 			}
 		}
 		if reports != 2 {
-			t.Errorf("it was reported %d times in 20 minutes, want once and again after ten: %s", reports, r.told.text())
+			t.Errorf("it was reported %d times in 20 minutes, want once and again after ten: %s", reports, r.events.text())
 		}
 		time.Sleep(20 * time.Minute)
 		r.close(t)
@@ -45,8 +45,8 @@ func TestReplay_IndexTroubleLosesNothing(t *testing.T) {
 	})
 }
 
-// A document that the server does not take in any form becomes a dead letter, after
-// some minutes at the most. The others do not wait for it.
+// A document that the server rejects in any form becomes a dead letter after at most
+// some minutes. The others do not wait for it.
 func TestReplay_DocumentTroubleDelaysNoOther(t *testing.T) {
 	replay(t, "document", func(t *testing.T, s server, rec fakesearch.Recording) {
 		v := verdictOf(t, rec)
@@ -101,7 +101,7 @@ func replay(t *testing.T, about string, test func(*testing.T, server, fakesearch
 	}
 }
 
-// verdictOf returns what was said of the second document.
+// verdictOf returns the result of the second document.
 func verdictOf(t *testing.T, rec fakesearch.Recording) fakesearch.Verdict {
 	t.Helper()
 	var answer struct {
@@ -117,7 +117,7 @@ func verdictOf(t *testing.T, rec fakesearch.Recording) fakesearch.Verdict {
 	return fakesearch.Verdict{Status: it.Status, Type: it.Error.Type, Reason: it.Error.Reason}
 }
 
-// noLetters checks that there is no dead letter.
+// noLetters fails the test if there is a dead letter.
 func (r *run) noLetters(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(r.dead); err == nil {
@@ -125,8 +125,9 @@ func (r *run) noLetters(t *testing.T) {
 	}
 }
 
-// When the program ends and no other lines come, a document that the server fails at
-// in any form is kept as a dead letter: the index has accepted others since it failed.
+// If the program ends and no other lines follow, a document that the server fails to
+// process in any form is saved as a dead letter: the index has accepted others since it
+// first failed.
 func TestFailing_DocumentIsKeptAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64})

@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// repeatAfter is how often a problem is reported again while it lasts.
-const repeatAfter = 10 * time.Minute
+// repeatInterval is how often a problem is reported again while it lasts.
+const repeatInterval = 10 * time.Minute
 
-// reporter reports problems: once when they have lasted for a while, again every
-// ten minutes with a count, and once when they are over. Problems are distinguished by
-// a key. It is used by many goroutines.
+// reporter reports problems: when they have lasted for a while, again every ten
+// minutes with a count while they occur, and when they are over. A key identifies a
+// problem. It is safe for concurrent use.
 type reporter struct {
 	notify func(Event)
 
@@ -23,17 +23,27 @@ type reporter struct {
 type ongoing struct {
 	since    time.Time
 	count    int
-	reported time.Time // zero if it was not
+	reported time.Time // time of the last report; zero if there was none
 }
 
-// problem records that a problem was met. It is reported if it has lasted for the
-// time, and if the last report was long ago. It returns whether it was reported
-// since it began.
+// event reports something that happened once.
+func (r *reporter) event(e Event) { r.notify(e) }
+
+// problem records that a problem occurred once more; see problemN.
 func (r *reporter) problem(key string, e Event, after time.Duration) bool {
+	return r.problemN(key, e, after, 1)
+}
+
+// problemN records n occurrences of a problem. It reports the problem if it has lasted
+// for the given duration and was not reported in the last ten minutes. It returns
+// whether the problem was reported since it began.
+func (r *reporter) problemN(key string, e Event, after time.Duration, n int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	r.last = e.Err
+	if e.Err != nil && e.Kind != LettersDropped {
+		r.last = e.Err
+	}
 	o := r.ongoing[key]
 	if o == nil {
 		o = &ongoing{since: now}
@@ -42,10 +52,10 @@ func (r *reporter) problem(key string, e Event, after time.Duration) bool {
 		}
 		r.ongoing[key] = o
 	}
-	o.count++
+	o.count += n
 	switch {
 	case o.reported.IsZero() && now.Sub(o.since) >= after:
-	case !o.reported.IsZero() && now.Sub(o.reported) >= repeatAfter:
+	case !o.reported.IsZero() && now.Sub(o.reported) >= repeatInterval:
 		e.Lasted, e.Count = now.Sub(o.since), o.count
 	default:
 		return !o.reported.IsZero()
@@ -55,8 +65,8 @@ func (r *reporter) problem(key string, e Event, after time.Duration) bool {
 	return true
 }
 
-// solved records that a problem is over. The event is reported if the problem was,
-// unless it is the zero Event. solved returns whether the problem was reported.
+// solved records that a problem is over. It reports the event if the problem was
+// reported and the event is not zero. It returns whether the problem was reported.
 func (r *reporter) solved(key string, e Event) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,7 +85,7 @@ func (r *reporter) solved(key string, e Event) bool {
 	return true
 }
 
-// lastError returns what went wrong last, whether it was reported or not.
+// lastError returns the last error, whether it was reported or not.
 func (r *reporter) lastError() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,21 +15,21 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// maxLetter bounds the length of a dead letter in bytes: escaped, a line of 1 MiB has
-// at most six times its length.
+// maxLetter is the maximum length of a dead letter in bytes. Escaping makes a line of 1
+// MiB at most six times as long.
 const maxLetter = 16 << 20
 
 // Resend sends the documents of dead letters, one DeadLetter per line, to the current
-// index. A document that was rejected because of its size replaces the truncated one.
+// target. A document that was rejected because of its size replaces its truncated form.
 //
-// Lines that are not dead letters are skipped. Resend then returns an error that says
-// how many there are, after the others have been handed over for delivery.
+// Resend skips lines that are not dead letters. It then returns an error with their
+// number after it has queued the others for delivery.
 func (s *Sink) Resend(ctx context.Context, r io.Reader) error {
 	if err := s.lock(ctx); err != nil {
 		return err
 	}
 	defer s.unlock()
-	if err := s.address(ctx); err != nil {
+	if err := s.updateTarget(ctx); err != nil {
 		return err
 	}
 	rows := rowReader{r: bufio.NewReaderSize(r, 64<<10)}
@@ -55,7 +55,7 @@ func (s *Sink) Resend(ctx context.Context, r io.Reader) error {
 	}
 }
 
-// resend packs the document of one dead letter. The lock is held.
+// resend packs the document of one dead letter. The caller holds the lock.
 func (s *Sink) resend(ctx context.Context, row []byte) error {
 	if len(bytes.TrimSpace(row)) == 0 {
 		return nil
@@ -65,7 +65,8 @@ func (s *Sink) resend(ctx context.Context, row []byte) error {
 		return err
 	}
 	pair = s.enc.dataStream.convertTo(pair)
-	// The kind is one that is not counted among the lines of a stream.
+	// Gaps are not counted among the lines of a stream, so Settled is not called for
+	// this document.
 	s.packer.add(&ktail.Line{Time: at, Kind: ktail.Gap}, time.Now(), func(dst []byte) []byte { return append(dst, pair...) })
 	if s.packer.full(s.limit.get()) {
 		return s.flush(ctx)
@@ -75,7 +76,7 @@ func (s *Sink) resend(ctx context.Context, row []byte) error {
 
 var errLetter = errors.New("not a dead letter of ktail")
 
-// parseLetter returns the action and document of a dead letter, and the time of its
+// parseLetter returns the action and the document of a dead letter, and the time of its
 // line in Unix nanoseconds.
 func parseLetter(row []byte) (pair []byte, at int64, err error) {
 	var l DeadLetter
@@ -98,15 +99,15 @@ func parseLetter(row []byte) (pair []byte, at int64, err error) {
 	return append(append(pair, l.Document...), '\n'), doc.Time.UnixNano(), nil
 }
 
-// rowReader reads lines of any length, and returns those up to maxLetter.
+// rowReader reads lines of any length and returns those up to maxLetter.
 type rowReader struct {
 	r    *bufio.Reader
 	line int // number of the last line
 	buf  []byte
 }
 
-// next returns the next line until the next call. Its error is errLetter for a line
-// that is too long, which is skipped.
+// next returns the next line. It is valid until the next call. The error is errLetter
+// for a line that is too long, which is skipped.
 func (r *rowReader) next() ([]byte, error) {
 	r.line++
 	r.buf = r.buf[:0]
@@ -132,7 +133,7 @@ func (r *rowReader) next() ([]byte, error) {
 // skippedRows counts lines that are not dead letters.
 type skippedRows struct {
 	n     int
-	line  int // of the first
+	line  int // number of the first skipped line
 	first error
 }
 

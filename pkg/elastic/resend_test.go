@@ -77,13 +77,13 @@ func TestResend_DeliversTruncatedLineInFull(t *testing.T) {
 				}
 				want := 3
 				if name == "data stream" {
-					want++ // the truncated one stays: a data stream replaces nothing
+					want++ // the truncated document remains: a data stream replaces nothing
 				}
 				got := s.messages()
 				if len(got) != want || got[len(got)-1] != long {
 					t.Errorf("there are %d documents, want %d; the longest message has %d bytes", len(got), want, len(got[len(got)-1]))
 				}
-				// The line itself is there.
+				// The line itself is already indexed.
 				r = start(t, s)
 				r.write(t, ls)
 				r.close(t)

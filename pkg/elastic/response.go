@@ -10,24 +10,24 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// item is what the server says of one document.
+// item is the result of one document in a bulk response.
 type item struct {
 	status int
-	kind   string // of the error: mapper_parsing_exception
+	kind   string // error type, such as mapper_parsing_exception
 	reason string
-	stored bool // put into the failure store: kept by the server, but not as meant
+	stored bool // the server put the document into the failure store
 }
 
-// filterPath has the server leave out of an answer what ktail does not read.
+// filterPath makes the servers omit the fields that ktail does not read.
 const filterPath = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by,items.*.failure_store"
 
-var errAnswer = errors.New("the answer makes no sense")
+var errResponse = errors.New("unexpected response")
 
-// parseAnswer reads the answer to a bulk of n documents. It returns an item for
-// each of them, or an error if that is not what the body is: then nothing is
-// known of any document. items is used again for the result.
-func parseAnswer(items []item, body []byte, n int) ([]item, error) {
-	items, ok := parseUsual(items[:0], body, n)
+// parseBulkResponse parses the response to a bulk request with n documents. It returns
+// one item per document, or an error if the body is anything else: then the result of
+// all documents is unknown. It reuses items for the result.
+func parseBulkResponse(items []item, body []byte, n int) ([]item, error) {
+	items, ok := parseFast(items[:0], body, n)
 	if ok {
 		return items, nil
 	}
@@ -36,16 +36,15 @@ func parseAnswer(items []item, body []byte, n int) ([]item, error) {
 		return nil, err
 	}
 	if len(items) != n {
-		return nil, fmt.Errorf("%w: it is about %d documents, of %d that were sent", errAnswer, len(items), n)
+		return nil, fmt.Errorf("%w: it has %d items for %d documents", errResponse, len(items), n)
 	}
 	return items, nil
 }
 
-// parseUsual reads, letter by letter, what the answer usually is: each document
-// was created, or is there already. It costs next to nothing. The reasons of
-// conflicts are left out.
-func parseUsual(items []item, body []byte, n int) ([]item, bool) {
-	s := usual{bytes.TrimSpace(body)}
+// parseFast parses the most frequent responses: each document was created or is already
+// indexed. It compares bytes and does not allocate. It omits the reasons of conflicts.
+func parseFast(items []item, body []byte, n int) ([]item, bool) {
+	s := fastParser{bytes.TrimSpace(body)}
 	if !s.skip(`{"errors":false,"items":[`) && !s.skip(`{"errors":true,"items":[`) {
 		return items, false
 	}
@@ -62,19 +61,19 @@ func parseUsual(items []item, body []byte, n int) ([]item, bool) {
 	return items, s.skip("]}") && len(s.rest) == 0
 }
 
-// usual is what is left of an answer.
-type usual struct{ rest []byte }
+// fastParser holds the rest of a response.
+type fastParser struct{ rest []byte }
 
-// skip reports whether it begins so, and takes that off.
-func (s *usual) skip(what string) bool {
-	ok := len(s.rest) >= len(what) && string(s.rest[:len(what)]) == what
+// skip removes the prefix and reports whether it was there.
+func (s *fastParser) skip(prefix string) bool {
+	ok := len(s.rest) >= len(prefix) && string(s.rest[:len(prefix)]) == prefix
 	if ok {
-		s.rest = s.rest[len(what):]
+		s.rest = s.rest[len(prefix):]
 	}
 	return ok
 }
 
-func (s *usual) item() (item, bool) {
+func (s *fastParser) item() (item, bool) {
 	switch {
 	case s.skip(`{"create":{"status":201}}`):
 		return item{status: http.StatusCreated}, true
@@ -84,8 +83,9 @@ func (s *usual) item() (item, bool) {
 	return item{}, false
 }
 
-// skipText skips the rest of a string, unless it has escape sequences.
-func (s *usual) skipText() bool {
+// skipText skips the rest of a string. It returns false if the string has escape
+// sequences.
+func (s *fastParser) skipText() bool {
 	end := text.IndexSpecial(s.rest)
 	if end < 0 || s.rest[end] != '"' {
 		return false
@@ -94,36 +94,36 @@ func (s *usual) skipText() bool {
 	return true
 }
 
-// parseItems reads any answer, one item at a time.
+// parseItems parses any bulk response.
 func parseItems(items []item, body []byte) ([]item, error) {
-	var answer struct {
+	var response struct {
 		Errors *bool              `json:"errors"`
 		Items  *[]json.RawMessage `json:"items"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, fmt.Errorf("%w: %w", errAnswer, err)
+	if err := json.Unmarshal(body, &response); err != nil {
+		return nil, fmt.Errorf("%w: %w", errResponse, err)
 	}
-	if answer.Items == nil {
-		return nil, fmt.Errorf("%w: it has no items", errAnswer)
+	if response.Items == nil {
+		return nil, fmt.Errorf("%w: it has no items", errResponse)
 	}
-	for _, raw := range *answer.Items {
+	for _, raw := range *response.Items {
 		var one map[string]struct {
 			Status       int             `json:"status"`
 			Error        json.RawMessage `json:"error"`
 			FailureStore string          `json:"failure_store"`
 		}
 		if err := json.Unmarshal(raw, &one); err != nil {
-			return nil, fmt.Errorf("%w: %w", errAnswer, err)
+			return nil, fmt.Errorf("%w: %w", errResponse, err)
 		}
 		create, ok := one["create"]
 		if !ok {
-			create, ok = one["index"] // the answer to replaceAction
+			create, ok = one["index"] // the result of replaceAction
 		}
 		if !ok || len(one) != 1 {
-			return nil, fmt.Errorf("%w: it has an item for an action that was not sent", errAnswer)
+			return nil, fmt.Errorf("%w: it has an item for an action that was not sent", errResponse)
 		}
 		if create.Status < 200 || create.Status > 599 {
-			return nil, fmt.Errorf("%w: it has an item of status %d", errAnswer, create.Status)
+			return nil, fmt.Errorf("%w: it has an item of status %d", errResponse, create.Status)
 		}
 		it := item{status: create.Status, stored: create.FailureStore == "used"}
 		it.kind, it.reason = parseError(create.Error)
@@ -132,8 +132,8 @@ func parseItems(items []item, body []byte) ([]item, error) {
 	return items, nil
 }
 
-// parseError reads what a server says about an error: of an item or, without
-// the word error around it, of a whole request.
+// parseError parses the error of an item or of a whole request. Some servers send a
+// string instead of an object.
 func parseError(raw json.RawMessage) (kind, reason string) {
 	var e struct {
 		Type     string          `json:"type"`
@@ -153,13 +153,13 @@ func parseError(raw json.RawMessage) (kind, reason string) {
 	return e.Type, cutText(e.Reason, maxReason)
 }
 
-// maxReason bounds what is kept of a server's words, which may quote a document.
+// maxReason is the maximum length of a reason, which may quote a document.
 const maxReason = 1000
 
-// cutText returns the beginning of s.
-func cutText(s string, most int) string {
-	if len(s) <= most {
+// cutText returns at most the first maxLen bytes of s.
+func cutText(s string, maxLen int) string {
+	if len(s) <= maxLen {
 		return s
 	}
-	return string(bytes.ToValidUTF8([]byte(s[:most]), nil)) + "…"
+	return string(bytes.ToValidUTF8([]byte(s[:maxLen]), nil)) + "…"
 }

@@ -15,7 +15,7 @@ func created(n int) string {
 	return `{"errors":false,"items":[` + strings.TrimSuffix(strings.Repeat(`{"create":{"status":201}},`, n), ",") + `]}`
 }
 
-// conflicts is the answer of Elasticsearch to documents that are there.
+// conflicts returns the response to n documents that are already indexed.
 func conflicts(n int) string {
 	const one = `{"create":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"[_doc][GI_IeOPODRXL1GPxACyhh2z2E4qXuQOuAAAB]: version conflict, document already exists (current version [1])"}}},`
 	return `{"errors":true,"items":[` + strings.TrimSuffix(strings.Repeat(one, n), ",") + `]}`
@@ -25,7 +25,7 @@ func TestParseAnswer(t *testing.T) {
 	tests := []struct {
 		name, body string
 		n          int
-		want       []verdict // nil: it makes no sense
+		want       []verdict // nil: the response is invalid
 	}{
 		{"all created", created(3), 3, []verdict{delivered, delivered, delivered}},
 		{"all there", conflicts(2), 2, []verdict{present, present}},
@@ -59,10 +59,10 @@ func TestParseAnswer(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			items, err := parseAnswer(nil, []byte(tt.body), tt.n)
+			items, err := parseBulkResponse(nil, []byte(tt.body), tt.n)
 			if tt.want == nil {
-				if !errors.Is(err, errAnswer) {
-					t.Errorf("items %v, error %v, want it to make no sense", items, err)
+				if !errors.Is(err, errResponse) {
+					t.Errorf("items %v, error %v, want errResponse", items, err)
 				}
 				return
 			}
@@ -78,7 +78,7 @@ func TestParseAnswer(t *testing.T) {
 	}
 }
 
-// The quick way to read an answer must agree with the thorough one.
+// The fast parser agrees with the full parser.
 func FuzzParseAnswer(f *testing.F) {
 	f.Add([]byte(created(1)), 1)
 	f.Add([]byte(created(3)), 3)
@@ -92,7 +92,7 @@ func FuzzParseAnswer(f *testing.F) {
 	f.Add([]byte(`{"errors":true,"items":[{"create":{"status":409,"error":{"type":"t"}}}]}`), 1)
 	f.Fuzz(func(t *testing.T, body []byte, n int) {
 		n = min(max(n, 0), 100)
-		quick, ok := parseUsual(nil, body, n)
+		quick, ok := parseFast(nil, body, n)
 		thorough, err := parseItems(nil, body)
 		for i := range thorough {
 			if thorough[i].kind == versionConflict {
@@ -102,8 +102,8 @@ func FuzzParseAnswer(f *testing.F) {
 		if ok && (err != nil || len(thorough) != n || fmt.Sprint(quick) != fmt.Sprint(thorough)) {
 			t.Errorf("%q: %v, but %v %v", body, quick, thorough, err)
 		}
-		if items, err := parseAnswer(nil, body, n); err == nil && (len(items) != n || !json.Valid(body)) {
-			t.Errorf("%q passes for the answer to %d documents", body, n)
+		if items, err := parseBulkResponse(nil, body, n); err == nil && (len(items) != n || !json.Valid(body)) {
+			t.Errorf("%q is accepted as the response to %d documents", body, n)
 		}
 	})
 }
@@ -115,7 +115,7 @@ func BenchmarkParseAnswer(b *testing.B) {
 			items, raw := make([]item, 0, n), []byte(body)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := parseAnswer(items, raw, n); err != nil {
+				if _, err := parseBulkResponse(items, raw, n); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -7,26 +7,26 @@ import (
 	"time"
 )
 
-// rolloverEvery is how often an OpenSearch server is asked to roll the data stream
-// over if it is large or old enough.
-const rolloverEvery = 10 * time.Minute
+// rolloverInterval is how often ktail asks an OpenSearch server to roll over the data
+// stream if it is large or old enough.
+const rolloverInterval = 10 * time.Minute
 
-// rolloverConditions are those of Elasticsearch's own policy for logs, and a bound
-// well below the 2^31 documents that a shard can hold.
+// rolloverConditions are the conditions of Elasticsearch's built-in policy for logs,
+// and a limit well below the 2^31 documents that a shard can hold.
 const rolloverConditions = `{"conditions":{"max_age":"30d","max_size":"50gb","max_docs":1000000000}}`
 
-// rollOver has ktail's own data stream on OpenSearch roll over, which has no policy
-// that does so by default. Elasticsearch has one. It returns when ctx ends.
+// rollOver rolls over the default data stream on OpenSearch, which has no policy for it
+// by default. Elasticsearch has one. It returns when ctx ends.
 func (s *Sink) rollOver(ctx context.Context) {
 	for ctx.Err() == nil {
-		sleep(ctx, rolloverEvery)
+		sleep(ctx, rolloverInterval)
 		t, srv := s.currentTarget()
 		if !t.own || t.daily() || !srv.openSearch || !s.isPinned() || ctx.Err() != nil {
 			continue
 		}
 		resp, err := s.client.sendJSON(ctx, http.MethodPost, "/"+url.PathEscape(t.index)+"/_rollover", rolloverConditions)
 		switch {
-		case err != nil: // the next bulk finds out and reports it
+		case err != nil: // the next bulk request reports the problem
 		case resp.status == http.StatusOK:
 			s.report.solved("rollover", Event{})
 		case resp.status == http.StatusUnauthorized, resp.status == http.StatusForbidden:

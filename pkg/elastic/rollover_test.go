@@ -12,13 +12,13 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-// ktail's own data stream on OpenSearch, which has no policy, is asked to roll over.
+// ktail rolls over its default data stream on OpenSearch, which has no policy for it.
 // Elasticsearch has a policy, and daily indices need none.
 func TestRollover_IsAskedOfOpenSearchOnly(t *testing.T) {
 	tests := []struct {
 		flavor fakesearch.Flavor
 		index  string
-		want   int // requests in an hour
+		want   int // rollover requests in an hour
 	}{
 		{fakesearch.OpenSearch2, "", 6},
 		{fakesearch.OpenSearch3, "", 6},
@@ -33,12 +33,12 @@ func TestRollover_IsAskedOfOpenSearchOnly(t *testing.T) {
 				r := start(t, s, func(o *elastic.Options) { o.Index = tt.index })
 				r.write(t, lines("a"))
 				time.Sleep(time.Hour + time.Minute)
-				if n := s.asked("POST /logs-ktail-default/_rollover"); n != tt.want {
+				if n := s.countRequests("POST /logs-ktail-default/_rollover"); n != tt.want {
 					t.Errorf("asked %d times", n)
 				}
 				r.close(t)
-				if got := r.told.kinds(); len(got) > 0 {
-					t.Errorf("reported %v: %s", got, r.told.text())
+				if got := r.events.kinds(); len(got) > 0 {
+					t.Errorf("reported %v: %s", got, r.events.text())
 				}
 			})
 		})
@@ -61,7 +61,7 @@ func TestRollover_MissingRightIsReported(t *testing.T) {
 		r.write(t, lines("a", "b")[1:])
 		r.close(t)
 		same(t, s.messages(), []string{"a", "b"})
-		if got := r.told.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.NoRollover}) {
+		if got := r.events.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.NoRollover}) {
 			t.Errorf("reported %v", got)
 		}
 	})

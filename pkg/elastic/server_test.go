@@ -18,13 +18,13 @@ const (
 	dataStream = "logs-ktail-default"
 )
 
-// version returns a flavor under another name.
+// version returns a flavor with another version.
 func version(f fakesearch.Flavor, number, build string) fakesearch.Flavor {
 	f.Number, f.BuildFlavor = number, build
 	return f
 }
 
-// disguised returns a server of Elastic's that can be told by its header alone.
+// disguised returns an Elasticsearch that only the product header identifies.
 func disguised() fakesearch.Flavor {
 	f := fakesearch.Elasticsearch9
 	f.Tagline = "You Know, for Something Else"
@@ -40,7 +40,7 @@ func TestDetect_RecognizesServers(t *testing.T) {
 		name    string
 		flavor  fakesearch.Flavor
 		index   string
-		request string // one that must come
+		request string // required request
 		server  string
 	}{
 		{"6.4", fakesearch.Elasticsearch64, daily, "POST /ktail-2026.01.31/_doc/_bulk?", "Elasticsearch 6.4"},
@@ -60,7 +60,7 @@ func TestDetect_RecognizesServers(t *testing.T) {
 		{"OpenSearch 3", fakesearch.OpenSearch3, dataStream, "PUT /_index_template/ktail?", "OpenSearch 3.8"},
 	}
 	for _, tt := range tests {
-		// What the server is may be known only after the first lines were encoded.
+		// The server may be detected after the first lines were encoded.
 		for _, delay := range []time.Duration{0, 3 * time.Second} {
 			t.Run(fmt.Sprint(tt.name, " after ", delay), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -86,11 +86,11 @@ func TestDetect_RecognizesServers(t *testing.T) {
 					if s.IsDataStream(tt.index) != (tt.index == dataStream) {
 						t.Error("it is not a data stream, or is one")
 					}
-					if s.asked(tt.request) == 0 {
+					if s.countRequests(tt.request) == 0 {
 						t.Errorf("requests were %v, want %s", s.Requests(), tt.request)
 					}
 					if got := r.Server(); got != tt.server {
-						t.Errorf("it is taken for %s, want %s", got, tt.server)
+						t.Errorf("it is detected as %s, want %s", got, tt.server)
 					}
 				})
 			})
@@ -98,8 +98,8 @@ func TestDetect_RecognizesServers(t *testing.T) {
 	}
 }
 
-// checkDataStreams checks that the documents of a data stream tell of it, and no
-// others.
+// checkDataStreams checks that documents in data streams, and no others, have the
+// fields of one.
 func checkDataStreams(t *testing.T, s server) {
 	t.Helper()
 	for _, d := range s.documents() {
@@ -113,12 +113,12 @@ func checkDataStreams(t *testing.T, s server) {
 	}
 }
 
-// Where lines go can be said, and the template is for that.
+// The user can choose the target, and the template matches it.
 func TestIndex_SelectsTargetAndTemplate(t *testing.T) {
 	tests := []struct {
 		flavor   fakesearch.Flavor
 		index    string
-		template string // that is made
+		template string // template that must be created
 		stream   bool
 	}{
 		{fakesearch.Elasticsearch64, "mine", "_template/ktail-mine", false},
@@ -126,11 +126,12 @@ func TestIndex_SelectsTargetAndTemplate(t *testing.T) {
 		{fakesearch.Elasticsearch8, "logs-shop-prod", "", true},
 		{fakesearch.OpenSearch2, "logs-shop-prod", "_index_template/ktail-logs-shop-prod", true},
 		{fakesearch.OpenSearch2, "mine", "_index_template/ktail-mine", false},
-		// Names of four parts match the server's own template for logs-*-*, too.
+		// Names with four parts match the server's built-in template for logs-*-* as
+		// well.
 		{fakesearch.Elasticsearch8, "logs-my-shop-prod", "", true},
 		{fakesearch.OpenSearch2, "logs-my-shop-prod", "_index_template/ktail-logs-my-shop-prod", true},
 		{fakesearch.Elasticsearch64, "logs-my-shop-prod", "_template/ktail-logs-my-shop-prod", false},
-		// Names with characters that a path cannot hold as they are.
+		// Names with characters that are escaped in a path.
 		{fakesearch.Elasticsearch64, "логи", "_template/ktail-логи", false},
 		{fakesearch.Elasticsearch8, "shop-ü", "_index_template/ktail-shop-ü", false},
 		{fakesearch.OpenSearch2, "shop(1)", "_index_template/ktail-shop(1)", false},
@@ -151,13 +152,13 @@ func TestIndex_SelectsTargetAndTemplate(t *testing.T) {
 				if docs := s.documents(); docs[0].Pipeline != "my pipe" {
 					t.Errorf("the pipeline is %q", docs[0].Pipeline)
 				}
-				if (tt.template != "") != (s.asked("PUT /"+tt.template+"?") == 1) {
+				if (tt.template != "") != (s.countRequests("PUT /"+tt.template+"?") == 1) {
 					t.Errorf("requests were %v, want the template %q", s.Requests(), tt.template)
 				}
 				if err := elastic.CheckIndex(tt.index); err != nil {
 					t.Error(err)
 				}
-				if s.asked("PUT /")+s.asked("POST /") > 2 {
+				if s.countRequests("PUT /")+s.countRequests("POST /") > 2 {
 					t.Errorf("requests were %v", s.Requests())
 				}
 			})
@@ -173,7 +174,7 @@ func TestCheckIndex_RefusesNamesThatServersRefuse(t *testing.T) {
 	}
 }
 
-// On servers without data streams the index is that of the line's day.
+// Without data streams, the index is named after the day of the line.
 func TestDailyIndex_IsNamedAfterDayOfLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64})
@@ -191,8 +192,7 @@ func TestDailyIndex_IsNamedAfterDayOfLine(t *testing.T) {
 	})
 }
 
-// A server that is replaced by a newer one under the same address gets the lines
-// where the old one got them.
+// After an upgrade of the server, lines go to the same target as before.
 func TestUpgrade_KeepsTarget(t *testing.T) {
 	tests := []struct{ before, after fakesearch.Flavor }{
 		{fakesearch.Elasticsearch64, fakesearch.Elasticsearch710},
@@ -206,8 +206,10 @@ func TestUpgrade_KeepsTarget(t *testing.T) {
 				r := start(t, s)
 				r.write(t, lines("a"))
 				time.Sleep(5 * time.Second)
-				// Stored, but the client does not know.
-				s.fault(func(int, *http.Request) *fakesearch.Fault { return &fakesearch.Fault{Cut: fakesearch.CutBeforeAnswer} })
+				// The document is stored, but the response is lost.
+				s.fault(func(int, *http.Request) *fakesearch.Fault {
+					return &fakesearch.Fault{Cut: fakesearch.CutBeforeResponse}
+				})
 				r.write(t, lines("a", "b")[1:])
 				time.Sleep(5 * time.Second)
 				s.SetFlavor(tt.after)
@@ -217,17 +219,17 @@ func TestUpgrade_KeepsTarget(t *testing.T) {
 				r.close(t)
 				same(t, s.messages(), []string{"a", "b", "c"})
 				if got := s.Indices(); len(got) != 1 {
-					t.Errorf("they are in %q", got)
+					t.Errorf("the lines are in %q", got)
 				}
 				if got, want := r.Server(), tt.after.Number[:3]; !strings.Contains(got, want) {
-					t.Errorf("it is taken for %s, want %s", got, want)
+					t.Errorf("it is detected as %s, want %s", got, want)
 				}
 			})
 		})
 	}
 }
 
-// Which kind of index was chosen is remembered from run to run.
+// The kind of the target is remembered from run to run.
 func TestUpgrade_BetweenRunsKeepsTarget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, dir := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64}), t.TempDir()
@@ -242,7 +244,8 @@ func TestUpgrade_BetweenRunsKeepsTarget(t *testing.T) {
 	})
 }
 
-// Who may not ask what the server is, or make a template, may deliver.
+// A user without the right to detect the server or to create a template can still
+// deliver lines.
 func TestFewRights_AreEnough(t *testing.T) {
 	for _, denied := range []string{"GET", "HEAD", "PUT"} {
 		for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
@@ -259,8 +262,8 @@ func TestFewRights_AreEnough(t *testing.T) {
 					r.write(t, lines("a"))
 					r.close(t)
 					same(t, s.messages(), []string{"a"})
-					if told := slices.Contains(r.told.kinds(), elastic.NoTemplate); told != (denied == "PUT") {
-						t.Errorf("told %v: %s", r.told.kinds(), r.told.text())
+					if reported := slices.Contains(r.events.kinds(), elastic.NoTemplate); reported != (denied == "PUT") {
+						t.Errorf("reported %v: %s", r.events.kinds(), r.events.text())
 					}
 				})
 			})
@@ -268,7 +271,7 @@ func TestFewRights_AreEnough(t *testing.T) {
 	}
 }
 
-// A server that answers but is not a search server gets no lines.
+// A server that is not a search server receives no lines.
 func TestDetect_OtherServerGetsNothing(t *testing.T) {
 	for page, want := range map[string]string{
 		"<html>welcome</html>": "es1:9200 does not look like Elasticsearch",
@@ -277,13 +280,13 @@ func TestDetect_OtherServerGetsNothing(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := serve(t, fakesearch.Options{})
 			s.SetFault(func(*http.Request) *fakesearch.Fault {
-				return &fakesearch.Fault{Answer: &fakesearch.Answer{Body: page}}
+				return &fakesearch.Fault{Response: &fakesearch.Response{Body: page}}
 			})
 			r := start(t, s)
 			r.write(t, lines("a"))
 			time.Sleep(10 * time.Second)
-			if n := s.Counts().Bulks; n > 0 || !strings.Contains(r.told.text(), want) {
-				t.Errorf("%d bulks, told %s", n, r.told.text())
+			if n := s.Counts().Bulks; n > 0 || !strings.Contains(r.events.text(), want) {
+				t.Errorf("%d bulks, reported %s", n, r.events.text())
 			}
 			s.SetFault(nil)
 			r.close(t)

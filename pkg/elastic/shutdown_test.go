@@ -14,13 +14,13 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-// After the end of Run's context the sink ends in time, whatever the server does.
+// After its context has ended, the sink stops in time, whatever the server does.
 func TestSink_EndsWithinShutdownTimeout(t *testing.T) {
 	const timeout = 20 * time.Second
 	faults := map[string]*fakesearch.Fault{
 		"slow":          {Delay: 8 * time.Second},
 		"silent":        {Delay: time.Hour},
-		"loses answers": {Cut: fakesearch.CutBeforeAnswer},
+		"loses answers": {Cut: fakesearch.CutBeforeResponse},
 		"busy":          failing(http.StatusTooManyRequests, "es_rejected_execution_exception", "busy"),
 		"blocked":       failing(http.StatusForbidden, "security_exception", "no"),
 	}
@@ -39,10 +39,10 @@ func TestSink_EndsWithinShutdownTimeout(t *testing.T) {
 					})
 					ctx, cancel := context.WithCancel(t.Context())
 					writer := make(chan struct{})
-					go func() { // more than the server takes
+					go func() { // more lines than the server accepts
 						defer close(writer)
 						for ctx.Err() == nil {
-							if r.Write(ctx, lines(hard(20)...)) != nil {
+							if r.Write(ctx, lines(incompressible(20)...)) != nil {
 								return
 							}
 							time.Sleep(100 * time.Millisecond)
@@ -55,7 +55,7 @@ func TestSink_EndsWithinShutdownTimeout(t *testing.T) {
 					<-writer
 					err := r.Close(t.Context())
 					if took := time.Since(begun); took > timeout+2*time.Second {
-						t.Errorf("it took %s", took)
+						t.Errorf("closing took %s", took)
 					}
 					st := r.Status()
 					var undelivered *elastic.UndeliveredError
@@ -63,9 +63,9 @@ func TestSink_EndsWithinShutdownTimeout(t *testing.T) {
 					case spooled && (err != nil || st.Waiting > 0):
 						t.Errorf("with a spool: %v, status %+v", err, st)
 					case st.Waiting > 0 && !spooled && !errors.As(err, &undelivered):
-						t.Errorf("lines are left, and the error is %v", err)
+						t.Errorf("lines are undelivered, and the error is %v", err)
 					case st.Waiting > 0 && name != "slow" && name != "silent" && !strings.Contains(err.Error(), "the last problem was"):
-						t.Errorf("the error does not say why: %v", err)
+						t.Errorf("the error does not contain the reason: %v", err)
 					}
 				})
 			})
@@ -73,8 +73,8 @@ func TestSink_EndsWithinShutdownTimeout(t *testing.T) {
 	}
 }
 
-// hard returns texts that can hardly be compressed.
-func hard(n int) []string {
+// incompressible returns n texts that hardly compress.
+func incompressible(n int) []string {
 	all := make([]string, n)
 	for i := range all {
 		all[i] = fmt.Sprintf("%x%x", uint64(i)*0x9e3779b97f4a7c15, time.Now().UnixNano()*int64(i+1))

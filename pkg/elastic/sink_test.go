@@ -28,17 +28,17 @@ func TestSink_DeliversEachLineOnce(t *testing.T) {
 		same(t, s.Indices(), []string{"logs-ktail-default"})
 		r.status(t, elastic.Status{Delivered: 12_000})
 		if c := s.Counts(); c.Bulks > 3 || c.Gzipped != c.Bulks {
-			t.Errorf("it took %d bulks, %d of them compressed", c.Bulks, c.Gzipped)
+			t.Errorf("delivery took %d bulks, %d of them compressed", c.Bulks, c.Gzipped)
 		}
 	})
 }
 
-// A run that delivers what another has delivered finds it there.
+// A second run over the same lines finds them already indexed.
 func TestSecondRun_FindsLinesPresent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		all := lines("a", "b", "b", "c")
-		all[2].Time = all[1].Time // b twice, at the same time
+		all[2].Time = all[1].Time // b occurs twice at the same time
 		for _, present := range []int64{0, 4} {
 			r := start(t, s)
 			r.write(t, all)
@@ -49,8 +49,8 @@ func TestSecondRun_FindsLinesPresent(t *testing.T) {
 	})
 }
 
-// While the server is away lines wait; it is told once that it is, and once that
-// it is back, and the server is asked anew what it is.
+// While the server is unreachable, lines wait. The outage and the recovery are reported
+// once each, and the server is detected again.
 func TestOutage_BuffersAndReportsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
@@ -60,8 +60,8 @@ func TestOutage_BuffersAndReportsOnce(t *testing.T) {
 		s.Down()
 		r.write(t, lines(numbered(1000)...))
 		time.Sleep(time.Minute)
-		// What a proxy says in between is not reported.
-		s.SetFault(func(*http.Request) *fakesearch.Fault { return fakesearch.Page(http.StatusBadGateway) })
+		// Responses of a proxy in between are not reported.
+		s.SetFault(func(*http.Request) *fakesearch.Fault { return fakesearch.HTMLPage(http.StatusBadGateway) })
 		s.Up()
 		time.Sleep(time.Minute)
 		s.Down()
@@ -72,17 +72,17 @@ func TestOutage_BuffersAndReportsOnce(t *testing.T) {
 		time.Sleep(time.Minute)
 		r.status(t, elastic.Status{Delivered: 1001})
 		r.close(t)
-		if got, want := r.told.kinds(), []elastic.EventKind{elastic.Unreachable, elastic.Busy, elastic.Recovered}; !slices.Equal(got, want) {
-			t.Errorf("told %v, want %v: %s", got, want, r.told.text())
+		if got, want := r.events.kinds(), []elastic.EventKind{elastic.Unreachable, elastic.Busy, elastic.Recovered}; !slices.Equal(got, want) {
+			t.Errorf("reported %v, want %v: %s", got, want, r.events.text())
 		}
 		if n := s.Counts().Infos; n < 2 {
-			t.Errorf("asked %d times what the server is, want once more after it was away", n)
+			t.Errorf("%d detection requests, want one more after the outage", n)
 		}
 	})
 }
 
-// A server that is frozen does not hold up the program without end, and gets
-// nothing twice when it thaws.
+// A frozen server does not block the program forever, and receives no duplicates after
+// it continues.
 func TestFrozenServer_DoesNotBlockOrDuplicate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
@@ -93,13 +93,13 @@ func TestFrozenServer_DoesNotBlockOrDuplicate(t *testing.T) {
 		s.SetFault(func(*http.Request) *fakesearch.Fault { return &fakesearch.Fault{Delay: time.Until(thaw)} })
 		r.write(t, lines("a", "b", "c")[1:])
 		time.Sleep(5 * time.Minute)
-		r.status(t, elastic.Status{Delivered: 3, Present: 2}) // stored while frozen, answered too late
+		r.status(t, elastic.Status{Delivered: 3, Present: 2}) // stored while frozen; the response was too late
 		r.close(t)
 		same(t, s.messages(), []string{"a", "b", "c"})
 	})
 }
 
-// What cannot be delivered at the end is told, and makes an error.
+// Lines that cannot be delivered at the end are reported as an error.
 func TestClose_ReportsUndelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
@@ -119,7 +119,7 @@ func TestClose_ReportsUndelivered(t *testing.T) {
 	})
 }
 
-// Settled is told of a bulk only after all before it.
+// Settled is called for a bulk only after all earlier bulks.
 func TestSettled_IsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
@@ -153,7 +153,7 @@ func TestSettled_IsInOrder(t *testing.T) {
 	})
 }
 
-// The queue is bounded; Write waits, or the oldest lines make room.
+// The queue is bounded: Write waits, or the oldest lines are dropped.
 func TestQueue_IsBounded(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		t.Run(fmt.Sprint("drop ", drop), func(t *testing.T) {
@@ -167,9 +167,8 @@ func TestQueue_IsBounded(t *testing.T) {
 	}
 }
 
-// fill writes lines for which there is no room while the server is away, and
-// checks that none of them is missing afterwards, except those that were dropped
-// and counted.
+// fill writes more lines than the buffer holds while the server is unreachable.
+// Afterwards no line may be missing, except those that were dropped and counted.
 func fill(t *testing.T, s server, r *run, drop bool, pause time.Duration) {
 	t.Helper()
 	const n = 24
@@ -190,24 +189,24 @@ func fill(t *testing.T, s server, r *run, drop bool, pause time.Duration) {
 	if drop {
 		want = elastic.Dropping
 	}
-	if blocked := written.Load() < n; blocked == drop || !slices.Contains(r.told.kinds(), want) {
-		t.Errorf("wrote %d of %d lines, told %v", written.Load(), n, r.told.kinds())
+	if blocked := written.Load() < n; blocked == drop || !slices.Contains(r.events.kinds(), want) {
+		t.Errorf("wrote %d of %d lines, reported %v", written.Load(), n, r.events.kinds())
 	}
 	s.Up()
 	<-done
 	err := r.Close(t.Context())
 	st := r.Status()
 	if drop && (err == nil || st.Dropped == 0) || !drop && (err != nil || st.Dropped != 0) || st.Delivered+st.Dropped != n {
-		t.Errorf("closing says %v, status is %+v", err, st)
+		t.Errorf("close returns %v, status is %+v", err, st)
 	}
 	if got := len(s.documents()); int64(got) != st.Delivered {
-		t.Errorf("%d are there, status is %+v", got, st)
+		t.Errorf("%d documents, status is %+v", got, st)
 	}
 }
 
-// noise is text of n bytes that does not compress well.
+// noise returns n bytes of text that hardly compress.
 func noise(seed, n int) string {
 	b := make([]byte, n*3/4)
-	rand.NewChaCha8([32]byte{byte(seed)}).Read(b) //nolint:errcheck // it does not fail
+	rand.NewChaCha8([32]byte{byte(seed)}).Read(b) //nolint:errcheck // Read never fails
 	return base64.StdEncoding.EncodeToString(b)
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/ktail/ktail/pkg/elastic/internal/spool"
 )
 
-// entryVersion is the first byte of the metadata of a bulk in the spool.
+// entryVersion is the first byte of the metadata of a spooled bulk.
 const entryVersion = 1
 
-// maxUnpacked bounds the size of a bulk from the spool once it is uncompressed.
+// maxUnpacked is the maximum uncompressed size of a spooled bulk.
 const maxUnpacked = bulkSize + 2*maxLetter
 
-var errEntry = errors.New("an entry of the spool is not a bulk")
+var errEntry = errors.New("a spool entry is not a valid bulk")
 
-// toEntry returns the bulk as it is stored in the spool.
+// toEntry returns the bulk in the form in which the spool stores it.
 func (b *bulk) toEntry() *spool.Entry {
 	meta := binary.AppendVarint([]byte{entryVersion}, b.oldest)
 	meta = append(binary.AppendUvarint(meta, uint64(len(b.day))), b.day...)
@@ -28,7 +28,7 @@ func (b *bulk) toEntry() *spool.Entry {
 	return &spool.Entry{Docs: len(b.ends), Meta: meta, Body: b.body}
 }
 
-// fromEntry returns the bulk that an entry of the spool holds.
+// fromEntry returns the bulk in a spool entry.
 func fromEntry(e *spool.Entry) (*bulk, error) {
 	d := decoder{p: e.Meta, ok: true}
 	if v := d.take(1); !d.ok || v[0] != entryVersion {
@@ -54,7 +54,7 @@ func fromEntry(e *spool.Entry) (*bulk, error) {
 	return b, nil
 }
 
-// decoder takes numbers and texts off the front of p. ok is false once one was
+// decoder reads numbers and texts from the front of p. ok becomes false if one is
 // missing.
 type decoder struct {
 	p  []byte

@@ -8,7 +8,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// packed returns a bulk of one document for each text.
+// packed returns a bulk with one document per text.
 func packed(texts ...string) *bulk {
 	var p packer
 	e := &encoder{}
@@ -33,7 +33,7 @@ func TestBulk_SurvivesTheSpool(t *testing.T) {
 	}
 }
 
-// FuzzFromEntry reads metadata that ktail did not write.
+// FuzzFromEntry parses metadata that ktail did not write.
 func FuzzFromEntry(f *testing.F) {
 	e := packed("one", "two").toEntry()
 	f.Add(e.Docs, e.Meta, e.Body)

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// keywords are the fields that are searched for as a whole.
+// keywords are the fields that are matched as a whole.
 var keywords = []string{
 	"kubernetes.namespace", "kubernetes.pod.name", "kubernetes.pod.uid", "kubernetes.container.name", "kubernetes.node.name",
 	"kubernetes.deployment.name", "kubernetes.replicaset.name", "kubernetes.statefulset.name", "kubernetes.daemonset.name",
@@ -19,8 +19,8 @@ var keywords = []string{
 	"data_stream.type", "data_stream.dataset", "data_stream.namespace",
 }
 
-// mappings returns the types of the fields. Labels and whatever else a user
-// adds become keywords, too.
+// mappings returns the field types. Labels and other fields that users add become
+// keywords as well.
 func mappings() string {
 	fields := fieldTree{}
 	for _, name := range keywords {
@@ -37,18 +37,18 @@ func mappings() string {
 		`"properties":` + fields.json() + `}`
 }
 
-// setUp makes the template that the target needs, unless there is one. It
-// returns nil as well when the server needs none.
-func (c *client) setUp(ctx context.Context, t target, s server) error {
+// installTemplate creates the template that the target needs, unless it exists. It also
+// returns nil if the server needs none.
+func (c *client) installTemplate(ctx context.Context, t target, s server) error {
 	if !s.known {
-		return nil // what to make is not known
+		return nil // the form of the template is not known
 	}
 	path, body := templateFor(t, s)
 	if path == "" {
 		return nil
 	}
 	if !t.own {
-		// An index that the user created is as intended.
+		// An index that the user created keeps its mapping.
 		resp, err := c.sendJSON(ctx, http.MethodHead, "/"+url.PathEscape(t.index), "")
 		if err != nil {
 			return err
@@ -74,7 +74,8 @@ func (c *client) setUp(ctx context.Context, t target, s server) error {
 	return nil
 }
 
-// templateFor returns path and content of the template that the target needs.
+// templateFor returns the path and the content of the template that the target needs.
+// The path is empty if it needs none.
 func templateFor(t target, s server) (path, body string) {
 	name, pattern := "ktail", dailyPattern
 	if !t.daily() {
@@ -86,9 +87,9 @@ func templateFor(t target, s server) (path, body string) {
 	dataStream := isDataStreamName(t.index) && s.hasDataStreams()
 	switch {
 	case dataStream && !s.openSearch:
-		return "", "" // logs-*-* has a template of the server's own
+		return "", "" // the server has a built-in template for logs-*-*
 	case !s.openSearch && !s.serverless && !s.atLeast(7, 8):
-		// Templates that put others together came with 7.8.
+		// Composable templates exist since 7.8.
 		content := mappings()
 		if s.major < 7 {
 			content = `{"_doc":` + content + `}`
@@ -102,7 +103,7 @@ func templateFor(t target, s server) (path, body string) {
 	return "/_index_template/" + url.PathEscape(name), body + `"template":{"mappings":` + mappings() + `}}`
 }
 
-// fieldTree holds the properties of a mapping in the order they were added.
+// fieldTree holds the properties of a mapping in the order of their addition.
 type fieldTree struct {
 	names    []string
 	leaf     map[string]string

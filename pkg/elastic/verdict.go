@@ -6,26 +6,26 @@ import (
 	"strings"
 )
 
-// verdict is what becomes of a document, or of all documents of a request.
+// verdict is what a response means for a document, or for all documents of a request.
 type verdict uint8
 
 const (
-	delivered verdict = iota // it is in the index
-	present                  // it was in the index before, which is as good
+	delivered verdict = iota // the document is in the index
+	present                  // the document was already in the index
 	retry                    // the node, shard or queue is busy: send it again soon
 	blocked                  // an index, pipeline or right is missing: report it, send it again later
-	failing                  // the server failed at it: the document may be to blame
+	failing                  // the server failed to process the document, which may be the cause
 	tooLarge                 // split the request, or truncate the message
 	malformed                // the server cannot parse the request: split it to find the document
-	doubtful                 // an unknown refusal: the document is to blame only if others are accepted
-	rejected                 // the document is to blame: fall back to the minimal document, then dead letter
+	doubtful                 // unknown error: the document is the cause only if others are accepted
+	rejected                 // the document is the cause: send its minimal form, then save it as a dead letter
 )
 
-// versionConflict is the error of a document that is in the index already. The
-// other errors of status 409 say nothing about that.
+// versionConflict is the error type for a document that is already indexed. Other
+// errors with status 409 do not mean that.
 const versionConflict = "version_conflict_engine_exception"
 
-// scope is what an answer is about.
+// scope is what a response is about.
 type scope uint8
 
 const (
@@ -33,13 +33,13 @@ const (
 	ofRequest                   // a request as a whole
 )
 
-// A rule maps an answer to a verdict. Empty conditions match everything.
+// A rule maps a response to a verdict. Empty conditions match everything.
 type rule struct {
 	scope   scope
 	from    int      // lowest HTTP status
 	to      int      // highest HTTP status
-	types   []string // error types, exact
-	reasons []string // what the error's reason begins with
+	types   []string // exact error types
+	reasons []string // prefixes of the error's reason
 	verdict verdict
 }
 
@@ -54,7 +54,7 @@ const (
 	anyStatus = 599
 )
 
-// shardErrors are errors of nodes, shards and the master that pass by themselves.
+// shardErrors are temporary errors of nodes, shards and the master.
 var shardErrors = []string{
 	"unavailable_shards_exception", "no_shard_available_action_exception", "primary_missing_action_exception",
 	"process_cluster_event_timeout_exception", "timeout_exception", "receive_timeout_transport_exception",
@@ -64,12 +64,12 @@ var shardErrors = []string{
 	"circuit_breaking_exception", "already_closed_exception", "engine_closed_exception",
 	"index_shard_closed_exception", "illegal_index_shard_state_exception", "index_shard_not_started_exception", "shard_not_in_primary_mode_exception",
 	"retry_on_primary_exception", "retry_on_replica_exception", "no_longer_primary_shard_exception", "task_cancelled_exception",
-	"mapper_exception", // the master did not add a field to the mapping in time
+	"mapper_exception", // the master did not update the mapping in time
 	"i_o_exception", "file_system_exception", "translog_exception", "out_of_memory_error", "snapshot_in_progress_exception",
 }
 
-// indexErrors are errors about an index, alias, data stream, pipeline or the
-// cluster. They have nothing to do with the document.
+// indexErrors are errors of an index, alias, data stream, pipeline or the cluster. The
+// document is not their cause.
 var indexErrors = []string{
 	"index_not_found_exception", "index_closed_exception", "invalid_index_name_exception", "invalid_alias_name_exception",
 	"resource_not_found_exception", "resource_already_exists_exception", "validation_exception", "action_request_validation_exception",
@@ -78,19 +78,18 @@ var indexErrors = []string{
 	"cluster_block_exception", "shard_not_found_exception", "index_primary_shard_not_allocated_exception", "routing_missing_exception",
 }
 
-// indexReasons are what the reasons of an illegal_argument_exception begin with
-// if it is about an index, alias, data stream or pipeline. The servers use that
-// type for errors of documents as well, and may quote a log line in the middle of
-// a reason, but not at its beginning.
+// indexReasons are prefixes of the reason of an illegal_argument_exception about an
+// index, alias, data stream or pipeline. The servers use the same type for errors of
+// documents. A reason may quote a log line, but not at its beginning.
 var indexReasons = []string{
-	"pipeline with id [",       // Elasticsearch, OpenSearch: it does not exist
+	"pipeline with id [",       // Elasticsearch, OpenSearch: the pipeline does not exist
 	"pipeline [",               // Elasticsearch 8: the same
 	"no write index is",        // an alias of several indices
-	"Alias [",                  // the same, 6.x: it has more than one index
+	"Alias [",                  // the same on 6.x: the alias has more than one index
 	"number of documents in",   // Lucene's limit of 2^31 documents in a shard
 	"Number of documents in",   // the same, Elasticsearch 8
 	"only write ops with",      // operations other than create in a data stream
-	"Validation Failed: ",      // too many shards in the cluster, or a request that is not complete
+	"Validation Failed: ",      // too many shards in the cluster, or an incomplete request
 	"Rejecting mapping update", // an index of 6.x whose type is not _doc
 	"index template [",         // a template that cannot be applied
 	"composable template [",    // the same
@@ -102,7 +101,7 @@ var indexReasons = []string{
 	"cannot write to ",         // the same
 }
 
-// documentErrors are errors of a document.
+// documentErrors are errors that the document causes.
 var documentErrors = []string{
 	"mapper_parsing_exception", "document_parsing_exception", "strict_dynamic_mapping_exception", "illegal_argument_exception",
 	"parse_exception", "parsing_exception", "x_content_parse_exception", "json_parse_exception", "json_e_o_f_exception", "script_exception",
@@ -110,23 +109,23 @@ var documentErrors = []string{
 	"not_x_content_exception", "input_coercion_exception", "invalid_ip_address_exception", "elasticsearch_parse_exception", "open_search_parse_exception", "opensearch_parse_exception",
 }
 
-// rules is the one place that decides what an answer means. The first rule that
-// matches wins. The recorded answers in internal/fakesearch/testdata show where
-// the four servers differ.
+// rules is the only place that decides what a response means. The first matching rule
+// wins. The recorded responses in internal/fakesearch/testdata show the differences
+// between the four servers.
 var rules = []rule{
 	{ofItem, 200, 299, nil, nil, delivered},
 	{ofItem, 409, 409, []string{"", versionConflict}, nil, present},
 	{anywhere, 409, 409, nil, nil, retry},
 	{anywhere, 413, 413, nil, nil, tooLarge},
 
-	// A block of the index or the cluster: the disk is too full, the master is missing,
-	// or the index is read-only. It is 403 before Elasticsearch 7.9, even if the
-	// server lifts it by itself.
+	// Blocks of the index or the cluster: the disk is too full, there is no master, or
+	// the index is read-only. The status is 403 before Elasticsearch 7.9, even if the
+	// server lifts the block by itself.
 	{anywhere, 400, anyStatus, []string{"cluster_block_exception"}, nil, retry},
 	{anywhere, 429, 429, nil, nil, retry},
 	{anywhere, 500, anyStatus, shardErrors, nil, retry},
 	{anywhere, 500, anyStatus, indexErrors, nil, blocked},
-	{ofItem, 500, 500, nil, nil, failing}, // Elasticsearch 6 and 7 answer so when an ingest processor fails
+	{ofItem, 500, 500, nil, nil, failing}, // Elasticsearch 6 and 7: an ingest processor failed
 	{ofItem, 501, anyStatus, nil, nil, retry},
 	{ofRequest, 500, anyStatus, []string{"json_parse_exception", "parse_exception", "x_content_parse_exception"}, nil, malformed}, // 6.x
 	{ofRequest, 500, anyStatus, nil, nil, retry},
@@ -136,7 +135,7 @@ var rules = []rule{
 	{anywhere, 300, 399, nil, nil, blocked},
 	{ofRequest, 408, 408, nil, nil, retry},
 	{anywhere, 400, 499, indexErrors, nil, blocked},
-	{anywhere, 400, 499, []string{"mapper_parsing_exception"}, []string{"Failed to parse mapping"}, blocked}, // of a template, when the index is created
+	{anywhere, 400, 499, []string{"mapper_parsing_exception"}, []string{"Failed to parse mapping"}, blocked}, // invalid mapping of a template when the index is created
 	{anywhere, 400, 499, []string{"", "illegal_argument_exception", "illegal_state_exception"}, indexReasons, blocked},
 	{ofRequest, 400, 400, nil, nil, malformed},
 	{ofRequest, 400, 499, nil, nil, blocked},
@@ -145,10 +144,10 @@ var rules = []rule{
 	{ofItem, 400, 499, nil, nil, doubtful},
 }
 
-// judge returns what the answer about a document, or about a request, means.
+// judge returns what a response about a document, or about a request, means.
 func judge(s scope, it *item) verdict {
 	if s == ofItem && it.status == http.StatusCreated {
-		return delivered // nearly always
+		return delivered // fast path of the most frequent result
 	}
 	for i := range rules {
 		if rules[i].matches(s, it) {

@@ -123,8 +123,8 @@ var troubles = []trouble{
 // The servers answer as is recorded in internal/fakesearch/testdata/recorded. With
 // -record the answers are written there:
 //
-//	SERVERS=all go test -tags e2e ./test/e2esearch -run TestRecordedAnswers -record
-func TestRecordedAnswers(t *testing.T) {
+//	SERVERS=all go test -tags e2e ./test/e2esearch -run TestRecordedResponses -record
+func TestRecordedResponses(t *testing.T) {
 	for _, s := range servers {
 		settings := []string{"http.max_content_length=1mb"}
 		if s.Name == "elasticsearch7" {

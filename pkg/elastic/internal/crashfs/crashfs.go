@@ -1,9 +1,8 @@
-// Package crashfs is a file system in memory that can lose power. It is used by
-// tests only.
+// Package crashfs is a file system in memory that can lose power. Only tests use it.
 //
-// It promises no more than POSIX does: after a crash the content of a file is
-// that of its last Sync with any of the later writes, whole, in part or as zeros,
-// and a directory is that of its last SyncDir with any of the later changes.
+// It guarantees no more than POSIX does. After a crash, a file has the content of its
+// last Sync plus any of the later writes: complete, partial, or as zeros. A directory
+// has the content of its last SyncDir plus any of the later changes.
 package crashfs
 
 import (
@@ -31,11 +30,11 @@ type FS struct {
 
 	mu      sync.Mutex
 	dirs    map[string]*dir
-	ops     int // operations that change something
-	crashAt int // the operation that fails with the power; 0: none
+	ops     int // number of operations that changed something
+	crashAt int // number of the operation during which the power fails; 0: none
 	crashed bool
 	open    int
-	most    int // files open at a time
+	most    int // maximum number of open files
 }
 
 type dir struct {
@@ -44,8 +43,7 @@ type dir struct {
 	log    []change // since the last SyncDir
 }
 
-// change is what an operation did to a directory: names with a nil inode are
-// removed.
+// change is an operation on a directory. Names with a nil inode are removed.
 type change map[string]*inode
 
 type inode struct {
@@ -54,7 +52,7 @@ type inode struct {
 	log    []write // since the last Sync
 }
 
-// write is what an operation did to a file. A nil data is a truncation to off.
+// write is an operation on a file. If data is nil, it truncates the file to off.
 type write struct {
 	off  int64
 	data []byte
@@ -135,7 +133,7 @@ func (c change) apply(names map[string]*inode) {
 	}
 }
 
-// survive returns a content that the file may have after a power failure.
+// survive returns one of the contents that the file may have after a power failure.
 func (n *inode) survive(r *rand.Rand) []byte {
 	b := slices.Clone(n.synced)
 	for _, w := range n.log {

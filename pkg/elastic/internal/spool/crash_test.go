@@ -11,18 +11,18 @@ import (
 	"github.com/ktail/ktail/pkg/elastic/internal/spool"
 )
 
-// crashes is how many power failures each test goes through.
+// crashes is the number of power failures in each test.
 const crashes = 1000
 
-// history is what happened to the entries of a spool, over all runs.
+// history records what happened to the entries of a spool in all runs.
 type history struct {
-	put   int             // entries begun
+	put   int             // entries passed to Put
 	owed  map[string]bool // stored and not acknowledged
-	maybe map[string]bool // Put has failed: they may be there or not, as may those acknowledged
+	maybe map[string]bool // Put failed or the entry was acknowledged: it may or may not be stored
 }
 
-// run uses the spool until the power fails, or for a number of steps. It returns
-// what the entries are that it has taken.
+// run uses the spool until the power fails, or for a number of steps. It returns an
+// error if Take returns an entry that was never put.
 func (h *history) run(s *spool.Spool, r *rand.Rand, steps int) error {
 	type taken struct {
 		body    string

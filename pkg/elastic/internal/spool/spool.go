@@ -1,16 +1,16 @@
-// Package spool is a queue on disk that survives crashes. It knows nothing of
-// what it holds.
+// Package spool is a queue on disk that survives crashes. It does not interpret its
+// entries.
 //
-// An Entry is appended to a segment, a file, and is stored once Put has returned.
-// Take returns the oldest entry that was not taken yet together with a Receipt;
-// the entry stays on disk until the receipt is acknowledged. A segment is deleted
-// when all its entries are acknowledged: entries that were acknowledged before a
-// crash, in a segment that also holds others, are taken again by the next run.
+// Put appends an Entry to a segment, which is a file. When Put returns, the entry is
+// stored. Take returns the oldest entry that was not taken yet together with a Receipt.
+// The entry stays on disk until the receipt is acknowledged. A segment is deleted when
+// all its entries are acknowledged. After a crash, the next run takes all entries of
+// the remaining segments, including acknowledged ones.
 //
-// Nothing that the spool does not understand is deleted. A damaged entry costs
-// only itself, and the segment is kept beside the others; a segment of an unknown
-// version is refused; after a read error the segment is read again later. An entry
-// at the end of a segment whose Put did not return may be there or not.
+// The spool deletes nothing that it does not understand. Damage affects only the
+// damaged entry, and the segment is kept next to the others. A segment of an unknown
+// version is refused. After a read error, the segment is read again later. An entry
+// whose Put did not return may or may not be stored.
 //
 // At most two files are open at a time, whatever the size of the spool.
 package spool
@@ -28,14 +28,14 @@ import (
 	"time"
 )
 
-// Entry is what is stored as a whole.
+// Entry is the unit of storage.
 type Entry struct {
 	Docs int    // documents in Body, for the counts
 	Meta []byte // what the caller needs to read Body
 	Body []byte
 }
 
-// Receipt stands for an entry that was taken.
+// Receipt identifies a taken entry.
 type Receipt struct {
 	segment *segment
 	docs    int

@@ -1,0 +1,184 @@
+package elastic_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakesearch"
+	"github.com/ktail/ktail/pkg/elastic"
+)
+
+// A daily index that is red or closed delays only its own documents.
+func TestIndex_RedDayDelaysNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64})
+		red := atomic.Bool{}
+		red.Store(true)
+		s.fault(func(int, *http.Request) *fakesearch.Fault {
+			return items(func(d document) *fakesearch.Verdict {
+				if d.Index == daily && red.Load() {
+					return &fakesearch.Verdict{Status: 503, Type: "unavailable_shards_exception", Reason: "[ktail][0] primary shard is not active"}
+				}
+				return nil
+			})
+		})
+		r := start(t, s)
+		texts := numbered(600)
+		all := lines(texts...)
+		for i := range all {
+			if i%2 == 1 {
+				all[i].Time += int64(24 * time.Hour)
+			}
+		}
+		for i := 0; i < 600; i += 10 {
+			r.write(t, all[i:i+10])
+			time.Sleep(2 * time.Second)
+			if n := r.Status().Delivered; n < int64(i/2-10) {
+				t.Fatalf("%d lines delivered, want at least %d", n, i/2)
+			}
+		}
+		if got := r.events.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.Busy}) || !strings.Contains(r.events.text(), daily) {
+			t.Errorf("reported %v: %s", got, r.events.text())
+		}
+		red.Store(false)
+		time.Sleep(time.Minute)
+		r.status(t, elastic.Status{Delivered: 600})
+		r.close(t)
+		same(t, s.messages(), texts)
+	})
+}
+
+// If an index rejects everything, the index is at fault, not the documents. Once it
+// accepts documents again, all but the first ones are delivered.
+func TestIndex_RejectingEverythingIsNotTheDocuments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		s.fault(func(int, *http.Request) *fakesearch.Fault {
+			return items(func(document) *fakesearch.Verdict {
+				return &fakesearch.Verdict{Status: 400, Type: "illegal_argument_exception", Reason: "an error that no one has seen before"}
+			})
+		})
+		r := start(t, s)
+		for i := range 100 {
+			r.write(t, lines(numbered(2000)...)[i*20:(i+1)*20])
+			time.Sleep(time.Second)
+		}
+		if n := r.Status().DeadLetters; n > 120 {
+			t.Errorf("%d dead letters", n)
+		}
+		if !slices.Contains(r.events.kinds(), elastic.Blocked) {
+			t.Errorf("reported %v", r.events.kinds())
+		}
+		s.SetFault(nil)
+		time.Sleep(10 * time.Minute)
+		st := r.Status()
+		if st.Delivered+st.DeadLetters != 2000 || st.DeadLetters > 120 {
+			t.Errorf("status is %+v", st)
+		}
+		_ = r.Close(t.Context())
+	})
+}
+
+// An unknown error produces a dead letter only if the index accepts other documents.
+func TestIndex_UnknownRefusalWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		s.fault(func(int, *http.Request) *fakesearch.Fault {
+			return items(func(d document) *fakesearch.Verdict {
+				if strings.Contains(string(d.Source), "odd") {
+					return &fakesearch.Verdict{Status: 422, Type: "brand_new_exception", Reason: "who knows"}
+				}
+				return nil
+			})
+		})
+		r := start(t, s)
+		r.write(t, lines("odd"))
+		time.Sleep(20 * time.Minute)
+		r.status(t, elastic.Status{Waiting: 1})
+		r.write(t, lines("fine"))
+		time.Sleep(5 * time.Minute)
+		r.status(t, elastic.Status{Delivered: 1, DeadLetters: 1})
+		_ = r.Close(t.Context())
+	})
+}
+
+// A firewall blocks requests with one document, with any kind of response. ktail
+// isolates the document and delivers the others.
+func TestRequest_DocumentThatFailsRequestsIsFound(t *testing.T) {
+	faults := map[string]*fakesearch.Fault{
+		"firewall": {Response: &fakesearch.Response{Status: http.StatusForbidden, Body: "<html>Request blocked.</html>"}},
+		"500":      fakesearch.Failed(http.StatusInternalServerError),
+		"502":      fakesearch.HTMLPage(http.StatusBadGateway),
+		"reset":    {Cut: fakesearch.CutBeforeResponse},
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{})
+				s.SetFault(func(r *http.Request) *fakesearch.Fault {
+					if !isBulk(r) {
+						return nil
+					}
+					f := &fakesearch.Fault{}
+					f.Item = func(_ int, d fakesearch.Document) *fakesearch.Verdict {
+						if strings.Contains(string(d.Source), "<script>") {
+							*f = *fault
+							f.Executed = f.Response != nil
+						}
+						return nil
+					}
+					return f
+				})
+				r := start(t, s)
+				texts := numbered(1200)
+				for i := range 600 {
+					some := lines(texts...)[i*2 : i*2+2]
+					if i == 100 {
+						some[1].Text = []byte("<script>")
+					}
+					r.write(t, some)
+					time.Sleep(time.Second)
+				}
+				time.Sleep(time.Minute)
+				st := r.Status()
+				if st.DeadLetters != 1 || st.Delivered < 1190 {
+					t.Errorf("status is %+v, reported %s", st, r.events.text())
+				}
+				if dead := r.letters(t); len(dead) != 1 || message(dead[0]) != "<script>" {
+					t.Errorf("%d dead letters", len(dead))
+				}
+				_ = r.Close(t.Context())
+			})
+		})
+	}
+}
+
+// A 401 while the security plugin is starting does not determine the target.
+func TestTarget_IsFixedWhenLinesAreAccepted(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64})
+				begun := time.Now()
+				s.SetFault(func(*http.Request) *fakesearch.Fault {
+					if time.Since(begun) < 4*time.Second {
+						return fakesearch.Denied(status)
+					}
+					return nil
+				})
+				r := start(t, s)
+				r.write(t, lines("a"))
+				time.Sleep(time.Minute)
+				r.close(t)
+				same(t, s.Indices(), []string{daily})
+				same(t, s.messages(), []string{"a"})
+			})
+		})
+	}
+}

@@ -1,0 +1,101 @@
+package elastic_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakesearch"
+	"github.com/ktail/ktail/pkg/elastic"
+)
+
+// nodes makes the servers reachable as es1, es2 and so on.
+func nodes(all ...server) func(*elastic.Options) {
+	return func(o *elastic.Options) {
+		o.Nodes = nil
+		for i := range all {
+			o.Nodes = append(o.Nodes, &url.URL{Scheme: "http", Host: fmt.Sprintf("es%d:9200", i+1)})
+		}
+		o.Transport = dialing(func(_ context.Context, address string) server {
+			var n int
+			if _, err := fmt.Sscanf(address, "es%d:9200", &n); err != nil {
+				panic(err)
+			}
+			return all[n-1]
+		})
+	}
+}
+
+// A node that does not respond, or whose gateway responds with an HTML page, delays one
+// request. The problem is reported, and the node is used again when it has recovered.
+func TestNode_SilentNodeIsTakenOut(t *testing.T) {
+	faults := map[string]*fakesearch.Fault{
+		"silent":  {Delay: time.Hour},
+		"gateway": fakesearch.HTMLPage(http.StatusBadGateway),
+		"cut":     {Cut: fakesearch.CutBeforeResponse},
+		"HTML":    fakesearch.HTMLPage(http.StatusOK),
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				good, bad := serve(t, fakesearch.Options{}), serve(t, fakesearch.Options{})
+				bad.SetFault(func(*http.Request) *fakesearch.Fault { return fault })
+				r := start(t, good, nodes(bad, good))
+				texts := numbered(2400)
+				all := lines(texts...)
+				for i := range 120 {
+					r.write(t, all[i*20:(i+1)*20])
+					time.Sleep(time.Second)
+					if pending := r.Status().Waiting; i > 80 && pending > 60 {
+						t.Fatalf("%d lines wait after %d s", pending, i)
+					}
+				}
+				if got := r.events.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.NodeDown}) {
+					t.Errorf("reported %v: %s", got, r.events.text())
+				}
+				bad.SetFault(nil)
+				time.Sleep(2 * time.Minute)
+				r.write(t, lines("z"))
+				time.Sleep(2 * time.Second)
+				r.write(t, lines("y"))
+				r.close(t)
+				if len(good.messages())+len(bad.messages()) < 2402 || len(bad.messages()) == 0 {
+					t.Errorf("%d and %d documents", len(good.messages()), len(bad.messages()))
+				}
+			})
+		})
+	}
+}
+
+// Retry-After applies only to the node that sent it, whatever its value is.
+func TestNode_RetryAfterPausesOneNode(t *testing.T) {
+	for _, value := range []string{"300", "10000000000", "99999999999999999999999999", "-5", "soon"} {
+		t.Run(value, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				busy, good := serve(t, fakesearch.Options{}), serve(t, fakesearch.Options{})
+				busy.fault(func(int, *http.Request) *fakesearch.Fault {
+					f := fakesearch.Busy(0)
+					f.Response.Header.Set("Retry-After", value)
+					return f
+				})
+				r := start(t, good, nodes(busy, good))
+				for i := range 20 {
+					r.write(t, lines(numbered(20)...)[i:i+1])
+					time.Sleep(2 * time.Second)
+				}
+				if n := r.Status().Delivered; n < 19 {
+					t.Errorf("%d of 20 lines delivered", n)
+				}
+				if n := busy.Counts().Bulks; n > 20 {
+					t.Errorf("%d requests to the paused node", n)
+				}
+				r.close(t)
+			})
+		})
+	}
+}

@@ -1,0 +1,125 @@
+package elastic
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// closeTimeout is how long Close waits for the next document to be delivered, or
+	// for the next write that waits for room. After the context of Run has ended, the
+	// limit is stopTimeout.
+	closeTimeout = time.Minute
+	stopTimeout  = 10 * time.Second
+)
+
+// shouldGiveUp reports whether the program is ending and either no document was
+// delivered for a while or the shutdown timeout has expired.
+func (s *Sink) shouldGiveUp() bool {
+	if since, limit := s.stopping.Load(), s.o.ShutdownTimeout; since != 0 && limit > 0 && time.Now().UnixNano()-since > int64(limit) {
+		return true
+	}
+	stalled := func(since int64, limit time.Duration) bool {
+		return since != 0 && time.Now().UnixNano()-max(since, s.counters.progress.Load()) > int64(limit)
+	}
+	return stalled(s.stopping.Load(), stopTimeout) || stalled(s.ending.Load(), closeTimeout)
+}
+
+// isEnding reports whether Close was called.
+func (s *Sink) isEnding() bool { return s.ending.Load() != 0 }
+
+// Close waits until everything is delivered. It gives up when ctx ends or when no
+// document was delivered for a while. Remaining documents go to the spool, if there
+// is one. Close returns an *UndeliveredError if any document was not delivered; after
+// the context of Run has ended, documents in the spool do not count as undelivered.
+// If Run was started, Close waits until it returns.
+func (s *Sink) Close(ctx context.Context) error {
+	s.ending.Store(time.Now().UnixNano())
+	err := s.lock(ctx)
+	if err == nil {
+		err = s.flush(ctx)
+		s.unlock()
+	}
+	s.drain(ctx)
+	s.queue.close()
+	s.closeOnce.Do(func() { close(s.closing) })
+	if s.started.Load() {
+		<-s.stopped
+	}
+	closeIdle(s.client.session.Load().transport)
+	st := s.Status()
+	if s.queue.spool != nil {
+		err = errors.Join(err, s.queue.spool.Close())
+	}
+	left := st.Waiting
+	if s.stopping.Load() == 0 {
+		left += st.Spooled
+	}
+	if left > 0 || st.DeadLetters+st.Dropped > 0 {
+		err = errors.Join(err, &UndeliveredError{Status: st, Dir: s.o.Dir, DeadLetters: s.o.DeadLetters})
+	}
+	return err
+}
+
+// drain waits until everything is delivered or it is time to give up.
+func (s *Sink) drain(ctx context.Context) {
+	start := time.Now()
+	for {
+		s.queue.mu.Lock()
+		changed := s.queue.changed
+		s.queue.mu.Unlock()
+		memory, spooled, _ := s.queue.waiting()
+		stopped := s.stopping.Load() != 0
+		switch {
+		case memory == 0 && spooled == 0, s.shouldGiveUp():
+			return
+		case s.queue.spool != nil && stopped && (s.backoff.isAway() || time.Since(start) > stopTimeout):
+			return // the next run sends the spool
+		}
+		timer := time.NewTimer(bulkAge / 4)
+		select {
+		case <-changed:
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		timer.Stop()
+	}
+}
+
+// UndeliveredError describes the documents that a Sink did not deliver.
+type UndeliveredError struct {
+	Status      Status
+	Dir         string // directory of the spool, if there is one
+	DeadLetters string // path of the dead letters
+}
+
+// Error returns the counts and where the documents are.
+func (e *UndeliveredError) Error() string {
+	var parts []string
+	if n := e.Status.Waiting; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d lines were not delivered, and are not kept", n))
+	}
+	if n := e.Status.Spooled; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d lines were not delivered yet, and are kept in %s", n, e.Dir))
+	}
+	if n := e.Status.DeadLetters; n > 0 {
+		where := "are not kept"
+		if e.DeadLetters != "" {
+			where = "are kept in " + e.DeadLetters
+		}
+		parts = append(parts, fmt.Sprintf("%d lines were rejected, and %s", n, where))
+	}
+	if n := e.Status.Dropped; n > 0 {
+		parts = append(parts, fmt.Sprintf("%d lines were dropped", n))
+	}
+	text := "Elasticsearch: " + strings.Join(parts, "; ")
+	if err := e.Status.LastError; err != nil && e.Status.Waiting+e.Status.Spooled > 0 {
+		text += "; the last problem was: " + err.Error()
+	}
+	return text
+}
