@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	// completionTimeout bounds a completion: the user is waiting at the prompt.
+	// completionTimeout bounds a completion, because the user is waiting at the
+	// prompt.
 	completionTimeout = 900 * time.Millisecond
 	// maxCompletionObjects bounds the number of objects that a completion lists.
 	maxCompletionObjects = 1000
@@ -21,15 +22,15 @@ const (
 	noSpace = cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 )
 
-// completer completes arguments and flags. It silently omits what the cluster does not
-// answer in time, or refuses.
+// completer completes arguments and flags. It silently omits what the cluster
+// does not return in time or does not permit.
 type completer struct {
 	o   *options
 	env func(string) (string, bool)
 }
 
-// scope is what a completion searches: the cluster, and the selection that the command
-// line describes so far.
+// scope is where a completion searches: the cluster, and the selection that the
+// command line describes so far.
 type scope struct {
 	*kube.Client
 	selection     kube.Selection
@@ -51,7 +52,7 @@ func newScope(o options, queries []string, env func(string) (string, bool)) (sco
 	return s, nil
 }
 
-// namespaces returns the namespaces to list, one after the other.
+// namespaces returns the namespaces to list, one by one.
 func (s *scope) namespaces() []string {
 	if len(s.selection.Namespaces) == 0 {
 		return []string{""}
@@ -59,8 +60,8 @@ func (s *scope) namespaces() []string {
 	return s.selection.Namespaces
 }
 
-// fromCluster is a completion that asks the cluster. The prefix is what the user has
-// typed so far.
+// fromCluster is a completion that queries the cluster. prefix is what the user
+// has typed so far.
 type fromCluster func(ctx context.Context, in scope, prefix string) []cobra.Completion
 
 // register sets the completions of the command.
@@ -91,7 +92,7 @@ func (c *completer) register(cmd *cobra.Command) error {
 	return nil
 }
 
-// ask returns a completion that asks the cluster.
+// ask returns a completion that queries the cluster.
 func (c *completer) ask(f fromCluster, directive cobra.ShellCompDirective) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		queries, err := c.o.configure(cmd.Flags(), args, c.env)
@@ -118,8 +119,8 @@ func (c *completer) ask(f fromCluster, directive cobra.ShellCompDirective) cobra
 	}
 }
 
-// startingWith returns the completions with the prefix, except for those with control
-// characters, which the shell would print.
+// startingWith returns the completions with the prefix, without those that
+// contain control characters, which the shell would print.
 func startingWith(prefix string, all []cobra.Completion) []cobra.Completion {
 	var kept []cobra.Completion
 	for _, c := range all {
@@ -130,7 +131,7 @@ func startingWith(prefix string, all []cobra.Completion) []cobra.Completion {
 	return kept
 }
 
-// inList completes the last value of a list with commas.
+// inList completes the last value of a comma-separated list.
 func inList(f fromCluster) fromCluster {
 	return func(ctx context.Context, in scope, prefix string) []cobra.Completion {
 		before, last := "", prefix

@@ -11,7 +11,7 @@ import (
 // arguments completes presets, kind/, kind/name, and names of pods.
 func (c *completer) arguments(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if strings.HasPrefix(prefix, presetPrefix) {
-		_, _ = c.o.configure(cmd.Flags(), args, c.env) // completion works without it
+		_, _ = c.o.configure(cmd.Flags(), args, c.env) // on error, complete without it
 		return startingWith(prefix, c.presets()), noFiles
 	}
 	found, directive := c.ask(c.queries, noSpace)(cmd, args, prefix)
@@ -43,7 +43,7 @@ func (c *completer) outputs(cmd *cobra.Command, args []string, prefix string) ([
 	for _, f := range formats {
 		found = append(found, cobra.CompletionWithDesc(f.name, f.meaning))
 	}
-	_, _ = c.o.configure(cmd.Flags(), args, c.env) // completion works without it
+	_, _ = c.o.configure(cmd.Flags(), args, c.env) // on error, complete without it
 	if c.o.config != nil {
 		for _, name := range slices.Sorted(maps.Keys(c.o.config.templates)) {
 			found = append(found, cobra.CompletionWithDesc(name, "template of "+c.o.config.path))

@@ -44,7 +44,7 @@ func (c *completer) queries(ctx context.Context, in scope, prefix string) []cobr
 // that can be scaled.
 func (c *completer) kinds(ctx context.Context, in scope) []kube.Kind {
 	kinds := kube.BuiltInKinds()
-	known, _ := in.Kinds(ctx) // completion works without it
+	known, _ := in.Kinds(ctx) // on error, complete without it
 	for _, k := range known {
 		isBuiltIn := func(b kube.Kind) bool { return b.Group == k.Group && b.Resource == k.Resource }
 		if k.Scale && !slices.ContainsFunc(kinds, isBuiltIn) {
@@ -84,7 +84,7 @@ func (c *completer) names(ctx context.Context, in scope, kind kube.Kind) []kube.
 	}
 	var all []kube.Name
 	for _, namespace := range namespaces {
-		names, _ := in.Names(ctx, kind, namespace, maxCompletionObjects) // completion works without it
+		names, _ := in.Names(ctx, kind, namespace, maxCompletionObjects) // on error, complete without it
 		all = append(all, names...)
 	}
 	return all
@@ -98,7 +98,8 @@ func (c *completer) nodes(ctx context.Context, in scope, _ string) []cobra.Compl
 	return c.named(ctx, in, kube.NodeKind, "")
 }
 
-// contexts completes the contexts of the kubeconfig without asking the cluster.
+// contexts completes the contexts of the kubeconfig without a request to the
+// cluster.
 func (c *completer) contexts(cmd *cobra.Command, args []string, prefix string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	if _, err := c.o.configure(cmd.Flags(), args, c.env); err != nil {
 		return nil, noFiles
@@ -132,7 +133,7 @@ func (c *completer) containers(ctx context.Context, in scope, _ string) []cobra.
 func (c *completer) containersOfPods(ctx context.Context, in scope) map[string]string {
 	images := map[string]string{}
 	for _, namespace := range in.namespaces() {
-		pods, _ := in.Containers(ctx, &in.selection, namespace, maxCompletionObjects) // completion works without it
+		pods, _ := in.Containers(ctx, &in.selection, namespace, maxCompletionObjects) // on error, complete without it
 		for _, pod := range pods {
 			for _, container := range pod.Containers {
 				images[container.Name] = cmp.Or(images[container.Name], container.Image)
@@ -142,14 +143,14 @@ func (c *completer) containersOfPods(ctx context.Context, in scope) map[string]s
 	return images
 }
 
-// containersOfOwners returns the containers of pods that belong to the selected owners,
-// by name, with one of the pods each.
+// containersOfOwners returns the containers of the pods that belong to the
+// selected owners, by name, each with the name of one pod.
 func (c *completer) containersOfOwners(ctx context.Context, in scope) map[string]string {
 	s := in.selection
-	s.Containers = nil // the user is typing it
+	s.Containers = nil // the user is still typing the container
 	pods := map[string]string{}
 	w := kube.Watcher{Client: in.Client, Selection: s}
-	_ = w.Watch(ctx, func(sources []ktail.Source) { // completion works without it
+	_ = w.Watch(ctx, func(sources []ktail.Source) { // on error, complete without it
 		for _, source := range sources {
 			stream := source.Stream()
 			pods[stream.Container] = max(pods[stream.Container], stream.Pod)

@@ -44,7 +44,7 @@ func configPath(flag string, env func(string) (string, bool)) (path string, expl
 	if !filepath.IsAbs(dir) { // the XDG specification ignores relative paths
 		home, _ := env("HOME")
 		if home == "" {
-			home, _ = env("USERPROFILE") // of Windows
+			home, _ = env("USERPROFILE") // set on Windows
 		}
 		if home == "" {
 			return "", false
@@ -67,7 +67,7 @@ func loadConfig(flag string, env func(string) (string, bool), flags *pflag.FlagS
 	if err != nil {
 		return nil, fmt.Errorf("read config file: %w", err)
 	}
-	defer file.Close() //nolint:errcheck // it is only read
+	defer file.Close() //nolint:errcheck // errors do not matter after reading
 	return c, c.load(file, flags)
 }
 
@@ -132,8 +132,9 @@ func (c *config) readPresets(s *setting, flags *pflag.FlagSet) error {
 	return nil
 }
 
-// checkKey returns an error unless the key is the name of a flag that the config file
-// can set. Others are keys allowed beside flags, for suggestions.
+// checkKey returns an error unless the key is the name of a flag that the
+// config file can set. others are keys that are allowed in addition, for
+// suggestions.
 func checkKey(key string, flags *pflag.FlagSet, others ...string) error {
 	flag := flags.Lookup(key)
 	if flag == nil {

@@ -9,11 +9,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// presetPrefix marks an argument as the name of a preset. Names of pods and kinds
-// cannot contain it.
+// presetPrefix marks an argument as the name of a preset. Names of pods and
+// kinds cannot contain it.
 const presetPrefix = "@"
 
-// preset is a command line that the config file gives a name.
+// preset is a named command line in the config file.
 type preset struct {
 	name, description string
 	queries           []string
@@ -59,9 +59,9 @@ func (f *configFlags) applyPresets(c *config, flags *pflag.FlagSet, args []strin
 	return queries, nil
 }
 
-// accumulates reports whether a preset adds to the values on the command line instead
-// of being overridden by them. Expressions add up; namespaces do not: the user who
-// names one wants only that one.
+// accumulates reports whether the values of a preset are added to those on the
+// command line instead of being overridden by them. Expressions are added;
+// namespaces are not, because a user who names a namespace wants only that one.
 func accumulates(flag *pflag.Flag) bool {
 	_, ok := flag.Value.(*regexpsValue)
 	return ok

@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxDepth is how deep mappings can be nested; presets need three levels. It also
-// bounds the expansion of aliases.
+// maxDepth is how deeply mappings can be nested; presets need three levels. It
+// also bounds the expansion of aliases.
 const maxDepth = 4
 
 // setting is a key of the config file and its value: nothing, a string, a list of
@@ -35,8 +35,8 @@ const (
 	isMapping
 )
 
-// readSettings reads the settings of a YAML file in the order of its lines. Scalars
-// stay as they are written: the flag decides whether 010 is a number.
+// readSettings reads the settings of a YAML file in the order of its lines.
+// Scalars keep their text, because the flag decides whether 010 is a number.
 func readSettings(r io.Reader) ([]setting, error) {
 	var all []setting
 	for d := yaml.NewDecoder(r); ; {
@@ -120,8 +120,9 @@ func (s *setting) readMapping(n *yaml.Node, depth int) error {
 	return nil
 }
 
-// readMerge reads the value of the merge key <<: a mapping or a list of mappings, of
-// which the first one that has a key wins. https://yaml.org/type/merge.html
+// readMerge reads the value of the merge key <<: a mapping or a list of
+// mappings. The first mapping that has a key wins.
+// https://yaml.org/type/merge.html
 func readMerge(n *yaml.Node, depth int) ([]setting, error) {
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -144,7 +145,7 @@ func readMerge(n *yaml.Node, depth int) ([]setting, error) {
 	return merged, nil
 }
 
-// textOf returns the text of a scalar; that of null is empty.
+// textOf returns the text of a scalar. The text of null is empty.
 func textOf(n *yaml.Node) (string, bool) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -170,7 +171,7 @@ func checkDuplicateKeys(all []setting) error {
 	return nil
 }
 
-// at adds the line number to an error, if there is one.
+// at adds the line number to an error, if there is an error.
 func at(number int, err error) error {
 	if err == nil {
 		return nil
@@ -178,7 +179,7 @@ func at(number int, err error) error {
 	return fmt.Errorf("line %d: %w", number, err)
 }
 
-// line returns the line in which the content of a document begins.
+// line returns the line in which the content of a document starts.
 func line(document *yaml.Node) int {
 	if document.Kind == yaml.DocumentNode && len(document.Content) > 0 {
 		return document.Content[0].Line
@@ -188,8 +189,8 @@ func line(document *yaml.Node) int {
 
 var yamlLine = regexp.MustCompile(`^line \d+: `)
 
-// syntaxError returns an error of the YAML parser with its line, which the parser
-// omits for the first one.
+// syntaxError returns an error of the YAML parser with its line number, which
+// the parser omits for the first line.
 func syntaxError(err error) error {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
 	if !yamlLine.MatchString(text) {

@@ -12,9 +12,10 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-// readCredentials returns a function that reads credentials and certificates each
-// time it is called, because files of secrets change: Kubernetes rotates tokens, and
-// certificates expire. Auth is what the addresses of the servers contain.
+// readCredentials returns a function that reads credentials and certificates
+// each time it is called, because files with secrets change: Kubernetes rotates
+// tokens, and certificates expire. auth holds the credentials in the addresses
+// of the servers.
 func (o *elasticOptions) readCredentials(auth elastic.Auth, env func(string) (string, bool)) func() (elastic.Credentials, error) {
 	flags := *o
 	flags.auth = auth
@@ -39,10 +40,10 @@ func (o *elasticOptions) readCredentials(auth elastic.Auth, env func(string) (st
 	}
 }
 
-// warnCredentials warns about credentials that others may read or catch.
+// warnCredentials warns about credentials that others may read or intercept.
 func (o *elasticOptions) warnCredentials(auth elastic.Auth, name string, printf func(string, ...any)) {
 	if o.insecure {
-		printf("warning: the certificate of %s is not checked", name)
+		printf("warning: the certificate of %s is not verified", name)
 	}
 	for _, n := range o.nodes {
 		if n.Scheme == "http" && auth != (elastic.Auth{}) {
@@ -52,9 +53,9 @@ func (o *elasticOptions) warnCredentials(auth elastic.Auth, name string, printf 
 	}
 }
 
-// credentials returns the credentials for Elasticsearch. Secrets come only from files
-// and the environment, because every user of the machine can see the arguments of a
-// process.
+// credentials returns the credentials for Elasticsearch. Secrets come only from
+// files and the environment, because every user of the machine can see the
+// arguments of a process.
 func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.Auth, error) {
 	auth := o.auth
 	if o.user != "" {
@@ -70,7 +71,7 @@ func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.A
 	if auth.APIKey, _, err = secret(env, "ELASTICSEARCH_API_KEY", o.apiKeyFile); err != nil {
 		return auth, err
 	}
-	if strings.Contains(auth.APIKey, ":") { // ID and key, not encoded yet
+	if strings.Contains(auth.APIKey, ":") { // ID:KEY, not yet encoded
 		auth.APIKey = base64.StdEncoding.EncodeToString([]byte(auth.APIKey))
 	}
 	if auth.Bearer, _, err = secret(env, "ELASTICSEARCH_TOKEN", o.tokenFile); err != nil {
@@ -87,7 +88,8 @@ func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.A
 	return auth, nil
 }
 
-// secret returns the content of the file or, without a path, the value of the variable.
+// secret returns the content of the file or, if path is empty, the value of the
+// variable.
 func secret(env func(string) (string, bool), name, path string) (string, bool, error) {
 	if path == "" {
 		value, ok := env(name)
@@ -100,7 +102,8 @@ func secret(env func(string) (string, bool), name, path string) (string, bool, e
 	return strings.TrimSpace(string(b)), true, nil
 }
 
-// tlsFiles are the files that the flags name; nil where there is none.
+// tlsFiles holds the contents of the files that the flags name; nil means no
+// file.
 type tlsFiles struct{ ca, cert, key []byte }
 
 func (f *tlsFiles) equal(o *tlsFiles) bool {

@@ -10,15 +10,15 @@ import (
 // failureDelay is how long failures are collected before they are reported.
 const failureDelay = time.Second
 
-// failureReporter reports which logs cannot be read at the moment. When a node or
-// the control plane is down, hundreds of logs fail at once: that is one message, or
-// none if they recover within failureDelay.
+// failureReporter reports which logs currently cannot be read. When a node or
+// the control plane is down, hundreds of logs fail at once; that is one
+// message, or none if they recover within failureDelay.
 type failureReporter struct {
 	printf func(format string, args ...any)
 
 	mu       sync.Mutex
 	timer    *time.Timer
-	pending  map[ktail.Key]error // failing, not reported yet
+	pending  map[ktail.Key]error // failing, not yet reported
 	reported map[ktail.Key]bool  // failing, and reported
 	resumed  []*ktail.Stream     // reported before, and now read again
 }
@@ -35,7 +35,7 @@ func (r *failureReporter) failing(s *ktail.Stream, err error) {
 	r.scheduleLocked()
 }
 
-// streamEnded drops what is known about the stream.
+// streamEnded discards what is known about the stream.
 func (r *failureReporter) streamEnded(s *ktail.Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -43,7 +43,7 @@ func (r *failureReporter) streamEnded(s *ktail.Stream) {
 	delete(r.reported, s.Key())
 }
 
-// recovered records that the stream is read again.
+// recovered records that the stream can be read again.
 func (r *failureReporter) recovered(s *ktail.Stream) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

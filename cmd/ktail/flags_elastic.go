@@ -13,8 +13,8 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-// elasticOptions are the flags for forwarding to Elasticsearch, and what parsed
-// derives from them.
+// elasticOptions are the flags for forwarding to Elasticsearch, and the values
+// that parsed derives from them.
 type elasticOptions struct {
 	addresses       listValue
 	index           string
@@ -75,7 +75,7 @@ func (o *elasticOptions) addFlags(fs *pflag.FlagSet) {
 	fs.Var(&o.shutdownTimeout, "elasticsearch-shutdown-timeout",
 		"Time to deliver pending lines after SIGTERM or an interrupt. The rest goes into the spool or is reported")
 	fs.VisitAll(func(f *pflag.Flag) {
-		excludeSources([]string{environment}, fs, f.Name) // a variable that happens to be set must not send logs anywhere
+		excludeSources([]string{environment}, fs, f.Name) // a stray environment variable must not send logs anywhere
 	})
 	fs.BoolVar(&o.resume, "resume", false,
 		"Continue where the previous run to this destination stopped")
@@ -103,8 +103,7 @@ func (o *elasticOptions) addSecurityFlags(fs *pflag.FlagSet) {
 		"Do not verify the certificate of Elasticsearch. Anyone on the network path can then read and change the data")
 }
 
-// parsed checks the flags and returns them with the values that are derived from
-// them.
+// parsed checks the flags and returns them with the values derived from them.
 func (o elasticOptions) parsed() (elasticOptions, error) {
 	if !o.enabled() {
 		switch {
@@ -147,15 +146,15 @@ const (
 	minDeadLettersSize = 1 << 20
 )
 
-// minSpoolSize has room for some segments with the largest bulk requests.
+// minSpoolSize allows for several segments with the largest bulk requests.
 const minSpoolSize = 64 << 20
 
-// secretVariables are environment variables with secrets.
+// secretVariables are the environment variables that hold secrets.
 var secretVariables = []string{"ELASTICSEARCH_PASSWORD", "ELASTICSEARCH_API_KEY", "ELASTICSEARCH_TOKEN"}
 
-// takeSecretsFromEnv removes the secrets from the environment, which the credential
-// plugins of a kubeconfig inherit, and returns a lookup function that still knows
-// them.
+// takeSecretsFromEnv removes the secrets from the environment, which the
+// credential plugins of a kubeconfig inherit, and returns a lookup function
+// that still returns them.
 func takeSecretsFromEnv() (lookUp func(string) (string, bool), err error) {
 	kept := map[string]string{}
 	for _, name := range secretVariables {
@@ -176,8 +175,8 @@ func takeSecretsFromEnv() (lookUp func(string) (string, bool), err error) {
 	}, nil
 }
 
-// sizeValue is a flag with a number of bytes in the notation of Kubernetes, such as
-// 512Mi.
+// sizeValue is a flag for a number of bytes in the notation of Kubernetes, such
+// as 512Mi.
 type sizeValue int64
 
 // String implements pflag.Value.
@@ -198,8 +197,8 @@ func (v *sizeValue) Set(s string) error {
 // Type implements pflag.Value.
 func (*sizeValue) Type() string { return "SIZE" }
 
-// whenFullValue is the flag for what happens when the buffer is full; true drops the
-// oldest lines.
+// whenFullValue is the flag for what happens when the buffer is full. true
+// drops the oldest lines.
 type whenFullValue bool
 
 // String implements pflag.Value.

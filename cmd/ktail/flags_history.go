@@ -12,8 +12,8 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-// historyFlags select the forwarded lines to read, and what parsed derives from
-// them. Credentials and TLS settings are those of the flags for forwarding.
+// historyFlags select the forwarded lines to read. Credentials and TLS settings
+// are those of the flags for forwarding.
 type historyFlags struct {
 	addresses listValue
 	index     string
@@ -30,7 +30,7 @@ func (f *historyFlags) enabled() bool { return len(f.addresses.values) > 0 }
 func (f *historyFlags) addFlags(fs *pflag.FlagSet) {
 	f.addresses.valueName = "URL"
 	fs.Var(&f.addresses, "history",
-		"Start with the lines forwarded to this Elasticsearch. Those of deleted pods are included. "+
+		"Start with the lines forwarded to this Elasticsearch. Lines of deleted pods are included. "+
 			"ktail then continues with the live logs. The --elasticsearch-... flags for authentication and TLS apply")
 	fs.StringVar(&f.index, "history-index", "",
 		"Index, alias, data stream, or pattern to read from (default: logs-ktail-*,ktail-*) `PATTERN`")
@@ -38,8 +38,7 @@ func (f *historyFlags) addFlags(fs *pflag.FlagSet) {
 		"Only show forwarded lines older than this. A duration such as 1h, or a time such as 2026-01-31T10:00:00Z. Requires --history and implies --no-follow")
 }
 
-// parsed checks the flags and returns them with the values that are derived from
-// them.
+// parsed checks the flags and returns them with the values derived from them.
 func (f historyFlags) parsed(tail int64) (historyFlags, error) {
 	if !f.enabled() {
 		switch {
@@ -63,7 +62,7 @@ func (f historyFlags) parsed(tail int64) (historyFlags, error) {
 	return f, nil
 }
 
-// pointInTime is a flag with a time: RFC 3339, or a duration before now.
+// pointInTime is a flag for a time: RFC 3339, or a duration before now.
 type pointInTime struct {
 	time.Time
 	text string

@@ -7,9 +7,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// kubectlFlags are flags that kubectl users type out of habit. Those that ask for
-// what ktail does anyway are accepted; the others are answered with ktail's
-// equivalent. All are hidden.
+// kubectlFlags are flags that users of kubectl type out of habit. Flags that
+// request ktail's normal behavior are accepted; the others are rejected with a
+// message that names ktail's equivalent. All are hidden.
 type kubectlFlags struct {
 	follow bool
 }
@@ -17,8 +17,8 @@ type kubectlFlags struct {
 func (f *kubectlFlags) addFlags(fs *pflag.FlagSet) {
 	for _, flag := range []struct {
 		name, shorthand string
-		accepted        *bool  // nil: any value is answered
-		answer          string // to false or, if it is not accepted, to any value
+		accepted        *bool  // nil: every value is rejected
+		answer          string // message for false or, if accepted is nil, for any value
 	}{
 		{"follow", "f", &f.follow, "use --no-follow"},
 		{"watch", "w", new(bool), "use --no-follow"},
@@ -26,14 +26,14 @@ func (f *kubectlFlags) addFlags(fs *pflag.FlagSet) {
 		{"all-pods", "", new(bool), "select a pod with a query such as po/web-1"},
 		{"prefix", "", new(bool), "use --output raw for messages without pod and container"},
 		{"ignore-errors", "", new(bool), "ktail always continues with the other logs"},
-		{"previous", "P", nil, "ktail reads the running instance of a container and follows restarts; use kubectl logs --previous for the instance before"},
+		{"previous", "P", nil, "ktail reads the running instance of a container and follows restarts; use kubectl logs --previous for the previous instance"},
 		{"limit-bytes", "", nil, "use --tail, or pipe the output to head -c"},
 		{"pod-running-timeout", "", nil, "ktail waits for pods until it is interrupted"},
 		{"insecure-skip-tls-verify-backend", "", nil, "use kubectl logs for a kubelet without a valid certificate"},
 		{"no-color", "", nil, "use --color never"},
 		{"grep", "", nil, "use --include"},
 	} {
-		fs.VarP(&kubectlValue{flag.accepted, flag.answer}, flag.name, flag.shorthand, "Accepted or answered for users of kubectl")
+		fs.VarP(&kubectlValue{flag.accepted, flag.answer}, flag.name, flag.shorthand, "Accepted or explained for users of kubectl")
 		declared := fs.Lookup(flag.name)
 		declared.Hidden, declared.NoOptDefVal = true, "true"
 		excludeSources([]string{environment, configFile}, fs, flag.name)
@@ -68,7 +68,7 @@ func (v *kubectlValue) Set(s string) error {
 // Type implements pflag.Value.
 func (*kubectlValue) Type() string { return "bool" }
 
-// unsupportedError says what to use in place of a flag that ktail does not have.
+// unsupportedError names the alternative to a flag that ktail does not have.
 type unsupportedError string
 
 // Error implements error.

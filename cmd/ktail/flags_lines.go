@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	_ "time/tzdata" // --timezone, where the system has no time zones
+	_ "time/tzdata" // for --timezone on systems without time zones
 
 	"github.com/spf13/pflag"
 
@@ -34,7 +34,7 @@ type lineFlags struct {
 
 	stdin bool
 
-	palette *output.Palette // set by parsed; nil: the default one
+	palette *output.Palette // set by parsed; nil: the default palette
 }
 
 func (o *lineFlags) addFilterFlags(fs *pflag.FlagSet) {
@@ -76,8 +76,7 @@ func (o *lineFlags) addOutputFlags(fs *pflag.FlagSet) {
 		"Align messages in a column (terminals only)")
 }
 
-// parsed checks the flags and returns them with the values that are derived from
-// them.
+// parsed checks the flags and returns them with the values derived from them.
 func (o lineFlags) parsed() (lineFlags, error) {
 	var err error
 	if len(o.podColors.values)+len(o.containerColors.values) > 0 {
@@ -99,8 +98,8 @@ func (o lineFlags) filters() []ktail.Filter {
 	return filters
 }
 
-// nonEmpty returns the expressions that are not empty. An empty one matches every
-// line, and `-i error -i "$UNSET"` must not select more than `-i error`.
+// nonEmpty returns the expressions that are not empty. An empty one matches
+// every line, and `-i error -i "$UNSET"` must not select more than `-i error`.
 func nonEmpty(expressions []*regexp.Regexp) []*regexp.Regexp {
 	return slices.DeleteFunc(slices.Clone(expressions), func(re *regexp.Regexp) bool { return re.String() == "" })
 }
@@ -127,7 +126,7 @@ func (o lineFlags) renderer(s streams, namespace, allNamespaces bool, fail func(
 			l.text.Highlight = output.NewHighlighter(res...)
 		}
 	}
-	if !o.stdin { // its lines have no timestamps
+	if !o.stdin { // lines from stdin have no timestamps
 		if o.timestamps.on {
 			l.text.Timestamps = output.NewTimestamps(o.timestamps.format, o.timezone.location())
 		}

@@ -12,7 +12,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// programFlags are about ktail itself.
+// programFlags are the flags about ktail itself.
 type programFlags struct {
 	completion        string
 	showHiddenOptions bool
@@ -48,8 +48,8 @@ func shellNames() []string {
 	return names
 }
 
-// runInfoFlag prints what the user has asked for instead of logs, and reports whether
-// it did.
+// runInfoFlag prints the information that the user requested instead of logs,
+// and reports whether it did.
 func (f *programFlags) runInfoFlag(cmd *cobra.Command, out io.Writer) (bool, error) {
 	switch {
 	case f.completion != "":
@@ -66,7 +66,7 @@ func (f *programFlags) runInfoFlag(cmd *cobra.Command, out io.Writer) (bool, err
 	return false, nil
 }
 
-// hiddenFlags describes kubectl's connection flags, which the help leaves out.
+// hiddenFlags describes kubectl's connection flags, which the help omits.
 func hiddenFlags(cmd *cobra.Command) string {
 	var b strings.Builder
 	writeFlags(&b, sectionFlags(cmd.Flags(), sectionCluster, true), defaultWidth)

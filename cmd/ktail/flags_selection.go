@@ -12,8 +12,8 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// selectFlags select the logs to read. Names, shorthands, defaults and meanings
-// are those of stern.
+// selectFlags select the logs to read. Names, shorthands, defaults, and
+// meanings are those of stern.
 type selectFlags struct {
 	base                kube.Selection // set by flags alone; see selectionOf
 	namespaces          listValue
@@ -57,8 +57,8 @@ func (f *selectFlags) addFlags(fs *pflag.FlagSet) {
 		"Choose interactively which matches to tail")
 }
 
-// selectionOf returns the selection that the flags and the queries make. Its
-// namespaces are those of the flags.
+// selectionOf returns the selection that the flags and the queries describe.
+// Its namespaces are those of the flags.
 func (f selectFlags) selectionOf(queries []string) (kube.Selection, error) {
 	s := f.base
 	s.Namespaces = f.namespaces.values
@@ -88,9 +88,9 @@ func (f selectFlags) selectionOf(queries []string) (kube.Selection, error) {
 	return s, nil
 }
 
-// withoutBlanks drops blank queries beside others: a blank one matches every pod,
-// and `ktail web "$UNSET"` must not select more than web. A blank query alone
-// selects all pods, as in stern.
+// withoutBlanks drops blank queries if there are others. A blank query matches
+// every pod, and `ktail web "$UNSET"` must not select more than web. A blank
+// query alone selects all pods, as in stern.
 func withoutBlanks(queries []string) []string {
 	isBlank := func(query string) bool { return strings.TrimSpace(query) == "" }
 	kept := slices.DeleteFunc(slices.Clone(queries), isBlank)
@@ -118,8 +118,8 @@ func addQuery(s *kube.Selection, query string) error {
 	return nil
 }
 
-// inContext returns the namespaces to search, in order and without duplicates,
-// given the namespace of the context; nil means all namespaces.
+// inContext returns the namespaces to search, in order and without duplicates.
+// namespace is the namespace of the context; nil means all namespaces.
 func (f selectFlags) inContext(namespace string) []string {
 	switch {
 	case f.allNamespaces:
@@ -131,7 +131,8 @@ func (f selectFlags) inContext(namespace string) []string {
 	}
 }
 
-// statesValue is the flag of kube.States. The first value replaces the default.
+// statesValue is the flag for kube.States. The first value replaces the
+// default.
 type statesValue struct {
 	set   *kube.States
 	names []string
@@ -145,7 +146,7 @@ func (v *statesValue) String() string {
 	return strings.Join(v.names, ",")
 }
 
-// Set implements pflag.Value: it adds states.
+// Set implements pflag.Value. It adds states.
 func (v *statesValue) Set(s string) error {
 	names, err := splitList(s)
 	if err != nil {
@@ -173,7 +174,7 @@ func (v *statesValue) Replace(names []string) error {
 // GetSlice implements pflag.SliceValue.
 func (v *statesValue) GetSlice() []string { return v.names }
 
-// conditionValue is the flag of a kube.Condition.
+// conditionValue is the flag for a kube.Condition.
 type conditionValue struct{ condition **kube.Condition }
 
 // String implements pflag.Value.

@@ -11,13 +11,13 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-// renderOptions is what a renderer is made of.
+// renderOptions are the inputs of a renderer.
 type renderOptions struct {
 	style     output.Style
 	text      *output.Text
-	levels    bool // highlight levels, in formats for people
+	levels    bool // highlight levels, in formats meant for reading
 	align     int
-	namespace bool // include the namespace: all of them are searched
+	namespace bool // include the namespace, because all namespaces are searched
 }
 
 // formats are the built-in formats of --output.
@@ -29,14 +29,14 @@ var formats = []struct {
 		l.text.Levels = l.levels
 		return &output.Default{Style: l.style, Text: l.text, Align: l.align}
 	}},
-	{"raw", "the message alone", func(l renderOptions) ktail.Renderer {
+	{"raw", "only the message", func(l renderOptions) ktail.Renderer {
 		return output.Raw{Text: l.text}
 	}},
 	{"json", "an object with message, pod, labels", func(l renderOptions) ktail.Renderer {
 		return &output.JSON{Timestamps: l.text.Timestamps, Terminal: l.text.Terminal}
 	}},
-	{"extjson", "an object in color, JSON messages embedded", extJSON(false)},
-	{"ppextjson", "the same over several lines", extJSON(true)},
+	{"extjson", "an object in color, with JSON messages embedded", extJSON(false)},
+	{"ppextjson", "like extjson, on several lines", extJSON(true)},
 }
 
 func extJSON(pretty bool) func(renderOptions) ktail.Renderer {
@@ -54,11 +54,11 @@ func formatNames() []string {
 	return names
 }
 
-// formatValue is the flag that selects one of formats, or a template of the config
-// file.
+// formatValue is the flag that selects a built-in format or a template of the
+// config file.
 type formatValue struct {
 	name      string            // empty: the first format
-	templates map[string]string // nil: not known yet, and any name is accepted
+	templates map[string]string // nil: not known yet; any name is accepted
 }
 
 // String implements pflag.Value.

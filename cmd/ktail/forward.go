@@ -24,12 +24,13 @@ type forwarding struct {
 	positions *tail.Positions // nil without --resume
 	state     *stateDir
 	printf    func(format string, args ...any)
-	name      string        // of the servers, in messages
+	name      string        // name of the servers in messages
 	probes    *probes       // nil without --listen
-	timeout   time.Duration // of the end, after a signal
+	timeout   time.Duration // limit for the end of the run after a signal
 }
 
-// newForwarding prepares what the options describe. Nothing runs yet.
+// newForwarding prepares forwarding according to the options. It starts
+// nothing.
 func newForwarding(ctx context.Context, s streams, o *elasticOptions, printf func(string, ...any)) (*forwarding, error) {
 	f := &forwarding{printf: printf, name: hosts(o), timeout: time.Duration(o.shutdownTimeout)}
 	eo := elastic.Options{
@@ -45,13 +46,13 @@ func newForwarding(ctx context.Context, s streams, o *elasticOptions, printf fun
 	if err := f.open(o, eo); err != nil {
 		return nil, errors.Join(err, f.state.close())
 	}
-	if now, err := eo.Credentials(); err == nil { // New reports the error
+	if now, err := eo.Credentials(); err == nil { // elastic.New reports the error
 		o.warnCredentials(now.Auth, f.name, printf)
 	}
 	return f, nil
 }
 
-// open opens the sink, and what it needs of the state directory.
+// open opens the sink and the parts of the state directory that it needs.
 func (f *forwarding) open(o *elasticOptions, eo elastic.Options) (err error) {
 	eo.Dir = f.state.path
 	if o.hasState() {
@@ -64,7 +65,7 @@ func (f *forwarding) open(o *elasticOptions, eo elastic.Options) (err error) {
 		eo.DeadLetters = f.state.file("dead-letters.ndjson")
 	}
 	if o.resend != "" && sameFile(o.resend, eo.DeadLetters) {
-		return fmt.Errorf("--elasticsearch-resend: what is rejected again is appended to %s: move the file away first", o.resend)
+		return fmt.Errorf("--elasticsearch-resend: documents that are rejected again are appended to %s; move the file away first", o.resend)
 	}
 	if o.resume {
 		if f.positions, err = tail.LoadPositions(f.state.file(positionsFile)); err != nil {
@@ -79,7 +80,8 @@ func (f *forwarding) open(o *elasticOptions, eo elastic.Options) (err error) {
 	return err
 }
 
-// hosts returns the servers without what else their addresses may hold.
+// hosts returns the names of the servers, without credentials and paths in
+// their addresses.
 func hosts(o *elasticOptions) string {
 	names := make([]string, len(o.nodes))
 	for i, n := range o.nodes {
@@ -97,8 +99,9 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-// errAllSafe ends a run that SIGTERM has stopped when every line is delivered or in
-// the spool. It is no error: a pod that is stopped so has succeeded.
+// errAllSafe ends a run that SIGTERM has stopped when every line is delivered
+// or in the spool. It is not an error: a pod that is stopped this way has
+// succeeded.
 var errAllSafe = errors.New("every line is delivered or in the spool")
 
 // run delivers the lines that produce writes to the sink. produce closes the sink
@@ -107,7 +110,7 @@ func (f *forwarding) run(ctx context.Context, produce func(context.Context) erro
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var running sync.WaitGroup
-	running.Go(func() { f.sink.Run(ctx) }) //nolint:errcheck // it runs once
+	running.Go(func() { f.sink.Run(ctx) }) //nolint:errcheck // returns an error only if called twice
 	running.Go(func() { tuneGC(background) })
 	running.Go(func() { onSummarySignal(background, func() { f.printf("%s", summary(f.name, f.sink.Status())) }) })
 	if f.positions != nil {
@@ -135,7 +138,7 @@ func (f *forwarding) run(ctx context.Context, produce func(context.Context) erro
 	return err
 }
 
-// lastProblem returns the end of a message about what was not delivered.
+// lastProblem returns the end of a message about lines that were not delivered.
 func lastProblem(err error) string {
 	if err == nil {
 		return ""
@@ -143,11 +146,11 @@ func lastProblem(err error) string {
 	return fmt.Sprintf("; the last problem was: %v", err)
 }
 
-// errNotStopped is the error of a run whose output is blocked at the end.
-var errNotStopped = errors.New("the output is blocked: the lines that wait for it were not delivered")
+// errNotStopped is the error of a run whose output is blocked at its end.
+var errNotStopped = errors.New("the output is blocked; lines waiting for it were not delivered")
 
-// untilTimeout runs produce. If it has not returned some time after the end of ctx,
-// because the output is blocked, the sink is closed all the same.
+// untilTimeout runs produce. If produce has not returned some time after the
+// end of ctx, because the output is blocked, the sink is closed anyway.
 func (f *forwarding) untilTimeout(ctx context.Context, produce func(context.Context) error) error {
 	done := make(chan error, 1)
 	go func() { done <- produce(ctx) }()
@@ -166,7 +169,7 @@ func (f *forwarding) untilTimeout(ctx context.Context, produce func(context.Cont
 	return errors.Join(errNotStopped, f.sink.Close(closing))
 }
 
-// save saves the positions again and again. It reports once that this fails.
+// save saves the positions periodically. It reports a failure once.
 func (f *forwarding) save(ctx context.Context) {
 	ticker := time.NewTicker(saveEvery)
 	defer ticker.Stop()
@@ -220,11 +223,12 @@ func formatSize(n int64) string {
 	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 }
 
-// forwardTimeout bounds how long the end of a run may take while lines are being
-// delivered; the sink gives up much earlier when none are.
+// forwardTimeout bounds how long the end of a run may take while lines are
+// being delivered. The sink gives up much earlier if none are.
 const forwardTimeout = 24 * time.Hour
 
-// runForwarding runs the tailer with one more sink.
+// runForwarding runs the tailer with the Elasticsearch sink as an additional
+// sink.
 func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, t *tail.Tailer, probes *probes) error {
 	f, err := newForwarding(ctx, s, &p.elastic, messages.printf)
 	if err != nil {
@@ -241,8 +245,8 @@ func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, 
 	return f.run(ctx, func(ctx context.Context) error { return runReporting(ctx, messages, t) })
 }
 
-// notices is the sink of --quiet: it reports what is not a log line, and prints no
-// lines.
+// notices is the sink for --quiet. It reports gaps and diagnostics, and prints
+// no lines.
 type notices struct{ report func(*ktail.Line) }
 
 // Write implements ktail.Sink.
@@ -269,7 +273,7 @@ func runResend(ctx context.Context, s streams, o options) error {
 	if err != nil {
 		return fmt.Errorf("resend dead letters: %w", err)
 	}
-	defer letters.Close() //nolint:errcheck // it is only read from
+	defer letters.Close() //nolint:errcheck // errors do not matter after reading
 	f, err := newForwarding(ctx, s, &p.elastic, newMessenger(s, p).printf)
 	if err != nil {
 		return err

@@ -25,9 +25,9 @@ func (f *forwarding) event(e elastic.Event) {
 	case elastic.Recovered:
 		text = fmt.Sprintf("%s is accepting lines again", name)
 	case elastic.NodeDown:
-		text = fmt.Sprintf("node %s does not answer: %v; using the other nodes", e.Node, e.Err)
+		text = fmt.Sprintf("node %s does not respond: %v; using the other nodes", e.Node, e.Err)
 	case elastic.NodeUp:
-		text = fmt.Sprintf("node %s is answering again", e.Node)
+		text = fmt.Sprintf("node %s responds again", e.Node)
 	case elastic.Full:
 		text = fmt.Sprintf("%s cannot keep up and the buffer is full; reading is paused", f.name)
 	case elastic.Dropping:
@@ -51,10 +51,10 @@ func (f *forwarding) event(e elastic.Event) {
 func warning(e elastic.Event) string {
 	consequence := map[elastic.EventKind]string{
 		elastic.NoTemplate:         "field types will be guessed",
-		elastic.SpoolOutdated:      "they are left as they are, and their lines are not sent",
+		elastic.SpoolOutdated:      "they are kept, and their lines are not sent",
 		elastic.NoRollover:         "the data stream needs another policy that rolls it over before it holds 2^31 documents",
 		elastic.LettersDropped:     "resend dead letters before the file reaches its limit",
-		elastic.CredentialsFailing: "using those that were read before",
+		elastic.CredentialsFailing: "using the last valid ones",
 	}[e.Kind]
 	return fmt.Sprintf("warning: %v; %s", e.Err, cmp.Or(consequence, "continuing"))
 }

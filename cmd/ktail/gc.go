@@ -12,15 +12,16 @@ import (
 )
 
 const (
-	// forwardGCPercent makes the garbage collector run more often than usual while
-	// lines are forwarded: bulk requests and responses are large and short-lived.
+	// forwardGCPercent makes the garbage collector run more often while lines
+	// are forwarded, because bulk requests and responses are large and
+	// short-lived.
 	forwardGCPercent = 50
-	// forwardMemoryLimit is the soft limit for the heap while lines are forwarded,
-	// without the text of the program, some 17 MB.
+	// forwardMemoryLimit is the soft limit for the heap while lines are
+	// forwarded. It does not include the program's text, about 17 MB.
 	forwardMemoryLimit = 38 << 20
-	// If more memory than that is in use, the collector would run all the time. When
-	// it takes more than maxGCShare of a second, the limit is lifted for
-	// pauseSeconds.
+	// If more memory than the limit is in use, the collector would run all the
+	// time. When it takes more than maxGCShare of a second, the limit is lifted
+	// for pauseSeconds.
 	maxGCShare   = 0.2
 	pauseSeconds = 30
 )
@@ -58,11 +59,12 @@ func tuneGC(ctx context.Context) {
 	}
 }
 
-// memoryCeiling returns how many bytes Go may use before the collector does its utmost: a
-// part of the memory limit of the cgroup, so that the kernel does not kill the process
-// for garbage. Without a limit it is the largest number.
+// memoryCeiling returns how many bytes Go may use before the collector works as
+// hard as possible. It is a part of the cgroup's memory limit, so that the
+// kernel does not kill the process because of garbage. Without a limit, it is
+// the largest number.
 func memoryCeiling() int64 {
-	const share = 0.85 // the rest is for the program's text and the kernel's buffers
+	const share = 0.85 // the rest is for program text and kernel buffers
 	limit, err := memlimit.FromCgroup()
 	if err != nil || limit == 0 || limit > math.MaxInt64 {
 		return math.MaxInt64
@@ -70,8 +72,8 @@ func memoryCeiling() int64 {
 	return int64(share * float64(limit))
 }
 
-// gcSeconds returns the CPU time, in seconds, that the garbage collector has taken
-// from the program so far.
+// gcSeconds returns the CPU time, in seconds, that the garbage collector has
+// used so far.
 func gcSeconds() float64 {
 	spent := []metrics.Sample{
 		{Name: "/cpu/classes/gc/mark/assist:cpu-seconds"},

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Sections of the help, in their order. Flags without a section, such as --help, are
+// Sections of the help, in order. Flags without a section, such as --help, are
 // in the last one.
 const (
 	sectionSelection  = "Selection"
@@ -21,7 +21,7 @@ const (
 	sectionLimits     = "Limits and ordering"
 	sectionCluster    = "Cluster"
 	sectionGeneral    = "General"
-	sectionKubectl    = "kubectl" // all hidden
+	sectionKubectl    = "kubectl" // all flags are hidden
 )
 
 var sections = []string{
@@ -44,8 +44,9 @@ const (
 	valueNameKey = "ktail_value"
 )
 
-// inSection declares flags in a section of the help, in their order. The name of a
-// value is its type, unless the description ends with another one in back quotes.
+// inSection declares flags in a section of the help, in order. The name of a
+// value is the type of the flag, unless the description ends with another name
+// in back quotes.
 func inSection(section string, fs *pflag.FlagSet, declare func(*pflag.FlagSet)) {
 	declared := pflag.NewFlagSet(section, pflag.ContinueOnError)
 	declared.SortFlags = false
@@ -62,7 +63,7 @@ func inSection(section string, fs *pflag.FlagSet, declare func(*pflag.FlagSet)) 
 	fs.AddFlagSet(declared)
 }
 
-// valueName returns the name of the flag's value in the help, or an empty text for a
+// valueName returns the name of the flag's value in the help. It is empty for a
 // switch.
 func valueName(f *pflag.Flag) string {
 	if name := f.Annotations[valueNameKey]; len(name) > 0 {
@@ -82,7 +83,7 @@ func valueName(f *pflag.Flag) string {
 	}
 }
 
-// sectionFlags returns the flags of a section, either the hidden ones or the others.
+// sectionFlags returns either the hidden or the visible flags of a section.
 func sectionFlags(fs *pflag.FlagSet, section string, hidden bool) []*pflag.Flag {
 	var flags []*pflag.Flag
 	fs.VisitAll(func(f *pflag.Flag) {
@@ -97,7 +98,8 @@ func sectionFlags(fs *pflag.FlagSet, section string, hidden bool) []*pflag.Flag 
 	return flags
 }
 
-// helpFor returns the help for the arguments: a summary, or with --help everything.
+// helpFor returns the help for the arguments: everything for --help, or else a
+// summary.
 func helpFor(cmd *cobra.Command, args []string, columns int) string {
 	if slices.Contains(args, "--help") {
 		return fullHelp(cmd, columns)
@@ -105,7 +107,8 @@ func helpFor(cmd *cobra.Command, args []string, columns int) string {
 	return shortHelp(cmd)
 }
 
-// shortHelp returns the help that -h prints, for 80 columns and 45 lines.
+// shortHelp returns the help that -h prints. It fits into 80 columns and 45
+// lines.
 func shortHelp(cmd *cobra.Command) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s.\n\nUsage:\n  %s\n\nExamples:\n", cmd.Short, cmd.UseLine())
@@ -143,8 +146,8 @@ func firstSentence(usage string) string {
 	return first
 }
 
-// maxNameWidth is the width of the column with the names of flags. The description of
-// a flag with a longer name starts on the next line.
+// maxNameWidth is the width of the column for the names of flags. The
+// description of a flag with a longer name starts on the next line.
 const maxNameWidth = 30
 
 // writeFlags writes the names and descriptions of flags, wrapped at columns.
@@ -174,7 +177,8 @@ func writeFlags(b *strings.Builder, flags []*pflag.Flag, columns int) {
 	}
 }
 
-// synopsis returns how a flag is written: `  -n, --namespace NAMESPACE`.
+// synopsis returns how a flag is written, such as `  -n, --namespace
+// NAMESPACE`.
 func synopsis(f *pflag.Flag) string {
 	s := "      --" + f.Name
 	if f.Shorthand != "" {
@@ -208,8 +212,8 @@ func wrap(text string, columns int) []string {
 	return append(lines, line)
 }
 
-// defaultOf returns the default of a flag as the user would type it, or an empty text
-// if the flag is off or not set by default.
+// defaultOf returns the default of a flag as the user would type it. It is
+// empty if the flag is off or unset by default.
 func defaultOf(f *pflag.Flag) string {
 	text := f.DefValue
 	if d, err := time.ParseDuration(text); err == nil && f.Value.Type() == (*durationValue)(nil).Type() {
@@ -232,7 +236,7 @@ const (
 	maxWidth     = 120
 )
 
-// helpColumns returns the width of the help: that of the terminal, or 80.
+// helpColumns returns the width of the help: the width of the terminal, or 80.
 func helpColumns(s streams) int {
 	if s.OutTTY && s.Width() > 0 {
 		return min(s.Width(), maxWidth)

@@ -10,16 +10,17 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// staleHistory is how old the newest forwarded line may be without a message:
-// forwarders deliver within seconds.
+// staleHistory is how old the newest forwarded line may be before ktail prints
+// a message, because forwarders deliver within seconds.
 const staleHistory = 30 * time.Second
 
-// runHistory reads the forwarded lines of a plan into the sink, which stays open.
-// The result knows where each stream continues in its live log.
+// runHistory reads the forwarded lines of a plan into the sink, which stays
+// open. The result holds the position at which each stream continues in its
+// live log.
 func runHistory(ctx context.Context, s streams, p plan, m *messenger, sink ktail.Sink) (*elastic.History, error) {
 	wants, err := p.selection.StreamFilter()
 	if err != nil {
-		return nil, fmt.Errorf("--history cannot select pods like that: %w", err)
+		return nil, fmt.Errorf("--history cannot apply this selection: %w", err)
 	}
 	o := elastic.HistoryOptions{
 		Nodes: p.history.nodes, Version: version,
@@ -55,8 +56,8 @@ func (p plan) historySince() time.Time {
 	return time.Time{}
 }
 
-// reportHistoryEnd reports that there is no history, or that the live logs have to
-// fill in what it does not have yet.
+// reportHistoryEnd reports that there is no history, or that the live logs fill
+// in lines that have not been forwarded yet.
 func (p plan) reportHistoryEnd(m *messenger, end time.Time) {
 	age := time.Since(end)
 	switch {
@@ -68,7 +69,7 @@ func (p plan) reportHistoryEnd(m *messenger, end time.Time) {
 	}
 }
 
-// where names the indices that were searched.
+// where describes the indices that were searched.
 func (f *historyFlags) where() string {
 	index := f.index
 	if index == "" {
@@ -77,7 +78,7 @@ func (f *historyFlags) where() string {
 	return index + " of " + f.addresses.String()
 }
 
-// staysOpen is a sink that is not closed with the first of two Tailers.
+// staysOpen is a sink that the first of two Tailers does not close.
 type staysOpen struct{ ktail.Sink }
 
 // Close implements ktail.Sink.

@@ -19,7 +19,7 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// kibanaFlags set up Kibana or OpenSearch Dashboards for what is forwarded.
+// kibanaFlags set up Kibana or OpenSearch Dashboards for the forwarded lines.
 type kibanaFlags struct {
 	url       string
 	file      string
@@ -31,7 +31,7 @@ func (f *kibanaFlags) addFlags(fs *pflag.FlagSet) {
 		"Set up a dashboard in Kibana or OpenSearch Dashboards. The URL is like http://host:5601, with the base path and /s/SPACE if needed. "+
 			"ktail prints a link to the lines of the query. The --elasticsearch-... flags for authentication and TLS apply `URL`")
 	fs.BoolVar(&f.overwrite, "kibana-overwrite", false,
-		"Replace the objects in Kibana if they exist. Edits of them are lost")
+		"Replace the objects in Kibana if they exist. Changes to them are lost")
 	fs.StringVar(&f.file, "kibana-file", "",
 		"Write the objects for Kibana to a file for a manual import, then exit `FILE`")
 }
@@ -49,7 +49,7 @@ func (f kibanaFlags) validate() error {
 	return nil
 }
 
-// kibanaPattern returns the indices that the data view shows.
+// kibanaPattern returns the index pattern of the data view.
 func (o *options) kibanaPattern() string {
 	switch {
 	case o.elastic.index != "":
@@ -69,8 +69,8 @@ func (o *options) writeKibanaFile() error {
 	return errors.Join(elastic.WriteBundle(file, elastic.KibanaBundle(o.kibanaPattern())), file.Close())
 }
 
-// setUpKibana creates the objects and prints the link to the lines of the query. A
-// failure does not keep lines from being shown and forwarded.
+// setUpKibana creates the objects and prints the link to the lines of the
+// query. If it fails, lines are still printed and forwarded.
 func setUpKibana(ctx context.Context, s streams, p plan, m *messenger) {
 	if err := tryKibana(ctx, s, p, m); err != nil && ctx.Err() == nil {
 		m.printf("warning: %v", err)
@@ -94,14 +94,14 @@ func tryKibana(ctx context.Context, s streams, p plan, m *messenger) error {
 		return err
 	}
 	if done.Created > 0 {
-		m.printf("created %d objects in Kibana, among them the dashboard ktail", done.Created)
+		m.printf("created %d objects in Kibana, including the dashboard ktail", done.Created)
 	}
 	from, to := p.linkRange()
 	m.printf("in Kibana: %s", k.DiscoverLink(kibanaQuery(p.selection), from, to))
 	return nil
 }
 
-// linkRange returns the times of the link.
+// linkRange returns the time range of the link.
 func (p plan) linkRange() (from, to string) {
 	from, to = "now-48h", "now"
 	if since := p.historySince(); !since.IsZero() {
@@ -116,8 +116,8 @@ func (p plan) linkRange() (from, to string) {
 	return from, to
 }
 
-// kibanaQuery returns the selection in Lucene's syntax, as far as it has one: what is
-// left out makes the link show more.
+// kibanaQuery returns the selection in Lucene's syntax. A criterion that the
+// syntax cannot express is omitted, so the link may show more lines.
 func kibanaQuery(s kube.Selection) string {
 	var all []string
 	add := func(clauses ...string) {
@@ -140,7 +140,7 @@ func kibanaQuery(s kube.Selection) string {
 		}
 	}
 	requirements, err := labels.ParseToRequirements(s.LabelSelector)
-	if err != nil { // reported when the selection is used
+	if err != nil { // the error is reported when the selection is used
 		requirements = nil
 	}
 	for _, r := range requirements {
@@ -149,8 +149,8 @@ func kibanaQuery(s kube.Selection) string {
 	return strings.Join(all, " AND ")
 }
 
-// labelClauses returns the alternatives that a requirement on a label allows; none if
-// it is not a list of values.
+// labelClauses returns the alternatives that a label requirement allows, or
+// none if the requirement is not a list of values.
 func labelClauses(r labels.Requirement) []string {
 	if !slices.Contains([]selection.Operator{selection.Equals, selection.DoubleEquals, selection.In}, r.Operator()) {
 		return nil
@@ -162,8 +162,8 @@ func labelClauses(r labels.Requirement) []string {
 	return clauses
 }
 
-// podClauses returns the alternatives that select the pods; none if one of them
-// cannot be expressed.
+// podClauses returns the alternatives that select the pods, or none if one of
+// them cannot be expressed.
 func podClauses(s kube.Selection) []string {
 	var clauses []string
 	for _, re := range s.Pods {
@@ -185,8 +185,8 @@ func podClauses(s kube.Selection) []string {
 
 var anything = regexp.MustCompile(`^\^?[.*]*\$?$`)
 
-// nameClause returns the clause for names that the expression matches, if it is a
-// literal, maybe anchored.
+// nameClause returns the clause for names that match the expression, if the
+// expression is a literal, with or without anchors.
 func nameClause(name string, re *regexp.Regexp) (string, bool) {
 	expression := re.String()
 	if anything.MatchString(expression) {
@@ -210,7 +210,7 @@ func nameClause(name string, re *regexp.Regexp) (string, bool) {
 	return name + ":" + pattern, true
 }
 
-// field returns a clause for an exact value.
+// field returns the clause for an exact value of a field.
 func field(name, value string) string {
 	return name + `:"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(value) + `"`
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// noReadCoalescing is the environment variable that turns read coalescing off. It is
-// not a flag: it is there to rule the mechanism out when a connection behaves
-// strangely.
+// noReadCoalescing is the environment variable that disables read coalescing.
+// It is not a flag, because it only serves to find out whether coalescing
+// causes a problem with a connection.
 const noReadCoalescing = "KTAIL_NO_READ_COALESCING"
 
 // connect returns a client for the cluster that the flags and the kubeconfig select.
@@ -46,9 +46,10 @@ func (o *options) connect(env func(string) (string, bool)) (*kube.Client, error)
 	return client, nil
 }
 
-// checkKubeconfig returns an error if the flags or the kubeconfig refer to an entry
-// that does not exist, with suggestions. Without a kubeconfig it returns an error if
-// a flag needs one; if not, ktail may run in a pod.
+// checkKubeconfig returns an error, with suggestions, if the flags or the
+// kubeconfig refer to an entry that does not exist. If there is no kubeconfig,
+// it returns an error if a flag needs one; otherwise ktail may be running in a
+// pod.
 func (o *options) checkKubeconfig(config clientcmd.ClientConfig, env func(string) (string, bool)) error {
 	raw, err := config.RawConfig()
 	if err != nil {
@@ -74,13 +75,13 @@ func (o *options) checkKubeconfig(config clientcmd.ClientConfig, env func(string
 		}
 	}
 	if flags.Context.Cluster != "" {
-		return nil // it replaces the cluster of the context, which need not exist then
+		return nil // --server replaces the context's cluster, which need not exist
 	}
 	return checkContext(&raw, flags.CurrentContext)
 }
 
-// checkContext returns an error if the context, or the current one if name is empty,
-// does not lead to a cluster.
+// checkContext returns an error if the context, or the current one if name is
+// empty, does not name an existing cluster.
 func checkContext(raw *clientcmdapi.Config, name string) error {
 	contexts := slices.Sorted(maps.Keys(raw.Contexts))
 	if name == "" {
@@ -110,7 +111,8 @@ func checkContext(raw *clientcmdapi.Config, name string) error {
 	return nil
 }
 
-// errNoKubeconfig says that there is no kubeconfig, and where ktail has looked.
+// errNoKubeconfig reports that there is no kubeconfig, and where ktail
+// searched.
 func (o *options) errNoKubeconfig(env func(string) (string, bool)) error {
 	var problems []string
 	files, _ := env(clientcmd.RecommendedConfigPathEnvVar)
@@ -119,7 +121,7 @@ func (o *options) errNoKubeconfig(env func(string) (string, bool)) error {
 			switch info, err := os.Stat(file); {
 			case file == "":
 			case strings.HasPrefix(file, "~"):
-				problems = append(problems, fmt.Sprintf("KUBECONFIG names %s, in which the shell has not replaced ~", file))
+				problems = append(problems, fmt.Sprintf("KUBECONFIG names %s, in which the shell did not expand ~", file))
 			case err != nil:
 				problems = append(problems, fmt.Sprintf("KUBECONFIG names %s, which does not exist", file))
 			case info.IsDir():

@@ -8,16 +8,16 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// maxLateNames bounds the logs that one message names.
+// maxLateNames bounds the number of logs that one message names.
 const maxLateNames = 10
 
-// lateReporter reports logs that hold up the others, which is usually all logs of
-// a node: in one message.
+// lateReporter reports logs that hold up the others in one message. Usually
+// these are all logs of a node.
 type lateReporter struct {
 	printf func(format string, args ...any)
 
 	mu   sync.Mutex
-	logs []string // not reported yet
+	logs []string // not yet reported
 }
 
 // add records a log that is late.

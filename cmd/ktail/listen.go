@@ -15,7 +15,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// listenFlags make ktail answer HTTP requests about itself.
+// listenFlags make ktail serve HTTP requests about itself.
 type listenFlags struct {
 	listen string
 }
@@ -28,17 +28,17 @@ func (f *listenFlags) addFlags(fs *pflag.FlagSet) {
 // saveOverdue is how long positions may remain unsaved before the run is unhealthy.
 const saveOverdue = time.Minute
 
-// probes answer the health checks of an orchestrator. A nil one answers none.
+// probes serve the health checks of an orchestrator. nil serves none.
 //
-// A destination that is unreachable makes a run neither unhealthy nor unready: to
-// restart ktail does not help, and a rollout must not wait for it.
+// An unreachable destination makes a run neither unhealthy nor unready, because
+// restarting ktail does not help and a rollout must not wait for it.
 type probes struct {
 	server *http.Server
 
 	found   atomic.Bool                  // the first set of logs is known
-	savedAt atomic.Int64                 // when positions were saved last, Unix nanoseconds; 0: they are not saved
+	savedAt atomic.Int64                 // when positions were last saved, Unix nanoseconds; 0: positions are not saved
 	sink    atomic.Pointer[elastic.Sink] // nil: lines are not forwarded
-	ready   atomic.Bool                  // has been ready once
+	ready   atomic.Bool                  // set once the run was ready
 }
 
 // startProbes serves the probes if --listen is given.
@@ -60,14 +60,14 @@ func (f listenFlags) startProbes(ctx context.Context) (*probes, error) {
 	return p, nil
 }
 
-// answer serves 200 if there is no error, and 503 otherwise.
+// answer responds with 200 if check succeeds, and with 503 otherwise.
 func answer(check func() error) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if err := check(); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
-		fmt.Fprintln(w, "ok") //nolint:errcheck // the client is gone
+		fmt.Fprintln(w, "ok") //nolint:errcheck // an error means that the client has disconnected
 	}
 }
 
@@ -77,7 +77,7 @@ func (p *probes) close() {
 	}
 }
 
-// unhealthy returns why the process does not work; nil if it does.
+// unhealthy returns why the process does not work, or nil if it does.
 func (p *probes) unhealthy() error {
 	if at := p.savedAt.Load(); at != 0 {
 		if age := time.Since(time.Unix(0, at)); age > saveOverdue {
@@ -87,8 +87,8 @@ func (p *probes) unhealthy() error {
 	return nil
 }
 
-// unready returns what the run waits for before it does its work for the first time;
-// nil if it has.
+// unready returns what the run waits for before it works for the first time, or
+// nil if it does not wait.
 func (p *probes) unready() error {
 	if p.ready.Load() {
 		return nil

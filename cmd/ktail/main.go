@@ -18,17 +18,17 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// streams are the program's inputs and outputs, and what it knows about them.
+// streams are the program's input and outputs, and what is known about them.
 type streams struct {
 	In     io.Reader // log lines, with --stdin; otherwise answers to a prompt
 	Out    io.Writer // log lines
 	ErrOut io.Writer // everything else
 	OutTTY bool
 	ErrTTY bool
-	Width  func() int // columns of the terminal that Out is; 0: unknown
+	Width  func() int // columns of the terminal if Out is one; 0: unknown
 	Env    func(string) (string, bool)
-	// AwaitOutClosed reports true when the reader of Out has exited, and false when
-	// ctx ends. It is nil if that cannot be known.
+	// AwaitOutClosed returns true when the reader of Out has exited, and false
+	// when ctx ends. It is nil if that cannot be detected.
 	AwaitOutClosed func(ctx context.Context) bool
 }
 
@@ -42,24 +42,25 @@ const (
 )
 
 func main() {
-	// A write to a closed pipe returns an error instead of ending the program, so
-	// that other outputs are still flushed.
+	// A write to a closed pipe returns an error instead of ending the program,
+	// so that the other outputs are still flushed.
 	signal.Ignore(syscall.SIGPIPE)
-	// Lines come in small pieces, and waking another processor for each costs more
-	// than the work itself. One processor handles half a million lines per second.
+	// Lines arrive in small pieces, and waking another processor for each piece
+	// costs more than the work itself. One processor handles half a million
+	// lines per second.
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(1)
 	}
-	// A thousand quiet logs use 17 MB of memory, which the garbage collector would
-	// let grow to twice that. It has little to do, so a lower limit costs almost
-	// nothing.
+	// A thousand quiet logs use 17 MB of memory, which the garbage collector
+	// would let grow to twice that. The collector has little to do, so a lower
+	// limit costs almost nothing.
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(60)
 	}
 	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
 		debug.SetMemoryLimit(memoryCeiling())
 	}
-	klog.SetLogger(logr.Discard()) // client-go's own log; --verbosity turns it on
+	klog.SetLogger(logr.Discard()) // client-go's log; --verbosity enables it
 	env, err := takeSecretsFromEnv()
 	if err != nil {
 		printError(os.Stderr, "ktail", err)
@@ -95,7 +96,7 @@ func run(name string, args []string, s streams) int {
 func exitStatus(err error, caught os.Signal) int {
 	switch {
 	case isClosedPipe(err), errors.Is(err, errReaderGone):
-		return exitPipe // not an error: `ktail … | head` has read enough
+		return exitPipe // not an error: in `ktail … | head`, head has read enough
 	case errors.Is(err, errAllSafe):
 		return 0
 	case err != nil:
@@ -130,9 +131,9 @@ func untilSignal(ctx context.Context, exit func(int)) (context.Context, func() o
 	}
 }
 
-// repeatWindow is how long the first signal may be repeated without counting as the
-// second one: timeout(1), for example, sends its signal to the program and to its
-// process group.
+// repeatWindow is how long after the first signal the same signal does not
+// count as the second one. timeout(1), for example, sends its signal both to
+// the program and to its process group.
 const repeatWindow = 250 * time.Millisecond
 
 // handleSignals calls cancel at the first signal, and exit at the second one.
@@ -149,7 +150,7 @@ func handleSignals(signals <-chan os.Signal, cancel context.CancelCauseFunc, exi
 	}
 }
 
-// signaled is the cause of a context that a signal has ended.
+// signaled is the cause of a context that a signal canceled.
 type signaled struct{ os.Signal }
 
 // Error implements error.

@@ -13,9 +13,10 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// messenger prints to stderr everything that is not a log line. It escapes control
-// characters in whatever comes from outside, such as messages of the server, reasons,
-// and names, so that they neither reach the terminal nor look like another message.
+// messenger prints everything to stderr that is not a log line. It escapes
+// control characters in text from outside, such as messages of the server,
+// reasons, and names, so that they neither reach the terminal nor look like
+// another message.
 type messenger struct {
 	style    output.Style
 	onlyLogs bool
@@ -23,7 +24,7 @@ type messenger struct {
 	limit    int
 	failures *failureReporter
 	late     *lateReporter
-	expect   func(*ktail.Stream) // is called with each stream before its lines come
+	expect   func(*ktail.Stream) // called with each stream before its first line
 
 	mu  sync.Mutex
 	out io.Writer
@@ -64,7 +65,7 @@ func (m *messenger) println(line string) {
 	fmt.Fprintln(m.out, line) //nolint:errcheck // stderr is the last resort
 }
 
-// event prints what the engine reports.
+// event prints an event of the engine.
 func (m *messenger) event(e tail.Event) {
 	switch e.Kind {
 	case tail.Started:
@@ -98,8 +99,8 @@ func (m *messenger) stopped(s *ktail.Stream, reason string) {
 	}
 }
 
-// waiting reports that logs wait for a free slot. With --no-follow, all of them get
-// one, so that --only-log-lines suppresses the message.
+// waiting reports that logs wait for a free slot. With --no-follow, all of them
+// get one eventually, so --only-log-lines suppresses the message.
 func (m *messenger) waiting(logs int) {
 	switch {
 	case m.onlyLogs && m.once:
@@ -110,7 +111,8 @@ func (m *messenger) waiting(logs int) {
 	}
 }
 
-// notice prints what comes among the lines but is not a log line.
+// notice prints a gap, a diagnostic, or another notice in its place among the
+// lines.
 func (m *messenger) notice(l *ktail.Line) {
 	switch l.Kind {
 	case ktail.Exit:
@@ -124,17 +126,17 @@ func (m *messenger) notice(l *ktail.Line) {
 
 // unrendered reports that a template cannot render a line.
 func (m *messenger) unrendered(l *ktail.Line, err error) {
-	if l.Stream.Pod == "" { // from stdin
+	if l.Stream.Pod == "" { // a line from stdin
 		m.printf("error: %v", err)
 	} else {
 		m.printf("error: %s: %v", l.Stream, err)
 	}
 }
 
-// warn reports that ktail cannot find pods at the moment.
+// warn reports that ktail currently cannot find pods.
 func (m *messenger) warn(err error) { m.printf("warning: %v; retrying", err) }
 
-// inParens returns s, unless it is empty, in parentheses and after a space.
+// inParens returns s in parentheses, preceded by a space, or "" if s is empty.
 func inParens(s string) string {
 	if s == "" {
 		return ""
@@ -142,14 +144,14 @@ func inParens(s string) string {
 	return " (" + s + ")"
 }
 
-// sanitize returns text from outside in a form that is safe as part of a line on a
-// terminal: control characters are escaped, newlines among them.
+// sanitize returns text from outside in a form that is safe within one line on
+// a terminal: control characters, including newlines, are escaped.
 func sanitize(s string) string {
 	return text.SanitizeLine(strings.TrimRight(s, " \t\r\n"))
 }
 
-// sanitizingWriter escapes control characters, except for newlines, in what a
-// library logs.
+// sanitizingWriter escapes control characters, except newlines, in the log of a
+// library.
 type sanitizingWriter struct{ io.Writer }
 
 // Write implements io.Writer.

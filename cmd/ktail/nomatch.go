@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	// noMatchDelay is how long ktail waits for a match before it reports that there is none.
+	// noMatchDelay is how long ktail waits for a match before it reports that
+	// there are none.
 	noMatchDelay = 2 * time.Second
 	// suggestTimeout bounds the search for suggestions.
 	suggestTimeout = 3 * time.Second
@@ -24,8 +25,8 @@ const (
 	maxNamesSearched = 5000
 )
 
-// noMatchReporter is a watcher that reports, once, that nothing matches, or which
-// matching containers have not started. It names the scope that was searched and
+// noMatchReporter is a watcher that reports once that nothing matches, or which
+// matching containers have not started. It names the searched scope and
 // suggests what the user may have meant.
 type noMatchReporter struct {
 	watcher *kube.Watcher
@@ -62,8 +63,8 @@ func (h *noMatchReporter) observe(ctx context.Context) {
 	}
 }
 
-// report prints that nothing matches, or what has not started. Before a list has
-// succeeded that is not known: then it waits for the next set.
+// report prints that nothing matches, or what has not started. Until a list has
+// succeeded, that is not known, so report then waits for the next set.
 func (h *noMatchReporter) report(ctx context.Context) {
 	matches := h.watcher.Matches()
 	h.mu.Lock()
@@ -125,7 +126,8 @@ func (h *noMatchReporter) notStarted(waiting []kube.WaitingContainer) string {
 	return b.String()
 }
 
-// excluded says why pods match and none of their containers has a log to show.
+// excluded returns why pods match but none of their containers has a log to
+// print.
 func (h *noMatchReporter) excluded(m *kube.Matches) string {
 	pods := "1 pod matches"
 	if m.Pods > 1 {
@@ -161,8 +163,9 @@ func inNamespaces(names []string) string {
 	return "namespaces " + join(names, "and")
 }
 
-// suggestions returns, as the end of a message, what the user may have meant. It is
-// empty if nothing similar exists or the cluster does not permit the search.
+// suggestions returns, as the end of a message, what the user may have meant.
+// It is empty if nothing similar exists or the cluster does not permit the
+// search.
 func (h *noMatchReporter) suggestions(ctx context.Context) string {
 	if s := h.otherNamespace(ctx); s != "" {
 		return s
@@ -206,7 +209,7 @@ func (h *noMatchReporter) list(ctx context.Context, kind kube.Kind) (here, elsew
 	all, err := h.client.Names(ctx, kind, "", maxNamesSearched)
 	if err != nil {
 		for _, namespace := range h.o.selection.Namespaces {
-			names, _ := h.client.Names(ctx, kind, namespace, maxNamesSearched) // without the list there is nothing to suggest
+			names, _ := h.client.Names(ctx, kind, namespace, maxNamesSearched) // on error, suggest nothing
 			all = append(all, names...)
 		}
 	}
@@ -275,7 +278,8 @@ func (h *noMatchReporter) otherPods(ctx context.Context) string {
 	return didYouMean("", names)
 }
 
-// namespacesOf returns the namespaces of the names that match, at most a few.
+// namespacesOf returns the namespaces of the matching names, up to a small
+// number.
 func namespacesOf(names []kube.Name, is func(kube.Name) bool) []string {
 	const most = 5
 	var in []string
@@ -307,7 +311,8 @@ func literal(re *regexp.Regexp) string {
 	return strings.Trim(b.String(), "-")
 }
 
-// explain adds suggestions to an error of the watcher, and names the flag at fault.
+// explain adds suggestions to an error of the watcher, and names the flag that
+// caused it.
 func (h *noMatchReporter) explain(ctx context.Context, err error) error {
 	if invalid, ok := errors.AsType[*kube.SelectorError](err); ok {
 		flag := "--selector"

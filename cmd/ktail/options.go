@@ -11,9 +11,9 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// options are the values of all flags. The command line, presets, the environment
-// and the config file set them; after that they do not change. A plan holds what
-// follows from them.
+// options are the values of all flags. They are set by the command line,
+// presets, the environment, and the config file, and do not change afterwards.
+// A plan holds what follows from them.
 type options struct {
 	selectFlags
 	logFlags
@@ -30,7 +30,7 @@ type options struct {
 	kubectlFlags
 }
 
-// addFlags declares all flags, in the order of the help. Names, shorthands and
+// addFlags declares all flags, in the order of the help. Names, shorthands, and
 // meanings are those of stern.
 func (o *options) addFlags(fs *pflag.FlagSet) {
 	inSection(sectionSelection, fs, o.selectFlags.addFlags)
@@ -58,7 +58,7 @@ func (o options) validate() error {
 		return errors.New("--resume cannot be combined with --stdin, which cannot be read again")
 	case o.stdin && o.history.enabled():
 		return errors.New("--history cannot be combined with --stdin")
-	case o.stdin: // flags about Kubernetes are ignored
+	case o.stdin: // all other flags about Kubernetes are ignored
 		return nil
 	case o.base.Condition != nil && o.tail != 0 && !o.noFollow:
 		return errors.New("--condition requires --no-follow or --tail=0, because a pod that meets the condition again would be shown twice")
@@ -148,7 +148,7 @@ func (f *connectionFlags) addFlags(fs *pflag.FlagSet) {
 		"Kubeconfig file to use (default: $KUBECONFIG or ~/.kube/config) `FILE`")
 	connection := pflag.NewFlagSet("connection", pflag.ContinueOnError)
 	names := clientcmd.RecommendedConfigOverrideFlags("")
-	names.ContextOverrideFlags.Namespace = clientcmd.FlagInfo{} // ktail's own takes several
+	names.ContextOverrideFlags.Namespace = clientcmd.FlagInfo{} // ktail's own flag accepts several
 	clientcmd.BindOverrideFlags(&f.overrides, connection, names)
 	connection.Var(&userExtraValue{&f.overrides.AuthInfo}, "as-user-extra",
 		"Extra attribute of the user to impersonate (can be repeated)")
@@ -161,7 +161,7 @@ func (f *connectionFlags) addFlags(fs *pflag.FlagSet) {
 		f.Hidden = true
 		excludeSources([]string{environment}, connection, f.Name)
 	})
-	connection.String("cache-dir", "", "Has no effect, since ktail caches nothing")
+	connection.String("cache-dir", "", "Has no effect, because ktail caches nothing")
 	connection.Lookup("cache-dir").Hidden = true
 	fs.AddFlagSet(connection)
 }

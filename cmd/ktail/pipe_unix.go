@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// isClosedPipe reports whether the reader of stdout has gone.
+// isClosedPipe reports whether the reader of stdout has exited.
 func isClosedPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }

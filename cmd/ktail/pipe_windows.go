@@ -5,10 +5,11 @@ import (
 	"syscall"
 )
 
-// errNoData is ERROR_NO_DATA, what a write gets while the other end closes.
+// errNoData is ERROR_NO_DATA, which a write returns while the other end is
+// being closed.
 const errNoData = syscall.Errno(232)
 
-// isClosedPipe reports whether the reader of stdout has gone.
+// isClosedPipe reports whether the reader of stdout has exited.
 func isClosedPipe(err error) bool {
 	return errors.Is(err, syscall.ERROR_BROKEN_PIPE) || errors.Is(err, errNoData)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/ktail/ktail/pkg/stdin"
 )
 
-// plan is what a run does: the options and everything that follows from them, from
-// the queries and from the cluster. It is computed once, by newPlan.
+// plan describes a run: the options and everything that follows from them, from
+// the queries, and from the cluster. newPlan computes it once.
 type plan struct {
 	options
 	selection     kube.Selection
@@ -23,8 +23,8 @@ type plan struct {
 	client        *kube.Client  // nil if not needsCluster, and possibly if onlyHistory
 }
 
-// onlyHistory reports whether the run needs no cluster: it shows forwarded lines and
-// ends.
+// onlyHistory reports whether the run needs no cluster because it prints
+// forwarded lines and then ends.
 func (p plan) onlyHistory() bool { return p.history.enabled() && p.noFollow }
 
 // newPlan checks the options and connects to the cluster, unless lines come from
@@ -81,7 +81,7 @@ func offlinePlan(o options, queries []string) (plan, error) {
 		return p, err
 	}
 	p.filters = p.lineFlags.filters()
-	if o.stdin { // it ends by itself, and there is nothing to merge it with
+	if o.stdin { // stdin ends by itself, and there is no other log to merge
 		p.noFollow = true
 		return p, nil
 	}
@@ -100,9 +100,9 @@ func offlinePlan(o options, queries []string) (plan, error) {
 	return p, nil
 }
 
-// clockSkew is how far the clock of a node may be ahead of this machine's without
-// --since-time missing lines: the API takes an age, and a filter drops what is
-// older.
+// clockSkew is how far a node's clock may be ahead of the local clock without
+// --since-time missing lines. The API takes an age; a filter then drops older
+// lines.
 const clockSkew = time.Minute
 
 // newWatcher returns the watcher that finds the logs: in a cluster, on a node, or on

@@ -7,15 +7,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Names of the program as a plugin of kubectl: the one that `kubectl ktail` runs, and
-// the one that kubectl runs to complete its arguments.
+// Names of the program as a kubectl plugin: the one that `kubectl ktail` runs,
+// and the one that kubectl runs to complete its arguments.
 const (
 	pluginName    = "kubectl-ktail"
 	completerName = "kubectl_complete-ktail"
 )
 
-// asPlugin returns the name that the user has typed, and the arguments, depending on
-// the name that the program was started with.
+// asPlugin returns the name that the user typed, and the arguments, depending
+// on the name under which the program was started.
 func asPlugin(argv []string) (name string, args []string) {
 	args = argv[1:]
 	switch strings.TrimSuffix(filepath.Base(argv[0]), ".exe") {
@@ -28,7 +28,7 @@ func asPlugin(argv []string) (name string, args []string) {
 	}
 }
 
-// setDisplayName makes the help of the command use the name.
+// setDisplayName sets the name of the command in its help.
 func setDisplayName(cmd *cobra.Command, name string) {
 	cmd.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: name}
 	cmd.Example = strings.ReplaceAll(cmd.Example, "  ktail ", "  "+name+" ")

@@ -50,8 +50,8 @@ func (o options) podLogNamespaces() []string {
 	return o.inContext("")
 }
 
-// needsStreams reports whether the selection depends on more than the paths of the log
-// files show.
+// needsStreams reports whether the selection depends on more than the paths of
+// the log files show.
 func (p plan) needsStreams() bool {
 	s := &p.selection
 	fields := s.FieldSelector
@@ -91,7 +91,7 @@ type emptyDirReporter struct {
 
 // Watch implements ktail.Watcher.
 func (r *emptyDirReporter) Watch(ctx context.Context, set func([]ktail.Source)) error {
-	// With metadata to come, the first set may lack what only waits for them.
+	// The first set may lack containers that are waiting for their metadata.
 	reported := r.plan.onlyLogLines || r.Streams != nil && !r.plan.noFollow
 	err := r.Watcher.Watch(ctx, func(sources []ktail.Source) {
 		if len(sources) == 0 && !reported {
@@ -106,7 +106,7 @@ func (r *emptyDirReporter) Watch(ctx context.Context, set func([]ktail.Source)) 
 	return err
 }
 
-// hint says what the directory should contain, if it contains nothing of the kind.
+// hint describes what the directory should contain, if it does not contain it.
 func (r *emptyDirReporter) hint() string {
 	if node.HasPods(r.Dir) {
 		return ""

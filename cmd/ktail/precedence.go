@@ -11,13 +11,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// configFlags set the flags that are not on the command line. In order of precedence,
-// a flag comes from the command line, a preset, the environment, or the config file.
+// configFlags sets the flags that are not on the command line. In order of
+// precedence, a flag comes from the command line, a preset, the environment, or
+// the config file.
 type configFlags struct {
 	configFile string
 
-	config  *config           // nil: not read yet
-	origins map[string]string // where each flag was set, unless on the command line
+	config  *config           // nil: not yet read
+	origins map[string]string // where each flag was set, if not on the command line
 }
 
 func (f *configFlags) addFlags(fs *pflag.FlagSet) {
@@ -35,12 +36,13 @@ const (
 // excludedSourcesKey is the annotation with the sources that cannot set a flag.
 const excludedSourcesKey = "ktail_not_from"
 
-// excludeSources prevents sources from setting the flags. A destination or a secret
-// cannot come from the environment, where the user does not see it.
+// excludeSources prevents sources from setting the flags. For example, a
+// destination or a secret must not come from the environment, where the user
+// does not see it.
 func excludeSources(sources []string, flags *pflag.FlagSet, names ...string) {
 	for _, name := range names {
 		if err := flags.SetAnnotation(name, excludedSourcesKey, sources); err != nil {
-			panic(err) // a flag that is not declared
+			panic(err) // the flag is not declared
 		}
 	}
 }
@@ -104,9 +106,9 @@ func variable(flag string) string {
 	return "KTAIL_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// applyEnvironment sets flags from the environment. Empty variables are ignored, and
-// so are variables without a flag: Kubernetes sets some of them if a Service is named
-// ktail.
+// applyEnvironment sets flags from the environment. Empty variables are
+// ignored, and so are variables without a flag, because Kubernetes sets some of
+// them if a Service is named ktail.
 func (f *configFlags) applyEnvironment(flags *pflag.FlagSet, env func(string) (string, bool)) error {
 	var errs []error
 	above := setElsewhere(flags)
@@ -179,7 +181,7 @@ func setText(flag *pflag.Flag, text string) error {
 	return nil
 }
 
-// booleanOf returns true or false for the other names that YAML has for them.
+// booleanOf returns true or false for YAML's other names of booleans.
 // https://yaml.org/type/bool.html
 func booleanOf(text string) string {
 	switch strings.ToLower(text) {
@@ -193,8 +195,8 @@ func booleanOf(text string) string {
 
 var flagInText = regexp.MustCompile(`--[a-z][a-z-]*`)
 
-// withFlagOrigin adds to an error where the flag that it names was set, unless on the
-// command line.
+// withFlagOrigin adds to an error where the flag that it names was set, if not
+// on the command line.
 func (f *configFlags) withFlagOrigin(err error) error {
 	if err == nil {
 		return nil

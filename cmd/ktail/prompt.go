@@ -15,12 +15,13 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// instanceLabel names the installation of a program that a pod belongs to. Stern's
-// prompt offers its values.
+// instanceLabel names the installation of an application that a pod belongs to.
+// Stern's prompt offers its values.
 const instanceLabel = "app.kubernetes.io/instance"
 
-// promptSelection lists the matches of the selection and returns the selection that
-// the user narrows it to: by instance if pods have that label, or else by workload.
+// promptSelection lists the matches of the selection and returns the selection
+// to which the user narrows it: by instance if pods have that label, or else by
+// workload.
 func promptSelection(ctx context.Context, client *kube.Client, all kube.Selection, s streams) (kube.Selection, error) {
 	instances, workloads, err := choices(ctx, client, &all)
 	if err != nil {
@@ -34,7 +35,7 @@ func promptSelection(ctx context.Context, client *kube.Client, all kube.Selectio
 		return all, errors.New("--prompt: no matches to choose from")
 	}
 	for i, name := range offered {
-		fmt.Fprintf(s.ErrOut, "%3d  %s\n", i+1, sanitize(name)) //nolint:errcheck // the answer shows whether it was read
+		fmt.Fprintf(s.ErrOut, "%3d  %s\n", i+1, sanitize(name)) //nolint:errcheck // the answer shows whether the list was printed
 	}
 	fmt.Fprint(s.ErrOut, "ktail: numbers to tail, separated by commas (empty: all): ") //nolint:errcheck // as above
 	chosen, err := readChoice(s.In, offered)

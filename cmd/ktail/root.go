@@ -77,7 +77,7 @@ func newCommand(s streams) *cobra.Command {
 				return o.withFlagOrigin(runResend(cmd.Context(), s, o))
 			}
 			if o.readsFiles() && !cmd.Flags().Changed("since") {
-				o.since = 0 // a copy may be old
+				o.since = 0 // the files may be an old copy
 			}
 			return o.withFlagOrigin(runTail(cmd.Context(), s, o, queries))
 		},
@@ -97,12 +97,12 @@ func newCommand(s streams) *cobra.Command {
 		return flagError(cmd.Flags(), err)
 	})
 	if err := (&completer{&o, s.Env}).register(cmd); err != nil {
-		panic(err) // a flag that is not declared
+		panic(err) // the flag is not declared
 	}
 	return cmd
 }
 
-// runTail runs what the options describe.
+// runTail runs ktail as the options describe.
 func runTail(ctx context.Context, s streams, o options, queries []string) error {
 	if err := o.setVerbosity(s.ErrOut); err != nil {
 		return err
@@ -126,7 +126,7 @@ func runTail(ctx context.Context, s streams, o options, queries []string) error 
 	return err
 }
 
-// runPlan connects the parts of a run as the plan describes and runs it.
+// runPlan connects the parts of a run according to the plan, and runs it.
 func runPlan(ctx context.Context, s streams, p plan) error {
 	messages := newMessenger(s, p)
 	renderer, err := p.renderer(s, p.showNamespace, p.allNamespaces, messages.unrendered)

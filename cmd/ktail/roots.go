@@ -1,5 +1,5 @@
 package main
 
-// The container image has no certificates of authorities. These are used where the
-// system has none; elsewhere they are ignored.
+// The container image has no CA certificates. Go uses these only if the system
+// has none.
 import _ "golang.org/x/crypto/x509roots/fallback"

@@ -13,11 +13,11 @@ import (
 type ownContainer struct{ podUID, container string }
 
 // mountOfContainer matches the mount of /dev/termination-log, which the kubelet
-// gives each container: its source names the UID of the pod and the container. See
-// makeMounts in pkg/kubelet/kubelet_pods.go of Kubernetes 1.35.
+// adds to each container. Its source names the UID of the pod and the
+// container. See makeMounts in pkg/kubelet/kubelet_pods.go of Kubernetes 1.35.
 var mountOfContainer = regexp.MustCompile(`/pods/([0-9a-f-]{32,36})/containers/([a-z0-9-]+)/[^/ ]+ /dev/termination-log `)
 
-// findOwnContainer looks the container up in the content of /proc/self/mountinfo.
+// findOwnContainer finds the container in the content of /proc/self/mountinfo.
 func findOwnContainer(mountinfo []byte) ownContainer {
 	m := mountOfContainer.FindSubmatch(mountinfo)
 	if m == nil {
@@ -26,12 +26,12 @@ func findOwnContainer(mountinfo []byte) ownContainer {
 	return ownContainer{podUID: string(m[1]), container: string(m[2])}
 }
 
-// withoutOwnLog returns the watcher without the log of ktail's own container: each
-// line that ktail printed would come back as a line to print, without end.
+// withoutOwnLog returns the watcher without the log of ktail's own container,
+// because each line that ktail prints would come back as a line to print.
 func withoutOwnLog(w ktail.Watcher) ktail.Watcher {
 	b, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
-		return w // not on Linux
+		return w // not Linux
 	}
 	own := findOwnContainer(b)
 	if own == (ownContainer{}) {
@@ -40,7 +40,7 @@ func withoutOwnLog(w ktail.Watcher) ktail.Watcher {
 	return &selfExcluder{Watcher: w, own: own}
 }
 
-// selfExcluder is a watcher that leaves one container out.
+// selfExcluder is a watcher that excludes one container.
 type selfExcluder struct {
 	ktail.Watcher
 	own ownContainer

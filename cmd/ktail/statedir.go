@@ -19,22 +19,22 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-// A stateDir is the directory with what outlives a run: the spool, the positions, the
-// dead letters, and the destination that they belong to.
+// A stateDir is the directory with the state that outlives a run: the spool,
+// the positions, the dead letters, and the destination that they belong to.
 type stateDir struct {
 	path string
-	lock io.Closer // nil unless the run reads state: it has a spool or resumes
+	lock io.Closer // nil unless the run reads state, because it has a spool or resumes
 	now  destination
 
 	mu       sync.Mutex
-	recorded destination // by this run or an earlier one; zero if by none
+	recorded destination // destination recorded by this run or an earlier one, or zero
 }
 
-// destination is where lines are forwarded to. It is the same however the nodes of
-// its cluster are addressed.
+// destination is where lines are forwarded. It is the same no matter how the
+// nodes of its cluster are addressed.
 type destination struct {
 	Version     int      `json:"version"`
-	ClusterUUID string   `json:"cluster_uuid,omitempty"` // empty if it is not known yet
+	ClusterUUID string   `json:"cluster_uuid,omitempty"` // empty if not yet known
 	Index       string   `json:"index,omitempty"`        // empty: the default
 	Hosts       []string `json:"hosts"`                  // host:port of the nodes, or host, sorted
 }
@@ -43,7 +43,7 @@ const (
 	destinationVersion = 1
 	destinationFile    = "destination.json"
 	positionsFile      = "positions.2"
-	// positionsV1 is the file of a version with other document IDs.
+	// positionsV1 is the file of an earlier version, whose document IDs differ.
 	positionsV1 = "positions"
 )
 
@@ -57,19 +57,21 @@ func (o *elasticOptions) destination() destination {
 	return d
 }
 
-// hasState reports whether the run reads what an earlier run has left.
+// hasState reports whether the run reads state of an earlier run.
 func (o *elasticOptions) hasState() bool { return o.resume || o.spool != "" }
 
-// openStateDir opens the directory for the destination: the one that a flag names, or
-// else the one in the user's state directory that belongs to it. probe asks the
-// cluster for its UUID. Without state, a directory that cannot be created is no
-// error: the path is empty then, and warn is called.
+// openStateDir opens the directory for the destination: the one that a flag
+// names, or else the one in the user's state directory that belongs to the
+// destination. probe requests the UUID of the cluster. If the run has no state,
+// a directory that cannot be created is not an error: the path is then empty,
+// and warn is called.
 func openStateDir(ctx context.Context, o *elasticOptions, env func(string) (string, bool),
 	probe func(context.Context) (string, error), warn func(string, ...any),
 ) (*stateDir, error) {
 	d := &stateDir{path: o.spool, now: o.destination()}
 	if o.hasState() {
-		// An unreachable cluster is checked before the first line is sent.
+		// An unreachable cluster is checked later, before the first line is
+		// sent.
 		d.now.ClusterUUID, _ = probe(ctx)
 	}
 	var err error
@@ -101,14 +103,14 @@ func openStateDir(ctx context.Context, o *elasticOptions, env func(string) (stri
 	return d, nil
 }
 
-// load reads what the directory belongs to, and checks it.
+// load reads which destination the directory belongs to, and checks it.
 func (d *stateDir) load(o *elasticOptions, warn func(string, ...any)) error {
 	var err error
 	if d.recorded, err = readDestination(d.path); err != nil {
 		return err
 	}
 	if o.resume && exists(filepath.Join(d.path, positionsV1)) && !exists(d.file(positionsFile)) {
-		warn("warning: the positions in %s are not used: an earlier version of ktail, whose document IDs differ, has saved them", filepath.Join(d.path, positionsV1))
+		warn("warning: the positions in %s are not used: an earlier version of ktail, whose document IDs differ, saved them", filepath.Join(d.path, positionsV1))
 	}
 	return d.check(d.now.ClusterUUID)
 }
@@ -118,7 +120,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// file returns the path of a file in the directory, or nothing if there is none.
+// file returns the path of a file in the directory, or "" if there is no
+// directory.
 func (d *stateDir) file(name string) string {
 	if d.path == "" {
 		return ""
@@ -126,8 +129,8 @@ func (d *stateDir) file(name string) string {
 	return filepath.Join(d.path, name)
 }
 
-// check compares the destination with the one that the directory belongs to, and
-// records it. The UUID is empty if it is not known.
+// check compares the destination with the one that the directory belongs to,
+// and records it. The UUID is empty if it is not known.
 func (d *stateDir) check(clusterUUID string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -155,8 +158,9 @@ func (d *stateDir) close() error {
 	return d.lock.Close()
 }
 
-// merge returns what is known of a destination that was known as d and is now known
-// as other. It fails if they are different destinations.
+// merge combines what is known of a destination, which was recorded as d and is
+// now described by other. It returns an error if they are different
+// destinations.
 func (d destination) merge(other destination) (destination, error) {
 	if d.Version == 0 {
 		return other, nil
@@ -169,7 +173,7 @@ func (d destination) merge(other destination) (destination, error) {
 			d.ClusterUUID, strings.Join(d.Hosts, ","), strings.Join(other.Hosts, ","), other.ClusterUUID)
 	case d.ClusterUUID != "" && d.ClusterUUID == other.ClusterUUID, d.shares(other):
 	default:
-		return d, fmt.Errorf("its lines went to %s, and whether %s is the same cluster cannot be found out now",
+		return d, fmt.Errorf("its lines went to %s, and %s cannot be reached to find out whether it is the same cluster",
 			strings.Join(d.Hosts, ","), strings.Join(other.Hosts, ","))
 	}
 	if other.ClusterUUID == "" {
@@ -178,7 +182,7 @@ func (d destination) merge(other destination) (destination, error) {
 	return other, nil
 }
 
-// shares reports whether the two have a node in common.
+// shares reports whether the destinations have a node in common.
 func (d destination) shares(other destination) bool {
 	return slices.ContainsFunc(d.Hosts, func(h string) bool { return slices.Contains(other.Hosts, h) })
 }
@@ -195,7 +199,7 @@ func indexName(index string) string {
 }
 
 // findStateDir returns the directory of the destination in the user's state
-// directory: the one that belongs to it or, if none does, a new one.
+// directory: the one that belongs to it or, if there is none, a new one.
 func findStateDir(now destination, env func(string) (string, bool)) (string, error) {
 	base, ok := env("XDG_STATE_HOME")
 	if !ok || base == "" {
@@ -210,8 +214,8 @@ func findStateDir(now destination, env func(string) (string, bool)) (string, err
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}
-	// A directory of the same cluster goes before one that has a host in common, which
-	// may now be that of another cluster.
+	// A directory of the same cluster takes precedence over one that has a host
+	// in common, because that host may now belong to another cluster.
 	var byHost string
 	for _, e := range entries {
 		path := filepath.Join(base, e.Name())
@@ -247,12 +251,12 @@ func readDestination(dir string) (d destination, err error) {
 		return d, fmt.Errorf("%s is damaged; delete it if the directory belongs to this destination", path)
 	}
 	if d.Version != destinationVersion {
-		return d, fmt.Errorf("%s has version %d, which this ktail does not know; use a later ktail or another directory", path, d.Version)
+		return d, fmt.Errorf("%s has version %d, which this version of ktail does not support; use a later version or another directory", path, d.Version)
 	}
 	return d, nil
 }
 
-// writeDestination replaces the file as a whole, whenever the power fails.
+// writeDestination replaces the file atomically, even if power is lost.
 func writeDestination(dir string, d destination) error {
 	b, err := json.Marshal(d)
 	if err != nil {
@@ -273,10 +277,11 @@ func writeDestination(dir string, d destination) error {
 	return nil
 }
 
-// probeTimeout bounds how long the start waits for the cluster.
+// probeTimeout bounds how long the start of a run waits for the cluster.
 const probeTimeout = 5 * time.Second
 
-// probeCluster returns what asks the cluster of the options for its UUID.
+// probeCluster returns a function that requests the UUID of the options'
+// cluster.
 func probeCluster(o elastic.Options) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
 		ctx, cancel := context.WithTimeout(ctx, probeTimeout)

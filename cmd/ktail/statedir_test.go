@@ -43,7 +43,7 @@ func TestStateDir_BelongsToItsDestination(t *testing.T) {
 		"another cluster":                 {"", []string{"http://other:9200"}, "B", nil, "the cluster B", true},
 		"a new cluster at the same place": {"", []string{"http://es1:9200"}, "B", nil, "the cluster B", false},
 		"another index":                   {"shop", []string{"http://es1:9200"}, "A", nil, "the index shop", true},
-		"another place, unreachable":      {"", []string{"http://other:9200"}, "", unreachable, "cannot be found out", true},
+		"another place, unreachable":      {"", []string{"http://other:9200"}, "", unreachable, "whether it is the same cluster", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			base := t.TempDir()

@@ -13,8 +13,8 @@ import (
 var errReaderGone = errors.New("the reader of the output has exited")
 
 // untilReaderGone returns a context that ends when the reader of the output has
-// exited: `ktail web | grep -m1 x` ends with the match, also if no further line
-// is written.
+// exited: `ktail web | grep -m1 x` ends with the first match, even if no
+// further line is written.
 func untilReaderGone(ctx context.Context, s streams) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	if s.AwaitOutClosed != nil {
@@ -27,19 +27,21 @@ func untilReaderGone(ctx context.Context, s streams) (context.Context, context.C
 	return ctx, func() { cancel(nil) }
 }
 
-// shutdownGrace is how long writes to stdout may block after the run was ended.
+// shutdownGrace is how long writes to stdout may block after the end of the
+// run.
 const shutdownGrace = 10 * time.Second
 
-// interruptibleWriter is a writer whose writes fail when they block for longer
-// than shutdownGrace after ctx has ended: a reader that stands still must not
-// keep ktail from ending. A write to a pipe cannot be interrupted, so a goroutine
-// writes, and stays behind in that case. Calls must not overlap.
+// interruptibleWriter is a writer whose writes fail if they block for longer
+// than shutdownGrace after ctx has ended, because a reader that has stopped
+// reading must not keep ktail from ending. A write to a pipe cannot be
+// interrupted, so a goroutine performs it, and stays behind in that case. Calls
+// must not overlap.
 type interruptibleWriter struct {
-	ctx    context.Context //nolint:containedctx // of the run; io.Writer passes none
+	ctx    context.Context //nolint:containedctx // ends with the run; io.Writer has no context parameter
 	out    io.Writer
 	writes chan []byte
 	done   chan writeResult
-	grace  *time.Timer // since ctx has ended; nil before
+	grace  *time.Timer // starts when ctx ends; nil before
 }
 
 type writeResult struct {
@@ -47,7 +49,7 @@ type writeResult struct {
 	err error
 }
 
-// newInterruptibleWriter returns a writer to out. Its goroutine ends with close.
+// newInterruptibleWriter returns a writer to out. close ends its goroutine.
 func newInterruptibleWriter(ctx context.Context, out io.Writer) *interruptibleWriter {
 	w := &interruptibleWriter{ctx: ctx, out: out, writes: make(chan []byte), done: make(chan writeResult, 1)}
 	go func() {
@@ -59,8 +61,8 @@ func newInterruptibleWriter(ctx context.Context, out io.Writer) *interruptibleWr
 	return w
 }
 
-// Write implements io.Writer. After it has failed for time, the slice belongs to
-// the goroutine that still writes it.
+// Write implements io.Writer. After a timeout, the slice belongs to the
+// goroutine that is still writing it.
 func (w *interruptibleWriter) Write(b []byte) (int, error) {
 	w.writes <- b
 	if w.grace == nil {
@@ -75,9 +77,9 @@ func (w *interruptibleWriter) Write(b []byte) (int, error) {
 	case r := <-w.done:
 		return r.n, r.err
 	case <-w.grace.C:
-		return 0, fmt.Errorf("the reader has not read for %v, so that the last lines are missing", shutdownGrace)
+		return 0, fmt.Errorf("the reader has not read for %v; the last lines are missing", shutdownGrace)
 	}
 }
 
-// close releases the goroutine. Nothing is written afterwards.
+// close ends the goroutine. Write must not be called afterwards.
 func (w *interruptibleWriter) close() { close(w.writes) }

@@ -13,10 +13,10 @@ import (
 // pollInterval bounds how long a poll may outlive its context, in milliseconds.
 const pollInterval = 500
 
-// awaitClosed returns a function that reports true when the reader of the pipe or
-// socket has exited, and false when its context ends; nil for other files. Linux
-// reports POLLERR for a pipe without a reader even if no event is asked for
-// (poll(2)), which tail -f of GNU relies on, too.
+// awaitClosed returns a function that returns true when the reader of the pipe
+// or socket has exited, and false when its context ends. It returns nil for
+// other files. Linux reports POLLERR for a pipe without a reader even if no
+// event is requested (poll(2)); GNU tail -f relies on this, too.
 func awaitClosed(file *os.File) func(context.Context) bool {
 	info, err := file.Stat()
 	if err != nil || info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0 {

@@ -5,6 +5,6 @@ import (
 	"os"
 )
 
-// awaitClosed returns nil: Windows tells only a writer that the reader of a pipe
-// has exited.
+// awaitClosed returns nil, because on Windows only a writer learns that the
+// reader of a pipe has exited.
 func awaitClosed(*os.File) func(context.Context) bool { return nil }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// similarNames returns the names that the user may have meant by word: the most
-// likely first, at most three.
+// similarNames returns up to three names that the user may have meant by word,
+// the most likely first.
 func similarNames(word string, names []string) []string {
 	const most = 3
 	type candidate struct {
@@ -16,7 +16,7 @@ func similarNames(word string, names []string) []string {
 	}
 	var found []candidate
 	word = strings.ToLower(word)
-	// Allow one typo in three letters, and one in any word.
+	// Allow one typo per three letters, and at least one.
 	near := max(len(word)/3, 1)
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		if far := distance(word, strings.ToLower(name)); far <= near && far < len(word) {
@@ -34,8 +34,8 @@ func similarNames(word string, names []string) []string {
 }
 
 // distance returns the optimal string alignment distance between word and the
-// closest substring of name: the number of letters to change, remove, insert or
-// swap with their neighbor.
+// closest substring of name: the number of letters to change, remove, insert,
+// or swap with their neighbor.
 func distance(word, name string) int {
 	before, last := make([]int, len(name)+1), make([]int, len(name)+1)
 	for i := range len(word) {
@@ -56,8 +56,9 @@ func distance(word, name string) int {
 	return slices.Min(last)
 }
 
-// didYouMean returns, as the end of a message, the names that are similar to word
-// or, if none is, the first of all names. It is empty if there are no names.
+// didYouMean returns, as the end of a message, the names that are similar to
+// word or, if there are none, the first of all names. It is empty if names is
+// empty.
 func didYouMean(word string, names []string) string {
 	if near := similarNames(word, names); len(near) > 0 {
 		return "; did you mean " + join(near, "or") + "?"

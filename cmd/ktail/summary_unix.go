@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// onSummarySignal calls report at each SIGUSR1, until ctx ends.
+// onSummarySignal calls report on each SIGUSR1 until ctx ends.
 func onSummarySignal(ctx context.Context, report func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGUSR1)

@@ -2,5 +2,5 @@ package main
 
 import "context"
 
-// onSummarySignal does nothing: Windows has no such signal.
+// onSummarySignal does nothing, because Windows has no such signal.
 func onSummarySignal(context.Context, func()) {}

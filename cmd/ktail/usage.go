@@ -11,13 +11,14 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// usageError is an error in the command line. The user is referred to the help.
+// usageError is an error in the command line. printError then refers the user
+// to the help.
 type usageError struct{ error }
 
 // Unwrap returns the error itself.
 func (e usageError) Unwrap() error { return e.error }
 
-// printError prints the error of a run, one line for each error that was joined.
+// printError prints the error of a run, one line per joined error.
 func printError(out io.Writer, program string, err error) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, err := range joined.Unwrap() {
@@ -31,7 +32,7 @@ func printError(out io.Writer, program string, err error) {
 	}
 }
 
-// flagError describes an error of pflag in terms of what the user has typed.
+// flagError describes an error of pflag in the terms of what the user typed.
 func flagError(flags *pflag.FlagSet, err error) error {
 	if errors.Is(err, pflag.ErrHelp) {
 		return err
@@ -75,8 +76,8 @@ func invalidValue(f *pflag.Flag, value string, cause error) error {
 	return fmt.Errorf("invalid --%s %s: %w", f.Name, quoted(value), allowed(f, cause))
 }
 
-// allowed returns an error that describes the values that the flag takes, in place
-// of an error of package strconv.
+// allowed replaces an error of package strconv with one that describes the
+// values that the flag accepts.
 func allowed(f *pflag.Flag, err error) error {
 	switch f.Name {
 	case "tail":

@@ -26,7 +26,7 @@ func (v *regexpValue) Set(s string) (err error) {
 // Type implements pflag.Value.
 func (*regexpValue) Type() string { return "REGEX" }
 
-// colorValue is the flag of an output.ColorMode.
+// colorValue is the flag for an output.ColorMode.
 type colorValue struct{ output.ColorMode }
 
 // Set implements pflag.Value.

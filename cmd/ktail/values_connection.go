@@ -10,7 +10,7 @@ import (
 )
 
 // userExtraValue is kubectl's flag --as-user-extra: extra attributes of the
-// impersonated user, KEY=VALUE, one each time the flag is given.
+// impersonated user, one KEY=VALUE per flag.
 type userExtraValue struct{ user *api.AuthInfo }
 
 // String implements pflag.Value.
@@ -28,7 +28,7 @@ func (v *userExtraValue) String() string {
 	return fmt.Sprint(all)
 }
 
-// Set implements pflag.Value: it adds one.
+// Set implements pflag.Value. It adds an attribute.
 func (v *userExtraValue) Set(s string) error {
 	key, value, ok := strings.Cut(s, "=")
 	if !ok || key == "" {

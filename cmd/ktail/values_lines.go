@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// regexpsValue is a flag with a regular expression that can be repeated. Commas
-// are part of the expression.
+// regexpsValue is a flag for regular expressions that can be repeated. Commas
+// are part of an expression.
 type regexpsValue []*regexp.Regexp
 
 // String implements pflag.Value.
@@ -14,7 +14,7 @@ func (v *regexpsValue) String() string {
 	return strings.Join(v.GetSlice(), " ")
 }
 
-// Set implements pflag.Value: it adds one.
+// Set implements pflag.Value. It adds an expression.
 func (v *regexpsValue) Set(s string) error { return v.Append(s) }
 
 // Type implements pflag.Value.

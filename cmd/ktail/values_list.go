@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// listValue is a flag with a list of values, separated by commas; the flag can be
-// repeated. Blanks around a value are removed and blank values are dropped, since
-// an empty variable in `-n default,$MORE` must not select more. A list of nothing
-// but blank values is an error; an empty text counts as not set.
+// listValue is a flag for a list of comma-separated values; the flag can be
+// repeated. Blanks around a value are removed and blank values are dropped,
+// because an empty variable in `-n default,$MORE` must not select more. A list
+// of only blank values is an error; an empty text counts as not set.
 type listValue struct {
 	values    []string
-	valueName string // in the help
+	valueName string // name of the value in the help
 }
 
 // String implements pflag.Value.
@@ -23,7 +23,7 @@ func (v *listValue) String() string {
 	return strings.Join(v.values, ",")
 }
 
-// Set implements pflag.Value: it adds values.
+// Set implements pflag.Value. It adds values.
 func (v *listValue) Set(s string) error {
 	values, err := splitList(s)
 	v.values = append(v.values, values...)
@@ -37,7 +37,7 @@ func (v *listValue) Type() string { return v.valueName }
 func (v *listValue) Append(s string) error { return v.Set(s) }
 
 // Replace implements pflag.SliceValue.
-func (v *listValue) Replace(values []string) error { //nolint:unparam // pflag.SliceValue has it return an error
+func (v *listValue) Replace(values []string) error { //nolint:unparam // pflag.SliceValue requires the error
 	v.values = trimmed(values)
 	return nil
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-// durationValue is a flag with a duration. In addition to Go's units it takes d,
-// days of 24 hours, in front of the others.
+// durationValue is a flag for a duration. In addition to Go's units, it accepts
+// d, days of 24 hours, before the others.
 type durationValue time.Duration
 
 // String implements pflag.Value.
@@ -40,7 +40,7 @@ var errDuration = errors.New("must be a duration such as 5s, 2m, 3h, or 1d")
 // Type implements pflag.Value.
 func (*durationValue) Type() string { return "DURATION" }
 
-// timeValue is a flag with a point in time, in RFC 3339 as in kubectl.
+// timeValue is a flag for a point in time, in RFC 3339 as in kubectl.
 type timeValue struct{ time.Time }
 
 // String implements pflag.Value.
@@ -64,7 +64,7 @@ func (v *timeValue) Set(s string) error {
 // Type implements pflag.Value.
 func (*timeValue) Type() string { return "TIME" }
 
-// timestampsValue is the flag for timestamps in front of lines.
+// timestampsValue is the flag for timestamps before lines.
 type timestampsValue struct {
 	on     bool
 	format output.TimestampFormat
@@ -82,7 +82,7 @@ func (v *timestampsValue) String() string {
 	}
 }
 
-// Set implements pflag.Value. It also takes true and false, as kubectl does.
+// Set implements pflag.Value. It also accepts true and false, as kubectl does.
 func (v *timestampsValue) Set(s string) error {
 	switch s {
 	case "", "false":
@@ -100,11 +100,11 @@ func (v *timestampsValue) Set(s string) error {
 // Type implements pflag.Value.
 func (*timestampsValue) Type() string { return "FORMAT" }
 
-// locationValue is the flag of a time zone.
+// locationValue is the flag for a time zone.
 type locationValue struct{ *time.Location }
 
-// String implements pflag.Value. The zero value is Local, not the name of the zone
-// of the machine that generates the documentation.
+// String implements pflag.Value. The zero value is Local rather than the name
+// of the zone of the machine that generates the documentation.
 func (v *locationValue) String() string {
 	if v.Location == nil {
 		return "Local"

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// The version of ktail, its commit and the date of the commit. The Makefile and
-// releases set them with -ldflags; otherwise they come from Go's build information.
+// The version of ktail, its commit, and the commit's date. The Makefile and
+// releases set them with -ldflags; otherwise they come from Go's build
+// information.
 var version, commit, date string
 
 func init() {
@@ -28,9 +29,9 @@ func versionString() string {
 	return strings.Join(append(parts, runtime.Version(), runtime.GOOS+"/"+runtime.GOARCH), ", ")
 }
 
-// fromBuildInfo returns the version, commit and date that Go records in a program.
-// `go install …@version` records only the version; a build in a checkout derives the
-// version from the tags and records the rest, too.
+// fromBuildInfo returns the version, commit, and date that Go records in a
+// program. `go install …@version` records only the version; a build in a
+// checkout derives the version from the tags and also records the rest.
 func fromBuildInfo(info *debug.BuildInfo) (version, commit, date string) {
 	version = info.Main.Version
 	if version == "" {
