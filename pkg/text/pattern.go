@@ -54,6 +54,16 @@ func (p *Pattern) Match(text []byte) bool {
 	return p.re.Match(text)
 }
 
+// FindSubmatch returns the leftmost match and its groups as
+// regexp.Regexp.FindSubmatchIndex does; nil if there is none. The text has to be
+// plain, unless the pattern is raw.
+func (p *Pattern) FindSubmatch(text []byte) []int {
+	if p.required != nil && p.required.find(text) == absent {
+		return nil
+	}
+	return p.re.FindSubmatchIndex(text)
+}
+
 // EachMatch calls add with the start and the end of each match that is not
 // empty, from left to right. Matches do not overlap. The text must be plain,
 // unless the pattern is raw.

@@ -1,0 +1,94 @@
+package metrics
+
+import (
+	"slices"
+
+	"github.com/ktail/ktail/pkg/text"
+)
+
+// fields are the wanted fields of a line that is JSON or logfmt.
+type fields struct {
+	scanned bool
+	values  []fieldValue
+	reader  text.JSONReader
+	path    []byte // of the JSON object that is being read, with a dot at its end
+	buffer  []byte // of texts with escapes
+}
+
+type fieldValue struct {
+	text  []byte
+	found bool
+}
+
+// scan reads the fields once for all rules. A line that is neither JSON nor logfmt
+// has none, and neither has broken JSON.
+func (f *fields) scan(set *ruleSet, line []byte) {
+	f.scanned = true
+	clear(f.values)
+	f.buffer = f.buffer[:0]
+	if len(f.buffer) == 0 && cap(f.buffer) > maxBuffer {
+		f.buffer = nil
+	}
+	start := 0
+	for start < len(line) && line[start] == ' ' {
+		start++
+	}
+	if start < len(line) && line[start] == '{' {
+		f.path = f.path[:0]
+		f.reader.Reset(line)
+		f.object(set)
+		if f.reader.Failed() {
+			clear(f.values)
+		}
+		return
+	}
+	text.EachPair(line, func(key, value []byte, quoted bool) bool {
+		if i := slices.IndexFunc(set.fields, func(name string) bool { return name == string(key) }); i >= 0 {
+			f.set(i, value, quoted)
+		}
+		return true
+	})
+}
+
+// maxBuffer is the largest buffer that is kept for the next line.
+const maxBuffer = 64 << 10
+
+// object reads the members of an object that rules want.
+func (f *fields) object(set *ruleSet) {
+	f.reader.Object(func(key []byte) {
+		outside := len(f.path)
+		f.path = append(f.path, key...)
+		if i := slices.IndexFunc(set.fields, func(name string) bool { return name == string(f.path) }); i >= 0 && !set.parents[string(f.path)] {
+			f.scalar(i, f.reader.Value())
+		} else if set.parents[string(f.path)] {
+			f.path = append(f.path, '.')
+			f.object(set)
+		}
+		f.path = f.path[:outside]
+	})
+}
+
+// scalar sets the value of a field to a JSON value. Objects, arrays and null are no
+// values.
+func (f *fields) scalar(i int, value []byte) {
+	if len(value) == 0 {
+		return
+	}
+	switch value[0] {
+	case '"':
+		f.set(i, value[1:len(value)-1], true)
+	case '{', '[', 'n':
+	default:
+		f.set(i, value, false)
+	}
+}
+
+// set sets the value of a field; of two with the same name, the last one counts.
+func (f *fields) set(i int, value []byte, escaped bool) {
+	if escaped && slices.Contains(value, '\\') {
+		from := len(f.buffer)
+		f.buffer = text.AppendUnescaped(f.buffer, value)
+		value = f.buffer[from:len(f.buffer):len(f.buffer)]
+	}
+	f.values[i] = fieldValue{value, true}
+}

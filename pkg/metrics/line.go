@@ -1,0 +1,156 @@
+package metrics
+
+import (
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
+)
+
+// line is the line that rules are applied to, and what was found in it so far. Each
+// matcher and each scan for fields runs once, when the first rule needs it.
+type line struct {
+	set     *ruleSet
+	text    []byte // as it is
+	plain   []byte // without colors
+	buffer  []byte // of plain
+	matches []match
+	fields  fields
+	level   text.Level
+	leveled bool // level is known
+}
+
+// match is what a matcher has found.
+type match struct {
+	state matchState
+	spans []span
+}
+
+type matchState uint8
+
+const (
+	unknown matchState = iota
+	matched
+	missed
+)
+
+func newLine(set *ruleSet) *line {
+	return &line{set: set, matches: make([]match, len(set.matchers)), fields: fields{values: make([]fieldValue, len(set.fields))}}
+}
+
+// reset starts with another line.
+func (l *line) reset(from *ktail.Line) {
+	l.text, l.plain = from.Text, from.Text
+	if !text.IsPlain(from.Text) {
+		l.buffer = text.AppendPlain(l.buffer[:0], from.Text)
+		l.plain = l.buffer
+	}
+	for i := range l.matches {
+		l.matches[i].state = unknown
+	}
+	l.fields.scanned, l.leveled = false, false
+}
+
+// matches reports whether the matcher finds something in the line.
+func (l *line) matchesWith(i int) bool {
+	m := &l.matches[i]
+	if m.state == unknown {
+		m.spans = m.spans[:0]
+		var ok bool
+		if m.spans, ok = l.set.matchers[i].match(l, m.spans); ok {
+			m.state = matched
+		} else {
+			m.state = missed
+		}
+	}
+	return m.state == matched
+}
+
+// match appends the places of the groups in the line.
+func (m *matcher) match(l *line, spans []span) ([]span, bool) {
+	if m.pattern != nil {
+		return m.pattern.match(l.plain, spans)
+	}
+	in := l.plain
+	if m.regexp.Raw() {
+		in = l.text
+	}
+	if len(m.names) == 0 {
+		return spans, m.regexp.Match(in)
+	}
+	found := m.regexp.FindSubmatch(in)
+	if found == nil {
+		return spans, false
+	}
+	for i := 2; i < len(found); i += 2 {
+		spans = append(spans, span{found[i], found[i+1]})
+	}
+	return spans, true
+}
+
+// get returns the value of a field, and whether the line has it.
+func (l *line) get(r *rule, from source) ([]byte, bool) {
+	switch from.kind {
+	case fromGroup:
+		at := l.matches[r.matcher].spans[from.index]
+		if at.start < 0 {
+			return nil, false
+		}
+		if m := &l.set.matchers[r.matcher]; m.regexp != nil && m.regexp.Raw() {
+			return l.text[at.start:at.end], true
+		}
+		return l.plain[at.start:at.end], true
+	case fromLevel:
+		if v, ok := l.field(from.index); ok {
+			return v, true
+		}
+		level := l.findLevel()
+		return []byte(level.String()), level != text.NoLevel
+	case fromField:
+		return l.field(from.index)
+	}
+	return nil, false
+}
+
+// label returns the value of a label. Levels have the same name whatever the line
+// calls them.
+func (l *line) label(r *rule, from source) []byte {
+	if from.kind == fromLevel {
+		if level := l.findLevel(); level != text.NoLevel {
+			return levelNames[level]
+		}
+	}
+	value, _ := l.get(r, from)
+	return value
+}
+
+var levelNames = func() (names [text.Fatal + 1][]byte) {
+	for i := range names {
+		names[i] = []byte(text.Level(i).String())
+	}
+	return names
+}()
+
+// holds reports whether the condition holds.
+func (l *line) holds(r *rule, c *condition) bool {
+	value, ok := l.get(r, c.field)
+	level := text.NoLevel
+	if c.field.kind == fromLevel {
+		level = l.findLevel()
+	}
+	return c.holds(value, level, ok)
+}
+
+func (l *line) findLevel() text.Level {
+	if !l.leveled {
+		l.leveled = true
+		l.level, _, _ = text.FindLevel(l.plain)
+	}
+	return l.level
+}
+
+func (l *line) field(i int) ([]byte, bool) {
+	if !l.fields.scanned {
+		l.fields.scan(l.set, l.plain)
+	}
+	v := &l.fields.values[i]
+	return v.text, v.found
+}

@@ -1,0 +1,318 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// Options are what a Sink needs. The zero value counts lines, bytes, gaps and
+// terminations, and nothing else.
+type Options struct {
+	Rules []Rule
+	// By is the default of Rule.By; nil is namespace, pod, and container.
+	By []string
+	// MaxSeries bounds the series of all rules; 0 is DefaultMaxSeries.
+	MaxSeries int
+	// Since is the time of the oldest line that counts. Zero counts all. Lines of a
+	// log that a run with the same state has read count in any case.
+	Since time.Time
+	// KeepSeries keeps the series of pods that are gone until the end of the run.
+	KeepSeries bool
+
+	// State is the file that the series and the positions are saved in; empty: they
+	// are not saved. Positions records what was counted of each log. Both are set, or
+	// neither is.
+	State     string
+	Positions Positions
+
+	// Figures, if set, returns what ktail says of itself at the moment.
+	Figures func() []Figure
+	// Warn, if set, is called with what a user should know.
+	Warn func(format string, args ...any)
+}
+
+// A Sink counts lines. It is a ktail.Sink that never blocks for long; the other
+// methods may be called at any time.
+type Sink struct {
+	o    Options
+	set  *ruleSet
+	warn func(format string, args ...any)
+
+	saving sync.Mutex // serializes what shows or saves series; locked before mu
+	buffer []byte     // of the state; guarded by saving
+
+	mu       sync.Mutex
+	metrics  []*metric // ktail's own, then those of the rules
+	own      ownMetrics
+	streams  map[ktail.Key]*stream
+	recent   map[*ktail.Stream]*stream // by what lines point to
+	series   int                       // of rules
+	scrapes  uint64                    // number of scrapes so far, of all scrapers
+	scrapers map[*scraper]bool         // that have scraped lately
+	known    bool                      // the first set of streams has come
+	state    loaded                    // what was read at the start
+	full     bool                      // that there are too many series was reported
+
+	// Scratch of Write.
+	line   *line
+	key    []byte
+	values [maxLabels][]byte
+}
+
+// stream is what the sink knows of a log.
+type stream struct {
+	stream  *ktail.Stream // the newest description
+	since   int64         // lines before it do not count
+	groups  []*group      // for each metric; nil: the rule does not look at the log
+	lines   *series
+	bytes   *series
+	last    *series // nil before the first line
+	present bool    // in the set
+	reading bool    // in the set, or its last lines are being read
+	exitAt  int64   // time of the latest Exit that was counted
+}
+
+var _ ktail.Sink = (*Sink)(nil)
+
+// New returns a sink, with the series of the state file if there is one. It reports
+// all rules that are invalid.
+func New(o Options) (*Sink, error) {
+	if o.By == nil {
+		o.By = []string{"namespace", "pod", "container"}
+	}
+	if o.MaxSeries == 0 {
+		o.MaxSeries = DefaultMaxSeries
+	}
+	set, err := compileRules(o.Rules, o.By)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sink{
+		o: o, set: set, warn: o.Warn, line: newLine(set),
+		streams: map[ktail.Key]*stream{}, recent: map[*ktail.Stream]*stream{}, scrapers: map[*scraper]bool{},
+	}
+	if s.warn == nil {
+		s.warn = func(string, ...any) {}
+	}
+	s.own.register(s, o.By)
+	for _, r := range set.rules {
+		r.index = len(s.metrics)
+		s.metrics = append(s.metrics, metricOf(r))
+	}
+	if o.State != "" {
+		if err := s.load(); err != nil {
+			return nil, fmt.Errorf("read metrics from %s: %w", o.State, err)
+		}
+	}
+	return s, nil
+}
+
+// CheckRules returns what is wrong with the rules.
+func CheckRules(rules []Rule) error {
+	_, err := compileRules(rules, []string{"namespace", "pod", "container"})
+	return err
+}
+
+// Write implements ktail.Sink.
+func (s *Sink) Write(_ context.Context, lines []ktail.Line) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := 0; i < len(lines); {
+		st, key, logs := s.streamOf(lines[i].Stream), lines[i].Stream, 0
+		for ; i < len(lines) && lines[i].Stream == key; i++ {
+			if lines[i].Kind == ktail.Log {
+				logs++
+			}
+			s.count(st, &lines[i])
+		}
+		if s.o.Positions != nil && logs > 0 {
+			s.o.Positions.Settled(key.Key(), logs)
+		}
+	}
+	return nil
+}
+
+// Close implements ktail.Sink: it saves the state.
+func (s *Sink) Close(context.Context) error { return s.Save() }
+
+// count counts one line.
+func (s *Sink) count(st *stream, l *ktail.Line) {
+	if l.Kind != ktail.Log {
+		s.own.notice(s, st, l)
+		return
+	}
+	if l.Time < st.since {
+		return
+	}
+	s.own.line(s, st, l)
+	if len(s.set.rules) == 0 {
+		return
+	}
+	s.line.reset(l)
+	for _, r := range s.set.rules {
+		if g := st.groups[r.index]; g != nil {
+			s.apply(r, g)
+		}
+	}
+}
+
+var errValue = errors.New("is not a number")
+
+// apply applies a rule to the line.
+func (s *Sink) apply(r *rule, g *group) {
+	if r.matcher >= 0 && !s.line.matchesWith(r.matcher) {
+		return
+	}
+	for i := range r.where {
+		if !s.line.holds(r, &r.where[i]) {
+			return
+		}
+	}
+	value := 1.0
+	if r.value.kind != none {
+		text, ok := s.line.get(r, r.value)
+		if !ok {
+			return
+		}
+		if value, ok = parseNumber(text); !ok {
+			s.lineError(g.metric, r, text, errValue)
+			return
+		}
+		value *= r.Scale
+		if r.Type == Counter && value < 0 {
+			s.lineError(g.metric, r, text, errors.New("is negative, and a counter only goes up"))
+			return
+		}
+	}
+	sr := g.single
+	if sr == nil {
+		sr = s.seriesOf(r, g)
+	}
+	if sum := sr.value + value; math.IsInf(sum, 0) || math.IsNaN(sum) {
+		s.lineError(g.metric, r, nil, errors.New("makes the sum too large"))
+		return
+	}
+	sr.changed = s.scrapes
+	switch r.Type {
+	case Histogram:
+		sr.observe(r.Buckets, value)
+	case Gauge:
+		sr.value = value
+	default:
+		sr.value += value
+	}
+}
+
+// lineError counts a line that has no usable value. The first one of each metric is
+// reported.
+func (s *Sink) lineError(m *metric, r *rule, value []byte, err error) {
+	m.errors++
+	if m.failed {
+		return
+	}
+	m.failed = true
+	s.warn("warning: metric %s: %s %q %v; it is not counted, and neither are others like it (ktail_metric_errors_total); line: %s",
+		m.name, r.Value, cleanValue(value), err, cleanText(s.line.text))
+}
+
+// cleanText returns the beginning of a line for a message.
+func cleanText(line []byte) string {
+	const most = 80
+	short := line[:min(len(line), most)]
+	return strings.ToValidUTF8(string(short), "\ufffd")
+}
+
+// seriesOf returns the series of the line in the group, by the values of its labels.
+func (s *Sink) seriesOf(r *rule, g *group) *series {
+	s.key = s.key[:0]
+	for i := range r.labels {
+		value := cutValue(s.line.label(r, r.labels[i]))
+		s.values[i] = value
+		s.key = appendKey(s.key, value)
+	}
+	if sr := g.series[string(s.key)]; sr != nil {
+		return sr
+	}
+	return s.newSeries(r, g)
+}
+
+// newSeries returns the series of values that are new, not clean, or too many.
+func (s *Sink) newSeries(r *rule, g *group) *series {
+	m := g.metric
+	values := make([]string, len(r.labels))
+	for i := range r.labels {
+		v := cleanValue(s.values[i])
+		if v != "" && v != overflow && m.values[i][v] == 0 && m.refuses(i, v) {
+			s.overflow(m, i)
+			v = overflow
+		}
+		values[i] = v
+	}
+	if sr := g.series[keyOf(values)]; sr != nil {
+		return sr
+	}
+	if s.series >= s.o.MaxSeries {
+		return s.overflowSeries(g)
+	}
+	s.series++
+	return g.add(values, s.scrapes, time.Now())
+}
+
+// refuses reports whether a label cannot have one more value.
+func (m *metric) refuses(label int, value string) bool {
+	if known := m.rule.known[label]; known != nil {
+		return !known[value]
+	}
+	return len(m.values[label]) >= m.limit
+}
+
+// overflow counts a line whose label becomes "other".
+func (s *Sink) overflow(m *metric, label int) {
+	m.overflows[label]++
+	if m.warned[label] || m.rule.known[label] != nil {
+		return
+	}
+	m.warned[label] = true
+	s.warn("warning: metric %s: the label %s has more than %d values; further ones count as %q (raise limit, or choose another label)",
+		m.name, m.labels[label], m.limit, overflow)
+}
+
+// overflowSeries returns the series for lines that would need one more series than
+// there can be: the one of the group whose labels are all "other" or, if there is
+// none, one whose source is "other" as well.
+func (s *Sink) overflowSeries(g *group) *series {
+	m := g.metric
+	for i := range m.overflows {
+		m.overflows[i]++
+	}
+	if !s.full {
+		s.full = true
+		s.warn("warning: there are %d metric series, the maximum; further ones count as %q (--metrics-max-series)", s.series, overflow)
+	}
+	values := make([]string, len(m.labels))
+	for i := range values {
+		values[i] = overflow
+	}
+	key := keyOf(values)
+	if sr := g.series[key]; sr != nil {
+		return sr
+	}
+	by := make([]string, len(m.by))
+	for i := range by {
+		by[i] = overflow
+	}
+	rest := m.groupOf(by)
+	if sr := rest.series[key]; sr != nil {
+		return sr
+	}
+	rest.streams++ // it stays
+	s.series++
+	return rest.add(values, s.scrapes, time.Now())
+}

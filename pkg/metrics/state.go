@@ -1,0 +1,388 @@
+package metrics
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// Positions records up to which line each log was counted; tail.Positions does.
+type Positions interface {
+	// Settled records that n further log lines of the stream were counted.
+	Settled(key ktail.Key, n int)
+	// AppendSnapshot appends the positions in a form that the next run loads.
+	AppendSnapshot(dst []byte) []byte
+}
+
+// loaded is what the state file held.
+type loaded struct {
+	saved     time.Time          // zero: there was no file
+	streams   map[ktail.Key]bool // that were known
+	exits     map[ktail.Key]int64
+	positions []byte
+}
+
+// The state file has the series and the positions at one moment. It is replaced as
+// a whole, so whenever the process or the machine stops, there is a complete one.
+//
+//	magic, length of the content, content, CRC-32C of the content
+const stateMagic = "ktail metrics 1\n"
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+var (
+	errOtherState   = errors.New("the file was written by another version of ktail or by another program; move it away to count from 0")
+	errDamagedState = errors.New("the file is damaged; move it away to count from 0")
+)
+
+// Save saves the state, if there is one to save.
+func (s *Sink) Save() error {
+	if s.o.State == "" {
+		return nil
+	}
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.mu.Lock()
+	if !s.known { // nothing was read yet, and series of pods that are gone are not known as such
+		s.mu.Unlock()
+		return nil
+	}
+	s.buffer = s.encode(s.buffer[:0])
+	s.mu.Unlock()
+	return s.write(s.buffer)
+}
+
+// write replaces the state file. When it returns nil, the new one survives a loss of
+// power.
+func (s *Sink) write(content []byte) error {
+	b := append([]byte(stateMagic), binary.LittleEndian.AppendUint64(nil, uint64(len(content)))...)
+	sum := binary.LittleEndian.AppendUint32(nil, crc32.Checksum(content, castagnoli))
+	if err := replaceFile(s.o.State, 0o600, b, content, sum); err != nil {
+		return fmt.Errorf("save metrics: %w", err)
+	}
+	return nil
+}
+
+// replaceFile puts a file with these parts in the place of the file, synced to disk.
+func replaceFile(path string, mode fs.FileMode, parts ...[]byte) error {
+	temporary := path + ".tmp"
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		if err == nil {
+			_, err = f.Write(part)
+		}
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temporary))
+	}
+	// The new name has to survive a loss of power, too. Not all systems can sync a
+	// directory.
+	if d, err := os.Open(filepath.Dir(path)); err == nil {
+		_ = errors.Join(d.Sync(), d.Close())
+	}
+	return nil
+}
+
+// LoadPositions returns the positions in a state file, in the form of
+// Positions.AppendSnapshot; nil if there is no file.
+func LoadPositions(path string) ([]byte, error) {
+	content, err := readState(path)
+	if content == nil || err != nil {
+		return nil, err
+	}
+	d := &decoder{b: content}
+	d.int()
+	d.uint()
+	positions := d.bytes()
+	if d.failed {
+		return nil, fmt.Errorf("read metrics from %s: %w", path, errDamagedState)
+	}
+	return positions, nil
+}
+
+// readState returns the content of the file; nil if there is none.
+func readState(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	rest, ok := strings.CutPrefix(string(b), stateMagic)
+	if !ok {
+		return nil, errOtherState
+	}
+	const head, tail = 8, crc32.Size
+	if len(rest) < head+tail || binary.LittleEndian.Uint64([]byte(rest[:head])) != uint64(len(rest)-head-tail) {
+		return nil, errDamagedState
+	}
+	content := []byte(rest[head : len(rest)-tail])
+	if crc32.Checksum(content, castagnoli) != binary.LittleEndian.Uint32([]byte(rest[len(rest)-tail:])) {
+		return nil, errDamagedState
+	}
+	return content, nil
+}
+
+// encode appends the state. The caller holds mu.
+func (s *Sink) encode(b []byte) []byte {
+	b = binary.AppendVarint(b, time.Now().UnixNano())
+	b = binary.AppendUvarint(b, s.scrapes)
+	var positions []byte
+	if s.o.Positions != nil {
+		positions = s.o.Positions.AppendSnapshot(nil)
+	}
+	b = appendBytes(b, positions)
+	b = binary.AppendUvarint(b, uint64(len(s.streams)))
+	for key, st := range s.streams {
+		b = appendText(b, key.PodUID)
+		b = appendText(b, key.Container)
+		b = binary.AppendVarint(b, st.exitAt)
+	}
+	b = binary.AppendUvarint(b, uint64(len(s.metrics)))
+	for _, m := range s.metrics {
+		b = m.encode(b)
+	}
+	return b
+}
+
+func (m *metric) encode(b []byte) []byte {
+	b = appendText(b, m.name)
+	b = appendText(b, m.definition())
+	b = binary.AppendUvarint(b, m.errors)
+	for _, n := range m.overflows {
+		b = binary.AppendUvarint(b, n)
+	}
+	b = binary.AppendUvarint(b, uint64(len(m.groups)))
+	for _, g := range m.groups {
+		for _, v := range g.values {
+			b = appendText(b, v)
+		}
+		b = binary.AppendUvarint(b, uint64(len(g.series)))
+		for _, sr := range g.series {
+			for _, v := range sr.values {
+				b = appendText(b, v)
+			}
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(sr.value))
+			for _, n := range sr.counts {
+				b = binary.AppendUvarint(b, n)
+			}
+			b = binary.AppendUvarint(b, sr.birth)
+			b = binary.AppendUvarint(b, sr.changed)
+			b = binary.AppendVarint(b, sr.created.AsTime().UnixNano())
+		}
+	}
+	return b
+}
+
+// load takes the state of an earlier run. Series of a rule that is gone, or makes a
+// metric with other labels, are left out.
+func (s *Sink) load() error {
+	s.state = loaded{streams: map[ktail.Key]bool{}, exits: map[ktail.Key]int64{}}
+	content, err := readState(s.o.State)
+	if content == nil || err != nil {
+		return err
+	}
+	d := &decoder{b: content}
+	s.state.saved = time.Unix(0, d.int())
+	s.scrapes = d.uint()
+	s.state.positions = d.bytes()
+	for range d.count() {
+		key := ktail.Key{PodUID: d.text(), Container: d.text()}
+		s.state.streams[key] = true
+		s.state.exits[key] = d.int()
+	}
+	byName := map[string]*metric{}
+	for _, m := range s.metrics {
+		byName[m.name] = m
+	}
+	for range d.count() {
+		name, definition := d.text(), d.text()
+		m := byName[name]
+		if m != nil && m.definition() != definition {
+			s.warn("warning: metric %s starts from 0, because its rule has changed", name)
+			m = nil
+		}
+		s.decode(d, m, definition)
+	}
+	if d.failed || len(d.b) > 0 {
+		return errDamagedState
+	}
+	return nil
+}
+
+// decode reads the series of a metric, and drops them if m is nil.
+func (s *Sink) decode(d *decoder, m *metric, definition string) {
+	by, labels, buckets := shape(definition)
+	lost := d.uint()
+	overflows := make([]uint64, labels)
+	for i := range overflows {
+		overflows[i] = d.uint()
+	}
+	if m != nil {
+		m.errors, m.overflows = lost, overflows
+	}
+	for range d.count() {
+		values := make([]string, by)
+		for i := range values {
+			values[i] = d.text()
+		}
+		var g *group
+		if m != nil {
+			g = m.groupOf(values)
+		}
+		for range d.count() {
+			s.decodeSeries(d, g, labels, buckets)
+		}
+	}
+}
+
+func (s *Sink) decodeSeries(d *decoder, g *group, labels, buckets int) {
+	values := make([]string, labels)
+	for i := range values {
+		values[i] = d.text()
+	}
+	value := d.float()
+	counts := make([]uint64, buckets)
+	for i := range counts {
+		counts[i] = d.uint()
+	}
+	birth, changed, created := d.uint(), d.uint(), time.Unix(0, d.int())
+	if g == nil || d.failed {
+		return
+	}
+	sr := g.add(values, birth, created)
+	sr.value, sr.changed = value, changed
+	copy(sr.counts, counts)
+	if g.metric.rule != nil {
+		s.series++
+	}
+}
+
+// shape returns how many labels of sources and fields, and how many counts a series
+// of the definition has.
+func shape(definition string) (by, labels, counts int) {
+	count := func(list string) int {
+		if list == "" {
+			return 0
+		}
+		return strings.Count(list, ",") + 1
+	}
+	parts := strings.Split(definition, "\x00")
+	if len(parts) != 4 {
+		return 0, 0, 0
+	}
+	if Type(parts[0]) == Histogram {
+		counts = count(parts[3]) + 1
+	}
+	return count(parts[1]), count(parts[2]), counts
+}
+
+// claim lets the series go whose pods were deleted between two runs. The first set of
+// streams is known.
+func (s *Sink) claim() {
+	now := time.Now()
+	for _, m := range s.metrics {
+		for _, g := range m.groups {
+			if g.streams == 0 {
+				g.goneAt = now
+			}
+		}
+	}
+	s.state.positions = nil
+}
+
+func formatFloats(all []float64) string {
+	texts := make([]string, len(all))
+	for i, f := range all {
+		texts[i] = strconv.FormatFloat(f, 'g', -1, 64)
+	}
+	return strings.Join(texts, ",")
+}
+
+func appendText(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func appendBytes(b, s []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// decoder takes values off the front of b; failed is set once one was missing.
+type decoder struct {
+	b      []byte
+	failed bool
+}
+
+func (d *decoder) uint() uint64 {
+	v, n := binary.Uvarint(d.b)
+	d.skip(n)
+	return v
+}
+
+func (d *decoder) int() int64 {
+	v, n := binary.Varint(d.b)
+	d.skip(n)
+	return v
+}
+
+// count returns the length of a list, each element of which takes at least a byte.
+func (d *decoder) count() int {
+	n := d.uint()
+	if n > uint64(len(d.b)) {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) bytes() []byte {
+	n := d.count()
+	b := d.b[:n]
+	d.b = d.b[n:]
+	return b
+}
+
+func (d *decoder) text() string { return string(d.bytes()) }
+
+func (d *decoder) float() float64 {
+	if len(d.b) < 8 {
+		d.fail()
+		return 0
+	}
+	v := math.Float64frombits(binary.LittleEndian.Uint64(d.b))
+	d.b = d.b[8:]
+	return v
+}
+
+// skip skips a number of n bytes; it is missing or invalid if n is not positive.
+func (d *decoder) skip(n int) {
+	if n <= 0 {
+		d.fail()
+		return
+	}
+	d.b = d.b[n:]
+}
+
+func (d *decoder) fail() { d.failed, d.b = true, nil }

@@ -1,0 +1,220 @@
+package metrics
+
+import (
+	"slices"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+const (
+	// clockSkew is how far the clock of a node may be behind this machine's without
+	// the first lines of a new container being taken for old ones.
+	clockSkew = time.Minute
+	// goneMost is how long the series of a pod that is gone wait to be scraped.
+	goneMost = 10 * time.Minute
+	// scraperIdle is how long a scraper that was not heard of is waited for.
+	scraperIdle = 5 * time.Minute
+	// maxRecent bounds the descriptions of streams that are remembered.
+	maxRecent = 4096
+)
+
+// Streams tells the sink which logs there are: the complete set, after each change.
+// Series whose labels are known are shown as 0 from then on. Those of a pod that has
+// left the set leave when they were scraped once more.
+func (s *Sink) Streams(set []*ktail.Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	present := make(map[ktail.Key]bool, len(set))
+	for _, k := range set {
+		present[k.Key()] = true
+		s.streamOf(k).join()
+	}
+	for key, st := range s.streams {
+		if !present[key] && st.present {
+			st.present = false
+			if !st.reading {
+				s.detach(st)
+			}
+		}
+	}
+	if !s.known {
+		s.known = true
+		s.claim()
+	}
+	s.expire(time.Now())
+}
+
+// Started tells the sink that a log is being read.
+func (s *Sink) Started(k *ktail.Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streamOf(k).reading = true
+}
+
+// Ended tells the sink that a log is not read any more, and that its last lines were
+// written.
+func (s *Sink) Ended(k *ktail.Stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.streams[k.Key()]
+	if st == nil {
+		return
+	}
+	if st.reading = false; !st.present {
+		s.detach(st)
+	}
+}
+
+func (st *stream) join() { st.present = true }
+
+// streamOf returns what is known of the stream.
+func (s *Sink) streamOf(k *ktail.Stream) *stream {
+	if st := s.recent[k]; st != nil {
+		return st
+	}
+	if len(s.recent) >= maxRecent {
+		clear(s.recent)
+	}
+	key := k.Key()
+	st := s.streams[key]
+	switch {
+	case st == nil:
+		st = &stream{stream: k, since: s.sinceOf(key), exitAt: s.state.exits[key]}
+		s.streams[key] = st
+		s.attach(st)
+	case st.stream != k:
+		old := st.groups
+		st.stream = k
+		s.attach(st)
+		release(old)
+	}
+	s.recent[k] = st
+	return st
+}
+
+// sinceOf returns the time of the oldest line of a new stream that counts.
+func (s *Sink) sinceOf(key ktail.Key) int64 {
+	switch {
+	case s.o.Since.IsZero(), s.state.streams[key]:
+		return 0
+	case !s.state.saved.IsZero():
+		return s.state.saved.Add(-clockSkew).UnixNano()
+	case s.known:
+		return s.o.Since.Add(-clockSkew).UnixNano()
+	}
+	return s.o.Since.UnixNano()
+}
+
+// attach finds the groups that the lines of the stream are counted in, and creates
+// the series whose labels are known.
+func (s *Sink) attach(st *stream) {
+	st.groups = make([]*group, len(s.metrics))
+	for i, m := range s.metrics {
+		if m.rule != nil && !m.rule.applies(st.stream) {
+			continue
+		}
+		g := m.groupOf(sourceValues(m.by, st.stream))
+		g.streams++
+		st.groups[i] = g
+		if m.rule != nil {
+			s.addKnown(m, g)
+		}
+	}
+	s.own.attach(s, st)
+}
+
+// maxKnown bounds the series that are created for the known values of several labels.
+const maxKnown = 1000
+
+// addKnown adds the series of a group whose labels are known.
+func (s *Sink) addKnown(m *metric, g *group) {
+	combinations := [][]string{nil}
+	for _, l := range m.rule.Labels {
+		known := m.rule.Values[l.Name]
+		if len(known)*len(combinations) > maxKnown || len(known) == 0 {
+			return
+		}
+		var more [][]string
+		for _, values := range combinations {
+			for _, v := range known {
+				more = append(more, append(slices.Clip(values), cleanValue([]byte(v))))
+			}
+		}
+		combinations = more
+	}
+	if m.kind == Gauge { // it has no value yet
+		return
+	}
+	for _, values := range combinations {
+		if g.series[keyOf(values)] == nil && s.series < s.o.MaxSeries {
+			s.series++
+			g.add(values, s.scrapes, time.Now())
+		}
+	}
+}
+
+// detach releases the groups of a stream that is gone.
+func (s *Sink) detach(st *stream) {
+	release(st.groups)
+	delete(s.streams, st.stream.Key())
+	for k, other := range s.recent {
+		if other == st {
+			delete(s.recent, k)
+		}
+	}
+}
+
+func release(groups []*group) {
+	for _, g := range groups {
+		if g == nil {
+			continue
+		}
+		if g.streams--; g.streams == 0 {
+			g.goneAt = time.Now()
+		}
+	}
+}
+
+// expire removes the series of pods that are gone, when all scrapers that are heard
+// of have seen their last values, or after some time.
+func (s *Sink) expire(now time.Time) {
+	if s.o.KeepSeries {
+		return
+	}
+	seen, any := s.scrapes, false
+	for sc := range s.scrapers {
+		if now.Sub(sc.at) > scraperIdle {
+			delete(s.scrapers, sc)
+			continue
+		}
+		seen, any = min(seen, sc.last), true
+	}
+	for _, m := range s.metrics {
+		if !m.transient {
+			continue
+		}
+		for key, g := range m.groups {
+			if g.streams > 0 || !s.known {
+				continue
+			}
+			if now.Sub(g.goneAt) > goneMost || any && g.shownBy(seen) {
+				n := m.remove(key)
+				if m.rule != nil {
+					s.series -= n
+				}
+			}
+		}
+	}
+}
+
+// shownBy reports whether no series of the group has changed since the scrape with
+// this number.
+func (g *group) shownBy(scrape uint64) bool {
+	for _, sr := range g.series {
+		if sr.changed >= scrape {
+			return false
+		}
+	}
+	return true
+}
