@@ -133,6 +133,11 @@ func (m *messenger) unrendered(l *ktail.Line, err error) {
 	}
 }
 
+// untimed reports that a server sends logs without timestamps.
+func (m *messenger) untimed(stream *ktail.Stream) {
+	m.printf("warning: the server sends no timestamps with the log of %s; its lines, and those of other such logs, get the time at which ktail receives them", stream)
+}
+
 // warn reports that ktail currently cannot find pods.
 func (m *messenger) warn(err error) { m.printf("warning: %v; retrying", err) }
 

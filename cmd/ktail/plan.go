@@ -115,7 +115,7 @@ func (p plan) newWatcher(s streams, m *messenger) ktail.Watcher {
 		return withoutOwnLog(p.newNodeWatcher(m))
 	}
 	return withoutOwnLog(&noMatchReporter{
-		watcher: &kube.Watcher{Client: p.client, Selection: p.selection, Options: p.log, Warn: m.warn},
+		watcher: &kube.Watcher{Client: p.client, Selection: p.selection, Options: p.log, Warn: m.warn, Untimed: m.untimed},
 		client:  p.client, o: p, printf: m.printf,
 	})
 }

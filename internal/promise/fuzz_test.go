@@ -76,6 +76,7 @@ type narrator struct {
 	api    *fakeapi.Server
 	c      *fakeapi.Container
 	run    *run
+	ignore []string // parameters that the server ignores
 	path   string   // of the positions; empty: there is one run only
 	shown  []string // by the runs before
 	faults []*fakeapi.Fault
@@ -87,8 +88,8 @@ type narrator struct {
 
 func newNarrator(t *testing.T) *narrator { return newNarratorOf(t, "") }
 
-func newNarratorOf(t *testing.T, path string) *narrator {
-	n := &narrator{t: t, path: path, api: newServer(t, fakeapi.Options{}), broken: map[int]bool{}}
+func newNarratorOf(t *testing.T, path string, ignore ...string) *narrator {
+	n := &narrator{t: t, path: path, ignore: ignore, api: newServer(t, fakeapi.Options{}), broken: map[int]bool{}}
 	n.c = n.api.RunPod("default", "web", "app").Container("app")
 	n.begin()
 	pass(time.Second)
@@ -99,7 +100,7 @@ func newNarratorOf(t *testing.T, path string) *narrator {
 // begin starts a run where the one before was stopped.
 func (n *narrator) begin() {
 	if n.path == "" {
-		n.run = followAll(n.t, connect(n.t, n.api))
+		n.run = followAll(n.t, ignoringClient(n.t, n.api, n.ignore...))
 		return
 	}
 	positions, err := tail.LoadPositions(n.path)

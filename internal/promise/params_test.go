@@ -33,50 +33,68 @@ func (i ignoring) RoundTrip(r *http.Request) (*http.Response, error) {
 	return i.next.RoundTrip(r)
 }
 
-// A log API that ignores parameters, as those of virtual kubelets do, shows each line
-// once, and no gap.
-func TestIgnoredParameters(t *testing.T) {
-	for _, params := range [][]string{
-		{"sinceTime", "sinceSeconds"}, {"tailLines"}, {"previous"}, {"follow"},
-		{"sinceTime", "sinceSeconds", "tailLines"}, {"follow", "tailLines"}, {"follow", "previous"},
-		{"sinceTime", "sinceSeconds", "tailLines", "previous", "follow"},
-	} {
-		for _, lines := range []int{3, 100, 3000} {
+// ignoringClient returns a client of a server that ignores the parameters.
+func ignoringClient(t testing.TB, api *fakeapi.Server, params ...string) *kube.Client {
+	t.Helper()
+	config := &rest.Config{Host: api.URL()}
+	config.Wrap(func(http.RoundTripper) http.RoundTripper { return ignoring{api.Transport(), params} })
+	client, err := kube.NewClient(config, "fake", "default", kube.ClientOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+// A log API that ignores any of the parameters, as those of virtual kubelets do, shows
+// each line once, and no gap.
+func TestIgnoredParameters_ShowEachLineOnce(t *testing.T) {
+	all := []string{"timestamps", "follow", "tailLines", "previous", "sinceTime"}
+	for combination := 1; combination < 1<<len(all); combination++ {
+		var params []string
+		for i, name := range all {
+			if combination>>i&1 != 0 {
+				params = append(params, name)
+			}
+		}
+		if params[len(params)-1] == "sinceTime" {
+			params = append(params, "sinceSeconds")
+		}
+		counts := []int{100}
+		if len(params) == 1 || len(params) > len(all) {
+			counts = []int{3, 100, 3000}
+		}
+		for _, lines := range counts {
 			t.Run(fmt.Sprintf("%s/%d", strings.Join(params, "+"), lines), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					api := newServer(t, fakeapi.Options{})
-					config := &rest.Config{Host: api.URL()}
-					config.Wrap(func(http.RoundTripper) http.RoundTripper { return ignoring{api.Transport(), params} })
-					client, err := kube.NewClient(config, "fake", "default", kube.ClientOptions{})
-					if err != nil {
-						t.Fatal(err)
-					}
-					c := api.RunPod("default", "web", "app").Container("app")
-					var file []string
-					write := func(n int, every time.Duration) {
-						for range n {
-							text := fmt.Sprint("line ", len(file))
-							file = append(file, text)
-							c.Log(text)
-							pass(every)
-						}
-					}
-					write(lines, 100*time.Millisecond)
-					r := followAll(t, client)
-					pass(20 * time.Second)
-					for _, clean := range []bool{true, false} {
-						write(5, time.Second)
-						api.CutAll(clean)
-						pass(10 * time.Second)
-					}
-					c.Exit(1, "")
-					pass(20 * time.Second)
-					c.Start()
-					write(5, time.Second)
-					pass(20 * time.Second)
-					r.wants(t, file...)
-				})
+				synctest.Test(t, func(t *testing.T) { ignoredParameters(t, params, lines) })
 			})
 		}
 	}
+}
+
+func ignoredParameters(t *testing.T, params []string, lines int) {
+	api := newServer(t, fakeapi.Options{})
+	c := api.RunPod("default", "web", "app").Container("app")
+	var file []string
+	write := func(n int, every time.Duration) {
+		for range n {
+			text := fmt.Sprint("line ", len(file))
+			file = append(file, text)
+			c.Log(text)
+			pass(every)
+		}
+	}
+	write(lines, 100*time.Millisecond)
+	r := followAll(t, ignoringClient(t, api, params...))
+	pass(20 * time.Second)
+	for _, clean := range []bool{true, false} {
+		write(5, time.Second)
+		api.CutAll(clean)
+		pass(10 * time.Second)
+	}
+	c.Exit(1, "")
+	pass(20 * time.Second)
+	c.Start()
+	write(5, time.Second)
+	pass(20 * time.Second)
+	r.wants(t, file...)
 }

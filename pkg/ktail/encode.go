@@ -3,6 +3,7 @@ package ktail
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 )
 
 // positionVersion is the first byte of an encoded position. Version 1 kept its
@@ -18,7 +19,7 @@ var (
 // bytes for each line of the window. AppendBinary never fails.
 func (p *Position) AppendBinary(b []byte) ([]byte, error) {
 	b = append(b, positionVersion)
-	if p.lines == 0 {
+	if p.IsZero() {
 		return b, nil
 	}
 	b = binary.AppendVarint(b, p.Time)
@@ -26,14 +27,15 @@ func (p *Position) AppendBinary(b []byte) ([]byte, error) {
 	b = binary.AppendVarint(b, p.last.Time)
 	b = binary.LittleEndian.AppendUint64(b, p.last.Digest)
 	b = binary.AppendVarint(b, p.before)
-	for i := range p.runs {
-		r := &p.runs[i]
+	rest := p.sums[p.head:]
+	for _, r := range p.runs {
 		b = binary.AppendVarint(b, r.min)
 		b = binary.AppendUvarint(b, uint64(r.max-r.min))
-		b = binary.AppendUvarint(b, uint64(len(r.sums)))
-		for _, sum := range r.sums {
+		b = binary.AppendUvarint(b, uint64(r.lines))
+		for _, sum := range rest[:r.lines] {
 			b = binary.LittleEndian.AppendUint64(b, sum)
 		}
+		rest = rest[r.lines:]
 	}
 	return b, nil
 }
@@ -62,14 +64,14 @@ func (p *Position) UnmarshalBinary(b []byte) error {
 		if n == 0 || n > uint64(len(d.b)/8) || r.max < r.min {
 			return errBadPosition
 		}
-		r.sums = make([]uint64, n)
-		for i := range r.sums {
-			r.sums[i] = d.fixed()
+		r.lines = int(n)
+		next.sums = slices.Grow(next.sums, r.lines)
+		for range r.lines {
+			next.sums = append(next.sums, d.fixed())
 		}
 		next.runs = append(next.runs, r)
-		next.lines += len(r.sums)
 	}
-	if !d.ok || next.lines == 0 {
+	if !d.ok || next.IsZero() {
 		return errBadPosition
 	}
 	*p = next

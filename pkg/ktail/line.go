@@ -40,18 +40,26 @@ type Line struct {
 	Text   []byte // without its newline; never written to once emitted
 	Kind   Kind
 	Cut    bool // Text is only the beginning of a line that is too long to hold in memory
+	// Untimed is set if the server sent no timestamp with the line: Time is when
+	// ktail received it, and differs when the line is read again.
+	Untimed bool
 
 	digest uint64 // of Time and Text, once Mark has computed it; 0 before
 }
 
 // Mark identifies a line without its text: its time, and a digest of time and
-// text. Within a stream, two lines with the same mark are the same line,
-// written twice. Marks are the same in every process and every version, because
-// they are stored in positions and in document IDs.
+// text, or of the text alone if the line is untimed. Within a stream, two lines
+// with the same mark are the same line, written twice. Marks are the same in
+// every process and every version, because they are stored in positions and in
+// document IDs.
 type Mark struct {
 	Time   int64 // Unix nanoseconds
 	Digest uint64
 }
+
+// Same reports whether both marks identify the same line. It ignores the times,
+// which differ if the line is untimed.
+func (m Mark) Same(other Mark) bool { return m.Digest == other.Digest }
 
 // Mark returns the mark of the line. The line keeps the digest, and copies made
 // afterwards keep it as well, so a line is hashed once, no matter how many
@@ -60,7 +68,11 @@ type Mark struct {
 func (l *Line) Mark() Mark {
 	if l.digest == 0 {
 		const odd = 0x9e3779b97f4a7c15
-		hi, lo := bits.Mul64(uint64(l.Time)^odd, odd)
+		at := uint64(l.Time)
+		if l.Untimed {
+			at = 0
+		}
+		hi, lo := bits.Mul64(at^odd, odd)
 		l.digest = xxhash.Sum64(l.Text) ^ hi ^ lo
 	}
 	return Mark{Time: l.Time, Digest: l.digest}

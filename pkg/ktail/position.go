@@ -12,7 +12,7 @@ const second = int64(time.Second)
 // Limits of a position's window, which holds the lines delivered last.
 const (
 	windowLines = 1024 // the oldest run is dropped when the remaining runs hold this many lines
-	windowMost  = 2 * windowLines
+	windowMost  = windowLines + windowLines/4
 	windowRuns  = 32 // bounds the memory of thousands of quiet logs
 	sealedLines = 20
 
@@ -39,36 +39,38 @@ type Position struct {
 	last   Mark  // of the line delivered last
 	before int64 // latest second of the lines that have left the window; noTime if there are none
 	runs   []run // oldest first
-	lines  int   // in runs
-	spare  []uint64
+	// sums[head:] are the digests of the lines in all runs. At most windowMost: a
+	// thousand logs that were busy once keep theirs.
+	sums []uint64
+	head int
 }
 
 // run is a part of the window: consecutive lines that span about one second.
 type run struct {
 	min, max int64 // seconds, Unix time
-	sums     []uint64
+	lines    int
 }
 
 const noTime = math.MinInt64
 
 // IsZero reports whether no line has been delivered yet.
-func (p *Position) IsZero() bool { return p.lines == 0 }
+func (p *Position) IsZero() bool { return len(p.sums) == 0 }
 
 // Len returns how many lines the window holds.
-func (p *Position) Len() int { return p.lines }
+func (p *Position) Len() int { return len(p.sums) - p.head }
 
 // Last returns the mark of the line delivered last.
 func (p *Position) Last() Mark { return p.last }
 
 // Full reports whether lines have left the window. If not, the window holds
 // every line that was ever delivered.
-func (p *Position) Full() bool { return p.lines > 0 && p.before != noTime }
+func (p *Position) Full() bool { return !p.IsZero() && p.before != noTime }
 
 // Start returns the beginning of the second of the earliest line in the window.
 func (p *Position) Start() time.Time { return time.Unix(p.start(), 0).UTC() }
 
 func (p *Position) start() int64 {
-	if p.lines == 0 {
+	if p.IsZero() {
 		return 0
 	}
 	start := p.runs[0].min
@@ -100,71 +102,77 @@ func (p *Position) Advance(lines []Line) {
 // Add records one line that was delivered, given by its mark.
 func (p *Position) Add(m Mark) {
 	sec := seconds(m.Time)
-	if p.lines == 0 {
+	if p.IsZero() {
 		p.Time, p.Begin, p.before = m.Time, m.Time, noTime
 	}
 	p.Time = max(p.Time, m.Time)
 	p.last = m
-	if n := len(p.runs); n > 0 && p.lines < windowMost {
+	if n := len(p.runs); n > 0 && p.Len() < windowMost {
 		if r := &p.runs[n-1]; sec <= r.max && sec >= r.min-stepBack {
 			r.min = min(r.min, sec)
-			r.sums = append(r.sums, m.Digest)
-			p.lines++
+			r.lines++
+			p.append(m.Digest)
 			return
 		}
 	}
 	p.trim()
 	if n := len(p.runs); n > 0 && p.runs[n-1].min <= sec && sec <= p.runs[n-1].max {
-		p.runs[n-1].sums = append(p.runs[n-1].sums, m.Digest)
+		p.runs[n-1].lines++
 	} else {
-		p.runs = append(p.runs, run{min: sec, max: sec, sums: append(p.spare, m.Digest)})
-		p.spare = nil
+		p.runs = append(p.runs, run{min: sec, max: sec, lines: 1})
 	}
-	p.lines++
+	p.append(m.Digest)
 }
 
-// trim drops the oldest runs until the window is within its limits. Their
-// memory is reused for the next run.
+// append adds a digest. It reuses the memory of dropped digests first.
+func (p *Position) append(digest uint64) {
+	if len(p.sums) == cap(p.sums) {
+		sums := p.sums[:0]
+		if p.head < len(p.sums)/8 && cap(p.sums) < windowMost {
+			sums = make([]uint64, 0, min(max(2*cap(p.sums), 4), windowMost))
+		}
+		p.sums, p.head = append(sums, p.sums[p.head:]...), 0
+	}
+	p.sums = append(p.sums, digest)
+}
+
+// trim drops the oldest lines until the window is within its limits.
 func (p *Position) trim() {
 	drop := 0
 	for drop < len(p.runs)-1 &&
-		(p.lines-len(p.runs[drop].sums) >= windowLines || len(p.runs)-drop >= windowRuns) {
-		p.drop(&p.runs[drop], len(p.runs[drop].sums))
+		(p.Len()-p.runs[drop].lines >= windowLines || len(p.runs)-drop >= windowRuns) {
+		p.drop(&p.runs[drop], p.runs[drop].lines)
 		drop++
 	}
 	if drop > 0 {
-		p.spare = p.runs[drop-1].sums[:0]
 		p.runs = slices.Delete(p.runs, 0, drop)
 	}
-	if p.lines >= windowMost { // all in the last runs
+	if p.Len() >= windowMost { // all in the last runs
 		r := &p.runs[0]
-		n := min(p.lines-windowLines, len(r.sums)-1)
-		p.drop(r, n)
-		r.sums = r.sums[:copy(r.sums, r.sums[n:])]
+		p.drop(r, min(p.Len()-windowLines, r.lines-1))
 	}
 }
 
-// drop removes the n oldest lines of the run from the window's counts.
+// drop removes the n oldest lines, which belong to the run, from the window.
 func (p *Position) drop(r *run, n int) {
 	p.before = max(p.before, r.max)
-	p.lines -= n
+	r.lines -= n
+	p.head += n
 }
 
 // Seal keeps only what is needed to recognize the last lines, and releases the
 // rest.
 func (p *Position) Seal() {
-	if p.lines <= sealedLines && len(p.runs) == cap(p.runs) {
+	if p.Len() <= sealedLines && len(p.runs) == cap(p.runs) && len(p.sums) == cap(p.sums) {
 		return
 	}
 	for excess := p.unneeded(); excess > 0; {
 		r := &p.runs[0]
-		n := min(excess, len(r.sums))
+		n := min(excess, r.lines)
 		p.drop(r, n)
 		excess -= n
-		if n == len(r.sums) {
+		if r.lines == 0 {
 			p.runs = p.runs[1:]
-		} else {
-			r.sums = r.sums[n:]
 		}
 	}
 	*p = p.Clone()
@@ -173,10 +181,10 @@ func (p *Position) Seal() {
 // unneeded returns how many of the oldest lines Seal drops. A line that equals
 // a kept line is kept as well, because a resumed read counts equal lines.
 func (p *Position) unneeded() int {
-	if p.lines <= sealedLines {
+	if p.Len() <= sealedLines {
 		return 0
 	}
-	all := slices.AppendSeq(make([]uint64, 0, p.lines), p.Digests())
+	all := p.sums[p.head:]
 	start := len(all) - sealedLines
 	kept := make(map[uint64]bool, sealedLines)
 	keep := func(sums []uint64) {
@@ -196,53 +204,38 @@ func (p *Position) unneeded() int {
 
 // Count returns how often the window holds the line.
 func (p *Position) Count(m Mark) int {
-	n, sec := 0, seconds(m.Time)
-	for i := range p.runs {
-		if r := &p.runs[i]; sec < r.min || sec > r.max {
-			continue
-		}
-		for _, sum := range p.runs[i].sums {
-			if sum == m.Digest {
-				n++
+	n, sec, rest := 0, seconds(m.Time), p.sums[p.head:]
+	for _, r := range p.runs {
+		if r.min <= sec && sec <= r.max {
+			for _, sum := range rest[:r.lines] {
+				if sum == m.Digest {
+					n++
+				}
 			}
 		}
+		rest = rest[r.lines:]
 	}
 	return n
 }
 
 // Digests iterates over the digests of the lines in the window, in order of
 // delivery.
-func (p *Position) Digests() iter.Seq[uint64] {
-	return func(yield func(uint64) bool) {
-		for i := range p.runs {
-			for _, sum := range p.runs[i].sums {
-				if !yield(sum) {
-					return
-				}
-			}
-		}
-	}
-}
+func (p *Position) Digests() iter.Seq[uint64] { return slices.Values(p.sums[p.head:]) }
 
 // Clone returns a copy that does not change when the original advances.
 func (p *Position) Clone() Position {
 	c := *p
-	c.spare = nil
 	c.runs = slices.Clip(slices.Clone(p.runs))
-	for i := range c.runs {
-		c.runs[i].sums = slices.Clip(slices.Clone(c.runs[i].sums))
-	}
+	c.sums, c.head = slices.Clip(slices.Clone(p.sums[p.head:])), 0
 	return c
 }
 
 // Replay returns a Replay that recognizes the window's lines when they are read
 // again.
 func (p *Position) Replay() *Replay {
-	r := &Replay{left: make(map[uint64]int, p.lines), last: p.last.Digest, caughtUp: p.IsZero()}
-	for i := range p.runs {
-		for _, sum := range p.runs[i].sums {
-			r.left[sum]++
-		}
+	r := &Replay{left: make(map[uint64]int, p.Len()), last: p.last.Digest, caughtUp: p.IsZero()}
+	for sum := range p.Digests() {
+		r.left[sum]++
 	}
 	return r
 }

@@ -249,6 +249,7 @@ func (p *podStore) span(old *podEntry, pod *corev1.Pod) *podlog.Span {
 func (p *podStore) source(old, next *podEntry, pod *corev1.Pod, c container, start podlog.Start) *source {
 	w := p.set.w
 	log := podlog.New(start)
+	log.OnUntimed = w.reportUntimed
 	for _, o := range old.sources {
 		o, ok := o.(*source)
 		if !ok || o.Stream().Container != c.name {

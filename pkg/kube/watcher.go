@@ -39,7 +39,18 @@ type Watcher struct {
 	// It is called once, until the watcher sees pods again.
 	Warn func(error)
 
-	set atomic.Pointer[sourceSet] // set by Watch, read by Matches
+	// Untimed, if set, is called once, with the first stream whose log the server
+	// sends without timestamps. Its lines get the time at which ktail receives them.
+	Untimed func(*ktail.Stream)
+
+	set     atomic.Pointer[sourceSet] // set by Watch, read by Matches
+	untimed sync.Once
+}
+
+func (w *Watcher) reportUntimed(stream *ktail.Stream) {
+	if w.Untimed != nil {
+		w.untimed.Do(func() { w.Untimed(stream) })
+	}
 }
 
 // Watch implements ktail.Watcher. An error means that some pods could not be

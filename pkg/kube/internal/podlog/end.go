@@ -62,13 +62,21 @@ func (s *Source) afterEnd(ctx context.Context, r *response, now *State) error {
 	if err != nil {
 		return err
 	}
+	if s.log.untimed {
+		// The next instance may have written the same text.
+		if err := s.stillReading(ctx, now.Instance.Restarts); errors.Is(err, errReopen) {
+			return ktail.ErrInterrupted
+		} else if err != nil {
+			return err
+		}
+	}
 	// The unterminated last line may already have been delivered.
 	rest := r.scanner.tail()
-	stable := same && (r.caughtUp() || r.from.IsZero() || rest.Mark() == r.last)
+	stable := same && (r.caughtUp() || r.from.IsZero() || r.last.Same(rest.Mark()))
 	if whole == isNotEnd || whole == cannotTell && !stable {
 		return ktail.ErrInterrupted
 	}
-	delivered := r.last == rest.Mark() || r.replay != nil && r.replay.Seen(&rest)
+	delivered := r.last.Same(rest.Mark()) || r.replay != nil && r.replay.Seen(&rest)
 	if !delivered {
 		if err := r.emitRest(ctx); err != nil {
 			return err
@@ -184,7 +192,7 @@ func (s *Source) afterLast(ctx context.Context, r *response) error {
 // running that may write the rest of the line.
 func (s *Source) emitLastLine(ctx context.Context, r *response) error {
 	rest := r.scanner.tail()
-	if len(r.scanner.rest()) == 0 || rest.Mark() == r.last || r.replay != nil && r.replay.Seen(&rest) {
+	if len(r.scanner.rest()) == 0 || r.last.Same(rest.Mark()) || r.replay != nil && r.replay.Seen(&rest) {
 		return nil
 	}
 	now, err := s.api.Container(ctx)
@@ -260,7 +268,7 @@ func (s *Source) confirm(ctx context.Context, r *response) (verdict, error) {
 			return isEnd, nil
 		}
 		return isNotEnd, nil
-	case now.Mark() == r.last && rest.Mark() == r.last:
+	case r.last.Same(now.Mark()) && r.last.Same(rest.Mark()):
 		return isEnd, nil // the unterminated last line was delivered
 	case sc.total > 64<<10:
 		return cannotTell, nil // the runtime counts each piece of a long line as a line
@@ -286,6 +294,7 @@ func (s *Source) lastLines(ctx context.Context, r *response) ([]ktail.Line, *sca
 	}
 	defer body.Close() //nolint:errcheck // errors do not matter after reading
 	sc := newScanner(body, s.stream)
+	sc.untimed = s.log.untimed
 	var lines []ktail.Line
 	for err == nil {
 		var more []ktail.Line
@@ -309,7 +318,7 @@ func (s *Source) lastLines(ctx context.Context, r *response) ([]ktail.Line, *sca
 func (s *Source) compareEnds(ctx context.Context, r *response, lines []ktail.Line, sc *scanner) (verdict, error) {
 	last, same := -1, 0
 	for i := range lines {
-		if lines[i].Mark() == r.last {
+		if r.last.Same(lines[i].Mark()) {
 			last = i
 			same++
 		}

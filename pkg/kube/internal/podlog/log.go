@@ -14,8 +14,12 @@ type Log struct {
 	opens    int       // responses so far
 	openedAt time.Time // start of the first request
 
+	// OnUntimed, if set, is called when the server turns out to send no timestamps.
+	OnUntimed func(*ktail.Stream)
+
 	instances
 	resume
+	clockMode
 	ending
 	stall
 

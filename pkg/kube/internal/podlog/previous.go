@@ -218,7 +218,12 @@ func (r *response) reachesLast() bool {
 	return r.replay != nil && r.replay.Overlap() && r.replay.CaughtUp()
 }
 
-func (r *response) caughtUp() bool { return r.replay == nil || r.replay.CaughtUp() }
+func (r *response) caughtUp() bool {
+	if r.source.log.untimed {
+		return r.skip == 0
+	}
+	return r.replay == nil || r.replay.CaughtUp()
+}
 
 // readPreviousOnce reads one response to its end.
 func (s *Source) readPreviousOnce(ctx context.Context, r *response, tail int64) error {
@@ -230,6 +235,7 @@ func (s *Source) readPreviousOnce(ctx context.Context, r *response, tail int64) 
 		return err
 	}
 	defer body.Close() //nolint:errcheck // errors do not matter after reading
+	r.query = query
 	return r.copy(ctx, body)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/url"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -30,9 +31,12 @@ type response struct {
 	// was certainly not delivered.
 	isNew func(at int64) bool
 
-	previous   bool // the response has the log of the previous instance
-	tail       bool // the response starts in the middle of the log
-	sinceAsked bool // the request has a start time
+	query      url.Values // the parameters of the request
+	previous   bool       // the response has the log of the previous instance
+	tail       bool       // the response starts in the middle of the log
+	sinceAsked bool       // the request has a start time
+	skip       int        // number of lines of an untimed log that were delivered
+	whole      bool       // the response starts with the first line of the log
 
 	scanner  *scanner
 	replay   *ktail.Replay
@@ -50,6 +54,7 @@ const (
 	searching phase = iota // looking for the first line of the position
 	replaying              // reading lines that were delivered
 	allNew                 // reading lines after the position
+	skipping               // counting off lines that were delivered
 )
 
 // newResponse returns a response that emits what is new since the position.
@@ -81,8 +86,13 @@ func (r *response) lost() bool { return r.phase == searching && !r.from.IsZero()
 // io.EOF, or the error of the connection, of emit, or of begin.
 func (r *response) copy(ctx context.Context, body io.Reader) error {
 	r.scanner = newScanner(body, r.source.stream)
+	r.scanner.untimed = r.source.log.untimed
 	for {
 		lines, err := r.scanner.next()
+		lines, detectErr := r.detectUntimed(ctx, lines)
+		if detectErr != nil {
+			return detectErr
+		}
 		r.rate.record(lines)
 		if emitErr := r.forward(ctx, lines); emitErr != nil {
 			return emitErr
@@ -122,6 +132,7 @@ func (r *response) forward(ctx context.Context, lines []ktail.Line) error {
 		}
 		r.last = l.Mark()
 	}
+	r.source.log.deliver(len(kept), r.whole)
 	return r.emit(kept)
 }
 
@@ -134,6 +145,9 @@ func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {
 	switch {
 	case r.phase == allNew:
 		return true, nil
+	case r.phase == skipping:
+		r.skipTo(r.skip - 1)
+		return false, nil
 	case r.replay.Seen(l):
 		// If the position starts before the response, equal lines cannot be
 		// counted.
@@ -165,16 +179,27 @@ func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {
 	return true, nil
 }
 
+// skipTo makes the response drop that many lines, which were delivered.
+func (r *response) skipTo(lines int) {
+	r.skip, r.phase, r.replay = lines, skipping, nil
+	if lines == 0 {
+		r.phase = allNew
+		if r.any && !r.previous {
+			r.source.log.overlapped()
+		}
+	}
+}
+
 // makePiece turns the first text into a line if it is the end of a log line
 // that started before the requested time. The kubelet writes the timestamp only
 // before the first piece of a line, even if it omits that piece (ReadLogs in
 // k8s.io/cri-client/pkg/logs).
 func (r *response) makePiece(lines []ktail.Line) {
-	if r.any || !r.sinceAsked || !r.from.IsZero() || len(lines) == 0 {
+	if !r.mayBeginWithPiece() || len(lines) == 0 {
 		return
 	}
 	if l := &lines[0]; l.Kind == ktail.Diagnostic && !isKubeletText(l.Text) && (len(lines) == 1 || lines[1].Kind == ktail.Log) {
-		l.Kind = ktail.Log
+		l.Kind, l.Untimed = ktail.Log, true
 		l.Time = time.Now().Add(-r.source.options.Since).UnixNano()
 		if span := r.source.span; span != nil {
 			l.Time = max(l.Time, span.Since)
@@ -182,10 +207,28 @@ func (r *response) makePiece(lines []ktail.Line) {
 	}
 }
 
+// mayBeginWithPiece reports whether the next text may be the end of a log line
+// that started before the requested time.
+func (r *response) mayBeginWithPiece() bool {
+	return !r.any && r.sinceAsked && r.from.IsZero()
+}
+
 // isKubeletText reports whether the kubelet, not a container, is known to have
 // written the text.
 func isKubeletText(text []byte) bool {
 	for _, beginning := range []string{"unable to retrieve container logs", "failed to ", "rpc error", "container "} {
+		if bytes.HasPrefix(text, []byte(beginning)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isKubeletLine reports whether the kubelet is known to have written a complete
+// line without a timestamp. Usually, its texts are not terminated.
+func isKubeletLine(text []byte) bool {
+	for _, beginning := range []string{"unable to retrieve container logs", "rpc error: ", "failed to create fsnotify watcher",
+		"failed to open log file", "failed to try resolving symlinks", "failed to get container status"} {
 		if bytes.HasPrefix(text, []byte(beginning)) {
 			return true
 		}

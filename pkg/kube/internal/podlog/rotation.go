@@ -137,6 +137,9 @@ func (b *stalledBody) Read(p []byte) (int, error) {
 // once more. It is true only once after the same line.
 func (b *stalledBody) suspicious() bool {
 	r := b.response
+	if r.source.log.untimed {
+		return false // not a kubelet
+	}
 	if r.lost() {
 		return r.any || !b.stall.lookedBehind
 	}
@@ -151,7 +154,7 @@ func (b *stalledBody) suspicious() bool {
 // set back while the log is followed, because the request has a recent start
 // time. Once a line was received, the log can be opened again without one.
 func (r *response) hides() bool {
-	return r.sinceAsked && r.source.options.Since < farBack && r.progress
+	return r.sinceAsked && !r.source.log.untimed && r.source.options.Since < farBack && r.progress
 }
 
 func (b *stalledBody) arm() {

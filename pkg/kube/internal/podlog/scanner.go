@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
@@ -37,6 +38,11 @@ type scanner struct {
 	long  []byte // start of a line longer than MaxLine; nil if there is none
 	lines []ktail.Line
 	err   error
+
+	// untimed says that the server sends no timestamps: a line is text as a whole.
+	untimed bool
+	parsed  int  // index in chunk of the first line of the last read
+	skipped bool // that line was longer than MaxLine
 }
 
 func newScanner(r io.Reader, stream *ktail.Stream) *scanner {
@@ -62,6 +68,16 @@ func (s *scanner) next() ([]ktail.Line, error) {
 	s.end += n
 	s.total += int64(n)
 	s.err = err
+	s.parsed, s.skipped = s.start, s.long != nil
+	s.split()
+	if s.long != nil { // the rest of a long line is not kept
+		s.end, s.scanned = s.start, s.start
+	}
+	return s.lines, err
+}
+
+// split parses the lines that are complete.
+func (s *scanner) split() {
 	for {
 		i := bytes.IndexByte(s.chunk[s.scanned:s.end], '\n')
 		if i < 0 {
@@ -72,10 +88,21 @@ func (s *scanner) next() ([]ktail.Line, error) {
 		s.start, s.scanned = newline+1, newline+1
 	}
 	s.scanned = s.end
-	if s.long != nil { // the rest of a long line is not kept
-		s.end, s.scanned = s.start, s.start
+}
+
+// reparse returns the lines of the last read once more, as untimed lines.
+func (s *scanner) reparse() []ktail.Line {
+	s.untimed = true
+	if s.skipped {
+		return s.lines // very long lines only
 	}
-	return s.lines, err
+	s.lines = s.lines[:0]
+	for rest := s.chunk[s.parsed:s.start]; len(rest) > 0; {
+		i := bytes.IndexByte(rest, '\n')
+		s.add(rest[:i:i])
+		rest = rest[i+1:]
+	}
+	return s.lines
 }
 
 // spareLines holds empty slices of lines. A scanner holds none while it waits
@@ -152,6 +179,9 @@ func (s *scanner) add(raw []byte) {
 }
 
 func (s *scanner) parse(raw []byte, cut bool) ktail.Line {
+	if s.untimed {
+		return ktail.Line{Stream: s.stream, Time: time.Now().UnixNano(), Text: raw, Cut: cut, Untimed: true}
+	}
 	at, n := s.clock.Parse(raw)
 	if n == 0 {
 		return ktail.Line{Stream: s.stream, Text: raw, Kind: ktail.Diagnostic}

@@ -94,6 +94,13 @@ func (s *Source) readOnce(ctx context.Context, from *ktail.Position, emit func([
 	if s.isRestarted() && s.log.expect != continues {
 		s.log.restarted() // the expected instance is gone
 	}
+	untimed, skip := s.log.untimed && !from.IsZero(), 0
+	if untimed {
+		var err error
+		if skip, err = s.readUntimed(ctx, from, emit); err != nil {
+			return err
+		}
+	}
 	began := time.Now()
 	tail := s.tailLines(from)
 	query := s.query(from, tail)
@@ -108,8 +115,21 @@ func (s *Source) readOnce(ctx context.Context, from *ktail.Position, emit func([
 	}
 	r := newResponse(s, from, emit)
 	r.tail, r.sinceAsked = tail >= 0, query.Has("sinceSeconds") || query.Has("sinceTime")
-	if s.log.expect == fresh {
+	r.query = query
+	switch {
+	case untimed:
+		r.whole = true
+		r.skipTo(skip)
+		if err := s.stillReading(ctx, s.log.reading.Restarts); err != nil {
+			return err
+		}
+	case s.log.untimed && !from.IsZero():
+		return errReopen // the instance before has shown it
+	case s.log.expect == fresh:
 		r.phase = allNew
+	}
+	if from.IsZero() {
+		r.whole = !r.tail && !r.sinceAsked && !query.Has("tailLines")
 	}
 	if !s.options.Follow {
 		if err := r.copy(ctx, body); !errors.Is(err, io.EOF) {
@@ -156,7 +176,7 @@ func (s *Source) connected(ctx context.Context, began time.Time, from *ktail.Pos
 // in order to resume at the position; negative means all lines, or what the
 // options say.
 func (s *Source) tailLines(from *ktail.Position) int64 {
-	if from.IsZero() {
+	if from.IsZero() || s.log.untimed {
 		return -1
 	}
 	return s.log.tailLines(from, s.isRestarted() || s.wantsWholeLog() && !from.Full())
@@ -255,11 +275,14 @@ func (s *Source) openError(ctx context.Context, err error, from *ktail.Position,
 func (s *Source) emitUnterminated(from *ktail.Position, emit func([]ktail.Line) error) error {
 	var c cri.Clock
 	at, n := c.Parse(s.log.tail)
-	if n == 0 {
-		return nil
-	}
 	l := ktail.Line{Stream: s.stream, Time: at, Text: s.log.tail[n:]}
-	if from.Replay().Seen(&l) {
+	switch {
+	case s.log.untimed && len(s.log.tail) > 0:
+		l = ktail.Line{Stream: s.stream, Time: time.Now().UnixNano(), Text: s.log.tail, Untimed: true}
+		if l.Mark().Digest == from.Last().Digest {
+			return nil
+		}
+	case n == 0 || from.Replay().Seen(&l):
 		return nil
 	}
 	return emit([]ktail.Line{l})
