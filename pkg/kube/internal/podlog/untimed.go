@@ -227,6 +227,9 @@ func (s *Source) readPreviousUntimed(ctx context.Context, from *ktail.Position, 
 		if err != nil {
 			return err
 		}
+		if present && a.found && a.lines == a.total && which != anyInstance {
+			return nil // or both instances have written the same, and it is delivered
+		}
 		exists = !present
 	}
 	if !exists || which == anyInstance {
