@@ -80,7 +80,7 @@ func (c *completer) register(cmd *cobra.Command) error {
 		"container-state":         fixed(kube.StateNames(), noFiles),
 		"condition":               fixed(kube.ConditionNames(), noFiles),
 		"output":                  c.outputs,
-		"timestamps":              fixed([]string{"default\tdate, nanoseconds, time zone", "short\tmonth, day, seconds"}, noFiles),
+		"timestamps":              fixed(timestampNames(), noFiles),
 		"color":                   fixed([]string{"auto\ton a terminal", "always\tin files and pipes, too", "never\tnot even on a terminal"}, noFiles),
 		"completion":              fixed(shellNames(), noFiles),
 		"elasticsearch-when-full": fixed([]string{"block", "drop-oldest"}, noFiles),
@@ -144,4 +144,13 @@ func inList(f fromCluster) fromCluster {
 		}
 		return found
 	}
+}
+
+// timestampNames returns the completions of --timestamps.
+func timestampNames() []string {
+	names := make([]string, len(timestampFormats))
+	for i, f := range timestampFormats {
+		names[i] = f.name + "\t" + f.meaning
+	}
+	return names
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -17,7 +16,6 @@ import (
 type historyFlags struct {
 	addresses listValue
 	index     string
-	until     pointInTime
 
 	// Set by parsed.
 	nodes []*url.URL
@@ -34,18 +32,13 @@ func (f *historyFlags) addFlags(fs *pflag.FlagSet) {
 			"ktail then continues with the live logs. The --elasticsearch-... flags for authentication and TLS apply")
 	fs.StringVar(&f.index, "history-index", "",
 		"Index, alias, data stream, or pattern to read from (default: logs-ktail-*,ktail-*) `PATTERN`")
-	fs.Var(&f.until, "until",
-		"Only show forwarded lines older than this. A duration such as 1h, or a time such as 2026-01-31T10:00:00Z. Requires --history and implies --no-follow")
 }
 
 // parsed checks the flags and returns them with the values derived from them.
 func (f historyFlags) parsed(tail int64) (historyFlags, error) {
 	if !f.enabled() {
-		switch {
-		case f.index != "":
+		if f.index != "" {
 			return f, errors.New("--history-index requires --history")
-		case !f.until.IsZero():
-			return f, errors.New("--until requires --history")
 		}
 		return f, nil
 	}
@@ -61,31 +54,3 @@ func (f historyFlags) parsed(tail int64) (historyFlags, error) {
 	}
 	return f, nil
 }
-
-// pointInTime is a flag for a time: RFC 3339, or a duration before now.
-type pointInTime struct {
-	time.Time
-	text string
-}
-
-// String implements pflag.Value.
-func (v *pointInTime) String() string { return v.text }
-
-// Set implements pflag.Value.
-func (v *pointInTime) Set(s string) error {
-	var at timeValue
-	var ago durationValue
-	switch {
-	case at.Set(s) == nil:
-		v.Time = at.Time
-	case ago.Set(s) == nil && ago >= 0:
-		v.Time = time.Now().Add(-time.Duration(ago))
-	default:
-		return errors.New("must be a duration such as 5m or 1d, or an RFC 3339 time such as 2026-01-31T10:00:00Z")
-	}
-	v.text = s
-	return nil
-}
-
-// Type implements pflag.Value.
-func (*pointInTime) Type() string { return "TIME" }

@@ -242,7 +242,7 @@ func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, 
 	t.Sink = tail.Fanout{t.Sink, f.sink}
 	t.Positions = f.positions
 	t.CloseTimeout = forwardTimeout
-	return f.run(ctx, func(ctx context.Context) error { return runReporting(ctx, messages, t) })
+	return f.run(ctx, func(ctx context.Context) error { return p.run(ctx, s, messages, t) })
 }
 
 // notices is the sink for --quiet. It reports gaps and diagnostics, and prints

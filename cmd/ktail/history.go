@@ -25,7 +25,7 @@ func runHistory(ctx context.Context, s streams, p plan, m *messenger, sink ktail
 	o := elastic.HistoryOptions{
 		Nodes: p.history.nodes, Version: version,
 		Credentials: p.elastic.readCredentials(p.history.auth, s.Env),
-		Index:       p.history.index, Since: p.historySince(), Until: p.history.until.Time, Tail: p.log.Tail,
+		Index:       p.history.index, Since: p.period.begin(), Until: p.period.until, Tail: p.log.Tail,
 		Select: wants, KeepPositions: !p.noFollow,
 	}
 	history, err := elastic.NewHistory(o)
@@ -43,17 +43,6 @@ func runHistory(ctx context.Context, s streams, p plan, m *messenger, sink ktail
 	}
 	p.reportHistoryEnd(m, history.End())
 	return history, nil
-}
-
-// historySince returns the time of the oldest line to show; zero means all.
-func (p plan) historySince() time.Time {
-	switch {
-	case !p.sinceTime.IsZero():
-		return p.sinceTime.Time
-	case p.log.Since > 0:
-		return time.Now().Add(-p.log.Since)
-	}
-	return time.Time{}
 }
 
 // reportHistoryEnd reports that there is no history, or that the live logs fill

@@ -104,14 +104,14 @@ func tryKibana(ctx context.Context, s streams, p plan, m *messenger) error {
 // linkRange returns the time range of the link.
 func (p plan) linkRange() (from, to string) {
 	from, to = "now-48h", "now"
-	if since := p.historySince(); !since.IsZero() {
+	if since := p.period.begin(); !since.IsZero() {
 		from = since.UTC().Format(time.RFC3339)
-		if p.sinceTime.IsZero() {
-			from = fmt.Sprintf("now-%dm", int(time.Duration(p.since).Minutes()+1))
+		if p.period.age > 0 {
+			from = fmt.Sprintf("now-%dm", int(p.period.age.Minutes()+1))
 		}
 	}
-	if !p.history.until.IsZero() {
-		to = p.history.until.UTC().Format(time.RFC3339)
+	if !p.period.until.IsZero() {
+		to = p.period.until.UTC().Format(time.RFC3339)
 	}
 	return from, to
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -25,6 +26,8 @@ type messenger struct {
 	failures *failureReporter
 	late     *lateReporter
 	expect   func(*ktail.Stream) // called with each stream before its first line
+
+	onlyMessages atomic.Bool // containers that start or stop are not reported any more
 
 	mu  sync.Mutex
 	out io.Writer
@@ -88,13 +91,13 @@ func (m *messenger) event(e tail.Event) {
 }
 
 func (m *messenger) started(s *ktail.Stream) {
-	if !m.onlyLogs {
+	if !m.onlyLogs && !m.onlyMessages.Load() {
 		m.println(m.style.Started(s))
 	}
 }
 
 func (m *messenger) stopped(s *ktail.Stream, reason string) {
-	if !m.onlyLogs {
+	if !m.onlyLogs && !m.onlyMessages.Load() {
 		m.println(m.style.Stopped(s) + inParens(sanitize(reason)))
 	}
 }

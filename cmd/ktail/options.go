@@ -56,6 +56,8 @@ func (o options) validate() error {
 		return errors.New("--follow cannot be combined with --no-follow")
 	case o.stdin && o.elastic.resume:
 		return errors.New("--resume cannot be combined with --stdin, which cannot be read again")
+	case o.until.isSet() && o.elastic.resume:
+		return errors.New("--until cannot be combined with --resume, which would not deliver the later lines any more")
 	case o.stdin && o.history.enabled():
 		return errors.New("--history cannot be combined with --stdin")
 	case o.stdin: // all other flags about Kubernetes are ignored
@@ -69,8 +71,9 @@ func (o options) validate() error {
 // logFlags select the part of each log to read.
 type logFlags struct {
 	tail         int64
-	since        durationValue
-	sinceTime    timeValue
+	since        moment
+	sinceTime    moment
+	until        moment
 	noFollow     bool
 	onlyLogLines bool
 }
@@ -78,11 +81,15 @@ type logFlags struct {
 func (f *logFlags) addFlags(fs *pflag.FlagSet) {
 	fs.Int64Var(&f.tail, "tail", -1,
 		"Number of recent lines to show from each log, or -1 for all. Containers that start later are shown from the beginning `NUMBER`")
-	f.since = durationValue(48 * time.Hour)
+	f.since = moment{"48h"}
 	fs.VarP(&f.since, "since", "s",
-		"Only show lines newer than this, such as 5s, 2m, 3h, or 1d (0: no limit). Containers that start later are shown from the beginning")
+		"Only show lines newer than this: a duration such as 5m or 1d (0: no limit), or a time such as 22:50, today, \"yesterday 10:00\", "+
+			"\"2026-01-31 22:50\", or 2026-01-31T22:50:00Z. Containers that start later are shown from the beginning")
 	fs.Var(&f.sinceTime, "since-time",
-		"Only show lines newer than this time, such as 2026-01-31T10:00:00Z. Overrides --since")
+		"The same as --since, as in kubectl. Overrides --since")
+	fs.Var(&f.until, "until",
+		"Only show lines older than this, in the form of --since. A time in the past implies --no-follow; "+
+			"at a time in the future, such as 23:30 or +10m, ktail exits")
 	fs.BoolVar(&f.noFollow, "no-follow", false,
 		"Print the lines that exist, then exit")
 	fs.BoolVar(&f.onlyLogLines, "only-log-lines", false,
@@ -95,10 +102,6 @@ func (f logFlags) validate() error {
 		return errors.New("--no-follow cannot be combined with --tail=0: there would be nothing to show")
 	case f.tail < -1:
 		return fmt.Errorf("invalid --tail %d: must be a number of lines, or -1 for all", f.tail)
-	case f.since < 0:
-		return fmt.Errorf("invalid --since %s: must not be negative", &f.since)
-	case f.sinceTime.After(time.Now()):
-		return fmt.Errorf("invalid --since-time %s: must not be in the future", &f.sinceTime)
 	}
 	return nil
 }

@@ -58,7 +58,10 @@ func TestOfflinePlan_ChecksFlagsAndQueries(t *testing.T) {
 		{name: "any age", args: []string{"web", "--since=0"}, queries: []string{"web"}},
 		{name: "no merging", args: []string{"web", "--merge-window=0"}, queries: []string{"web"}},
 		{name: "an impossible window", args: []string{"web", "--merge-window=-1s"}, wantErr: "invalid --merge-window -1s"},
-		{name: "in the future", args: []string{"web", "--since=-1s"}, wantErr: "invalid --since -1s"},
+		{name: "since tomorrow", args: []string{"web", "--since=+24h"}, wantErr: "invalid --since +24h: must not be in the future (2"},
+		{name: "kubectl's time in the future", args: []string{"web", "--since-time=2100-01-31T10:00:00Z"}, wantErr: "invalid --since-time 2100"},
+		{name: "until before since", args: []string{"web", "--since=5m", "--until=10m"}, wantErr: "invalid --until 10m: must be later than --since 5m"},
+		{name: "until with saved positions", args: []string{"web", "--until=5m", "--elasticsearch", "http://x", "--resume"}, wantErr: "--until cannot be combined with --resume"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -258,7 +261,7 @@ func TestConnectionFlags(t *testing.T) {
 	if got := o.overrides.ClusterInfo; !got.InsecureSkipTLSVerify || got.Server != "https://example" {
 		t.Errorf("cluster overrides are %+v", got)
 	}
-	if time.Duration(o.since) != 5*time.Minute {
+	if o.since.text != "5m" {
 		t.Errorf("-s is not --since")
 	}
 }

@@ -17,6 +17,7 @@ type plan struct {
 	options
 	selection     kube.Selection
 	log           kube.LogOptions
+	period        period
 	filters       []ktail.Filter
 	mergeWindow   time.Duration // negative: wait for all streams
 	showNamespace bool          // lines can come from more than one namespace
@@ -74,7 +75,12 @@ func offlinePlan(o options, queries []string) (plan, error) {
 	if p.history, err = o.history.parsed(o.tail); err != nil {
 		return p, err
 	}
-	if !p.history.until.IsZero() {
+	if !o.stdin { // its lines have no timestamps
+		if p.period, err = o.period(time.Now(), o.timezone.location()); err != nil {
+			return p, err
+		}
+	}
+	if p.period.isOver() {
 		o.noFollow, p.noFollow = true, true
 	}
 	if err := o.validate(); err != nil {
@@ -88,10 +94,13 @@ func offlinePlan(o options, queries []string) (plan, error) {
 	if p.selection, err = o.selectionOf(queries); err != nil {
 		return p, err
 	}
-	p.log = kube.LogOptions{Follow: !o.noFollow, Tail: o.tail, Since: time.Duration(o.since)}
-	if t := o.sinceTime; !t.IsZero() {
-		p.log.Since = time.Since(t.Time) + clockSkew
+	p.log = kube.LogOptions{Follow: !o.noFollow, Tail: o.tail, Since: wholeSeconds(p.period.age)}
+	if t := p.period.since; !t.IsZero() {
+		p.log.Since = time.Since(t) + clockSkew
 		p.filters = append(p.filters, func(l *ktail.Line) bool { return l.Time >= t.UnixNano() })
+	}
+	if t := p.period.until; !t.IsZero() {
+		p.filters = append(p.filters, func(l *ktail.Line) bool { return l.Time < t.UnixNano() })
 	}
 	p.mergeWindow = time.Duration(o.mergeWindow)
 	if o.noFollow {
@@ -101,15 +110,28 @@ func offlinePlan(o options, queries []string) (plan, error) {
 }
 
 // clockSkew is how far a node's clock may be ahead of the local clock without
-// --since-time missing lines. The API takes an age; a filter then drops older
+// --since TIME missing lines. The API takes an age; a filter then drops older
 // lines.
 const clockSkew = time.Minute
+
+// wholeSeconds rounds an age up to what the pod log API can tell.
+func wholeSeconds(age time.Duration) time.Duration {
+	return (age + time.Second - 1).Truncate(time.Second)
+}
 
 // newWatcher returns the watcher that finds the logs: in a cluster, on a node, or on
 // stdin.
 func (p plan) newWatcher(s streams, m *messenger) ktail.Watcher {
 	if p.stdin {
 		return &stdin.Watcher{In: s.In}
+	}
+	if p.period.isOver() && p.log.Tail > 0 {
+		last := func(src ktail.Source) ktail.Source {
+			return lastLines{src, p.period.until.UnixNano(), int(p.log.Tail)}
+		}
+		all := p
+		all.log.Tail = -1
+		return &wrappedSources{all.newWatcher(s, m), last}
 	}
 	if p.readsFiles() {
 		return withoutOwnLog(p.newNodeWatcher(m))

@@ -77,7 +77,7 @@ func newCommand(s streams) *cobra.Command {
 				return o.withFlagOrigin(runResend(cmd.Context(), s, o))
 			}
 			if o.readsFiles() && !cmd.Flags().Changed("since") {
-				o.since = 0 // the files may be an old copy
+				o.since = moment{} // the files may be an old copy
 			}
 			return o.withFlagOrigin(runTail(cmd.Context(), s, o, queries))
 		},
@@ -164,5 +164,5 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 	if p.elastic.enabled() {
 		return runForwarding(ctx, s, p, messages, &t, probes)
 	}
-	return runReporting(ctx, messages, &t)
+	return p.run(ctx, s, messages, &t)
 }

@@ -135,7 +135,7 @@ var sternSelectCases = []sternCase{
 	{args: "old --since 1000h" + base},
 	{args: "old --since 0" + base, want: "old-1 line 1", better: "0 is any age"},
 	{args: "old --since 500ms" + base, want: "^$", better: "ages below the second that the server can tell are one second"},
-	{args: "old --since yesterday" + base},
+	{args: "old --since tomorrow" + base},
 	{args: "old --since -5m" + base},
 	{args: "old --tail -5" + base},
 }

@@ -79,11 +79,8 @@ func invalidValue(f *pflag.Flag, value string, cause error) error {
 // allowed replaces an error of package strconv with one that describes the
 // values that the flag accepts.
 func allowed(f *pflag.Flag, err error) error {
-	switch f.Name {
-	case "tail":
+	if f.Name == "tail" {
 		return errors.New("must be a number of lines such as 100, or -1 for all")
-	case "since":
-		return fmt.Errorf("%w; use --since-time for a point in time", err)
 	}
 	switch f.Value.Type() {
 	case "bool":

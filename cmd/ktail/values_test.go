@@ -20,7 +20,7 @@ func TestValues_SetAndString(t *testing.T) {
 		"times":  func() pflag.Value { return &timestampsValue{} },
 		"zone":   func() pflag.Value { return &locationValue{} },
 		"age":    func() pflag.Value { return new(durationValue) },
-		"time":   func() pflag.Value { return &timeValue{} },
+		"time":   func() pflag.Value { return &moment{} },
 		"extra":  func() pflag.Value { return &userExtraValue{&api.AuthInfo{}} },
 	}
 	tests := []struct {
@@ -44,7 +44,10 @@ func TestValues_SetAndString(t *testing.T) {
 		{"times", "", ""},
 		{"times", "default", ""},
 		{"times", "short", ""},
-		{"times", "long", "default, short"},
+		{"times", "rfc3339", ""},
+		{"times", "delta", ""},
+		{"times", "15:04:05.000", ""},
+		{"times", "long", "default, short, rfc3339, unix, delta, or a Go layout"},
 		{"zone", "UTC", ""},
 		{"zone", "Local", ""},
 		{"zone", "Asia/Tokyo", ""},
@@ -60,7 +63,10 @@ func TestValues_SetAndString(t *testing.T) {
 		{"age", "999999d", "must be a duration"},
 		{"time", "2026-01-31T10:00:00Z", ""},
 		{"time", "2026-01-31T10:00:00.5+02:00", ""},
-		{"time", "2026-01-31", "must be an RFC 3339 time"},
+		{"time", "2026-01-31", ""},
+		{"time", "yesterday 10:00", ""},
+		{"time", "tomorrow", "must be a duration such as 5m or 1d, or a time such as"},
+		{"time", "-5m", "must not be negative"},
 		{"extra", "no", "KEY=VALUE"},
 		{"extra", "=no", "KEY=VALUE"},
 	}

@@ -2,8 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ktail/ktail/pkg/output"
@@ -40,60 +42,52 @@ var errDuration = errors.New("must be a duration such as 5s, 2m, 3h, or 1d")
 // Type implements pflag.Value.
 func (*durationValue) Type() string { return "DURATION" }
 
-// timeValue is a flag for a point in time, in RFC 3339 as in kubectl.
-type timeValue struct{ time.Time }
-
-// String implements pflag.Value.
-func (v *timeValue) String() string {
-	if v.IsZero() {
-		return ""
-	}
-	return v.Format(time.RFC3339Nano)
-}
-
-// Set implements pflag.Value.
-func (v *timeValue) Set(s string) error {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return errors.New("must be an RFC 3339 time such as 2026-01-31T10:00:00Z")
-	}
-	v.Time = t
-	return nil
-}
-
-// Type implements pflag.Value.
-func (*timeValue) Type() string { return "TIME" }
-
-// timestampsValue is the flag for timestamps before lines.
+// timestampsValue is the flag for timestamps in front of lines.
 type timestampsValue struct {
 	on     bool
+	text   string
 	format output.TimestampFormat
 }
 
-// String implements pflag.Value.
-func (v *timestampsValue) String() string {
-	switch {
-	case !v.on:
-		return ""
-	case v.format == output.TimestampShort:
-		return "short"
-	default:
-		return "default"
-	}
+// timestampFormats are the formats of --timestamps that have a name.
+var timestampFormats = []struct {
+	name, meaning string
+	format        output.TimestampFormat
+}{
+	{"default", "date, nanoseconds, time zone", output.TimestampNano},
+	{"short", "month, day, seconds", output.TimestampShort},
+	{"rfc3339", "date, seconds, time zone", output.TimestampRFC3339},
+	{"unix", "seconds since 1970, with nanoseconds", output.TimestampUnix},
+	{"delta", "seconds since the previous line", output.TimestampDelta},
 }
 
-// Set implements pflag.Value. It also accepts true and false, as kubectl does.
+// String implements pflag.Value.
+func (v *timestampsValue) String() string { return v.text }
+
+// Set implements pflag.Value. It also takes true and false, as kubectl does.
 func (v *timestampsValue) Set(s string) error {
 	switch s {
 	case "", "false":
 		*v = timestampsValue{}
-	case "default", "true":
-		*v = timestampsValue{true, output.TimestampNano}
-	case "short":
-		*v = timestampsValue{true, output.TimestampShort}
-	default:
-		return errors.New("must be one of default, short")
+		return nil
+	case "true":
+		s = timestampFormats[0].name
 	}
+	for _, f := range timestampFormats {
+		if f.name == s {
+			*v = timestampsValue{on: true, text: s, format: f.format}
+			return nil
+		}
+	}
+	format, err := output.TimestampLayout(s)
+	if err != nil {
+		names := make([]string, len(timestampFormats))
+		for i, f := range timestampFormats {
+			names[i] = f.name
+		}
+		return fmt.Errorf(`must be one of %s, or a Go layout such as "15:04:05.000"`, strings.Join(names, ", "))
+	}
+	*v = timestampsValue{on: true, text: s, format: format}
 	return nil
 }
 

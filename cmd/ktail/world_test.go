@@ -57,7 +57,7 @@ type containerFile struct {
 	Name  string `json:"name"`
 	Kind  string `json:"kind"`  // init or ephemeral; empty: neither
 	State string `json:"state"` // waiting, running (also if empty), ended or backoff
-	Log   string `json:"log"`   // lines, each with its age in front: 90s text
+	Log   string `json:"log"`   // lines, each with its age or its time in front: 90s text
 
 	Reason  string `json:"reason"` // of a waiting container
 	Message string `json:"message"`
@@ -117,11 +117,11 @@ func (f *containerFile) bring(c *fakeapi.Container, now time.Time) error {
 	var entries []fakeapi.Entry
 	for line := range strings.Lines(f.Log) {
 		before, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		age, err := time.ParseDuration(before)
+		at, err := parseMoment(before, now, time.UTC)
 		if err != nil {
 			return err
 		}
-		entries = append(entries, fakeapi.Entry{Time: now.Add(-age).UnixNano(), Text: text})
+		entries = append(entries, fakeapi.Entry{Time: at.UnixNano(), Text: text})
 	}
 	c.Start()
 	c.Append(entries...)

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// moment is a flag with a point in time, as the user wrote it. What it means depends on
+// the present and on the time zone of another flag, so it is resolved when all flags
+// are known. The zero value is no point in time.
+type moment struct{ text string }
+
+// String implements pflag.Value.
+func (m *moment) String() string { return m.text }
+
+// Type implements pflag.Value.
+func (*moment) Type() string { return "TIME" }
+
+// Set implements pflag.Value.
+func (m *moment) Set(s string) error {
+	if _, err := parseMoment(s, time.Now(), time.UTC); err != nil {
+		return err
+	}
+	m.text = s
+	return nil
+}
+
+func (m moment) isSet() bool { return m.text != "" }
+
+// age returns how long before now the moment is, if the user gave it like that.
+func (m moment) age() (time.Duration, bool) {
+	var d durationValue
+	if strings.HasPrefix(m.text, "+") || d.Set(m.text) != nil {
+		return 0, false
+	}
+	return time.Duration(d), true
+}
+
+// at returns the point in time, given the present and the time zone of times that do
+// not name one.
+func (m moment) at(now time.Time, zone *time.Location) time.Time {
+	t, _ := parseMoment(m.text, now, zone) // Set has checked it
+	return t
+}
+
+var (
+	errMoment = errors.New(`must be a duration such as 5m or 1d, or a time such as 22:50, "yesterday 10:00", ` +
+		`"2026-01-31 22:50", or 2026-01-31T22:50:00Z`)
+	errNegativeAge = errors.New("must not be negative")
+	errFarMoment   = errors.New("must be between the years 1970 and 2261")
+)
+
+// Layouts of times. A fraction may follow the seconds of each. The first ones name
+// their zone.
+var (
+	zonedLayouts = []string{time.RFC3339, "2006-01-02T15:04Z07:00"}
+	localLayouts = []string{
+		"2006-01-02 15:04", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02T15:04:05", time.DateOnly,
+	}
+	clockLayouts = []string{"15:04", "15:04:05"}
+)
+
+// parseMoment returns the point in time that the text stands for:
+//
+//	1d, 36h           a duration before now; with + after now
+//	RFC 3339          a time that names its zone
+//	2026-01-31 22:50  a time in the given zone, or a date: the start of that day
+//	22:50             a time of today
+//	today             the start of today
+//	yesterday 10:00   a time of yesterday
+//
+// Seconds are optional, and so is a fraction of them up to nanoseconds.
+func parseMoment(s string, now time.Time, zone *time.Location) (time.Time, error) {
+	var d durationValue
+	if d.Set(s) == nil {
+		switch {
+		case strings.HasPrefix(s, "+"):
+			return now.Add(time.Duration(d)), nil
+		case d < 0:
+			return time.Time{}, errNegativeAge
+		}
+		return now.Add(-time.Duration(d)), nil
+	}
+	t, ok := parseDateTime(s, zone)
+	if !ok {
+		if t, ok = parseDay(s, now.In(zone)); !ok {
+			return time.Time{}, errMoment
+		}
+	}
+	// Times of lines are nanoseconds in 64 bits.
+	if year := t.Year(); year < 1970 || year > 2261 {
+		return time.Time{}, errFarMoment
+	}
+	return t, nil
+}
+
+// parseDateTime reads a date, with a time of the day or without.
+func parseDateTime(s string, zone *time.Location) (time.Time, bool) {
+	for _, layout := range zonedLayouts {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, true
+		}
+	}
+	for _, layout := range localLayouts {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// parseDay reads a time of the day, or the name of a day with a time or without.
+func parseDay(s string, now time.Time) (time.Time, bool) {
+	day, clock, _ := strings.Cut(s, " ")
+	daysAgo := map[string]int{"today": 0, "yesterday": 1}
+	ago, named := daysAgo[day]
+	if !named {
+		clock = s
+	}
+	var of time.Time
+	if clock != "" || !named {
+		var err error
+		for _, layout := range clockLayouts {
+			if of, err = time.Parse(layout, clock); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			return time.Time{}, false
+		}
+	}
+	return time.Date(now.Year(), now.Month(), now.Day()-ago,
+		of.Hour(), of.Minute(), of.Second(), of.Nanosecond(), now.Location()), true
+}
+
+// period is the part of the logs to show, by the times of their lines.
+type period struct {
+	age   time.Duration // of the oldest line, by the clock of the node; 0: since says it
+	since time.Time     // of the oldest line; zero: age says it
+	until time.Time     // lines of this time and later are not shown; zero: no limit
+	now   time.Time     // when the others were computed
+}
+
+// period returns what the flags select. --since-time overrides --since.
+func (f logFlags) period(now time.Time, zone *time.Location) (period, error) {
+	p := period{now: now}
+	since, flag := f.since, "--since"
+	if f.sinceTime.isSet() {
+		since, flag = f.sinceTime, "--since-time"
+	}
+	if age, ok := since.age(); ok {
+		p.age = age
+	} else if since.isSet() {
+		p.since = since.at(now, zone)
+	}
+	if f.until.isSet() {
+		p.until = f.until.at(now, zone)
+	}
+	begin := p.since
+	if p.age > 0 {
+		begin = now.Add(-p.age)
+	}
+	switch {
+	case p.since.After(now):
+		return p, fmt.Errorf("invalid %s %s: must not be in the future (%s)", flag, quoted(since.text), p.since.Format(time.RFC3339))
+	case !p.until.IsZero() && !p.until.After(begin):
+		return p, fmt.Errorf("invalid --until %s: must be later than %s %s", quoted(f.until.text), flag, quoted(since.text))
+	}
+	return p, nil
+}
+
+// isOver reports whether no line to come belongs to the period.
+func (p period) isOver() bool { return !p.until.IsZero() && !p.until.After(p.now) }
+
+// begin returns the time of the oldest line to show; zero means all.
+func (p period) begin() time.Time {
+	if p.age > 0 {
+		return time.Now().Add(-p.age)
+	}
+	return p.since
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/tail"
+)
+
+// untilGrace is how long after --until the logs are still followed: the clock of a node
+// may be behind, and lines take a moment to arrive.
+const untilGrace = 2 * time.Second
+
+// errUntil ends the first part of a run that ends at --until.
+var errUntil = errors.New("--until has come")
+
+// run runs the tailer as the plan says: until all logs have ended, or until the time of
+// --until has come.
+//
+// At that time, the lines before it may not have arrived, for example because a
+// connection has just broken. So a second tailer reads each log once more, from where
+// the first one has left it to its present end.
+func (p plan) run(ctx context.Context, s streams, m *messenger, t *tail.Tailer) error {
+	if p.noFollow || p.period.until.IsZero() {
+		return runReporting(ctx, m, t)
+	}
+	places := &readPlaces{positions: map[ktail.Key]*ktail.Position{}}
+	first := partOf(t)
+	first.Sink = staysOpen{t.Sink}
+	first.Watchers = []ktail.Watcher{&wrappedSources{t.Watchers[0], places.record}}
+	following, cancel := context.WithDeadlineCause(ctx, p.period.until.Add(untilGrace), errUntil)
+	err := runReporting(following, m, first)
+	cancel()
+	if err != nil || !errors.Is(context.Cause(following), errUntil) {
+		return errors.Join(err, t.Sink.Close(context.WithoutCancel(ctx)))
+	}
+	p.noFollow, p.onlyLogLines, p.log.Follow = true, true, false
+	m.onlyMessages.Store(true)
+	rest := partOf(t)
+	rest.Watchers, rest.Start = []ktail.Watcher{p.newWatcher(s, m)}, places.position
+	rest.Once, rest.MergeWindow = true, -1
+	return rest.Run(ctx)
+}
+
+// partOf returns a tailer with the options of another one.
+func partOf(t *tail.Tailer) *tail.Tailer {
+	return &tail.Tailer{
+		Watchers: t.Watchers, Sink: t.Sink, Filters: t.Filters, Once: t.Once, MergeWindow: t.MergeWindow,
+		MaxStreams: t.MaxStreams, Positions: t.Positions, Start: t.Start, CloseTimeout: t.CloseTimeout, OnEvent: t.OnEvent,
+	}
+}
+
+// readPlaces records how far each stream was read.
+type readPlaces struct {
+	mu        sync.Mutex
+	positions map[ktail.Key]*ktail.Position
+}
+
+// position returns where the stream was left.
+func (r *readPlaces) position(key ktail.Key) ktail.Position {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p := r.positions[key]; p != nil {
+		return p.Clone()
+	}
+	return ktail.Position{}
+}
+
+// record returns a source that records how far it was read.
+func (r *readPlaces) record(src ktail.Source) ktail.Source { return recordedSource{src, r} }
+
+// recordedSource is comparable: the same source gives the same recordedSource.
+type recordedSource struct {
+	ktail.Source
+	places *readPlaces
+}
+
+// Read implements ktail.Source.
+func (s recordedSource) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
+	position := from.Clone()
+	s.places.mu.Lock()
+	s.places.positions[s.Stream().Key()] = &position
+	s.places.mu.Unlock()
+	return s.Source.Read(ctx, from, func(lines []ktail.Line) error {
+		s.places.mu.Lock()
+		position.Advance(lines) // emit may change the slice
+		s.places.mu.Unlock()
+		return emit(lines)
+	})
+}
+
+// wrappedSources is a watcher whose sources are wrapped.
+type wrappedSources struct {
+	ktail.Watcher
+	wrap func(ktail.Source) ktail.Source
+}
+
+// Watch implements ktail.Watcher.
+func (w *wrappedSources) Watch(ctx context.Context, set func([]ktail.Source)) error {
+	return w.Watcher.Watch(ctx, func(sources []ktail.Source) {
+		wrapped := make([]ktail.Source, len(sources))
+		for i, src := range sources {
+			wrapped[i] = w.wrap(src)
+		}
+		set(wrapped)
+	})
+}
+
+// lastLines is a source that ends, and of which the last lines before a time are
+// wanted. The server counts lines from the end of the log, so they are counted here.
+type lastLines struct {
+	ktail.Source
+	until int64 // Unix nanoseconds
+	n     int
+}
+
+// Read implements ktail.Source. Lines are emitted when the whole log was read: until
+// then, an error makes the engine begin again.
+func (s lastLines) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
+	var last []ktail.Line
+	err := s.Source.Read(ctx, from, func(lines []ktail.Line) error {
+		var others []ktail.Line
+		for _, l := range lines {
+			switch {
+			case l.Kind != ktail.Log:
+				others = append(others, l)
+			case l.Time < s.until:
+				l.Text = bytes.Clone(l.Text) // or it would keep the chunk that it was read into
+				last = append(last, l)
+			}
+		}
+		last = last[max(0, len(last)-s.n):]
+		return emit(others)
+	})
+	if err != nil || len(last) == 0 {
+		return err
+	}
+	return emit(last)
+}
