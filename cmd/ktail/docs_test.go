@@ -142,7 +142,7 @@ func TestDocs_FlagsExist(t *testing.T) {
 }
 
 // foreignFlags are flags of kubectl that the documents mention.
-var foreignFlags = map[string]bool{"previous": true, "limit-bytes": true, "prefix": true}
+var foreignFlags = map[string]bool{"limit-bytes": true, "prefix": true}
 
 // commandsIn returns the arguments of the ktail commands in code blocks.
 func commandsIn(text string) [][]string {

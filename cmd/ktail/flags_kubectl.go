@@ -26,7 +26,6 @@ func (f *kubectlFlags) addFlags(fs *pflag.FlagSet) {
 		{"all-pods", "", new(bool), "select a pod with a query such as po/web-1"},
 		{"prefix", "", new(bool), "use --output raw for messages without pod and container"},
 		{"ignore-errors", "", new(bool), "ktail always continues with the other logs"},
-		{"previous", "P", nil, "ktail reads the running instance of a container and follows restarts; use kubectl logs --previous for the previous instance"},
 		{"limit-bytes", "", nil, "use --tail, or pipe the output to head -c"},
 		{"pod-running-timeout", "", nil, "ktail waits for pods until it is interrupted"},
 		{"insecure-skip-tls-verify-backend", "", nil, "use kubectl logs for a kubelet without a valid certificate"},

@@ -75,6 +75,7 @@ type logFlags struct {
 	sinceTime    moment
 	until        moment
 	noFollow     bool
+	previous     bool
 	onlyLogLines bool
 }
 
@@ -92,6 +93,8 @@ func (f *logFlags) addFlags(fs *pflag.FlagSet) {
 			"at a time in the future, such as 23:30 or +10m, ktail exits")
 	fs.BoolVar(&f.noFollow, "no-follow", false,
 		"Print the lines that exist, then exit")
+	fs.BoolVarP(&f.previous, "previous", "P", false,
+		"Start with the previous instance of each container that was restarted. --since and --tail apply to both instances")
 	fs.BoolVar(&f.onlyLogLines, "only-log-lines", false,
 		"Do not report containers that start or stop")
 }

@@ -55,6 +55,10 @@ type Options struct {
 	Follow bool
 	Since  time.Duration // lines not older than this; 0: any
 	Tail   int64         // number of lines from the end; negative: all
+
+	// Previous starts with the instance before the one that exists at the start, if
+	// the node still has its log. Since and Tail apply to each of the two.
+	Previous bool
 }
 
 // everything reports whether the log is wanted from its first line.

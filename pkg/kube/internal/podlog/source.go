@@ -151,9 +151,13 @@ func (s *Source) connected(ctx context.Context, began time.Time, from *ktail.Pos
 	if l.opens == 1 {
 		l.openedAt = began
 		l.first(s.stream.Instance, l.start == FromFirst)
+		s.decideEarlier(from)
 	}
 	if err := emit(nil); err != nil {
 		return err
+	}
+	if l.earlier.wanted {
+		return s.readEarlier(ctx, from, emit)
 	}
 	if l.exited && s.stream.Instance.Restarts > l.announced {
 		// The end of the previous instance was confirmed, so this is the next
@@ -201,7 +205,7 @@ func (s *Source) query(from *ktail.Position, tail int64) url.Values {
 	case s.span != nil && s.span.Since != 0:
 		q.Set("sinceTime", time.Unix(0, s.span.Since).UTC().Format(time.RFC3339))
 	case s.log.start != FromOptions:
-	case s.log.opens > 0 && (s.options.Tail >= 0 || s.options.Since > 0):
+	case s.log.opens > 0 && !s.log.earlier.wanted && (s.options.Tail >= 0 || s.options.Since > 0):
 		// Nothing was delivered before the connection was lost, so everything
 		// since then is wanted, no matter how many lines. The request states a
 		// duration, because the node's clock, which stamps the lines, may

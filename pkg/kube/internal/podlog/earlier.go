@@ -1,0 +1,58 @@
+package podlog
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// earlier is what Options.Previous adds to a Log.
+type earlier struct {
+	wanted bool // the log of the previous instance is still to be read
+}
+
+// decideEarlier decides, when the log was opened for the first time, whether the log
+// of the previous instance comes first. A log that continues at a position of an
+// earlier run, and one that began after the program, are read from there anyway.
+func (s *Source) decideEarlier(from *ktail.Position) {
+	s.log.earlier.wanted = s.options.Previous && from.IsZero() && s.log.start == FromOptions && s.span == nil
+}
+
+// readEarlier emits the log of the previous instance, then its end and the start of
+// the current one. It advances the position.
+//
+// The current log is open already. If the container was restarted since, the previous
+// log is the one that is open; its lines are recognized by the position then.
+func (s *Source) readEarlier(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) error {
+	l := s.log
+	_, err := s.readPrevious(ctx, from, func(lines []ktail.Line) error {
+		return emitAny(emit, slices.DeleteFunc(lines, isNoLog))
+	})
+	if err != nil {
+		return err
+	}
+	l.earlier.wanted = false
+	if from.IsZero() {
+		return nil
+	}
+	l.expect = followsOn
+	now, err := s.api.Container(ctx)
+	if err != nil {
+		return err
+	}
+	if now.Before == "" || now.Instance.Restarts > l.reading.Restarts {
+		return nil // during back-off, the previous instance is the current one
+	}
+	return emit([]ktail.Line{
+		{Stream: s.stream, Kind: ktail.Exit, Text: []byte(now.Before)},
+		{Stream: s.stream, Kind: ktail.Restart, Time: unixNano(now.StartedAt)},
+	})
+}
+
+// isNoLog reports whether the line is the kubelet's message that the previous
+// instance's log does not exist any more.
+func isNoLog(l ktail.Line) bool {
+	return l.Kind == ktail.Diagnostic && bytes.HasPrefix(l.Text, []byte("unable to retrieve container logs"))
+}
