@@ -13,8 +13,9 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// whileCut follows a container whose log was cut after "before", and for whose
-// log and state, while it says "meanwhile", the answers are bad for 40 s.
+// whileCut follows a container whose log was cut after "before". For 40 s,
+// while the container writes "meanwhile", requests for its log and its state
+// return bad responses.
 func whileCut(t *testing.T, bad func(*http.Request) *fakeapi.Fault, check func(api *fakeapi.Server, r *run, c *fakeapi.Container)) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
@@ -43,20 +44,20 @@ func whileCut(t *testing.T, bad func(*http.Request) *fakeapi.Fault, check func(a
 
 func noFault(*http.Request) *fakeapi.Fault { return nil }
 
-// Whatever the server answers, the log continues when it answers well again, and
-// that it cannot be read is told once.
+// Whatever the server responds, the log continues as soon as it responds
+// correctly again, and the failure is reported once.
 func TestErrorResponses_LoseNothing(t *testing.T) {
 	tests := []struct {
-		name   string
-		fault  fakeapi.Fault
-		within time.Duration // of the last bad answer, all is well
-		told   string
+		name    string
+		fault   fakeapi.Fault
+		within  time.Duration // of the last bad response, the log is complete
+		reports string
 	}{
 		{"500", fakeapi.Fault{Status: 500}, 5 * time.Second, `^failing: open log of default/web\[app\]: .*Internal Server Error`},
 		{"502 of a proxy, in HTML", fakeapi.Fault{Status: 502, Body: "<html>\nBad Gateway"}, 5 * time.Second, `^failing: open log of default/web\[app\]: .*`},
 		{"503", fakeapi.Fault{Status: 503, Message: "apiserver is shutting down"}, 5 * time.Second, `^failing: .*apiserver is shutting down`},
-		// A kubelet that has just been started does not know its pods yet.
-		{"404 of a pod that is there", fakeapi.Fault{Status: 404, Message: "the server could not find the requested resource"}, 5 * time.Second, `^failing: .*could not find`},
+		// A kubelet that has just started does not know its pods yet.
+		{"404 for a pod that exists", fakeapi.Fault{Status: 404, Message: "the server could not find the requested resource"}, 5 * time.Second, `^failing: .*could not find`},
 		{"403", fakeapi.Fault{Status: 403, Message: "no"}, time.Minute,
 			`^failing: .*: no; see: kubectl auth can-i get pods --subresource=log -n default$`},
 		{"429", fakeapi.Fault{Status: 429, Message: "too many requests"}, 5 * time.Second, `^failing: .*too many requests`},
@@ -70,18 +71,18 @@ func TestErrorResponses_LoseNothing(t *testing.T) {
 				return &tt.fault
 			}
 			whileCut(t, bad, func(_ *fakeapi.Server, r *run, _ *fakeapi.Container) {
-				wantsWords(t, "told while it fails", r.told(), tt.told)
+				wantsWords(t, "reported while it fails", r.reports(), tt.reports)
 				pass(tt.within)
-				wantsWords(t, "told when it is read again", r.told(), tt.told, "^recovered$")
+				wantsWords(t, "reported when it can be read again", r.reports(), tt.reports, "^recovered$")
 			})
 		})
 	}
 }
 
-// The state of the container cannot be asked for: that is no reason to lose or
-// to double a line either. What stays forbidden is done without; what fails
-// for a while is waited for.
-func TestNoStateWhileCut(t *testing.T) {
+// If the state of the container cannot be requested, lines are neither lost nor
+// duplicated. ktail works without it if it stays forbidden, and waits if it
+// fails for a while.
+func TestUnknownState_LosesNothing(t *testing.T) {
 	for _, status := range []int{403, 500} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -115,8 +116,8 @@ func TestNoStateWhileCut(t *testing.T) {
 	}
 }
 
-// Retry-After is waited for, and not much longer.
-func TestRetryAfter(t *testing.T) {
+// ktail waits for the time in Retry-After, and not much longer.
+func TestRetryAfter_IsObeyed(t *testing.T) {
 	var asked []time.Time
 	bad := func(r *http.Request) *fakeapi.Fault {
 		if fakeapi.Parse(r).Subresource == "log" {
@@ -127,18 +128,19 @@ func TestRetryAfter(t *testing.T) {
 	whileCut(t, bad, func(_ *fakeapi.Server, _ *run, _ *fakeapi.Container) {
 		pass(16 * time.Second)
 		if len(asked) < 2 || len(asked) > 3 {
-			t.Fatalf("asked %d times in 40 s, though the server said to wait for 15 s", len(asked))
+			t.Fatalf("%d requests in 40 s, although the server asked to wait for 15 s", len(asked))
 		}
 		for i, at := range asked[1:] {
 			if wait := at.Sub(asked[i]); wait < 15*time.Second || wait > 20*time.Second {
-				t.Errorf("asked again after %v, want 15 s", wait)
+				t.Errorf("retried after %v, want 15 s", wait)
 			}
 		}
 	})
 }
 
-// Text of the kubelet in the place of a log is shown once, and is no line.
-func TestKubeletText(t *testing.T) {
+// Text that the kubelet sends in place of a log is reported once and is not a
+// line.
+func TestKubeletText_IsReportedOnce(t *testing.T) {
 	const text = "failed to create fsnotify watcher: too many open files"
 	bad := func(r *http.Request) *fakeapi.Fault {
 		if fakeapi.Parse(r).Subresource == "log" {
@@ -152,8 +154,9 @@ func TestKubeletText(t *testing.T) {
 	})
 }
 
-// Text of the kubelet before and behind the lines does not count as one of them.
-func TestKubeletTextAmongLines(t *testing.T) {
+// Text that the kubelet sends before and after the lines does not count as a
+// line.
+func TestKubeletText_AmongLinesIsNotALine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")
@@ -166,8 +169,8 @@ func TestKubeletTextAmongLines(t *testing.T) {
 	})
 }
 
-// A server that ends each answer at once, while the container runs, is not kept
-// busy, and what the container says comes out before long.
+// A server that ends each response at once, while the container runs, is not
+// overloaded with requests, and lines appear soon.
 func TestErrorResponses_ThatNeverEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{Fault: func(r *http.Request) *fakeapi.Fault {
@@ -204,8 +207,8 @@ func TestErrorResponses_ThatNeverEnd(t *testing.T) {
 		c.Log("two")
 		pass(6 * time.Second)
 		r.wants(t, "one", "two")
-		if words := r.told(); len(words) != 0 {
-			t.Errorf("told %q, though every line came out", words)
+		if words := r.reports(); len(words) != 0 {
+			t.Errorf("reported %q, although every line was written", words)
 		}
 	})
 }
@@ -231,7 +234,7 @@ func TestFailingLog_DoesNotStopOthers(t *testing.T) {
 				pod.Container("good").Log("one")
 				pass(time.Second)
 				r.wants(t, "one")
-				wantsWords(t, "told", r.told(), `^failing: open log of default/web\[bad\]: `)
+				wantsWords(t, "reports", r.reports(), `^failing: open log of default/web\[bad\]: `)
 			})
 		})
 		t.Run(name+"/no-follow", func(t *testing.T) {
@@ -244,10 +247,10 @@ func TestFailingLog_DoesNotStopOthers(t *testing.T) {
 					t.Errorf("Run: %v", err)
 				}
 				r.wants(t, "one")
-				words := r.told()
-				wantsWords(t, "told at last", words[len(words)-1:], `^failed: open log of default/web\[bad\]: `)
+				words := r.reports()
+				wantsWords(t, "last report", words[len(words)-1:], `^failed: open log of default/web\[bad\]: `)
 				if n := r.count(tail.Ended); n != 1 {
-					t.Errorf("%d logs ended, want that of the good one", n)
+					t.Errorf("%d logs ended, want only the good one", n)
 				}
 			})
 		})

@@ -9,15 +9,15 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// life returns when containers have started and ended, in order.
+// life returns the starts and exits of containers, in order.
 func (r *run) life() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(r.screen), func(s string) bool { return s != "+" && s[0] != '-' })
 }
 
-// Each end of a container is said once, with its reason, and each next run, of a
-// container that says nothing as well as of one that does.
+// Each exit of a container is reported once, with its reason, and so is each
+// restart, whether or not the container writes anything.
 func TestRestarts_AreReported(t *testing.T) {
 	for _, talks := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -37,21 +37,21 @@ func TestRestarts_AreReported(t *testing.T) {
 			check := func(when string, more ...string) {
 				t.Helper()
 				if want = append(want, more...); !slices.Equal(r.life(), want) {
-					t.Fatalf("%s, talks: %v: told %q, want %q", when, talks, r.life(), want)
+					t.Fatalf("%s, writes: %v: reported %q, want %q", when, talks, r.life(), want)
 				}
 			}
 			check("at the start")
 
 			c.Exit(137, "OOMKilled")
 			pass(time.Minute)
-			check("while it waits for its next run", "- OOMKilled")
+			check("while it waits for its next instance", "- OOMKilled")
 			c.Start()
 			say("two")
-			check("when it runs again", "+")
+			check("when it was restarted", "+")
 
 			c.Start()
 			say("three")
-			check("when it has run again at once", "- Error exit 137", "+")
+			check("when it was restarted at once", "- Error exit 137", "+")
 
 			for _, clean := range []bool{true, false} {
 				api.CutAll(clean)
@@ -66,7 +66,7 @@ func TestRestarts_AreReported(t *testing.T) {
 			back()
 			say("four")
 			pass(time.Minute)
-			check("when it has run again while its log was away", "- Error exit 3", "+")
+			check("when it was restarted while its log was unavailable", "- Error exit 3", "+")
 
 			c.Exit(0, "")
 			pass(time.Minute)
@@ -74,7 +74,7 @@ func TestRestarts_AreReported(t *testing.T) {
 			pod.Delete()
 			pod.Remove()
 			pass(time.Minute)
-			check("when the pod is deleted meanwhile")
+			check("when the pod was deleted")
 		})
 	}
 }

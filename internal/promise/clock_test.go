@@ -10,9 +10,10 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// The clock of a node is set back, or forward, or one line is stamped far in the
-// future: each line comes out once, whether connections break or not.
-func TestClockIsSet(t *testing.T) {
+// If the clock of a node is set back or forward, or one line has a time in the
+// far future, each line is written once, with and without interrupted
+// connections.
+func TestClockChange_WritesEachLineOnce(t *testing.T) {
 	for _, by := range []time.Duration{-20 * time.Second, -2 * time.Minute, -time.Hour, -26 * time.Hour, time.Hour} {
 		for _, options := range []kube.LogOptions{{Tail: -1}, {Tail: 5}, {Tail: -1, Since: time.Minute}, {Tail: -1, Since: 48 * time.Hour}} {
 			for _, every := range []int{0, 1, 7, 50} { // lines between two cuts; 0: none
@@ -58,9 +59,9 @@ func clockIsSet(t *testing.T, by time.Duration, options kube.LogOptions, every, 
 	r.wants(t, file...)
 }
 
-// A single line from the future does not hide those that come after it, in this run
-// or in the next ones.
-func TestFutureLine(t *testing.T) {
+// A single line from the future does not hide the lines after it, in this run
+// or in later ones.
+func TestFutureLine_HidesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRuns(t)
 		c := r.api.RunPod("default", "web", "app").Container("app")
@@ -79,7 +80,7 @@ func TestFutureLine(t *testing.T) {
 		}
 		for _, gap := range run.gaps {
 			if gap.Time != 0 && gap.Time < gap.Since {
-				t.Errorf("a gap ends at %v, before it begins at %v", time.Unix(0, gap.Time), time.Unix(0, gap.Since))
+				t.Errorf("a gap ends at %v, before it starts at %v", time.Unix(0, gap.Time), time.Unix(0, gap.Since))
 			}
 		}
 		run.gaps = nil
@@ -87,9 +88,9 @@ func TestFutureLine(t *testing.T) {
 	})
 }
 
-// A clock that was set back while a busy log is opened once more, for a rotation
-// that may have been missed.
-func TestClockIsSetBackInStalledLog(t *testing.T) {
+// The clock is set back while a busy log is reopened because a rotation may
+// have been missed.
+func TestClockSetBack_InStalledLogLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")

@@ -9,8 +9,8 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// Containers in CrashLoopBackOff cost next to no requests: the watch says when they
-// run again.
+// Containers in CrashLoopBackOff cost almost no requests, because the watch
+// reports when they run again.
 func TestCrashLoop_WaitsForTheWatch(t *testing.T) {
 	const pods, most = 100, 300
 	crash := func(containers []*fakeapi.Container) {
@@ -61,7 +61,7 @@ func TestCrashLoop_WaitsForTheWatch(t *testing.T) {
 					}
 				})
 				if after != pods {
-					t.Errorf("%d of %d containers are shown a second after they run again", after, pods)
+					t.Errorf("%d of %d containers were printed a second after they ran again", after, pods)
 				}
 			})
 		})

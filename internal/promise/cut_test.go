@@ -10,13 +10,14 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// stamp is how many bytes the kubelet puts in front of each line.
+// stamp is the number of bytes that the kubelet writes before each line.
 const stamp = int64(len("2000-01-01T00:00:00.000000000Z "))
 
-// A connection that breaks anywhere, and any number of times, costs nothing.
+// A connection that is interrupted anywhere, any number of times, loses
+// nothing.
 func TestCut_LosesNothing(t *testing.T) {
-	// Lines of the log, all of the same length. Two have their time and their
-	// text in common.
+	// Lines of the log, all of the same length. Two have the same time and
+	// text.
 	file := []string{"line 1", "line 2", "the same", "the same", "line 5"}
 	for i, text := range file {
 		file[i] = fmt.Sprintf("%-8s", text)
@@ -26,7 +27,7 @@ func TestCut_LosesNothing(t *testing.T) {
 
 	tests := []struct {
 		name string
-		cuts []int64 // of the first answers, in bytes
+		cuts []int64 // lengths of the first responses, in bytes
 	}{
 		{"before the first byte", []int64{0}},
 		{"in the first timestamp", []int64{10}},
@@ -36,12 +37,12 @@ func TestCut_LosesNothing(t *testing.T) {
 		{"in a line", []int64{line + stamp + 3}},
 		{"before the newline", []int64{2*line - 1}},
 		{"after a line", []int64{2 * line}},
-		{"after the first of two that are the same", []int64{3 * line}},
-		{"in the second of two that are the same", []int64{4*line - 2}},
+		{"after the first of two equal lines", []int64{3 * line}},
+		{"in the second of two equal lines", []int64{4*line - 2}},
 		{"after the last line", []int64{5 * line}},
-		{"several in a row", []int64{line, line + 9, 2*line + 40, 2*line + 40, 4 * line}},
-		{"the replay cut short", []int64{4 * line, 0, 12, line, line + 35, 3 * line}},
-		{"the replay cut at the end of what was delivered", []int64{3 * line, 3 * line, 3 * line}},
+		{"several cuts in a row", []int64{line, line + 9, 2*line + 40, 2*line + 40, 4 * line}},
+		{"a replay that is cut short", []int64{4 * line, 0, 12, line, line + 35, 3 * line}},
+		{"a replay that is cut at the end of the delivered lines", []int64{3 * line, 3 * line, 3 * line}},
 	}
 	for _, tt := range tests {
 		for how, name := range map[fakeapi.Break]string{fakeapi.End: "clean", fakeapi.Reset: "reset"} {

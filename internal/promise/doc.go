@@ -1,9 +1,9 @@
-// Package promise tests the promise of ktail: no line is lost or duplicated, and
+// Package promise tests ktail's guarantee: no line is lost or duplicated, and
 // lines stay in the order of their log. Only the network and the clock are
-// replaced: the watcher and the sources of package kube and the engine follow the
-// pods of a fake API server inside a testing/synctest bubble, where a minute of
-// back-off takes no time.
+// replaced. The watcher and the sources of package kube and the engine follow
+// the pods of a fake API server inside a testing/synctest bubble, where a
+// minute of back-off takes no time.
 //
 // The package has only tests. They are not in package kube because that package
-// and the engine do not know each other.
+// and the engine do not import each other.
 package promise

@@ -12,8 +12,8 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// A continue token that has expired is no error: everything is listed again.
-func TestListWhoseLaterPageHasExpired(t *testing.T) {
+// An expired continue token is not an error: everything is listed again.
+func TestList_ExpiredPageIsListedAgain(t *testing.T) {
 	for _, following := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			expired := 0
@@ -42,7 +42,7 @@ func TestListWhoseLaterPageHasExpired(t *testing.T) {
 					t.Errorf("follow %t: %d lines, want %d", following, len(r.lines), pods)
 				}
 				if !following && expired == 0 {
-					t.Error("no page was asked for that has expired")
+					t.Error("no expired page was requested")
 				}
 				wantsWords(t, "warnings", r.warnings)
 			})

@@ -26,14 +26,14 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// newServer returns a server of the bubble, which ends with the test.
+// newServer returns a server on the bubble's clock, which ends with the test.
 func newServer(t testing.TB, opts fakeapi.Options) *fakeapi.Server {
 	api := fakeapi.New(opts)
 	t.Cleanup(api.Close)
 	return api
 }
 
-// connect returns a client whose requests go to the server without a network.
+// connect returns a client whose requests reach the server without a network.
 func connect(t testing.TB, api *fakeapi.Server) *kube.Client {
 	t.Helper()
 	config := &rest.Config{Host: api.URL()}
@@ -45,9 +45,9 @@ func connect(t testing.TB, api *fakeapi.Server) *kube.Client {
 	return client
 }
 
-// run is ktail at work, and what has come of it so far. It is the sink, too.
+// run is a run of ktail and its results so far. It is also the sink.
 type run struct {
-	stop      func() error // ends it, and returns the error of Run
+	stop      func() error // ends the run and returns the error of Run
 	positions *tail.Positions
 
 	mu          sync.Mutex
@@ -57,10 +57,10 @@ type run struct {
 	diagnostics []string
 	warnings    []string
 	events      []tail.Event
-	screen      []string // lines and what is reported of starts and exits, in order
+	screen      []string // lines, starts, and exits, in order
 }
 
-// followAll follows every pod of the namespace, as without any flag.
+// followAll follows every pod of the namespace, as ktail does without flags.
 func followAll(t testing.TB, client *kube.Client) *run {
 	return follow(t, watchAll(client, true))
 }
@@ -76,7 +76,7 @@ func watchAll(client *kube.Client, follow bool) *kube.Watcher {
 // follow runs the engine until the test ends.
 func follow(t testing.TB, w *kube.Watcher) *run { return resume(t, w, nil) }
 
-// resume does so from the positions, of which each line is settled when it is
+// resume runs the engine with positions. Each line is settled when it is
 // written.
 func resume(t testing.TB, w *kube.Watcher, positions *tail.Positions) *run {
 	r := &run{positions: positions, keys: map[ktail.Key]bool{}}
@@ -140,8 +140,8 @@ func (r *run) Write(_ context.Context, lines []ktail.Line) error {
 
 func (r *run) Close(context.Context) error { return nil }
 
-// told returns what has gone wrong so far with streams, in words.
-func (r *run) told() []string {
+// reports returns the failures of streams reported so far.
+func (r *run) reports() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var words []string
@@ -158,7 +158,7 @@ func (r *run) told() []string {
 	return words
 }
 
-// count returns how many events of the kind there were.
+// count returns the number of events of the kind.
 func (r *run) count(kind tail.EventKind) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -171,7 +171,7 @@ func (r *run) count(kind tail.EventKind) int {
 	return n
 }
 
-// wants fails the test unless exactly these lines were written, and no gap.
+// wants fails the test unless exactly these lines were written, without a gap.
 func (r *run) wants(t testing.TB, lines ...string) {
 	t.Helper()
 	r.mu.Lock()
@@ -185,7 +185,7 @@ func (r *run) wants(t testing.TB, lines ...string) {
 			rest := all[same:]
 			return strings.Join(rest[:min(len(rest), 20)], "\n\t")
 		}
-		t.Errorf("wrote %d lines, want %d; after %d that are right, wrote\n\t%s\nwant\n\t%s",
+		t.Errorf("wrote %d lines, want %d; after %d correct lines, wrote\n\t%s\nwant\n\t%s",
 			len(r.lines), len(lines), same, excerpt(r.lines), excerpt(lines))
 	}
 	r.wantsNoGap(t)
@@ -198,8 +198,8 @@ func (r *run) wantsNoGap(t testing.TB) {
 	}
 }
 
-// wantsWords fails the test unless there are as many texts as patterns, and each
-// matches its own.
+// wantsWords fails the test unless there are as many texts as patterns and each
+// text matches its pattern.
 func wantsWords(t testing.TB, what string, texts []string, patterns ...string) {
 	t.Helper()
 	ok := len(texts) == len(patterns)
@@ -211,14 +211,14 @@ func wantsWords(t testing.TB, what string, texts []string, patterns ...string) {
 	}
 }
 
-// pass lets that much time of the bubble pass.
+// pass advances the bubble's clock.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// faults has the log requests go wrong one after the other; those that come
-// later do not.
+// faults injects the faults into the log requests, one after another. Later
+// requests succeed.
 func faults(api *fakeapi.Server, list ...*fakeapi.Fault) {
 	var mu sync.Mutex
 	api.SetFault(func(r *http.Request) *fakeapi.Fault {

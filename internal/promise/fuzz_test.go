@@ -11,19 +11,21 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// FuzzResume: whatever the cuts and the replays, the output is the file.
+// FuzzResume checks that, whatever is cut and replayed, the output equals the
+// log.
 //
-// The fuzzer writes a story, two bytes a step: a container logs, few texts and
-// many at the same moment; the times in its log step back; it crashes, with last
-// words that no newline ends, and is started again; connections are cut; answers
-// are refused, cut short, or begin with words of the kubelet. Then all is well,
-// and what ktail has shown must be what the container has written.
+// The fuzzer writes a schedule, two bytes a step: a container logs, with few
+// texts and many lines at the same time; the times in its log step back; it
+// crashes, with an unterminated last line, and is restarted; connections are
+// cut; responses are rejected, cut short, or start with text of the kubelet.
+// Then everything works, and ktail must have written exactly what the container
+// wrote.
 func FuzzResume(f *testing.F) {
 	f.Add([]byte("\x00\x05\x02\x00\x00\x05\x02\x00"))                         // log, cut, log, cut
 	f.Add([]byte("\x00\x09\x04\x40\x02\x00\x04\x10\x03\x00\x04\x33\x02\x00")) // replays cut short
 	f.Add([]byte("\x00\x03\x01\x20\x06\x07\x02\x00\x06\x05\x06\x04"))         // times that step back
 	f.Add([]byte("\x00\x07\x02\x00\x00\x03\x07\x01\x00\x03\x07\x00\x00\x02")) // crashes while cut
-	f.Add([]byte("\x07\x00\x02\x00\x07\x01\x00\x02\x07\x00"))                 // crashes without a word
+	f.Add([]byte("\x07\x00\x02\x00\x07\x01\x00\x02\x07\x00"))                 // crashes without a line
 	f.Add([]byte("\x00\x05\x05\x00\x02\x00\x05\x01\x05\x02\x05\x03\x05\x04\x05\x05\x05\x06\x02\x00\x00\x05"))
 	f.Fuzz(func(t *testing.T, story []byte) {
 		const most = 60 // steps
@@ -40,8 +42,8 @@ func FuzzResume(f *testing.F) {
 	})
 }
 
-// FuzzRuns is FuzzResume with several runs: each continues where the one before was
-// stopped, and the events in between are part of the schedule.
+// FuzzRuns is FuzzResume with several runs. Each continues where the previous
+// one was stopped, and the schedule includes events in between.
 func FuzzRuns(f *testing.F) {
 	f.Add([]byte("\x00\x05\x09\x00\x00\x05\x09\x00"))         // log, run, log, run
 	f.Add([]byte("\x00\x03\x08\x05\x07\x01\x08\x00\x07\x00")) // crashes between runs
@@ -51,7 +53,7 @@ func FuzzRuns(f *testing.F) {
 		path := filepath.Join(t.TempDir(), "positions")
 		synctest.Test(t, func(t *testing.T) {
 			n := newNarratorOf(t, path)
-			n.show() // of a log that has shown nothing yet, no run knows where another was
+			n.show() // without a delivered line, no run knows where another stopped
 			for i := 0; i+1 < min(len(story), 2*most); i += 2 {
 				if story[i]%10 == 9 {
 					n.again(int(story[i+1]))
@@ -70,20 +72,20 @@ func FuzzRuns(f *testing.F) {
 	})
 }
 
-// narrator lets a story happen to one container.
+// narrator applies a schedule to one container.
 type narrator struct {
 	t      *testing.T
 	api    *fakeapi.Server
 	c      *fakeapi.Container
 	run    *run
 	ignore []string // parameters that the server ignores
-	path   string   // of the positions; empty: there is one run only
-	shown  []string // by the runs before
+	path   string   // path of the positions; empty: only one run
+	shown  []string // lines written by earlier runs
 	faults []*fakeapi.Fault
-	file   []string     // what was written
-	began  time.Time    // the instance that runs
-	silent bool         // the instance that runs has not said anything
-	broken map[int]bool // answers, after so many bytes
+	file   []string     // lines that the container wrote
+	began  time.Time    // start of the running instance
+	silent bool         // the running instance has not written anything
+	broken map[int]bool // lengths to which responses were cut
 }
 
 func newNarrator(t *testing.T) *narrator { return newNarratorOf(t, "") }
@@ -97,7 +99,7 @@ func newNarratorOf(t *testing.T, path string, ignore ...string) *narrator {
 	return n
 }
 
-// begin starts a run where the one before was stopped.
+// begin starts a run where the previous one was stopped.
 func (n *narrator) begin() {
 	if n.path == "" {
 		n.run = followAll(n.t, ignoringClient(n.t, n.api, n.ignore...))
@@ -110,8 +112,8 @@ func (n *narrator) begin() {
 	n.run = resume(n.t, watchAll(connect(n.t, n.api), true), positions)
 }
 
-// again stops the run and starts the next one, after a few lines or the end of the
-// container.
+// again stops the run and starts the next one, after a few lines or the exit of
+// the container.
 func (n *narrator) again(how int) {
 	_ = n.run.stop()
 	if err := n.run.positions.Save(); err != nil {
@@ -137,7 +139,7 @@ func (n *narrator) step(what byte, how int) {
 		n.api.CutAll(what%9 == 2)
 		pass(time.Duration(how%3) * 100 * time.Millisecond)
 	case 4:
-		// Not twice at the same byte: that is how the end of a log is recognized.
+		// Cutting twice at the same byte is how the end of a log is recognized.
 		for n.broken[how] {
 			how++
 		}
@@ -153,9 +155,9 @@ func (n *narrator) step(what byte, how int) {
 		}
 		n.fault(&refusals[how%len(refusals)])
 	case 6:
-		// Two goroutines of the runtime stamp stdout and stderr, and the clock of
-		// the node is set: the times of a log step back, and forward, by up to two
-		// hours.
+		// Two goroutines of the runtime stamp stdout and stderr, and the clock
+		// of the node is set, so the times of a log step back and forward by up
+		// to two hours.
 		ago := time.Duration(how-128) * time.Minute
 		if how%4 == 0 {
 			ago = time.Duration(how) * 100 * time.Millisecond
@@ -168,7 +170,7 @@ func (n *narrator) step(what byte, how int) {
 	}
 }
 
-// log writes a few lines, stamped that long ago.
+// log writes a few lines with times that long ago.
 func (n *narrator) log(how int, ago time.Duration) {
 	n.silent = false
 	at := time.Now().Add(-ago).UnixNano()
@@ -179,11 +181,11 @@ func (n *narrator) log(how int, ago time.Duration) {
 	}
 }
 
-// crash ends the container and starts it again. The node keeps the log of one
-// dead instance only: the one before has been read by then. An instance that says
-// nothing breaks the chain: what came before it is gone when the next one ends, and
-// a gap is reported, since it is unknown whether there is one. So none is silent, once
-// anything was said.
+// crash ends the container and restarts it. The node keeps the log of one ended
+// instance only; the one before it has been read by then. A silent instance
+// would break the chain: the log before it is gone when the next one ends, and
+// a gap is reported, because it is unknown whether lines are missing. So no
+// instance is silent once anything was written.
 func (n *narrator) crash(lastWords bool) {
 	if n.silent && len(n.file) > 0 {
 		n.log(0, 0)
@@ -199,8 +201,9 @@ func (n *narrator) crash(lastWords bool) {
 	n.silent, n.began = true, time.Now()
 }
 
-// rotate takes the log out of reach when everything has been shown, and has the first
-// line of the next file shown: until then it is unknown whether something was lost.
+// rotate makes the log unavailable once everything was written, and waits for
+// the first line of the next file; until then, it is unknown whether lines were
+// lost.
 func (n *narrator) rotate(how int) {
 	n.recover()
 	n.c.Rotate()
@@ -208,14 +211,14 @@ func (n *narrator) rotate(how int) {
 	n.recover()
 }
 
-// recover lets all be well until everything has been shown.
+// recover lets everything work until all lines were written.
 func (n *narrator) recover() {
 	n.faults = nil
 	n.api.SetFault(noFault)
 	pass(time.Minute)
 }
 
-// fault has the next log request go wrong.
+// fault injects the fault into the next log request.
 func (n *narrator) fault(f *fakeapi.Fault) {
 	n.faults = append(n.faults, f)
 	faults(n.api, n.faults...)

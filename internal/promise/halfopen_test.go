@@ -19,15 +19,15 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// A connection that carries nothing more, although neither side has closed it,
-// is noticed within a minute, and what was missed is fetched. This one speaks
-// HTTP/2 with TLS, over connections in memory.
-func TestHalfOpenConnection_IsNoticed(t *testing.T) {
+// A connection that delivers nothing more, although neither side has closed it,
+// is detected within a minute, and the missed lines are fetched. It speaks
+// HTTP/2 with TLS over connections in memory.
+func TestHalfOpenConnection_IsDetected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		wire := newNetwork()
 		server := httptest.NewUnstartedServer(api)
-		_ = server.Listener.Close() // on a real port
+		_ = server.Listener.Close() // closes the real port
 		server.Listener, server.EnableHTTP2 = wire, true
 		server.StartTLS()
 		t.Cleanup(func() {
@@ -58,14 +58,14 @@ func TestHalfOpenConnection_IsNoticed(t *testing.T) {
 		c.Log("three")
 		pass(time.Second)
 		r.wants(t, "one", "two", "three")
-		if words := r.told(); len(words) > 0 {
-			t.Errorf("told %q of a connection that was replaced at once", words)
+		if words := r.reports(); len(words) > 0 {
+			t.Errorf("reported %q about a connection that was replaced at once", words)
 		}
 	})
 }
 
-// network is a listener in memory. Like a kernel, its connections take what is
-// written to them whether the other side reads it or not.
+// network is a listener in memory. Like a kernel, its connections accept what
+// is written whether or not the other side reads it.
 type network struct {
 	accept chan net.Conn // never closed
 	closed chan struct{}
@@ -92,7 +92,7 @@ func (n *network) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return &end{read: down, write: up}, nil
 }
 
-// dialed returns how many connections there were.
+// dialed returns the number of connections dialed.
 func (n *network) dialed() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -107,8 +107,8 @@ func (n *network) each(f func(*pipe)) {
 	}
 }
 
-// freeze has everything vanish that is sent, from now on, on the connections
-// that there are.
+// freeze discards everything that is sent from now on over the existing
+// connections.
 func (n *network) freeze() { n.each(func(p *pipe) { p.frozen = true }) }
 
 // drop closes the connections.
@@ -166,7 +166,7 @@ func (e *end) Read(b []byte) (int, error) {
 		deadline := e.deadline
 		e.mu.Unlock()
 		e.read.mu.Lock()
-		n, _ := e.read.data.Read(b) // that it is empty is no end
+		n, _ := e.read.data.Read(b) // an empty buffer is not the end
 		ended, changed := e.read.ended, e.read.changed
 		e.read.mu.Unlock()
 		var late <-chan time.Time
@@ -204,7 +204,7 @@ func (e *end) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Close is heard by the other end, unless the connection is frozen.
+// Close also ends the other end, unless the connection is frozen.
 func (e *end) Close() error {
 	e.write.change(func() { e.write.ended = e.write.ended || !e.write.frozen })
 	e.read.change(func() { e.read.ended = true })

@@ -33,7 +33,8 @@ func (s *labelSink) Write(_ context.Context, lines []ktail.Line) error {
 
 func (s *labelSink) Close(context.Context) error { return nil }
 
-// A log that is followed for months shows the labels that its pod has now.
+// Lines of a log that is followed for months carry the current labels of its
+// pod.
 func TestLabels_OfAFollowedLogStayCurrent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})

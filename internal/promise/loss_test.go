@@ -9,17 +9,17 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// FuzzLoss: where lines cannot be had any more, what comes out is the file with
-// these lines missing, nothing twice and nothing in another place, and the gap is
-// told.
+// FuzzLoss checks that, if lines are no longer available, the output is the log
+// without these lines, nothing is duplicated or out of order, and the gap is
+// reported.
 //
-// The story is that of FuzzResume, but the container is restarted, and its log is
-// rotated, however ktail is doing.
+// The schedule is that of FuzzResume, but the container is restarted and its
+// log is rotated in any state of ktail.
 func FuzzLoss(f *testing.F) {
 	f.Add([]byte("\x00\x03\x01\x50\x08\x00\x00\x03\x08\x00\x00\x03\x02\x00"))         // two restarts
 	f.Add([]byte("\x00\x03\x05\x01\x05\x01\x02\x00\x00\x02\x09\x00\x00\x01\x01\x50")) // rotated while cut
 	f.Add([]byte("\x00\x03\x05\x01\x05\x01\x02\x00\x00\x02\x08\x00\x08\x00\x08\x00\x00\x02\x01\x50"))
-	f.Add([]byte("0000200\x00200000")) // the log of the last instance but one is gone
+	f.Add([]byte("0000200\x00200000")) // the log of the instance before the previous one is gone
 	f.Add([]byte("200010z0"))          // rotated after a restart
 	f.Fuzz(func(t *testing.T, story []byte) {
 		const most = 60 // steps
@@ -52,15 +52,15 @@ func FuzzLoss(f *testing.F) {
 	})
 }
 
-// show has a line of the instance that runs come out. Of one that has shown
-// nothing yet, it is unknown what was lost when its log is rotated.
+// show makes the running instance write a line that ktail writes. If nothing of
+// an instance was written, it is unknown what was lost when its log is rotated.
 func (n *narrator) show() {
 	n.logUnique(0)
 	n.recover()
 	n.silent = false
 }
 
-// logUnique writes a few lines that are like no others.
+// logUnique writes a few lines that differ from all others.
 func (n *narrator) logUnique(how int) {
 	for range 1 + how%9 {
 		text := fmt.Sprintf("line %d", len(n.file))
@@ -69,8 +69,8 @@ func (n *narrator) logUnique(how int) {
 	}
 }
 
-// wantsNothingSilent fails the test unless the lines are those of the file, in
-// its order, and a gap was told if any is missing.
+// wantsNothingSilent fails the test unless the lines are lines of the log, in
+// order, and a gap was reported if any is missing.
 func (n *narrator) wantsNothingSilent(t *testing.T, file []string) {
 	t.Helper()
 	r := n.run
@@ -82,11 +82,11 @@ func (n *narrator) wantsNothingSilent(t *testing.T, file []string) {
 			next++
 		}
 		if next == len(file) {
-			t.Fatalf("%q comes twice, or too late:\n%q\nof the file\n%q", text, r.lines, file)
+			t.Fatalf("%q is duplicated or out of order:\n%q\nof the file\n%q", text, r.lines, file)
 		}
 		next++
 	}
 	if len(r.lines) < len(file) && len(r.gaps) == 0 {
-		t.Fatalf("lines are missing, and no gap was told:\n%q\nof the file\n%q", r.lines, file)
+		t.Fatalf("lines are missing, and no gap was reported:\n%q\nof the file\n%q", r.lines, file)
 	}
 }

@@ -13,10 +13,10 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// When the mirror pod of a static pod is created again under a running container,
-// each line is shown once, with the same key, whether the stream has ended or not, and
-// whether the log is busy or quiet.
-func TestMirrorPodRecreated_ShowsEachLineOnce(t *testing.T) {
+// When the mirror pod of a static pod is recreated while its container runs,
+// each line is written once, with the same key, whether or not the stream has
+// ended and whether the log is busy or quiet.
+func TestMirrorPodRecreated_WritesEachLineOnce(t *testing.T) {
 	for _, tail := range []int64{-1, 2} {
 		for _, absent := range []time.Duration{0, 20 * time.Millisecond, 5 * time.Second, time.Minute} {
 			for _, ended := range []bool{false, true} {

@@ -13,7 +13,7 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// readAll reads every log once, and returns the error of that.
+// readOnce reads every log once, and returns the error of the run.
 func readOnce(t *testing.T, api *fakeapi.Server, options kube.LogOptions) (*run, error) {
 	t.Helper()
 	r := follow(t, &kube.Watcher{
@@ -22,9 +22,9 @@ func readOnce(t *testing.T, api *fakeapi.Server, options kube.LogOptions) (*run,
 	return r, r.stop()
 }
 
-// Without following, a response that is cut at any byte yields all lines, and never
-// half a line.
-func TestNoFollowCut(t *testing.T) {
+// Without following, a response that is cut at any byte yields all lines and
+// never a partial line.
+func TestNoFollow_CutLosesNothing(t *testing.T) {
 	file := []string{"one", "amount=300000", "same", "same", "", "six"}
 	size := int64(0)
 	for _, text := range file {
@@ -54,9 +54,9 @@ func TestNoFollowCut(t *testing.T) {
 	}
 }
 
-// If every response is cut short, all lines come out, or the run fails and names the
-// log.
-func TestNoFollowAlwaysCut(t *testing.T) {
+// If every response is cut short, either all lines are written, or the run
+// fails and names the log.
+func TestNoFollow_AlwaysCutFailsOrCompletes(t *testing.T) {
 	for n := int64(1); n < 900; n += 13 {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -74,19 +74,19 @@ func TestNoFollowAlwaysCut(t *testing.T) {
 				})
 				r, err := readOnce(t, api, kube.LogOptions{Tail: -1})
 				if err == nil && len(r.lines) < 20 {
-					t.Fatalf("%d of 20 lines, and no error", len(r.lines))
+					t.Fatalf("%d of 20 lines without an error", len(r.lines))
 				}
-				if err != nil && !strings.Contains(strings.Join(r.told(), "\n"), "default/job[app]") {
-					t.Errorf("reported %q, which does not name the log", r.told())
+				if err != nil && !strings.Contains(strings.Join(r.reports(), "\n"), "default/job[app]") {
+					t.Errorf("reported %q, which does not name the log", r.reports())
 				}
 			})
 		})
 	}
 }
 
-// Half a line is not printed while its container runs; when it has ended, that was
-// its last line.
-func TestNoFollowUnterminatedLine(t *testing.T) {
+// A partial line is not written while its container runs. Once the container
+// has ended, it was the last line.
+func TestNoFollow_UnterminatedLineIsWrittenAfterExit(t *testing.T) {
 	for _, ended := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			api := newServer(t, fakeapi.Options{})
@@ -107,8 +107,8 @@ func TestNoFollowUnterminatedLine(t *testing.T) {
 	}
 }
 
-// A container that writes without a pause is read up to some moment.
-func TestNoFollowBusyLog(t *testing.T) {
+// A container that writes without a pause is read up to some point.
+func TestNoFollow_BusyLogEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := job(api).Container("app")
@@ -135,7 +135,7 @@ func TestNoFollowBusyLog(t *testing.T) {
 				}
 			}
 		}()
-		// Answers take long enough for many lines.
+		// Responses take long enough for many lines.
 		slow := make([]*fakeapi.Fault, 100)
 		for i := range slow {
 			slow[i] = &fakeapi.Fault{Delay: 5 * time.Millisecond}
@@ -148,13 +148,13 @@ func TestNoFollowBusyLog(t *testing.T) {
 			t.Error(err)
 		}
 		if n := len(r.lines); n < 20 || !slices.Equal(r.lines, file[:n]) {
-			t.Errorf("%d lines, which are not the first of the log", n)
+			t.Errorf("the %d lines are not the first ones of the log", n)
 		}
 	})
 }
 
-// Reading once costs two requests for each log, and no more.
-func TestNoFollowRequests(t *testing.T) {
+// Reading once costs two requests for each log.
+func TestNoFollow_CostsTwoRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := job(api).Container("app")
@@ -171,7 +171,7 @@ func TestNoFollowRequests(t *testing.T) {
 			t.Errorf("%d log requests, want 2", n)
 		}
 		if took := time.Since(began); took > 0 {
-			t.Errorf("took %v, though the server answers at once", took)
+			t.Errorf("took %v, although the server responds at once", took)
 		}
 	})
 }

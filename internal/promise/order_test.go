@@ -9,7 +9,7 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// wantsScreen fails the test unless lines, starts and exits are in this order.
+// wantsScreen fails the test unless lines, starts, and exits have this order.
 func (r *run) wantsScreen(t *testing.T, want ...string) {
 	t.Helper()
 	r.mu.Lock()
@@ -19,9 +19,9 @@ func (r *run) wantsScreen(t *testing.T, want ...string) {
 	}
 }
 
-// The exit of a container comes after its last line, and the start of the next
-// instance before its first, however the restart is noticed.
-func TestExitFollowsLastLine(t *testing.T) {
+// The exit of a container follows its last line, and the start of the next
+// instance precedes its first line, however the restart is detected.
+func TestExit_FollowsLastLine(t *testing.T) {
 	for name, restart := range map[string]func(*fakeapi.Server, *fakeapi.Pod, *fakeapi.Container){
 		"at once": func(_ *fakeapi.Server, _ *fakeapi.Pod, c *fakeapi.Container) {
 			c.Exit(1, "")
@@ -73,9 +73,9 @@ func TestExitFollowsLastLine(t *testing.T) {
 	}
 }
 
-// A container that waits for its next instance costs no requests: the watch reports
-// it.
-func TestBackOffCostsNoRequests(t *testing.T) {
+// A container that waits for its next instance costs no requests, because the
+// watch reports that instance.
+func TestBackOff_CostsNoRequests(t *testing.T) {
 	const pods = 100
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
@@ -95,7 +95,7 @@ func TestBackOffCostsNoRequests(t *testing.T) {
 		before := api.Counts().Requests
 		pass(5 * time.Minute)
 		if n := api.Counts().Requests - before; n > 3*pods {
-			t.Errorf("%d requests in five minutes for %d containers that wait", n, pods)
+			t.Errorf("%d requests in five minutes for %d waiting containers", n, pods)
 		}
 		for _, c := range containers {
 			c.Start()

@@ -14,7 +14,7 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// ignoring passes requests on without some of their parameters.
+// ignoring forwards requests without some of their parameters.
 type ignoring struct {
 	next   http.RoundTripper
 	params []string
@@ -45,9 +45,9 @@ func ignoringClient(t testing.TB, api *fakeapi.Server, params ...string) *kube.C
 	return client
 }
 
-// A log API that ignores any of the parameters, as those of virtual kubelets do, shows
-// each line once, and no gap.
-func TestIgnoredParameters_ShowEachLineOnce(t *testing.T) {
+// With a log API that ignores any of the parameters, as virtual kubelets do, each
+// line is written once, without a gap.
+func TestIgnoredParameters_WriteEachLineOnce(t *testing.T) {
 	all := []string{"timestamps", "follow", "tailLines", "previous", "sinceTime"}
 	for combination := 1; combination < 1<<len(all); combination++ {
 		var params []string

@@ -16,7 +16,7 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// away has the log requests refused until the function it returns is called.
+// away rejects log requests until the returned function is called.
 func away(api *fakeapi.Server) (back func()) {
 	api.SetFault(func(r *http.Request) *fakeapi.Fault {
 		if fakeapi.Parse(r).Subresource == "log" {
@@ -28,7 +28,7 @@ func away(api *fakeapi.Server) (back func()) {
 	return func() { api.SetFault(noFault) }
 }
 
-// job returns a pod that is not started again.
+// job returns a pod that is not restarted.
 func job(api *fakeapi.Server) *fakeapi.Pod {
 	pod := api.AddPod(&corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "job"},
@@ -38,7 +38,7 @@ func job(api *fakeapi.Server) *fakeapi.Pod {
 	return pod
 }
 
-// wantsGap fails the test unless there is one gap, between these times.
+// wantsGap fails the test unless there is exactly one gap, between these times.
 func (r *run) wantsGap(t *testing.T, since, until time.Time) {
 	t.Helper()
 	if len(r.gaps) != 1 {
@@ -50,9 +50,9 @@ func (r *run) wantsGap(t *testing.T, since, until time.Time) {
 	r.gaps = nil
 }
 
-// A container that was restarted while its log could not be read: the last words
-// of the instance before come first.
-func TestRestart_WhileDisconnected(t *testing.T) {
+// If a container was restarted while its log could not be read, the last lines
+// of the previous instance come first.
+func TestRestart_WhileDisconnectedLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")
@@ -73,9 +73,9 @@ func TestRestart_WhileDisconnected(t *testing.T) {
 	})
 }
 
-// Restarts that become known only after they have happened: a container
-// that is new, and one that had not said anything. What was before is told as a gap.
-func TestRestartsUnseen(t *testing.T) {
+// A restart is detected only after it has happened: of a new container, and of
+// one that had not written anything. The lines before it are reported as a gap.
+func TestRestart_UnseenIsReportedAsGap(t *testing.T) {
 	for _, seen := range []bool{false, true} {
 		t.Run(fmt.Sprintf("seen=%v", seen), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -109,9 +109,9 @@ func TestRestartsUnseen(t *testing.T) {
 	}
 }
 
-// Several restarts in between: the node has the log of the last instance but one
-// thrown away. What is there comes out, and the gap is told.
-func TestRestarts_WhileDisconnected(t *testing.T) {
+// After several restarts, the node has removed the log of the instance before
+// the previous one. The available lines are written, and the gap is reported.
+func TestRestarts_WhileDisconnectedReportGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")
@@ -141,9 +141,9 @@ func TestRestarts_WhileDisconnected(t *testing.T) {
 	})
 }
 
-// The log of the last instance but one is gone from the node, which says so in the
-// place of that log: that is no proof of nothing missing.
-func TestPreviousIsGone(t *testing.T) {
+// The node has removed the log of the instance before the previous one, and
+// says so in place of that log. That does not prove that nothing is missing.
+func TestPreviousLogGone_ReportsGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")
@@ -167,9 +167,9 @@ func TestPreviousIsGone(t *testing.T) {
 	})
 }
 
-// A log that was rotated while it could not be read: the gap is told, once, and
-// all that is left comes out.
-func TestRotationMeanwhile(t *testing.T) {
+// If a log was rotated while it could not be read, the gap is reported once,
+// and all remaining lines are written.
+func TestRotation_WhileDisconnectedReportsGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")
@@ -193,9 +193,9 @@ func TestRotationMeanwhile(t *testing.T) {
 	})
 }
 
-// A log that is rotated soon after a restart, when nothing was written since, and
-// then cut: the last instance's log was read, but what was read last is not in it.
-func TestRotationAfterRestart(t *testing.T) {
+// A log is rotated soon after a restart, without new lines, and then cut. The
+// previous instance's log was read, but the last line read is not in it.
+func TestRotation_AfterRestartLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")
@@ -212,16 +212,17 @@ func TestRotationAfterRestart(t *testing.T) {
 		pass(10 * time.Second)
 		c.Log("three")
 		pass(10 * time.Second)
-		// Whether anything was written into the old file after "two" cannot be known.
+		// It is unknown whether anything was written into the old file after
+		// "two".
 		r.gaps = nil
 		r.wants(t, "one", "two", "three")
 	})
 }
 
-// A container that ends for good while its log cannot be read, and whose log is
-// empty afterwards since it was rotated at its end: that is told, and the stream
-// ends. The source does not ask for it without end.
-func TestEndsWithAnEmptyFile(t *testing.T) {
+// A container ends for good while its log cannot be read, and the log is then
+// empty because it was rotated at the end. A gap is reported and the stream
+// ends; the source does not request the log again and again.
+func TestEmptyLog_AfterExitReportsGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := job(api).Container("app")
@@ -249,9 +250,9 @@ func TestEndsWithAnEmptyFile(t *testing.T) {
 	})
 }
 
-// A job that had ended before it was seen, with an empty log: nothing is missing
-// as far as the API shows.
-func TestEndedWithAnEmptyFile(t *testing.T) {
+// If a Job had ended before it was seen and its log is empty, nothing is
+// missing as far as the API shows.
+func TestEmptyLog_OfEndedJobReportsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := job(api).Container("app")
@@ -265,9 +266,10 @@ func TestEndedWithAnEmptyFile(t *testing.T) {
 	})
 }
 
-// A pod that is deleted while its log cannot be read ends without trouble; one of
-// the same name is another stream, whose log is shown from its first line.
-func TestDeletedMeanwhile(t *testing.T) {
+// A pod that is deleted while its log cannot be read ends without a failure. A
+// new pod with the same name is a different stream, whose log is written from
+// its first line.
+func TestDeletedPod_EndsWhileDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		pod := api.RunPod("default", "web-0", "app")
@@ -288,9 +290,9 @@ func TestDeletedMeanwhile(t *testing.T) {
 	})
 }
 
-// The last words of a pod that is deleted while it writes come out, and so do
-// those that the node has only when the watch has told that the pod is gone.
-func TestDeletedWhileWriting(t *testing.T) {
+// The last lines of a pod that is deleted while it writes are written, and so
+// are lines that the node has only after the watch has reported the deletion.
+func TestDeletedPod_LastLinesAreWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		pod := api.RunPod("default", "web", "app")
@@ -312,8 +314,8 @@ func TestDeletedWhileWriting(t *testing.T) {
 	})
 }
 
-// A crash loop, as fast as it gets.
-func TestCrashLoop(t *testing.T) {
+// The container crashes as fast as possible.
+func TestCrashLoop_LosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")
@@ -338,9 +340,9 @@ func TestCrashLoop(t *testing.T) {
 	})
 }
 
-// The kubelet of a node with many pods is restarted: every log breaks off at the
-// same moment. The server is not stormed, and every line comes out.
-func TestManyCut(t *testing.T) {
+// The kubelet of a node with many pods restarts, so every log is interrupted at
+// the same moment. The server is not overloaded, and every line is written.
+func TestManyInterruptedLogs_DoNotOverloadServer(t *testing.T) {
 	const pods = 300
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
@@ -363,17 +365,17 @@ func TestManyCut(t *testing.T) {
 		back()
 		pass(10 * time.Second)
 		r.wants(t, strings.Fields(strings.Repeat("one ", pods))...)
-		t.Logf("for each log: %.1f log requests and %.1f look-ups in 30 s",
+		t.Logf("for each log: %.1f log requests and %.1f pod requests in 30 s",
 			float64(cut.Logs-before.Logs)/pods, float64(cut.Gets-before.Gets)/pods)
 	})
 }
 
-// All logs end in one moment, as behind a load balancer that is replaced. The
-// states of their containers are not all asked for at once.
-func TestManyLookUps(t *testing.T) {
+// All logs end at the same moment, as when a load balancer is replaced. The
+// states of their containers are not all requested at once.
+func TestManyEndedLogs_RequestStatesGradually(t *testing.T) {
 	const (
 		pods   = 300
-		took   = 100 * time.Millisecond // to answer
+		took   = 100 * time.Millisecond // duration of a response
 		atOnce = 100
 	)
 	synctest.Test(t, func(t *testing.T) {
@@ -397,7 +399,7 @@ func TestManyLookUps(t *testing.T) {
 		api.CutAll(true)
 		pass(10 * time.Second)
 		if len(asked) != pods {
-			t.Errorf("asked for %d states, want %d", len(asked), pods)
+			t.Errorf("%d states were requested, want %d", len(asked), pods)
 		}
 		for i := atOnce; i < len(asked); i++ {
 			if asked[i].Sub(asked[i-atOnce]) < took {
@@ -407,10 +409,11 @@ func TestManyLookUps(t *testing.T) {
 	})
 }
 
-// A container that has only said its last words is restarted, the status tells of it
-// late, and the log of the instance before is refused once when its first line has
-// come: the last words of that instance are asked for again.
-func TestPreviousRefusedAtFirstLine(t *testing.T) {
+// A container that has only written its last lines is restarted. The status
+// shows it late, and the log of the previous instance is rejected once after
+// the first line of the new one has arrived. The last lines of the previous
+// instance are requested again.
+func TestPreviousLog_RejectedOnceIsRequestedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		pod := api.RunPod("default", "web", "app")
@@ -436,13 +439,13 @@ func TestPreviousRefusedAtFirstLine(t *testing.T) {
 		pass(30 * time.Second)
 		r.wants(t, "last words", "first words")
 		if !refused {
-			t.Error("the log of the instance before was not asked for")
+			t.Error("the log of the previous instance was not requested")
 		}
 	})
 }
 
-// endOfSecond returns the latest time at which a container may have ended: its
-// status has whole seconds.
+// endOfSecond returns the latest time at which a container may have ended,
+// given that its status has whole seconds.
 func endOfSecond(t time.Time) time.Time {
 	return t.Truncate(time.Second).Add(time.Second - 1)
 }

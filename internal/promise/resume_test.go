@@ -11,18 +11,18 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// runs start one after another, each where the one before was stopped.
+// runs start one after another, each where the previous one was stopped.
 type runs struct {
 	t    *testing.T
 	api  *fakeapi.Server
-	path string // of the positions
+	path string // path of the positions
 }
 
 func newRuns(t *testing.T) *runs {
 	return &runs{t: t, api: newServer(t, fakeapi.Options{}), path: filepath.Join(t.TempDir(), "positions")}
 }
 
-// next is a run of ten seconds, which is stopped then.
+// next runs ktail for ten seconds and then stops it.
 func (r *runs) next(follow bool) *run {
 	r.t.Helper()
 	positions, err := tail.LoadPositions(r.path)
@@ -40,9 +40,10 @@ func (r *runs) next(follow bool) *run {
 	return run
 }
 
-// How a container has ended that said "two" and "last words" after the last run.
+// ends are ways in which a container ends that wrote "two" and "last words"
+// after the last run.
 var ends = map[string]func(c *fakeapi.Container){
-	"it is over": func(c *fakeapi.Container) {
+	"it has ended": func(c *fakeapi.Container) {
 		c.Exit(0, "")
 	},
 	"the next instance is silent": func(c *fakeapi.Container) {
@@ -52,9 +53,10 @@ var ends = map[string]func(c *fakeapi.Container){
 	},
 }
 
-// What a container has written between two runs before it ended comes out in the
-// second one, whatever there is to be seen of it then; and nothing in a third.
-func TestEndBetweenRuns(t *testing.T) {
+// Lines that a container wrote between two runs, before it ended, are written
+// in the second run, whatever remains of the container by then, and nothing is
+// written in a third run.
+func TestResume_WritesLinesBeforeAnExitBetweenRuns(t *testing.T) {
 	for name, end := range ends {
 		for _, follow := range []bool{true, false} {
 			for _, words := range []string{"", "last words"} {
@@ -80,9 +82,10 @@ func TestEndBetweenRuns(t *testing.T) {
 	}
 }
 
-// The node keeps one log of an instance that has ended: what the one before has
-// said last is gone when the next one ends, too, without a word. That is told.
-func TestEndBetweenRunsIsGone(t *testing.T) {
+// The node keeps the log of one ended instance, so the last lines of the one
+// before it are gone when the next one ends, too, without having written
+// anything. That is reported.
+func TestResume_ReportsLinesRemovedBetweenRuns(t *testing.T) {
 	for _, follow := range []bool{true, false} {
 		t.Run(fmt.Sprintf("follow=%v", follow), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -105,9 +108,9 @@ func TestEndBetweenRunsIsGone(t *testing.T) {
 	}
 }
 
-// The last words of a container that was restarted while its log could not be read
-// do not wait until the next instance says something.
-func TestRestartedAndSilent(t *testing.T) {
+// The last lines of a container that was restarted while its log could not be
+// read do not wait until the next instance writes something.
+func TestRestart_LastLinesDoNotWaitForSilentInstance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")

@@ -12,7 +12,8 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// clusterAhead are the differences between the clock of the cluster and ours.
+// clusterAhead lists differences between the cluster's clock and the local
+// clock.
 var clusterAhead = []time.Duration{0, 3 * time.Hour, -3 * time.Hour}
 
 // addPod adds a pod with the labels that has not started.
@@ -35,8 +36,8 @@ func followLabeled(t *testing.T, api *fakeapi.Server, options kube.LogOptions) *
 	})
 }
 
-// The options apply to a pod that a new label selects long after it was created, also
-// if it was created while ktail ran.
+// The options apply to a pod that a new label selects long after its creation,
+// even if it was created while ktail was running.
 func TestPodLabeledLater_StartsWhereTheOptionsSay(t *testing.T) {
 	for _, ahead := range clusterAhead {
 		for _, createdBefore := range []bool{true, false} {
@@ -78,9 +79,9 @@ func TestPodLabeledLater_StartsWhereTheOptionsSay(t *testing.T) {
 	}
 }
 
-// A pod that is created while ktail runs is shown from its first line, also if the
-// watch was down then.
-func TestPodCreatedLater_IsShownFromItsFirstLine(t *testing.T) {
+// A pod that is created while ktail is running is written from its first line,
+// even if the watch was down at that time.
+func TestPodCreatedLater_IsWrittenFromItsFirstLine(t *testing.T) {
 	for _, ahead := range clusterAhead {
 		for _, down := range []time.Duration{0, time.Minute, time.Hour} {
 			t.Run(fmt.Sprintf("cluster ahead by %v/watch down for %v", ahead, down), func(t *testing.T) {
@@ -108,8 +109,9 @@ func TestPodCreatedLater_IsShownFromItsFirstLine(t *testing.T) {
 	}
 }
 
-// A container that starts after its pod was selected is shown from its first line.
-func TestContainerStartedLater_IsShownFromItsFirstLine(t *testing.T) {
+// A container that starts after its pod was selected is written from its first
+// line.
+func TestContainerStartedLater_IsWrittenFromItsFirstLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		pod := api.RunPod("default", "web", "app")
@@ -139,9 +141,9 @@ func followReady(t *testing.T, api *fakeapi.Server) *run {
 	})
 }
 
-// Only lines written while the condition holds are shown, however long it does not
-// hold, and whether the log is busy or not.
-func TestCondition_ShowsOnlyWhatIsWrittenWhileItHolds(t *testing.T) {
+// Only lines that were written while the condition held are printed, no matter
+// how long it did not hold and whether or not the log is busy.
+func TestCondition_SelectsLinesWrittenWhileItHolds(t *testing.T) {
 	for _, away := range []time.Duration{4 * time.Second, 15 * time.Second, time.Hour} {
 		for _, every := range []time.Duration{0, 500 * time.Millisecond} { // between lines; 0: few lines
 			for _, readyFirst := range []bool{true, false} {
@@ -171,7 +173,7 @@ func conditionGap(t *testing.T, away, every time.Duration, readyFirst bool, even
 			pass(d - time.Minute)
 			d = time.Minute
 		}
-		pass(2 * time.Second) // a transition has a whole second only
+		pass(2 * time.Second) // a transition time has whole seconds
 		n, pause := 2, (d-2*time.Second)/4
 		if every > 0 {
 			n, pause = int((d-2*time.Second)/every), every
@@ -213,9 +215,9 @@ func conditionGap(t *testing.T, away, every time.Duration, readyFirst bool, even
 	r.wants(t, file...)
 }
 
-// Of a pod that is created and becomes ready later, the lines from then on are shown:
-// those as well that it has written before ktail saw that.
-func TestCondition_OfANewPodShowsLinesSinceItHolds(t *testing.T) {
+// If a pod is created and becomes ready later, the lines since then are
+// written, including those that it wrote before ktail saw the change.
+func TestCondition_OfNewPodSelectsLinesSinceItHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		r := followReady(t, api)

@@ -9,9 +9,9 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// A kubelet that missed a rotation sends nothing more of a log, without an end: if
-// that may be, the log is opened once more. One that has nothing more to say is left
-// alone after that.
+// A kubelet that missed a rotation sends nothing more of a log, without ending
+// the response. If that is possible, the log is reopened once. If the log is
+// only quiet, it is left alone after that.
 func TestStalledFollow_IsReopened(t *testing.T) {
 	busy := func(c *fakeapi.Container) (file []string) {
 		for i := range 500 {
@@ -22,13 +22,13 @@ func TestStalledFollow_IsReopened(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name  string
-		stall int64 // bytes into the answer, all that was written in two cases, the kubelet loses track
-		cut   bool  // that is the second one
+		stall int64 // bytes of the response after which the kubelet loses track of the log
+		cut   bool  // the response that stalls is the second one
 		write func(*fakeapi.Container) []string
 	}{
 		{"after a resume", 15_000, true, busy},
-		{"a busy log when it is opened first", 19_890, false, busy},
-		{"a slow log that has been coming for long", 20 * 39, false, func(c *fakeapi.Container) (file []string) {
+		{"a busy log that is opened for the first time", 19_890, false, busy},
+		{"a slow log that has been read for a long time", 20 * 39, false, func(c *fakeapi.Container) (file []string) {
 			for i := range 20 {
 				line := fmt.Sprintf("line %2d", i)
 				file = append(file, line)
@@ -69,7 +69,7 @@ func TestStalledFollow_IsReopened(t *testing.T) {
 				before := api.Counts().Requests
 				pass(time.Minute)
 				if n := api.Counts().Requests - before; n > 5 {
-					t.Errorf("%d requests in a minute in which nothing happened", n)
+					t.Errorf("%d requests in a minute without events", n)
 				}
 			})
 		})

@@ -11,7 +11,8 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// onPods has list and watch requests go wrong, as far as verbs names them.
+// onPods injects faults into list and watch requests for pods, for the given
+// verbs.
 func onPods(fault func(*http.Request) *fakeapi.Fault, verbs ...string) func(*http.Request) *fakeapi.Fault {
 	return func(r *http.Request) *fakeapi.Fault {
 		req := fakeapi.Parse(r)
@@ -28,14 +29,15 @@ func answer(f fakeapi.Fault) func(*http.Request) *fakeapi.Fault {
 	return func(*http.Request) *fakeapi.Fault { return &f }
 }
 
-// While pods cannot be watched, running streams continue; what is missing is
-// told once, with how to get it; and when it is there again, the set is true.
+// While pods cannot be watched, running streams continue; the missing
+// permission or the failure is reported once; and when watching works again,
+// the set is correct.
 func TestWatchFaults_LoseNothing(t *testing.T) {
 	tests := []struct {
-		name  string
-		fault func(*http.Request) *fakeapi.Fault
-		verbs []string
-		told  string // empty: nothing
+		name    string
+		fault   func(*http.Request) *fakeapi.Fault
+		verbs   []string
+		reports string // empty: no report
 	}{
 		{"list and watch forbidden", fakeapi.Forbid, []string{"list", "watch"},
 			`^watch pods in namespace default: .*forbidden.*; see: kubectl auth can-i watch pods -n default$`},
@@ -45,7 +47,7 @@ func TestWatchFaults_LoseNothing(t *testing.T) {
 			`^(list|watch) pods in namespace default: .*etcd is away`},
 		{"429", answer(fakeapi.Fault{Status: 429, RetryAfter: time.Second}), []string{"list", "watch"},
 			`^(list|watch) pods in namespace default: `},
-		{"reset before the answer", answer(fakeapi.Fault{Break: fakeapi.Reset}), []string{"list", "watch"},
+		{"reset before the response", answer(fakeapi.Fault{Break: fakeapi.Reset}), []string{"list", "watch"},
 			`^(list|watch) pods in namespace default: `},
 		{"410 to each watch", answer(fakeapi.Fault{Status: 410, Message: "too old resource version"}), []string{"watch"}, ""},
 	}
@@ -67,19 +69,19 @@ func TestWatchFaults_LoseNothing(t *testing.T) {
 					api.CloseWatches()
 					before := api.Counts()
 					pass(5 * time.Second)
-					if tt.told != "" {
-						wantsWords(t, "warnings, soon", r.warnings, tt.told)
+					if tt.reports != "" {
+						wantsWords(t, "warnings, soon", r.warnings, tt.reports)
 					}
 					pass(5 * time.Minute)
 					c.Log("two")
 					pass(time.Second)
 					r.wants(t, "one", "two")
-					if tt.told != "" {
-						wantsWords(t, "warnings", r.warnings, tt.told)
+					if tt.reports != "" {
+						wantsWords(t, "warnings", r.warnings, tt.reports)
 					} else {
 						wantsWords(t, "warnings", r.warnings)
 					}
-					// A few seconds between the tries.
+					// Retries are a few seconds apart.
 					if n := api.Counts().Requests - before.Requests; n > 160 {
 						t.Errorf("%d requests in five minutes", n)
 					}
@@ -90,12 +92,12 @@ func TestWatchFaults_LoseNothing(t *testing.T) {
 					pass(30 * time.Second)
 					r.wants(t, "one", "two", "three")
 
-					// The next trouble is news.
-					if tt.told != "" {
+					// The next failure is reported again.
+					if tt.reports != "" {
 						api.SetFault(onPods(tt.fault, tt.verbs...))
 						api.CloseWatches()
 						pass(time.Minute)
-						wantsWords(t, "warnings", r.warnings, tt.told, tt.told)
+						wantsWords(t, "warnings", r.warnings, tt.reports, tt.reports)
 					}
 				})
 			})
@@ -103,16 +105,17 @@ func TestWatchFaults_LoseNothing(t *testing.T) {
 	}
 }
 
-// What ends a watch without an error heals without a word.
-func TestWatchHeals(t *testing.T) {
+// If a watch ends without an error, it is restarted without a report.
+func TestWatch_RestartsWithoutReport(t *testing.T) {
 	tests := []struct {
 		name   string
 		hit    func(*fakeapi.Server)
-		within time.Duration // of that, pods that are born are seen
+		within time.Duration // after which new pods are seen
 	}{
 		{"closed", func(s *fakeapi.Server) { s.CloseWatches() }, 2 * time.Second},
 		{"410 in the watch", func(s *fakeapi.Server) { s.ExpireWatches() }, 3 * time.Second},
-		// A watch that has fallen silent looks like one of pods that do not change.
+		// A watch that has fallen silent looks like a watch of pods that do not
+		// change.
 		{"silent", func(s *fakeapi.Server) {
 			s.SetFault(onPods(answer(fakeapi.Fault{Break: fakeapi.Stall, After: 1 << 40}), "watch"))
 			s.MuteWatches(true)
@@ -138,13 +141,14 @@ func TestWatchHeals(t *testing.T) {
 				pass(time.Second)
 				r.wants(t, "new", "old")
 				wantsWords(t, "warnings", r.warnings)
-				wantsWords(t, "told", r.told())
+				wantsWords(t, "reports", r.reports())
 			})
 		})
 	}
 }
 
-// A server that is away at the start is told at once and waited for.
+// A server that is unreachable at the start is reported at once, and ktail
+// waits for it.
 func TestUnreachableAtStart_IsFollowedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reset := answer(fakeapi.Fault{Break: fakeapi.Reset})
@@ -161,8 +165,9 @@ func TestUnreachableAtStart_IsFollowedLater(t *testing.T) {
 	})
 }
 
-// A namespace that may not be listed does not keep the others from being seen.
-func TestOneNamespaceForbidden(t *testing.T) {
+// A namespace that may not be listed does not keep the others from being
+// followed.
+func TestForbiddenNamespace_DoesNotStopOthers(t *testing.T) {
 	forbid := func(r *http.Request) *fakeapi.Fault {
 		if fakeapi.Parse(r).Namespace == "secret" {
 			return fakeapi.Forbid(r)
@@ -178,15 +183,15 @@ func TestOneNamespaceForbidden(t *testing.T) {
 					Client: connect(t, api), Selection: kube.Selection{Namespaces: []string{"default", "secret"}},
 					Options: kube.LogOptions{Follow: following, Tail: -1},
 				})
-				told := `list pods in namespace secret: .*; see: kubectl auth can-i list pods -n secret; to tail a single pod, use po/NAME$`
+				reports := `list pods in namespace secret: .*; see: kubectl auth can-i list pods -n secret; to tail a single pod, use po/NAME$`
 				pass(5 * time.Minute)
 				r.wants(t, "one")
 				if following {
-					wantsWords(t, "warnings", r.warnings, told)
+					wantsWords(t, "warnings", r.warnings, reports)
 					return
 				}
 				err := r.stop()
-				wantsWords(t, "the error of Run", []string{fmt.Sprint(err)}, told)
+				wantsWords(t, "the error of Run", []string{fmt.Sprint(err)}, reports)
 			})
 		})
 	}

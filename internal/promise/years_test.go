@@ -10,9 +10,10 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// Lines of any year are shown once, in their order, although the connection breaks
-// again and again, the container restarts, and the clock is set in between.
-func TestTimestampsOfAnyYear_ShowEachLineOnce(t *testing.T) {
+// Lines of any year are written once and in order, although the connection is
+// interrupted again and again, the container restarts, and the clock is set in
+// between.
+func TestTimestampsOfAnyYear_WriteEachLineOnce(t *testing.T) {
 	for _, year := range []int{1, 1677, 1678, 1969, 1970, 2262, 2263, 2300, 9999} {
 		for _, set := range []bool{true, false} { // the clock
 			t.Run(fmt.Sprintf("year %d/set in between: %t", year, set), func(t *testing.T) {
@@ -50,8 +51,9 @@ func TestTimestampsOfAnyYear_ShowEachLineOnce(t *testing.T) {
 	}
 }
 
-// If --since begins inside a line, the end of the line is shown as a line, once.
-func TestResponseThatBeginsInsideALine(t *testing.T) {
+// If --since starts inside a line, the end of that line is written as a line,
+// once.
+func TestResponse_StartingInsideALineWritesItsEnd(t *testing.T) {
 	for _, cut := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			api := newServer(t, fakeapi.Options{})
