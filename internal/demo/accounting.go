@@ -13,15 +13,15 @@ import (
 // logName identifies one container's log in the output of ktail.
 type logName struct{ pod, container string }
 
-// accounting records what each container wrote and what ktail showed, as hashes
-// of the lines in order. Leading spaces do not count, since ktail aligns lines on
-// a terminal.
+// accounting records which lines each container wrote and which lines ktail
+// printed, as hashes of the lines in order. Leading spaces are ignored, because
+// ktail aligns lines on a terminal.
 type accounting struct {
 	mu      sync.Mutex
 	seed    maphash.Seed
 	written map[logName][]uint64
 	shown   map[logName][]uint64
-	unknown int           // lines shown that are not in the format of a log line
+	unknown int           // printed lines that do not have the format of a log line
 	changed chan struct{} // closed when a line is shown; nil if nothing waits
 }
 
@@ -56,15 +56,15 @@ func (c *accounting) wake() {
 	}
 }
 
-// waitShown returns when as many lines of each log (or of the given ones) have
-// been shown as were written before the call. It gives up when none of them is
-// shown for the timeout.
+// waitShown returns when as many lines of each log (or of the given logs) have
+// been printed as were written before the call. It gives up when none of them
+// is printed for the timeout.
 func (c *accounting) waitShown(ctx context.Context, timeout time.Duration, logs ...logName) {
 	c.await(ctx, timeout, c.writtenCounts(logs))
 }
 
-// waitForOneMore is like waitShown, but also waits for one more line of each log
-// that is not written yet.
+// waitForOneMore is like waitShown, but also waits for one line of each log
+// that has not been written yet.
 func (c *accounting) waitForOneMore(ctx context.Context, timeout time.Duration, logs ...logName) {
 	open := c.writtenCounts(logs)
 	for a := range open {
@@ -94,7 +94,7 @@ func (c *accounting) await(ctx context.Context, timeout time.Duration, open map[
 	}
 }
 
-// writtenCounts returns how many lines of each log were written so far.
+// writtenCounts returns how many lines of each log have been written.
 func (c *accounting) writtenCounts(logs []logName) map[logName]int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -112,8 +112,8 @@ func (c *accounting) writtenCounts(logs []logName) map[logName]int {
 	return open
 }
 
-// pending returns how many lines are not shown yet, and a channel that is closed
-// when one is.
+// pending returns how many lines have not been printed yet, and a channel that
+// is closed when one is.
 func (c *accounting) pending(open map[logName]int) (int, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,12 +1,13 @@
-// Package demo shows what ktail does without a cluster. A shop of made-up pods,
-// served by a fake API server, logs, crashes, is rolled out again, and suffers
-// faults such as cut connections and restarts of the kubelet. The real ktail
-// binary follows it, and the accounting compares what the pods wrote with what
-// ktail showed.
+// Package demo shows what ktail does, without a cluster. A shop of made-up
+// pods, served by a fake API server, writes logs, crashes, is rolled out, and
+// suffers faults such as interrupted connections and kubelet restarts. The real
+// ktail binary follows it, and accounting compares what the pods wrote with
+// what ktail printed.
 //
-// The shop makes a log unreachable (by rotation, by deleting its pod, by a second
-// restart) only after its lines have been shown, or have not been shown for a long
-// time: no reader can show lines that the node has already discarded.
+// The shop makes a log unavailable (by rotating it, by deleting its pod, by a
+// second restart) only after its lines have been printed, or have not been
+// printed for a long time, because no reader can print lines that the node has
+// already discarded.
 package demo
 
 import (
@@ -21,7 +22,7 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// Options of a demo.
+// Options configure a demo.
 type Options struct {
 	Ktail string        // path of the ktail binary
 	Color bool          // run ktail with --color=always
@@ -33,13 +34,13 @@ type Options struct {
 	Out    io.Writer // receives the output of ktail
 	ErrOut *os.File  // receives its messages, and the events of the cluster
 
-	// ShowTimeout is how long to wait while no lines are shown. The default is 15 s,
-	// longer than any back-off of ktail.
+	// ShowTimeout is how long to wait while no lines are printed. The default
+	// is 15 s, longer than any back-off of ktail.
 	ShowTimeout time.Duration
 }
 
-// Run runs the demo until o.For or o.Stop ends it and returns the comparison. It
-// returns an error immediately when ctx ends.
+// Run runs the demo until o.For or o.Stop ends it, and returns the comparison.
+// It returns an error immediately if ctx ends.
 func Run(ctx context.Context, o Options) (Report, error) {
 	if o.ShowTimeout == 0 {
 		o.ShowTimeout = 15 * time.Second
@@ -99,7 +100,7 @@ func runShop(ctx context.Context, o Options, s *shop, k *ktail) {
 	wg.Wait()
 }
 
-// pause waits, and reports whether ctx is still alive.
+// pause waits, and reports whether ctx has not ended.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -9,9 +9,9 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// injectFaults injects a fault every few seconds. It first waits until everything
-// written so far has been shown, so that two faults do not combine into one that
-// no reader could survive.
+// injectFaults injects a fault every few seconds. It first waits until
+// everything written so far has been printed, so that two faults do not combine
+// into one that no reader could handle.
 func (s *shop) injectFaults(ctx context.Context) {
 	random := rand.New(rand.NewPCG(7, 7))
 	all := []func(context.Context, *rand.Rand){
@@ -39,8 +39,8 @@ func (s *shop) cutOne(_ context.Context, random *rand.Rand) {
 	s.server.Cut(clean, func(r fakeapi.Request) bool { return r.Name == w.logName.pod })
 }
 
-// cutMidLine cuts every stream in the middle of a line, and for a second also
-// each stream that is opened again.
+// cutMidLine cuts every stream in the middle of a line and, for a second, also
+// each stream that is reopened.
 func (s *shop) cutMidLine(ctx context.Context, random *rand.Rand) {
 	s.announce("every stream is cut in the middle of a line, twice")
 	how := []fakeapi.Break{fakeapi.End, fakeapi.Reset}[random.IntN(2)]
@@ -50,7 +50,7 @@ func (s *shop) cutMidLine(ctx context.Context, random *rand.Rand) {
 	pause(ctx, time.Second)
 }
 
-// restartKubelet does what a client sees when the kubelet restarts.
+// restartKubelet simulates what a client sees when the kubelet restarts.
 func (s *shop) restartKubelet(ctx context.Context, _ *rand.Rand) {
 	s.announce("the kubelet restarts: every stream ends cleanly, then 502 for a second")
 	s.server.SetFault(onLogs(fakeapi.Fault{Status: http.StatusBadGateway, Body: "error dialing backend: connect: connection refused"}))
@@ -66,14 +66,15 @@ func (s *shop) restartControlPlane(ctx context.Context, _ *rand.Rand) {
 	pause(ctx, 700*time.Millisecond)
 }
 
-// closeWatches ends the watches and expires their resource version.
+// closeWatches ends the watches and makes their resource version expire.
 func (s *shop) closeWatches(context.Context, *rand.Rand) {
 	s.announce("the pod watch ends, and its resource version has expired")
 	s.server.ExpireWatches()
 }
 
-// rotate rotates the steady logs and waits until a line from each new file has
-// been shown. After a cut, that line lets ktail prove that it missed none.
+// rotate rotates the logs that are never silent, and waits until a line of each
+// new file has been printed. After an interruption, that line lets ktail prove
+// that it missed none.
 func (s *shop) rotate(ctx context.Context, _ *rand.Rand) {
 	s.announce("the node rotates its log files")
 	var logs []logName

@@ -19,7 +19,7 @@ type ktail struct {
 	output *recorder
 }
 
-// startKtail starts the binary, copies its output and records the lines in it.
+// startKtail starts the binary, copies its output, and records the lines in it.
 // The process is killed when ctx ends.
 func startKtail(ctx context.Context, o Options, kubeconfig string, lines *accounting) (*ktail, error) {
 	color := "never"
@@ -31,7 +31,7 @@ func startKtail(ctx context.Context, o Options, kubeconfig string, lines *accoun
 		Path: o.Ktail,
 		Args: []string{".", "--namespace", namespace, "--kubeconfig", kubeconfig, "--color", color},
 		Env:  append(os.Environ(), "KUBECONFIG="+kubeconfig), Stdout: output, Stderr: o.ErrOut,
-		OwnGroup: true, // the demo interrupts it after it has shown everything
+		OwnGroup: true, // the demo interrupts it after it has printed everything
 	})
 	if err != nil {
 		return nil, err
@@ -42,8 +42,8 @@ func startKtail(ctx context.Context, o Options, kubeconfig string, lines *accoun
 // exitTimeout is how long ktail may take to exit.
 const exitTimeout = 10 * time.Second
 
-// end interrupts the binary, and kills it after exitTimeout. It returns an error
-// if something else than the interrupt ended it.
+// end interrupts the binary, and kills it after exitTimeout. It returns an
+// error if anything other than the interrupt ended the binary.
 func (k *ktail) end() error {
 	if !k.Running() {
 		return fmt.Errorf("ktail exited by itself: %w", errors.Join(k.Err(), errEnded))
@@ -63,7 +63,7 @@ func (k *ktail) end() error {
 
 var errEnded = errors.New("it must follow until it is interrupted")
 
-// recorder copies the output of ktail and records the lines in it.
+// recorder copies the output of ktail and records its lines.
 type recorder struct {
 	to    io.Writer
 	lines *accounting
@@ -87,7 +87,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 	}
 }
 
-// end records the end of the output. ktail terminates each line.
+// end records the end of the output. ktail terminates every line.
 func (r *recorder) end() {
 	if len(r.rest) > 0 {
 		r.lines.showedUnknown()
@@ -107,8 +107,8 @@ func (r *recorder) record(line []byte) {
 
 var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
-// isMessage reports whether ktail itself wrote the line: on a terminal, its
-// messages appear among the lines.
+// isMessage reports whether the line is a message of ktail, because on a
+// terminal messages appear among the lines.
 func isMessage(line []byte) bool {
 	for _, prefix := range []string{"+ ", "- ", "ktail: "} {
 		if bytes.HasPrefix(line, []byte(prefix)) {

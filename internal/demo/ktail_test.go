@@ -20,7 +20,7 @@ const role = "KTAIL_DEMO_ROLE"
 
 func TestMain(m *testing.M) {
 	switch os.Getenv(role) {
-	case "mute": // follows and shows no lines
+	case "mute": // follows and prints no lines
 		stop := make(chan os.Signal, 1)
 		signal.Notify(stop, os.Interrupt)
 		fmt.Println("never written")
@@ -64,7 +64,7 @@ func TestRun_ReportsLostLines(t *testing.T) {
 	}
 }
 
-// output keeps what is written to it, and calls first before the first write.
+// output keeps what is written to it. It calls first before the first write.
 type output struct {
 	first func()
 	text  bytes.Buffer
@@ -127,7 +127,7 @@ func TestWaitShown_GivesUpAfterTimeout(t *testing.T) {
 		{"one of them", func(ctx context.Context, l *accounting) { l.waitShown(ctx, 5*time.Second, a) }, 4 * time.Second},
 		{"timeout", func(ctx context.Context, l *accounting) { l.waitShown(ctx, time.Second, a) }, time.Second},
 		{"one more", func(ctx context.Context, l *accounting) { l.waitForOneMore(ctx, 5*time.Second, a) }, 8 * time.Second},
-		{"one more that never comes", func(ctx context.Context, l *accounting) { l.waitForOneMore(ctx, 10*time.Second, b) }, 17 * time.Second},
+		{"one more line that is never written", func(ctx context.Context, l *accounting) { l.waitForOneMore(ctx, 10*time.Second, b) }, 17 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

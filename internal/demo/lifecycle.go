@@ -110,7 +110,7 @@ func (r *replica) stop() {
 	<-r.ended
 }
 
-// end deletes the pod the way a Deployment does.
+// end deletes the pod as a Deployment does.
 func (r *replica) end(ctx context.Context) {
 	r.pod.Delete()
 	r.stop()

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Report compares what was shown with what was written.
+// Report compares the printed lines with the written ones.
 type Report struct {
 	Written    int
 	Shown      int // lines of the pods, including duplicates
@@ -55,11 +55,11 @@ func (c *accounting) compare() Report {
 	return r
 }
 
-// compare compares the lines of one container. The n-th time that a text is
-// shown is taken for the n-th time that it was written.
+// compare compares the lines of one container. The n-th printed occurrence of a
+// text is matched with its n-th written occurrence.
 func compare(written, shown []uint64) Report {
 	r := Report{Written: len(written)}
-	places := map[uint64][]int{} // where each text was written, less what was shown
+	places := map[uint64][]int{} // positions at which each text was written, minus printed ones
 	for i, line := range written {
 		places[line] = append(places[line], i)
 	}

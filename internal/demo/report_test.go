@@ -19,7 +19,7 @@ func TestCompare_CountsDifferences(t *testing.T) {
 		{"written twice", "a b a", "a b a", "lines written 3, shown 3, lost 0, duplicated 0, out of order 0"},
 		{"written twice, shown once", "a b a", "a b", "lines written 3, shown 2, lost 1, duplicated 0, out of order 0"},
 		{"written twice, shown thrice", "a b a", "a b a a", "lines written 3, shown 4, lost 0, duplicated 1, out of order 0"},
-		{"two exchanged", "a b c", "a c b", "lines written 3, shown 3, lost 0, duplicated 0, out of order 1"},
+		{"two swapped", "a b c", "a c b", "lines written 3, shown 3, lost 0, duplicated 0, out of order 1"},
 		{"one late", "a b c d", "b c d a", "lines written 4, shown 4, lost 0, duplicated 0, out of order 1"},
 		{"a replay", "a b c", "a b a b c", "lines written 3, shown 5, lost 0, duplicated 2, out of order 0"},
 		{"not written", "a b", "a x b", "lines written 2, shown 2, lost 0, duplicated 0, out of order 0, unknown 1"},

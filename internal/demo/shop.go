@@ -57,12 +57,12 @@ func (w *writer) append(e fakeapi.Entry) {
 	}
 }
 
-// waitShown returns when everything the writer wrote has been shown.
+// waitShown returns when everything that the writer wrote has been printed.
 func (w *writer) waitShown(ctx context.Context) {
 	w.shop.lines.waitShown(ctx, w.shop.showTimeout, w.logName)
 }
 
-// after waits for 0.5 to 1.5 times d. It reports whether ctx is still alive.
+// after waits for 0.5 to 1.5 times d. It reports whether ctx has not ended.
 func (w *writer) after(ctx context.Context, d time.Duration) bool {
 	return pause(ctx, d/2+time.Duration(w.random.Int64N(int64(d))))
 }
@@ -139,7 +139,7 @@ func (s *shop) run(ctx context.Context) {
 	wg.Wait()
 }
 
-// announce prints what happens to the cluster.
+// announce prints an event of the cluster.
 func (s *shop) announce(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -48,7 +48,7 @@ func cart(ctx context.Context, w *writer) {
 }
 
 // payments logs logfmt. It writes to stdout and stderr at the same time, so the
-// timestamps of its lines step back now and then.
+// times of its lines sometimes step back.
 func payments(ctx context.Context, w *writer) {
 	for w.after(ctx, 300*time.Millisecond) {
 		now := time.Now()
@@ -70,7 +70,7 @@ func sidecar(ctx context.Context, w *writer) {
 	}
 }
 
-// search writes bursts with silence between them.
+// search writes bursts separated by silence.
 func search(ctx context.Context, w *writer) {
 	for w.after(ctx, 4*time.Second) {
 		batch := w.id()

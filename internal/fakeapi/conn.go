@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// discard drops the messages of the HTTP server about failed handshakes.
+// discard drops the HTTP server's messages about failed handshakes.
 var discard = log.New(io.Discard, "", 0)
 
-// listener keeps hold of the connections it has accepted.
+// listener keeps track of the connections that it has accepted.
 type listener struct {
 	net.Listener
 
 	mu    sync.Mutex
 	conns map[*conn]struct{}
-	down  bool // close what is accepted
+	down  bool // close new connections immediately
 }
 
 func newListener(l net.Listener) *listener {
@@ -70,8 +70,8 @@ func (l *listener) setDown(down bool) {
 	l.mu.Unlock()
 }
 
-// conn can be frozen: then nothing comes and goes any more, pings neither,
-// while the other side takes it for open.
+// conn is a connection that can be frozen. Then nothing is sent or received any
+// more, not even pings, while the other side considers it open.
 type conn struct {
 	net.Conn
 	listener *listener
@@ -79,7 +79,7 @@ type conn struct {
 	closed   chan struct{}
 
 	mu   sync.Mutex
-	thaw chan struct{} // not nil while frozen; closed by the thaw
+	thaw chan struct{} // not nil while frozen; thaw closes it
 }
 
 func (c *conn) freeze() (thaw func()) {
@@ -98,7 +98,7 @@ func (c *conn) freeze() (thaw func()) {
 	})
 }
 
-// pass returns when the connection is not frozen, or closed.
+// pass returns when the connection is not frozen, or is closed.
 func (c *conn) pass() {
 	c.mu.Lock()
 	thaw := c.thaw
@@ -115,7 +115,7 @@ func (c *conn) pass() {
 func (c *conn) Read(p []byte) (int, error) {
 	c.pass()
 	n, err := c.Conn.Read(p)
-	c.pass() // a read that waited when the freeze came
+	c.pass() // the freeze may have started during the read
 	return n, err
 }
 
@@ -144,23 +144,23 @@ func withConn(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connKey{}, c)
 }
 
-// freezeSoon freezes the connection of a request, if it has one, once what was
-// flushed before has had the time to leave.
+// freezeSoon freezes the connection of a request, if it has one, after data
+// that was already flushed has had time to leave.
 func freezeSoon(r *http.Request) {
 	if c, ok := r.Context().Value(connKey{}).(*conn); ok {
 		time.AfterFunc(20*time.Millisecond, func() { c.freeze() })
 	}
 }
 
-// DropConns closes every connection, in the middle of whatever it carries.
+// DropConns closes every connection, whatever it is transferring.
 func (s *Server) DropConns() {
 	if s.listener != nil {
 		s.listener.drop()
 	}
 }
 
-// Down closes every connection, and each new one at once, as while the control
-// plane restarts. Up ends that.
+// Down closes every connection, and each new one immediately, as while the
+// control plane restarts. Up ends that.
 func (s *Server) Down() {
 	if s.listener != nil {
 		s.listener.setDown(true)
@@ -168,15 +168,15 @@ func (s *Server) Down() {
 	}
 }
 
-// Up lets clients connect again after Down.
+// Up accepts connections again after Down.
 func (s *Server) Up() {
 	if s.listener != nil {
 		s.listener.setDown(false)
 	}
 }
 
-// Freeze stops all traffic of the connections that are open now, without
-// closing them. New connections work. The function it returns ends that.
+// Freeze stops all traffic of the open connections without closing them. New
+// connections work. The returned function ends that.
 func (s *Server) Freeze() (thaw func()) {
 	if s.listener == nil {
 		return func() {}

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Container is one container of a Pod. At any time one of its instances is the
-// current one: the one that runs, or ran last. The instance before it can be read as
-// well, as the previous one, until the current one ends.
+// Container is one container of a Pod. One of its instances is the current one:
+// the one that is running, or ran last. The instance before it can be read as
+// the previous one until the current one ends.
 type Container struct {
 	pod  *Pod
 	name string
@@ -24,8 +24,8 @@ type Container struct {
 // Name returns the name of the container.
 func (c *Container) Name() string { return c.name }
 
-// Log appends whole lines, all with the present time. It returns false if the
-// container does not run.
+// Log appends complete lines, all with the current time. It returns false if
+// the container is not running.
 func (c *Container) Log(lines ...string) bool {
 	entries := make([]Entry, len(lines))
 	for i, line := range lines {
@@ -34,8 +34,8 @@ func (c *Container) Log(lines ...string) bool {
 	return c.Append(entries...)
 }
 
-// Append appends entries to the log, and returns false if the container does
-// not run. A time of 0 is replaced by the present one.
+// Append appends entries to the log. It returns false if the container is not
+// running. A time of 0 is replaced by the current time.
 func (c *Container) Append(entries ...Entry) bool {
 	cur := c.running()
 	if cur == nil {
@@ -52,18 +52,18 @@ func (c *Container) Append(entries ...Entry) bool {
 	return cur.write(stamped)
 }
 
-// Rotate makes the lines so far unavailable to new requests. A follow that has not
-// read all of them still does, and continues with the new file.
+// Rotate makes the lines so far unavailable to new requests. A request that
+// follows the log still reads all of them, and continues with the new file.
 func (c *Container) Rotate() {
 	if cur := c.current(); cur != nil {
 		cur.mu.Lock()
 		cur.rotate()
-		cur.wake() // or a follow would keep the old file in memory
+		cur.wake() // otherwise a follow would keep the old file in memory
 		cur.mu.Unlock()
 	}
 }
 
-// Running reports whether an instance runs.
+// Running reports whether an instance is running.
 func (c *Container) Running() bool { return c.running() != nil }
 
 func (c *Container) current() *instance {
@@ -81,8 +81,8 @@ func (c *Container) running() *instance {
 	return c.cur
 }
 
-// Start starts the next instance, or the first one. One that still runs is
-// ended before, with exit code 137.
+// Start starts the first or the next instance. If an instance is still running,
+// it is ended first, with exit code 137.
 func (c *Container) Start() {
 	c.pod.change(func() { c.start() })
 }
@@ -101,9 +101,10 @@ func (c *Container) start() {
 	c.instances++
 }
 
-// Exit ends the running instance. An empty reason stands for the usual one of
-// the exit code: Completed or Error. Follows deliver the lines so far, then end. The
-// log of the instance before it is removed: a node keeps that of one ended instance.
+// Exit ends the running instance. An empty reason means the usual reason for
+// the exit code: Completed or Error. Requests that follow the log deliver the
+// lines so far, and then end. The log of the previous instance is removed,
+// because a node keeps the log of one ended instance.
 func (c *Container) Exit(code int32, reason string) {
 	c.pod.change(func() { c.end(code, reason) })
 }
@@ -125,13 +126,14 @@ func (c *Container) end(code int32, reason string) {
 	}
 }
 
-// BackOff turns the status of an ended container to waiting, CrashLoopBackOff.
+// BackOff changes the status of an ended container to waiting, with the reason
+// CrashLoopBackOff.
 func (c *Container) BackOff() {
 	c.pod.change(func() { c.backOff = c.cur != nil && !c.cur.finished.IsZero() })
 }
 
-// SetWaiting sets why a container that has not run yet does not run. By default it
-// is ContainerCreating or PodInitializing, without a message.
+// SetWaiting sets why a container that has not run yet is not running. The
+// default is ContainerCreating or PodInitializing, without a message.
 func (c *Container) SetWaiting(reason, message string) {
 	c.pod.change(func() { c.waiting, c.message = reason, message })
 }

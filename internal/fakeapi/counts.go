@@ -9,20 +9,20 @@ import (
 
 // Counts counts the requests to the server.
 type Counts struct {
-	Requests int // of any kind, answered by a fault or not
+	Requests int // of any kind, including those that get a fault
 	Gets     int // of one pod or namespace
 	Lists    int // each page counts
 	Watches  int
-	Logs     int // with follow or without
+	Logs     int // with and without follow
 	Follows  int // logs with follow
 
 	OpenWatches int // being served now
 	OpenLogs    int // being served now, past their headers
 	OpenFollows int
-	PeakFollows int // the most of OpenFollows at any time
+	PeakFollows int // maximum of OpenFollows so far
 }
 
-// tally counts, and wakes who waits for counts.
+// tally counts requests and wakes callers that wait for counts.
 type tally struct {
 	mu      sync.Mutex
 	counts  Counts
@@ -49,13 +49,13 @@ func (t *tally) read() (Counts, <-chan struct{}) {
 	return t.counts, t.changed
 }
 
-// Counts returns what was asked of the server so far.
+// Counts returns the requests so far.
 func (s *Server) Counts() Counts {
 	c, _ := s.tally.read()
 	return c
 }
 
-// Wait returns when ok accepts the counts, or with an error when ctx ends.
+// Wait returns when ok accepts the counts, or an error when ctx ends.
 func (s *Server) Wait(ctx context.Context, ok func(Counts) bool) error {
 	for {
 		c, changed := s.tally.read()
@@ -70,7 +70,7 @@ func (s *Server) Wait(ctx context.Context, ok func(Counts) bool) error {
 	}
 }
 
-// countRequest counts a request that has just come in.
+// countRequest counts a request that has arrived.
 func (t *tally) countRequest(req Request) {
 	t.add(func(c *Counts) {
 		c.Requests++

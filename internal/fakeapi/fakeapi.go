@@ -1,5 +1,5 @@
 // Package fakeapi is a Kubernetes API server in memory, for tests and for the
-// demo: pods that a test starts, restarts and deletes, and their logs, served
+// demo: pods that a test starts, restarts, and deletes, and their logs, served
 // as a kube-apiserver and a kubelet serve them. Its concepts:
 //
 //	Server     the API server; an http.Handler, usually with a listener
@@ -10,8 +10,8 @@
 //	Counts     the requests so far, to assert on and to wait for
 //	Object     an object of another kind
 //
-// It answers in JSON only and authorizes every request. Nothing happens by itself:
-// a test creates the pods of its Deployments.
+// It responds in JSON only and authorizes every request. Nothing happens by
+// itself: a test creates the pods of its Deployments.
 package fakeapi
 
 import (
@@ -31,21 +31,22 @@ type Options struct {
 	PlainHTTP bool
 	// Now is the clock of the cluster. The default is time.Now.
 	Now func() time.Time
-	// Fault is asked about each request; nil means that nothing goes wrong
-	// with it. SetFault replaces it.
+	// Fault returns the fault to inject into a request, or nil for none.
+	// SetFault replaces it.
 	Fault func(*http.Request) *Fault
 	// MaxStreams limits the concurrent streams of one HTTP/2 connection. The
-	// default is that of a kube-apiserver, 100.
+	// default is 100, as in a kube-apiserver.
 	MaxStreams int
-	// NoWatchList refuses to stream lists, as servers before v1.32 do.
+	// NoWatchList rejects streamed lists, as servers before v1.32 do.
 	NoWatchList bool
-	// NoAggregatedDiscovery answers /api and /apis as servers before v1.27 do.
+	// NoAggregatedDiscovery responds to /api and /apis as servers before v1.27
+	// do.
 	NoAggregatedDiscovery bool
 	// BookmarkEvery is the time between the bookmarks of a watch that allows
 	// them. The default is a minute.
 	BookmarkEvery time.Duration
-	// MaxLogSize rotates a log by itself when its text has that many bytes. 0
-	// means that logs are rotated by Container.Rotate only.
+	// MaxLogSize rotates a log automatically when its text has that many bytes.
+	// 0 means that only Container.Rotate rotates logs.
 	MaxLogSize int64
 	// Context is the name of the context in the kubeconfig. The default is
 	// "fake".
@@ -63,7 +64,7 @@ type Server struct {
 	cancel   context.CancelFunc
 	handlers sync.WaitGroup
 
-	// Of a server with a listener only.
+	// The following fields are only set for a server with a listener.
 	http     *http.Server
 	listener *listener
 	url      string
@@ -78,8 +79,8 @@ type Server struct {
 	responses map[*response]struct{} // open log streams
 }
 
-// New returns a server that does not listen: it is asked by way of ServeHTTP
-// or Transport. That suits a testing/synctest bubble.
+// New returns a server that does not listen. It is used through ServeHTTP or
+// Transport, for example in a testing/synctest bubble.
 func New(opts Options) *Server {
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -139,13 +140,13 @@ func Start(opts Options) (*Server, error) {
 	return s, nil
 }
 
-// URL is where the server is reached.
+// URL returns the URL of the server.
 func (s *Server) URL() string { return s.url }
 
 // SetFault replaces Options.Fault from the next request on.
 func (s *Server) SetFault(f func(*http.Request) *Fault) { s.fault.Store(&f) }
 
-// Close ends every request and returns when their handlers have.
+// Close ends every request and returns when their handlers have returned.
 func (s *Server) Close() {
 	s.mu.Lock()
 	first := !s.closed
@@ -161,8 +162,8 @@ func (s *Server) Close() {
 	s.handlers.Wait()
 }
 
-// enter reports whether a request may still be handled; leave it with
-// s.handlers.Done.
+// enter reports whether a request may still be handled. If so, the caller calls
+// s.handlers.Done afterwards.
 func (s *Server) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -31,7 +31,7 @@ func start(t *testing.T, opts fakeapi.Options) *fakeapi.Server {
 	return s
 }
 
-// client returns a REST client for core/v1, as pkg/kube makes one.
+// client returns a REST client for core/v1, configured as in pkg/kube.
 func client(t *testing.T, s *fakeapi.Server) *rest.RESTClient {
 	t.Helper()
 	config, err := clientcmd.RESTConfigFromKubeConfig(s.Kubeconfig())
@@ -54,7 +54,7 @@ func client(t *testing.T, s *fakeapi.Server) *rest.RESTClient {
 	return c
 }
 
-// get asks without a connection.
+// get sends a request without a connection.
 func get(t *testing.T, s *fakeapi.Server, path string) *http.Response {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://fake"+path, http.NoBody)
@@ -96,15 +96,15 @@ func TestLog_HonorsParameters(t *testing.T) {
 		name, query, want string
 	}{
 		{"all", "", "one\nthree\ntwo\nlong\nend"},
-		{"timestamps of nine digits, one for a line in pieces", "timestamps=true&sinceTime=2024-05-01T12:00:03Z", "" +
+		{"timestamps have nine digits; a line in pieces has one", "timestamps=true&sinceTime=2024-05-01T12:00:03Z", "" +
 			"2024-05-01T12:00:03.000000005Z three\n2024-05-01T12:00:03.000000005Z long\n2024-05-01T12:00:05.000000005Z end"},
 		{"sinceTime drops each older line", "sinceTime=2024-05-01T12:00:03Z", "three\nlong\nend"},
 		{"sinceTime has whole seconds", "sinceTime=2024-05-01T12:00:03.9Z", "three\nlong\nend"},
 		{"sinceSeconds", "sinceSeconds=6", "ng\nend"},
 		{"tail", "tailLines=1", "end"},
 		{"tail before since", "tailLines=4&sinceTime=2024-05-01T12:00:03Z", "long\nend"},
-		{"tail of nothing", "tailLines=0", ""},
-		{"limit in a line", "limitBytes=6", "one\nth"},
+		{"tail of zero lines", "tailLines=0", ""},
+		{"limit inside a line", "limitBytes=6", "one\nth"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestLog_ReturnsErrorsLikeAPIServer(t *testing.T) {
 	}
 }
 
-// The status and the logs of a container agree about its instances.
+// The status and the logs of a container are consistent about its instances.
 func TestLog_ServesCurrentAndPreviousInstance(t *testing.T) {
 	s := fakeapi.New(fakeapi.Options{})
 	defer s.Close()
@@ -174,7 +174,7 @@ func TestLog_ServesCurrentAndPreviousInstance(t *testing.T) {
 		t.Errorf("after the exit: %+v", st)
 	}
 	if c.Log("too late") {
-		t.Error("a container that has ended took a line")
+		t.Error("a container that has ended accepted a line")
 	}
 	c.BackOff()
 	if st := status(); st.State.Waiting.Reason != "CrashLoopBackOff" || log("") != "first\n" || log("previous=true") != "first\n" {
@@ -203,11 +203,11 @@ func TestLog_ServesCurrentAndPreviousInstance(t *testing.T) {
 	c.Start()
 	c.Log("third")
 	if status().State.Terminated == nil || log("") != "third\n" {
-		t.Error("a held status must not change, nor hold the logs")
+		t.Error("a held status must neither change nor delay the logs")
 	}
 	p.ReleaseStatus()
 	if status().RestartCount != 2 {
-		t.Error("a released status must be the true one")
+		t.Error("a released status must be the current one")
 	}
 }
 
@@ -243,7 +243,7 @@ func TestPod_PhaseFollowsContainers(t *testing.T) {
 }
 
 // A follow waits without polling, continues after a rotation, and ends with the
-// instance. All of it without a socket, in a bubble.
+// instance, all in a bubble without sockets.
 func TestFollow_WorksUnderSynctest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := fakeapi.New(fakeapi.Options{})
@@ -257,7 +257,7 @@ func TestFollow_WorksUnderSynctest(t *testing.T) {
 			t.Errorf("%+v", n)
 		}
 		go func() {
-			time.Sleep(time.Hour) // a step of the bubble's clock
+			time.Sleep(time.Hour) // advances the bubble's clock
 			c.Log("a", "b")
 			c.Rotate()
 			c.Log("c")

@@ -8,32 +8,33 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Break is how an answer goes wrong in its middle.
+// Break is how a response fails in the middle.
 type Break int
 
 const (
-	// Whole lets the answer come whole.
+	// Whole sends the complete response.
 	Whole Break = iota
 	// End ends the body cleanly, as when the kubelet restarts.
 	End
-	// Reset breaks the stream off: the client sees an error.
+	// Reset resets the stream, so the client sees an error.
 	Reset
 	// Stall sends nothing more on this stream, which stays open.
 	Stall
-	// Freeze stops all traffic of the TCP connection, HTTP/2 pings too. A
-	// moment passes before it does, so that what was sent may arrive. Without
-	// a listener it is Stall.
+	// Freeze stops all traffic of the TCP connection, including HTTP/2 pings,
+	// after a short delay in which data that was already sent can arrive.
+	// Without a listener, it equals Stall.
 	Freeze
 )
 
-// Fault is how the answer to one request goes wrong. The zero value is none.
+// Fault is how the response to one request fails. The zero value means no
+// fault.
 type Fault struct {
-	// Delay passes before the answer.
+	// Delay is the time before the response.
 	Delay time.Duration
 
-	// Status, when not 0, is answered with a Status of Reason (by default the
-	// usual one of the code) and Message, or with Body if there is one. A Body
-	// without Status comes with 200 in the place of the real one.
+	// If Status is not 0, the response is a Status object with Reason (default:
+	// the usual one for the code) and Message, or Body if it is not empty. A
+	// Body without Status replaces the real body, with status 200.
 	Status     int
 	Reason     metav1.StatusReason
 	Message    string
@@ -41,21 +42,21 @@ type Fault struct {
 	Type       string        // content type of Body; empty: text/plain
 	RetryAfter time.Duration // rounded up to whole seconds
 
-	// Prefix is put in front of the real body.
+	// Prefix is sent before the real body.
 	Prefix string
 
-	// Break goes off when After bytes of the body, Prefix included, were sent.
+	// Break happens after After bytes of the body, including Prefix.
 	Break Break
 	After int64
 }
 
-// Forbid is the fault of a user who may not do what r asks for.
+// Forbid returns the fault for a user who may not send the request.
 func Forbid(r *http.Request) *Fault {
 	status := statusOf(forbidden(Parse(r), "fake"))
 	return &Fault{Status: int(status.Code), Reason: status.Reason, Message: status.Message}
 }
 
-// answer reports whether the fault took the place of the whole answer.
+// answer reports whether the fault replaced the complete response.
 func (f *Fault) answer(w http.ResponseWriter) bool {
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", itoa(int64(seconds(f.RetryAfter))))
@@ -75,8 +76,8 @@ func (f *Fault) answer(w http.ResponseWriter) bool {
 	return false
 }
 
-// Cut cuts the open log streams that match accepts (nil: all), cleanly or by a
-// reset, and returns how many they were.
+// Cut ends the open log streams that match accepts (nil: all), cleanly or with
+// a reset, and returns their number.
 func (s *Server) Cut(clean bool, match func(Request) bool) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,5 +91,5 @@ func (s *Server) Cut(clean bool, match func(Request) bool) int {
 	return n
 }
 
-// CutAll cuts every open log stream.
+// CutAll ends every open log stream.
 func (s *Server) CutAll(clean bool) int { return s.Cut(clean, nil) }

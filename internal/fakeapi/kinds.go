@@ -9,10 +9,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Kind is a kind of object that the server knows, in addition to pods and
+// Kind is a kind of object that the server serves in addition to pods and
 // namespaces.
 type Kind struct {
-	Group, Version string // the group of core is empty
+	Group, Version string // Group is empty for core
 	Resource       string // plural
 	Singular, Kind string
 	ShortNames     []string
@@ -29,7 +29,7 @@ func (k *Kind) apiVersion() string {
 	return k.Group + "/" + k.Version
 }
 
-// builtIn has the kinds that every server has.
+// builtIn returns the kinds that every server has.
 func builtIn() []*Kind {
 	return []*Kind{
 		{"", "v1", "nodes", "node", "Node", []string{"no"}, true, false},
@@ -44,7 +44,7 @@ func builtIn() []*Kind {
 	}
 }
 
-// pods and namespaces are served from stores of their own.
+// ownStores returns the kinds that are served from their own stores.
 func ownStores() []*Kind {
 	return []*Kind{
 		{"", "v1", "namespaces", "namespace", "Namespace", []string{"ns"}, true, false},
@@ -52,14 +52,14 @@ func ownStores() []*Kind {
 	}
 }
 
-// AddKind makes the server know a kind, as a CustomResourceDefinition does.
+// AddKind adds a kind, as a CustomResourceDefinition does.
 func (s *Server) AddKind(k Kind) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.kinds = append(s.kinds, &k)
 }
 
-// allKinds returns what discovery shows, core first.
+// allKinds returns the kinds for discovery, core first.
 func (s *Server) allKinds() []*Kind {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,8 +75,8 @@ func (s *Server) kindOf(group, resource string) *Kind {
 	return nil
 }
 
-// serveDiscovery answers on /api, /apis and below, in the aggregated form if it
-// is asked for, and reports whether the path was one of these.
+// serveDiscovery responds to /api, /apis, and paths below, in the aggregated
+// form if it is requested. It reports whether the path was one of these.
 func (s *Server) serveDiscovery(w *response) bool {
 	aggregated := !s.opts.NoAggregatedDiscovery && strings.Contains(w.r.Header.Get("Accept"), "as=APIGroupDiscoveryList")
 	switch path := strings.Trim(w.r.URL.Path, "/"); {

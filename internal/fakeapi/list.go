@@ -12,12 +12,12 @@ import (
 
 // page is the content of a continue token.
 type page struct {
-	RV    uint64 `json:"rv"`    // of the first page
+	RV    uint64 `json:"rv"`    // version of the first page
 	After string `json:"after"` // key of the last item sent
 }
 
 func (p page) token() string {
-	body, _ := json.Marshal(p) // two plain fields
+	body, _ := json.Marshal(p) // cannot fail: two plain fields
 	return base64.RawURLEncoding.EncodeToString(body)
 }
 
@@ -29,15 +29,15 @@ func parsePage(token string) (p page, err error) {
 	return p, err
 }
 
-// objectList is a list whose items are encoded already.
+// objectList is a list whose items are already encoded.
 type objectList struct {
 	metav1.TypeMeta `json:",inline"`
 	metav1.ListMeta `json:"metadata"`
 	Items           []json.RawMessage `json:"items"`
 }
 
-// list answers a list. Later pages show the present, under the version of
-// the first one: a watch from there reports the difference again.
+// list responds to a list. Later pages show the current state under the version
+// of the first page; a watch from that version reports the difference again.
 func (s *Server) list(w *response, what serving) {
 	q := w.r.URL.Query()
 	sel, err := newSelection(w.req.Namespace, q)

@@ -6,27 +6,28 @@ import (
 	"time"
 )
 
-// Entry is one entry of a log file: what the runtime took from the container in
-// one piece.
+// Entry is one entry of a log file: the text that the runtime received from the
+// container in one piece.
 type Entry struct {
 	Time int64 // Unix nanoseconds; 0 means the time of the call
 	Text string
-	// Stamp is the timestamp that is printed, if Time cannot tell it: a year before
-	// 1678 or after 2261. Empty means that of Time.
+	// Stamp is the printed timestamp if Time cannot represent it: a year before
+	// 1678 or after 2261. Empty means that Time is printed.
 	Stamp string
 	// Partial means that no newline follows: the last line of a container that
-	// ended without one, or a piece of a long line that the next entry continues.
+	// ended without a newline, or a piece of a long line that the next entry
+	// continues.
 	Partial bool
 }
 
-// timeFormat is how the kubelet prints timestamps: nine digits, always.
+// timeFormat is the kubelet's format for timestamps, with nine digits.
 const timeFormat = "2006-01-02T15:04:05.000000000Z07:00"
 
-// logFile is one file. Entries are only ever appended.
+// logFile is one file. Entries are only appended.
 type logFile struct {
 	entries []Entry
 	size    int64
-	next    *logFile // what took its place when it was rotated
+	next    *logFile // the file that replaced it after rotation
 }
 
 // instance is one run of a container, with its log.
@@ -41,7 +42,7 @@ type instance struct {
 	reason   string
 
 	mu      sync.Mutex
-	file    *logFile // the newest: what can be read
+	file    *logFile // the newest file, which can be read
 	maxSize int64
 	ended   bool
 	deleted bool          // the node has removed the log
@@ -73,7 +74,8 @@ func (i *instance) write(entries []Entry) bool {
 	return true
 }
 
-// take appends entries until the file has reached its size, and at least one.
+// take appends entries until the file has reached its size. It appends at least
+// one.
 func (f *logFile) take(entries []Entry, maxSize int64) int {
 	n := 0
 	for n < len(entries) && (maxSize <= 0 || f.size < maxSize) {
@@ -84,14 +86,14 @@ func (f *logFile) take(entries []Entry, maxSize int64) int {
 	return n
 }
 
-// rotate is called with the lock held.
+// rotate must be called with the lock held.
 func (i *instance) rotate() {
 	next := &logFile{}
 	i.file.next = next
 	i.file = next
 }
 
-// end marks the last entry as the last.
+// end marks the last entry as the last one.
 func (i *instance) end() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -99,7 +101,7 @@ func (i *instance) end() {
 	i.wake()
 }
 
-// remove is what the node does with the logs of older instances.
+// remove removes the log, as the node does with the logs of older instances.
 func (i *instance) remove() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -107,14 +109,14 @@ func (i *instance) remove() {
 	i.file = &logFile{}
 }
 
-// cursor is a place in a log, which stays valid when its file is rotated.
+// cursor is a position in a log. It stays valid when the file is rotated.
 type cursor struct {
 	file *logFile
 	next int
 }
 
-// open returns a cursor at the last tail entries of the newest file (all of it
-// if tail is negative), and false if the log does not exist any more.
+// open returns a cursor at the last tail entries of the newest file (or at its
+// start if tail is negative), and false if the log no longer exists.
 func (i *instance) open(tail int64) (cursor, bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -125,8 +127,9 @@ func (i *instance) open(tail int64) (cursor, bool) {
 	return c, !i.deleted
 }
 
-// read returns up to limit entries at the cursor. If there are none it returns
-// what is closed when there are more, or nil if there never will be.
+// read returns up to limit entries at the cursor. If there are none, it returns
+// a channel that is closed when there are more, or nil if there will never be
+// more.
 func (i *instance) read(c *cursor, limit int) ([]Entry, <-chan struct{}) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -17,7 +17,7 @@ type logOptions struct {
 	follow     bool
 	previous   bool
 	timestamps bool
-	since      int64 // Unix nanoseconds; entries before it are not sent, wherever they stand
+	since      int64 // Unix nanoseconds; earlier entries are not sent, wherever they are
 	tail       int64 // -1: all
 	limit      int64 // bytes; -1: none
 }
@@ -67,7 +67,7 @@ func parseLogOptions(q url.Values, now time.Time) (logOptions, error) {
 		if err != nil {
 			return o, apierrors.NewBadRequest(err.Error())
 		}
-		// The API server hands it on to the kubelet without fractions.
+		// The API server passes it to the kubelet without fractions.
 		o.since = at.Truncate(time.Second).UnixNano()
 	case seconds > 0:
 		o.since = now.Add(-time.Duration(seconds) * time.Second).UnixNano()
@@ -79,7 +79,7 @@ func invalidLogOptions(what string) error {
 	return codeError(http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, `PodLogOptions "" is invalid: `+what, 0)
 }
 
-// serveLog answers a request for the log of a container.
+// serveLog responds to a request for the log of a container.
 func (s *Server) serveLog(w *response) {
 	o, err := parseLogOptions(w.r.URL.Query(), s.opts.Now())
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *Server) serveLog(w *response) {
 		return
 	}
 	if !pod.scheduled() {
-		w.WriteHeader(http.StatusNoContent) // the pod does not run on a node yet
+		w.WriteHeader(http.StatusNoContent) // the pod is not running on a node yet
 		return
 	}
 	inst, why := c.serving(o.previous)
@@ -108,12 +108,12 @@ func (s *Server) serveLog(w *response) {
 	s.stream(w, inst, o)
 }
 
-// stream sends the log, in an answer that Cut can cut.
+// stream sends the log in a response that Cut can end.
 func (s *Server) stream(w *response, inst *instance, o logOptions) {
 	w.Header().Set("Content-Type", "text/plain")
 	at, ok := inst.open(o.tail)
 	if !ok {
-		// So says the kubelet, in the body of a 200.
+		// The kubelet sends this text in the body of a 200 response.
 		_, _ = fmt.Fprintf(w, "unable to retrieve container logs for %s", inst.id)
 		return
 	}
@@ -123,7 +123,7 @@ func (s *Server) stream(w *response, inst *instance, o logOptions) {
 	if w.flush() != nil {
 		return
 	}
-	_ = copyLog(w, inst, at, o) // its end is the answer's
+	_ = copyLog(w, inst, at, o) // the response ends with the log
 }
 
 func (s *Server) openLog(w *response, follow bool, n int) {
@@ -143,9 +143,9 @@ func (s *Server) openLog(w *response, follow bool, n int) {
 }
 
 // copyLog writes entries until the log ends, the limit is reached, or the
-// answer does.
+// response ends.
 func copyLog(w *response, inst *instance, at cursor, o logOptions) error {
-	const batch = 256 // entries rendered at a time
+	const batch = 256 // entries rendered at once
 	var (
 		out       = renderer{logOptions: o, newLine: true}
 		unflushed bool
@@ -182,7 +182,7 @@ func copyLog(w *response, inst *instance, at cursor, o logOptions) error {
 	}
 }
 
-// cutPending returns an error if the answer was cut.
+// cutPending returns an error if the response was cut.
 func (w *response) cutPending() error {
 	select {
 	case clean := <-w.cut:
@@ -195,15 +195,15 @@ func (w *response) cutPending() error {
 	}
 }
 
-// renderer turns entries into bytes as the kubelet does.
+// renderer renders entries as the kubelet does.
 type renderer struct {
 	logOptions
 	buf     []byte
-	newLine bool // a timestamp comes before the next entry
+	newLine bool // write a timestamp before the next entry
 }
 
-// render replaces the buffer's content, and returns false if the limit is
-// reached with it.
+// render replaces the content of the buffer. It returns false if the limit is
+// reached.
 func (r *renderer) render(entries []Entry) bool {
 	r.buf = r.buf[:0]
 	for _, e := range entries {

@@ -15,12 +15,12 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// Object is an object of any kind, as JSON decodes it.
+// Object is an object of any kind, as decoded from JSON.
 type Object map[string]any
 
-// PutObject adds an object of one of the server's kinds, or replaces it. A UID
-// is given to one that has none, and the namespace default where the kind has
-// namespaces.
+// PutObject adds or replaces an object of one of the server's kinds. An object
+// without a UID gets one, and an object of a namespaced kind without a
+// namespace gets the namespace default.
 func (s *Server) PutObject(o Object) error {
 	k, m, err := s.identify(o)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Server) PutObject(o Object) error {
 	return nil
 }
 
-// DeleteObject removes the object with the kind, namespace and name of o. Pods
+// DeleteObject removes the object with the kind, namespace, and name of o. Pods
 // that belong to it stay.
 func (s *Server) DeleteObject(o Object) error {
 	k, m, err := s.identify(o)
@@ -50,7 +50,7 @@ func (s *Server) DeleteObject(o Object) error {
 	return err
 }
 
-// ObjectUID returns the UID of an object, empty if there is none.
+// ObjectUID returns the UID of an object, or "" if it does not exist.
 func (s *Server) ObjectUID(group, resource, namespace, name string) types.UID {
 	if k := s.kindOf(group, resource); k != nil {
 		if v := s.objects(k).get(namespace, name); v != nil {
@@ -101,14 +101,14 @@ func (s *store) putObject(k *Kind, m *metav1.ObjectMeta, o Object) {
 	s.insert(newObjectVersion(k, m, o, s.rv))
 }
 
-// newObjectVersion is a podVersion of an object other than a pod: of a pod's
-// fields it has the metadata only.
+// newObjectVersion returns a podVersion for an object that is not a pod. Of the
+// fields of a pod, it has only the metadata.
 func newObjectVersion(k *Kind, m *metav1.ObjectMeta, o Object, rv uint64) *podVersion {
 	m = m.DeepCopy()
 	m.ResourceVersion = itoa(int64(rv))
 	meta, err := runtime.DefaultUnstructuredConverter.ToUnstructured(m)
 	if err != nil {
-		panic(fmt.Sprintf("fakeapi: encode metadata of %s: %v", m.Name, err)) // it was decoded just so
+		panic(fmt.Sprintf("fakeapi: encode metadata of %s: %v", m.Name, err)) // it was decoded from JSON
 	}
 	o = maps.Clone(o)
 	o["apiVersion"], o["kind"], o["metadata"] = k.apiVersion(), k.Kind, meta
@@ -126,7 +126,7 @@ func metadataOnly(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "as=PartialObjectMetadata")
 }
 
-// body returns the JSON of the version, as the request wants it.
+// body returns the JSON of the version in the requested form.
 func (v *podVersion) body(metadataOnly bool) []byte {
 	if !metadataOnly {
 		return v.json
@@ -141,8 +141,8 @@ func (v *podVersion) body(metadataOnly bool) []byte {
 	return body
 }
 
-// serveObjects answers what is asked about a kind, and reports whether the
-// server knows it.
+// serveObjects responds to a request for objects of a kind, and reports whether
+// the server has the kind.
 func (s *Server) serveObjects(w *response) bool {
 	k := s.kindOf(w.req.Group, w.req.Resource)
 	if k == nil || w.req.Subresource != "" {
@@ -172,7 +172,7 @@ func (s *Server) serveObjects(w *response) bool {
 	return true
 }
 
-// serving is a kind and where its objects are.
+// serving is a kind and the store of its objects.
 type serving struct {
 	kind  *Kind
 	store *store

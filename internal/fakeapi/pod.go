@@ -15,18 +15,18 @@ type Pod struct {
 	server *Server
 
 	mu         sync.Mutex
-	object     *corev1.Pod // as it was published last
+	object     *corev1.Pod // as last published
 	containers []*Container
-	held       bool // the status is not published
+	held       bool // status changes are not published
 	unready    bool // a readiness probe fails
 	removed    bool
 
-	unschedulable, evicted string // messages; empty: it is not
+	unschedulable, evicted string // messages; empty: not in that state
 }
 
-// AddPod adds a pod whose containers have not started. Defaults are filled in: the
-// namespace (default), UID, creation time, node and restart policy. A pod of the same
-// name is removed first. The object is copied.
+// AddPod adds a pod whose containers have not started. It fills in defaults:
+// the namespace (default), UID, creation time, node, and restart policy. A pod
+// with the same name is removed first. The object is copied.
 func (s *Server) AddPod(object *corev1.Pod) *Pod {
 	object = object.DeepCopy()
 	if object.Namespace == "" {
@@ -77,7 +77,8 @@ func (p *Pod) addContainers() {
 	}
 }
 
-// RunPod adds a pod with these containers, label app=name, and starts it.
+// RunPod adds a pod with these containers and the label app=name, and starts
+// it.
 func (s *Server) RunPod(namespace, name string, containers ...string) *Pod {
 	object := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace, Name: name, Labels: map[string]string{"app": name}}}
@@ -89,7 +90,7 @@ func (s *Server) RunPod(namespace, name string, containers ...string) *Pod {
 	return p
 }
 
-// Pod returns the pod, or nil if there is none.
+// Pod returns the pod, or nil if it does not exist.
 func (s *Server) Pod(namespace, name string) *Pod {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +112,7 @@ func (p *Pod) change(f func()) {
 	p.publish()
 }
 
-// publish is called with the lock held.
+// publish must be called with the lock held.
 func (p *Pod) publish() {
 	if p.removed {
 		return
@@ -122,8 +123,8 @@ func (p *Pod) publish() {
 	p.server.store.put(p.object.DeepCopy())
 }
 
-// Start starts each container that has never run. An init container that has to
-// end before the others is ended too, with exit code 0.
+// Start starts each container that has never run. An init container that must
+// end before the others is also ended, with exit code 0.
 func (p *Pod) Start() {
 	p.change(func() {
 		for _, c := range p.containers {
@@ -138,7 +139,7 @@ func (p *Pod) Start() {
 	})
 }
 
-// Container returns the container of any kind, or nil if there is none.
+// Container returns the container of any kind, or nil if it does not exist.
 func (p *Pod) Container(name string) *Container {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -150,7 +151,7 @@ func (p *Pod) Container(name string) *Container {
 	return nil
 }
 
-// AddEphemeral adds an ephemeral container, which does not run yet.
+// AddEphemeral adds an ephemeral container, which is not started yet.
 func (p *Pod) AddEphemeral(name string) *Container {
 	c := &Container{pod: p, name: name, waiting: "ContainerCreating"}
 	p.change(func() {
@@ -166,18 +167,18 @@ func (p *Pod) Update(f func(*corev1.Pod)) {
 	p.change(func() { f(p.object) })
 }
 
-// SetReady says whether the readiness probes of the containers succeed.
+// SetReady sets whether the readiness probes of the containers succeed.
 func (p *Pod) SetReady(ready bool) {
 	p.change(func() { p.unready = !ready })
 }
 
-// SetUnschedulable takes the pod off its node: the scheduler finds none for it, for
-// the reason in message.
+// SetUnschedulable removes the pod from its node, as if the scheduler found
+// none for it, for the reason in message.
 func (p *Pod) SetUnschedulable(message string) {
 	p.change(func() { p.unschedulable, p.object.Spec.NodeName = message, "" })
 }
 
-// Evict ends the pod: its node has evicted it, for the reason in message.
+// Evict ends the pod as if its node had evicted it, for the reason in message.
 func (p *Pod) Evict(message string) {
 	p.change(func() {
 		for _, c := range p.containers {
@@ -187,28 +188,28 @@ func (p *Pod) Evict(message string) {
 	})
 }
 
-// Object returns a copy of the pod as the API shows it.
+// Object returns a copy of the pod as the API returns it.
 func (p *Pod) Object() *corev1.Pod {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.object.DeepCopy()
 }
 
-// HoldStatus stops publishing the status: the kubelet, and so the logs, are ahead of
-// the API. ReleaseStatus ends that.
+// HoldStatus stops publishing the status, so the kubelet and the logs are ahead
+// of the API. ReleaseStatus ends that.
 func (p *Pod) HoldStatus() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.held = true
 }
 
-// ReleaseStatus publishes the present status.
+// ReleaseStatus publishes the current status.
 func (p *Pod) ReleaseStatus() {
 	p.change(func() { p.held = false })
 }
 
-// Delete begins the deletion of the pod: its containers run until they exit, and the
-// pod exists until Remove.
+// Delete starts the deletion of the pod. Its containers run until they exit,
+// and the pod exists until Remove.
 func (p *Pod) Delete() {
 	p.change(func() {
 		if p.object.DeletionTimestamp == nil {
@@ -219,7 +220,7 @@ func (p *Pod) Delete() {
 	})
 }
 
-// Remove ends containers that still run, with exit code 137, and removes the pod.
+// Remove ends running containers with exit code 137, and removes the pod.
 func (p *Pod) Remove() {
 	p.change(func() {
 		for _, c := range p.containers {
@@ -242,8 +243,9 @@ func (p *Pod) Remove() {
 	}
 }
 
-// Recreate removes the object, calls absent, and creates it again with another UID, as a kubelet does with the mirror pod of a static pod. The containers run on,
-// and open logs stay open.
+// Recreate removes the object, calls absent, and creates the object again with
+// a different UID, as a kubelet does with the mirror pod of a static pod. The
+// containers continue to run, and open logs stay open.
 func (p *Pod) Recreate(absent func()) {
 	s, old := p.server, p.Object()
 	s.mu.Lock()

@@ -8,7 +8,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// status returns the true status of the pod. It is called with the lock held.
+// status returns the current status of the pod. It must be called with the lock
+// held.
 func (p *Pod) status() corev1.PodStatus {
 	s := corev1.PodStatus{PodIP: p.object.Status.PodIP, PodIPs: []corev1.PodIP{{IP: p.object.Status.PodIP}}}
 	s.InitContainerStatuses = p.statuses(names(p.object.Spec.InitContainers))
@@ -46,7 +47,7 @@ func (p *Pod) status() corev1.PodStatus {
 	return s
 }
 
-// stampTransitions sets when each condition has changed last.
+// stampTransitions sets when each condition last changed.
 func (p *Pod) stampTransitions(now []corev1.PodCondition) {
 	for i := range now {
 		now[i].LastTransitionTime = metav1.NewTime(p.server.opts.Now().Truncate(time.Second))
@@ -86,7 +87,7 @@ func (p *Pod) statuses(names []string) []corev1.ContainerStatus {
 	return statuses
 }
 
-// status is what the kubelet says about the container.
+// status returns the kubelet's status of the container.
 func (c *Container) status() corev1.ContainerStatus {
 	s := corev1.ContainerStatus{Name: c.name, Image: "example/" + c.name}
 	if c.cur == nil {
@@ -151,8 +152,9 @@ func phase(containers []corev1.ContainerStatus, policy corev1.RestartPolicy) cor
 	return corev1.PodFailed
 }
 
-// serving returns the instance whose log is read. Like the kubelet it goes by
-// the true status, not by what the API shows. If there is none it says why.
+// serving returns the instance whose log is read. Like the kubelet, it uses the
+// current status rather than the published one. If there is no instance, it
+// returns the reason.
 func (c *Container) serving(previous bool) (*instance, string) {
 	c.pod.mu.Lock()
 	defer c.pod.mu.Unlock()

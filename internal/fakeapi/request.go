@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Request describes an HTTP request in the terms of an RBAC rule.
+// Request describes an HTTP request in the terms of RBAC rules.
 type Request struct {
 	Verb        string // get, list, watch, or the HTTP method of any other
 	Group       string // empty: core
 	Resource    string // "pods", "namespaces"; empty for other paths
 	Subresource string // "log"
-	Namespace   string // empty for all
+	Namespace   string // empty for all namespaces
 	Name        string
 	Follow      bool // a log request that follows
 	Container   string
@@ -59,7 +59,7 @@ func readVerb(named, watch bool) string {
 	return "list"
 }
 
-// isTrue reads a boolean parameter as the API server does.
+// isTrue parses a boolean parameter as the API server does.
 func isTrue(s string) bool {
 	s = strings.ToLower(s)
 	return s != "" && s != "false" && s != "0"

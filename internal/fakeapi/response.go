@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// errBroken is what a handler sees when its answer is to end here.
+// errBroken is the error that a handler gets when its response must end.
 var errBroken = errors.New("the answer was broken off")
 
-// response is the answer to one request, which a fault breaks or Cut cuts.
+// response is the response to one request, which a fault or Cut can end.
 type response struct {
 	http.ResponseWriter
 	ctl    *http.ResponseController
 	r      *http.Request
 	req    Request
-	done   <-chan struct{} // the server closes
+	done   <-chan struct{} // closed when the server closes
 	how    Break
-	left   int64     // bytes until how; of no meaning for Whole
-	prefix string    // not yet written
-	cut    chan bool // gets one value from cutNow: whether cleanly
+	left   int64     // bytes until the break; unused for Whole
+	prefix string    // not yet sent
+	cut    chan bool // receives one value from cutNow: whether to end cleanly
 	abort  bool      // end with a reset
 }
 
@@ -39,7 +39,7 @@ func newResponse(w http.ResponseWriter, r *http.Request, done <-chan struct{}, f
 	return resp
 }
 
-// Unwrap is for http.ResponseController.
+// Unwrap supports http.ResponseController.
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func (w *response) Write(p []byte) (int, error) {
@@ -66,7 +66,7 @@ func (w *response) Write(p []byte) (int, error) {
 	return int(n), nil
 }
 
-// flush sends what was written. It is where an answer without a body breaks.
+// flush sends what was written. A response without a body breaks here.
 func (w *response) flush() error {
 	if w.prefix != "" {
 		if _, err := io.WriteString(w, ""); err != nil {
@@ -82,7 +82,7 @@ func (w *response) flush() error {
 	return nil
 }
 
-// breakOff returns when the handler is to end.
+// breakOff returns when the handler must end.
 func (w *response) breakOff() error {
 	_ = w.ctl.Flush()
 	switch w.how {
@@ -103,8 +103,8 @@ func (w *response) breakOff() error {
 	return errBroken
 }
 
-// wait blocks until there is something to do, and returns an error if that is
-// to end. A nil timer never fires.
+// wait blocks until there is something to do, and returns an error if the
+// response must end. A nil timer never fires.
 func (w *response) wait(changed <-chan struct{}, timer <-chan time.Time) error {
 	select {
 	case <-changed:
@@ -120,11 +120,11 @@ func (w *response) wait(changed <-chan struct{}, timer <-chan time.Time) error {
 	return nil
 }
 
-// cutNow ends the answer, even if its client does not read.
+// cutNow ends the response, even if its client does not read.
 func (w *response) cutNow(clean bool) {
 	select {
 	case w.cut <- clean:
-	default: // cut already
+	default: // already cut
 	}
 	if !clean {
 		_ = w.ctl.SetWriteDeadline(time.Unix(1, 0))

@@ -9,9 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 )
 
-// selection is what a list or watch wants to see.
+// selection is the selection of a list or watch.
 type selection struct {
-	namespace string // empty for all
+	namespace string // empty for all namespaces
 	labels    labels.Selector
 	fields    fields.Selector
 }

@@ -24,8 +24,8 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// A Reflector sees every change, streams its list or not, and gets over
-// closed and expired watches.
+// A Reflector sees every change, with and without a streamed list, and recovers
+// from closed and expired watches.
 func TestWatch_WorksWithReflector(t *testing.T) {
 	for _, noWatchList := range []bool{false, true} {
 		t.Run(fmt.Sprintf("NoWatchList=%t", noWatchList), func(t *testing.T) {
@@ -61,7 +61,7 @@ func TestWatch_WorksWithReflector(t *testing.T) {
 	}
 }
 
-// podNames is a store for a reflector that reports the names in it.
+// podNames is a reflector's store that reports the names in it.
 type podNames struct {
 	cache.Store
 	changed chan string
@@ -174,8 +174,8 @@ func TestWatch_HonorsSelectors(t *testing.T) {
 			}
 			got = append(got, e.Type+" "+e.Object.Name+" "+e.Object.Labels["version"])
 		}
-		// Remove ends the container first. A bookmark comes after a minute, and
-		// another at the end.
+		// Remove ends the container first. A bookmark follows after a minute,
+		// and another one at the end.
 		want := []string{"ADDED a ", "BOOKMARK(initial end)  ", "MODIFIED a 2", "DELETED a 2", "ADDED a 2", "MODIFIED a 2", "DELETED a 2",
 			"BOOKMARK  ", "BOOKMARK  "}
 		if !slices.Equal(got, want) {
@@ -233,7 +233,7 @@ func TestCut_EndsStreams(t *testing.T) {
 	}
 }
 
-// A stream that its client does not read is cut as well.
+// A stream whose client does not read is cut as well.
 func TestCut_EndsBlockedStreams(t *testing.T) {
 	s := start(t, fakeapi.Options{})
 	c := s.RunPod("shop", "a", "app").Container("app")
@@ -271,7 +271,7 @@ func TestFreeze_StopsConnection(t *testing.T) {
 	select {
 	case err := <-ended:
 		t.Fatalf("the stream ended: %v", err)
-	case <-time.After(100 * time.Millisecond): // nothing to wait for: it stays silent
+	case <-time.After(100 * time.Millisecond): // the stream stays silent
 	}
 	s.DropConns()
 	if err := <-ended; err == nil {
@@ -288,7 +288,7 @@ func TestDown_RefusesConnections(t *testing.T) {
 	}
 	s.Down()
 	if version() == nil {
-		t.Error("answered while down")
+		t.Error("got a response while down")
 	}
 	s.Up()
 	if err := version(); err != nil {
@@ -296,7 +296,7 @@ func TestDown_RefusesConnections(t *testing.T) {
 	}
 }
 
-// Many follows, each of which gets every line.
+// Each of many follows receives every line.
 func TestFollow_ManyAtOnce(t *testing.T) {
 	const pods, lines = 1000, 10
 	s := start(t, fakeapi.Options{})
@@ -305,7 +305,7 @@ func TestFollow_ManyAtOnce(t *testing.T) {
 		s.RunPod("shop", fmt.Sprintf("p%d", i), "app")
 	}
 	counts := make(chan int, pods)
-	opening := make(chan struct{}, 10) // else each dials a connection of its own
+	opening := make(chan struct{}, 10) // otherwise each dials its own connection
 	for i := range pods {
 		go func() {
 			opening <- struct{}{}

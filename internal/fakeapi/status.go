@@ -14,7 +14,7 @@ import (
 
 var podResource = schema.GroupResource{Resource: "pods"}
 
-// writeJSON answers with the object.
+// writeJSON responds with the object.
 func writeJSON(w http.ResponseWriter, code int, object any) {
 	body, err := json.Marshal(object)
 	if err != nil {
@@ -26,7 +26,7 @@ func writeJSON(w http.ResponseWriter, code int, object any) {
 	_, _ = w.Write(body) // the client has disconnected
 }
 
-// writeError answers with the Status of an error of package apierrors.
+// writeError responds with the Status of an error of package apierrors.
 func writeError(w http.ResponseWriter, err error) {
 	status := statusOf(err)
 	writeJSON(w, int(status.Code), status)
@@ -42,12 +42,12 @@ func statusOf(err error) *metav1.Status {
 	return &status
 }
 
-// expired is the error for a resource version that has expired.
+// expired returns the error for an expired resource version.
 func expired(asked, oldest uint64) error {
 	return apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", asked, oldest))
 }
 
-// forbidden is the error of an RBAC authorizer for the request.
+// forbidden returns the error of an RBAC authorizer for the request.
 func forbidden(req Request, user string) error {
 	resource := req.Resource
 	if req.Subresource != "" {
@@ -57,11 +57,11 @@ func forbidden(req Request, user string) error {
 	if req.Namespace != "" {
 		where = fmt.Sprintf("in the namespace %q", req.Namespace)
 	}
-	why := fmt.Errorf("User %q cannot %s resource %q in API group %q %s", user, req.Verb, resource, req.Group, where) //nolint:staticcheck // the words of the API server
+	why := fmt.Errorf("User %q cannot %s resource %q in API group %q %s", user, req.Verb, resource, req.Group, where) //nolint:staticcheck // copies the API server's message
 	return apierrors.NewForbidden(schema.GroupResource{Group: req.Group, Resource: req.Resource}, req.Name, why)
 }
 
-// codeError is the Status for a bare HTTP status code.
+// codeError returns the Status for an HTTP status code.
 func codeError(code int, reason metav1.StatusReason, message string, retryAfter time.Duration) error {
 	if reason == "" {
 		reason = reasons[code]
@@ -76,7 +76,7 @@ func codeError(code int, reason metav1.StatusReason, message string, retryAfter 
 	return &apierrors.StatusError{ErrStatus: status}
 }
 
-// seconds rounds up to the whole seconds that Retry-After can say.
+// seconds rounds up to whole seconds, the unit of Retry-After.
 func seconds(d time.Duration) int32 { return int32((d + time.Second - 1) / time.Second) }
 
 var reasons = map[int]metav1.StatusReason{

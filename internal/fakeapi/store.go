@@ -16,14 +16,14 @@ import (
 // maxEvents bounds the history that a watch can start from.
 const maxEvents = 20_000
 
-// podVersion is one version of a pod, or of another object, never changed once
-// it is stored.
+// podVersion is one version of a pod or of another object. It is immutable once
+// stored.
 type podVersion struct {
 	rv   uint64
 	pod  *corev1.Pod
 	json []byte
 
-	at func(rv uint64) *podVersion // the same with another version
+	at func(rv uint64) *podVersion // returns the same object with another version
 }
 
 func newPodVersion(pod *corev1.Pod, rv uint64) *podVersion {
@@ -31,7 +31,7 @@ func newPodVersion(pod *corev1.Pod, rv uint64) *podVersion {
 	pod.ResourceVersion = itoa(int64(rv))
 	body, err := json.Marshal(pod)
 	if err != nil {
-		panic(fmt.Sprintf("fakeapi: encode pod %s: %v", pod.Name, err)) // a pod can always be encoded
+		panic(fmt.Sprintf("fakeapi: encode pod %s: %v", pod.Name, err)) // cannot happen
 	}
 	v := &podVersion{rv: rv, pod: pod, json: body}
 	v.at = func(rv uint64) *podVersion { return newPodVersion(pod.DeepCopy(), rv) }
@@ -45,14 +45,14 @@ type event struct {
 	before *podVersion // nil for an addition
 }
 
-// store holds what the API server knows, and its recent history.
+// store holds the objects of the API server and their recent history.
 type store struct {
 	mu         sync.Mutex
 	rv         uint64
 	pods       map[string]*podVersion // by namespace/name
 	namespaces map[string]bool
 	events     []event
-	oldest     uint64        // events up to this one are forgotten
+	oldest     uint64        // events up to this version were removed
 	muted      bool          // watches receive no events
 	closing    chan struct{} // closed to end the open watches
 	changed    chan struct{} // closed at the next change; nil if nothing waits
@@ -70,7 +70,7 @@ func newStore() *store {
 
 func podKey(namespace, name string) string { return namespace + "/" + name }
 
-// put stores a new version of the pod, which becomes the store's.
+// put stores a new version of the pod. The pod then belongs to the store.
 func (s *store) put(pod *corev1.Pod) *podVersion {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,14 +81,14 @@ func (s *store) put(pod *corev1.Pod) *podVersion {
 	return v
 }
 
-// insert is called with the lock held.
+// insert must be called with the lock held.
 func (s *store) insert(v *podVersion) {
 	key := podKey(v.pod.Namespace, v.pod.Name)
 	s.record(event{rv: v.rv, now: v, before: s.pods[key]})
 	s.pods[key] = v
 }
 
-// remove deletes the pod if it is there.
+// remove deletes the pod if it exists.
 func (s *store) remove(namespace, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -109,7 +109,7 @@ func (s *store) record(e event) {
 	s.wake()
 }
 
-// wake is called with the lock held.
+// wake must be called with the lock held.
 func (s *store) wake() {
 	if s.changed != nil {
 		close(s.changed)
@@ -129,8 +129,8 @@ func (s *store) get(namespace, name string) *podVersion {
 	return s.pods[podKey(namespace, name)]
 }
 
-// list returns the pods that match, by namespace and name, as of the resource
-// version it returns too.
+// list returns the matching pods, by namespace and name, and the resource
+// version of the list.
 func (s *store) list(sel *selection) ([]*podVersion, uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,8 +152,8 @@ func (s *store) namespaceNames() []string {
 	return slices.Sorted(maps.Keys(s.namespaces))
 }
 
-// since returns the events after rv, or, if there are none, what is closed when
-// there is something. It fails if they are forgotten.
+// since returns the events after rv. If there are none, it returns a channel
+// that is closed when there are. It fails if the events were removed.
 func (s *store) since(rv uint64) ([]event, <-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,8 +172,8 @@ func (s *store) since(rv uint64) ([]event, <-chan struct{}, error) {
 	return nil, s.changed, nil
 }
 
-// as turns the event into the event for a watcher with the selection: nothing
-// (nil), or the type and the object.
+// as converts the event for a watcher with the selection: to nothing (nil), or
+// to the type and the object.
 func (e event) as(sel *selection) (watch.EventType, *podVersion) {
 	now, before := e.now != nil && sel.matches(e.now), e.before != nil && sel.matches(e.before)
 	switch {
@@ -182,7 +182,7 @@ func (e event) as(sel *selection) (watch.EventType, *podVersion) {
 	case now:
 		return watch.Added, e.now
 	case before:
-		// The last state that matched, at the version of the change.
+		// The last state that matched, with the version of the change.
 		return watch.Deleted, e.before.at(e.rv)
 	}
 	return "", nil

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// newCertificate makes a certificate for the loopback address that is its own
-// authority, and returns it in PEM as well. It is valid at any time a test may
-// take for the present.
+// newCertificate returns a self-signed certificate for the loopback address,
+// and the certificate in PEM. It is valid at any time that a test may use as
+// the current time.
 func newCertificate() (tls.Certificate, []byte, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

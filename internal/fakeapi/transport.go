@@ -8,8 +8,8 @@ import (
 )
 
 // Transport returns a RoundTripper that calls the server without a connection.
-// Bodies are streamed, and nothing is buffered: a handler continues when its
-// client has read what it wrote.
+// Bodies are streamed without buffering: a handler continues when its client
+// has read what it wrote.
 func (s *Server) Transport() http.RoundTripper { return transport{s} }
 
 type transport struct{ server *Server }
@@ -30,7 +30,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			switch err := recover(); err {
 			case nil:
 				w.WriteHeader(http.StatusOK)
-				_ = out.CloseWithError(context.Cause(ctx)) // nil, a clean end, unless the client has left
+				_ = out.CloseWithError(context.Cause(ctx)) // a clean end, unless the client has disconnected
 			case http.ErrAbortHandler:
 				_ = out.CloseWithError(io.ErrUnexpectedEOF)
 				w.WriteHeader(http.StatusOK)
@@ -45,7 +45,7 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-w.ready:
 	case <-ctx.Done():
 		select {
-		case <-w.ready: // the handler has ended already
+		case <-w.ready: // the handler has already returned
 		default:
 			return nil, context.Cause(ctx)
 		}
@@ -74,7 +74,7 @@ func (b pipeBody) Close() error {
 	return b.PipeReader.Close()
 }
 
-// pipeResponse is the server's end.
+// pipeResponse is the server's end of the body.
 type pipeResponse struct {
 	header http.Header
 	out    *io.PipeWriter
@@ -101,7 +101,7 @@ func (w *pipeResponse) Write(p []byte) (int, error) {
 	return w.out.Write(p)
 }
 
-// FlushError sends the header; the body is never held back.
+// FlushError sends the header. The body is never buffered.
 func (w *pipeResponse) FlushError() error {
 	w.WriteHeader(http.StatusOK)
 	return nil

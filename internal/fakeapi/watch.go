@@ -55,7 +55,7 @@ func (s *Server) watch(w *response, what serving) {
 			return
 		}
 	}
-	_ = wr.run(closing, timeout(q.Get("timeoutSeconds")), s.opts.BookmarkEvery) // its end is the answer's
+	_ = wr.run(closing, timeout(q.Get("timeoutSeconds")), s.opts.BookmarkEvery) // the response ends with the watch
 }
 
 func parseVersion(s string) (uint64, error) {
@@ -65,7 +65,8 @@ func parseVersion(s string) (uint64, error) {
 	return strconv.ParseUint(s, 10, 64)
 }
 
-// timeout returns how long the watch may last: without a parameter, without a limit.
+// timeout returns how long the watch may last; without the parameter, there is
+// no limit.
 func timeout(seconds string) time.Duration {
 	n, err := strconv.Atoi(seconds)
 	if err != nil || n <= 0 {
@@ -82,7 +83,7 @@ func watchListRefused(off bool) error {
 	return codeError(http.StatusUnprocessableEntity, metav1.StatusReasonInvalid, "ListOptions.meta.k8s.io \"\" is invalid: "+message, 0)
 }
 
-// run sends what happens after the version.
+// run sends the events after the version.
 func (w *watcher) run(closing <-chan struct{}, limit, bookmarkEvery time.Duration) error {
 	var end <-chan time.Time
 	if limit > 0 {
@@ -122,8 +123,8 @@ func (w *watcher) run(closing <-chan struct{}, limit, bookmarkEvery time.Duratio
 	}
 }
 
-// sendState sends the pods as they are, in the form of additions, and for a
-// streamed list the bookmark that marks the end of the initial events.
+// sendState sends the current pods as additions and, for a streamed list, the
+// bookmark that marks the end of the initial events.
 func (w *watcher) sendState(bookmark bool) error {
 	found, rv := w.store.list(w.sel)
 	for _, v := range found {
@@ -150,7 +151,7 @@ func (w *watcher) sendEvents(events []event) error {
 	return w.flush()
 }
 
-// sendBookmark sends the client the version that it has seen.
+// sendBookmark sends the version that the watcher has reached.
 func (w *watcher) sendBookmark(initialEnd bool) error {
 	if !w.bookmarks || w.store.isMuted() {
 		return nil
@@ -215,19 +216,19 @@ func (s *Server) CloseWatches() {
 	s.store.closing = make(chan struct{})
 }
 
-// ExpireWatches forgets what has happened so far, as a compaction does: a watch
-// that wants to hear of it gets an ERROR event with 410 Gone, as does the next
-// page of a list. Open watches are closed.
+// ExpireWatches removes the history, as a compaction does: a watch from an
+// earlier version gets an ERROR event with 410 Gone, and so does the next page
+// of a list. Open watches are closed.
 func (s *Server) ExpireWatches() {
 	s.store.mu.Lock()
-	s.store.rv++ // what was listed before is older than the oldest version
+	s.store.rv++ // earlier lists are older than the oldest version
 	s.store.oldest, s.store.events = s.store.rv, nil
 	s.store.mu.Unlock()
 	s.CloseWatches()
 }
 
-// MuteWatches makes watches silent, bookmarks included, or makes them continue with
-// what has happened in between.
+// MuteWatches stops all watch events, including bookmarks, or resumes them with
+// the events that occurred in the meantime.
 func (s *Server) MuteWatches(mute bool) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()

@@ -1,6 +1,6 @@
-// Package fakekibana is a Kibana or OpenSearch Dashboards that knows the saved
-// objects API. It validates requests as the routes of the real servers do: what
-// these reject with 400, it rejects, too.
+// Package fakekibana is a fake of Kibana and OpenSearch Dashboards with the
+// saved objects API. It validates requests as the real servers do, and rejects
+// with 400 what they reject.
 package fakekibana
 
 import (
@@ -21,7 +21,7 @@ type Options struct {
 	Version       string // of the product
 	Dashboards    bool   // OpenSearch Dashboards
 	BasePath      string // such as /kibana/s/ops
-	Authorization string // the value that the header must have; empty: any
+	Authorization string // required value of the header; empty: any
 }
 
 // Server is a running server. Its methods may be called by several goroutines.
@@ -95,7 +95,7 @@ type object struct {
 	Attributes json.RawMessage `json:"attributes"`
 }
 
-// parse rejects unknown keys, as the schemas of the real servers do.
+// parse rejects unknown keys, as the real servers' schemas do.
 func parse(b []byte, into any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
@@ -158,7 +158,7 @@ func (s *Server) importObjects(w http.ResponseWriter, r *http.Request) {
 
 const conflict = "conflict"
 
-// create returns why it does not create the object, if it does not.
+// create returns why it did not create the object, or "" if it did.
 func (s *Server) create(o object, r *http.Request) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,5 +180,5 @@ func fault(kind, message string) map[string]any {
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body) //nolint:errcheck,errchkjson // a client that has left does not want it
+	json.NewEncoder(w).Encode(body) //nolint:errcheck,errchkjson // an error means that the client has disconnected
 }

@@ -1,6 +1,6 @@
 // Package ktailproc runs ktail as a child process, for tests and the demo. A
-// Process is one run; a Log holds what it wrote to an output, in bounded memory,
-// and lets a test wait for a message.
+// Process is one run. A Log keeps, in bounded memory, what the process wrote to
+// an output, and lets a test wait for a message.
 package ktailproc
 
 import (
@@ -21,8 +21,8 @@ type Options struct {
 	Args   []string
 	Name   string    // argument 0; empty means Path
 	Dir    string    // working directory; empty means that of the caller
-	Env    []string  // nil means the environment of the caller
-	Stdin  io.Reader // nil is empty
+	Env    []string  // nil means the caller's environment
+	Stdin  io.Reader // nil means no input
 	Stdout io.Writer // nil discards it
 	Stderr io.Writer // receives stderr in addition to Process.Stderr; may be nil
 
@@ -37,12 +37,12 @@ type Process struct {
 
 	cmd  *exec.Cmd
 	done chan struct{}
-	err  error // of exec.Cmd.Wait, set when done is closed
+	err  error // result of exec.Cmd.Wait, valid once done is closed
 	peak atomic.Int64
 }
 
 // sampleInterval is how often the peak memory is read while the process runs.
-// The kernel keeps the peak, so that only the last interval can be missed.
+// The kernel tracks the peak, so only the last interval can be missed.
 const sampleInterval = 20 * time.Millisecond
 
 // Start starts ktail. The process is killed when ctx ends.
@@ -98,8 +98,9 @@ func (p *Process) Wait(ctx context.Context) (int, error) {
 // Err returns why the process failed, or nil. It may be called after Done.
 func (p *Process) Err() error { return p.err }
 
-// ExitCode returns the exit status as a shell reports it: 128 and the number of
-// the signal that killed the process. It may be called after Done.
+// ExitCode returns the exit status as a shell reports it: for a process that
+// was killed by a signal, 128 plus the number of the signal. It may be called
+// after Done.
 func (p *Process) ExitCode() int { return ExitCode(p.cmd.ProcessState) }
 
 // ExitCode returns the exit status of a process that has ended, as a shell
@@ -143,8 +144,8 @@ func (p *Process) CPU() time.Duration {
 	return p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
 }
 
-// Usage describes the memory, and after the end the CPU time, that the process
-// has used.
+// Usage describes the memory that the process has used and, after its end, the
+// CPU time.
 func (p *Process) Usage() string {
 	s := fmt.Sprintf("%.1f MB resident", float64(p.PeakRSS())/1e6)
 	if !p.Running() {
@@ -166,8 +167,8 @@ func (p *Process) samplePeak() {
 	}
 }
 
-// sample does not use the peak that wait4 reports: before exec, the process has
-// the memory of its parent.
+// sample does not use the peak that wait4 reports, because before exec, the
+// process has the memory of its parent.
 func (p *Process) sample() {
 	now := peakRSS(p.PID())
 	for {

@@ -62,7 +62,7 @@ func TestProcess_ReportsExitCodeAndStderr(t *testing.T) {
 	}
 }
 
-func TestProcess_SignalEndsIt(t *testing.T) {
+func TestProcess_SignalEndsProcess(t *testing.T) {
 	var out bytes.Buffer
 	ctx, p := start(t, "follow", &out)
 	if err := p.WaitStderr(ctx, regexp.MustCompile("^following")); err != nil {
@@ -93,7 +93,7 @@ func TestProcess_ExitCodeOfKilledProcessNamesSignal(t *testing.T) {
 	}
 }
 
-func TestLog_KeepsFirstAndLastOfMuchOutput(t *testing.T) {
+func TestLog_KeepsFirstAndLastOutput(t *testing.T) {
 	var l ktailproc.Log
 	write := func(text string) {
 		if n, err := l.Write([]byte(text)); n != len(text) || err != nil {

@@ -8,11 +8,11 @@ import (
 	"sync"
 )
 
-// maxLog bounds a Log. Of more than that, it keeps the first and the last half.
+// maxLog bounds a Log. Beyond it, the Log keeps the first and the last half.
 const maxLog = 2 << 20
 
 // ErrEnded is returned by Log.Wait when the process has ended without writing
-// what the caller waits for.
+// the text that the caller waits for.
 var ErrEnded = errors.New("the process has ended")
 
 // Log is an io.Writer that keeps what is written to it. It is safe for concurrent
@@ -43,7 +43,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String returns what was written. An ellipsis marks a part that was dropped.
+// String returns what was written. An ellipsis marks a dropped part.
 func (l *Log) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

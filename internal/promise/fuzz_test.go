@@ -27,12 +27,12 @@ func FuzzResume(f *testing.F) {
 	f.Add([]byte("\x00\x07\x02\x00\x00\x03\x07\x01\x00\x03\x07\x00\x00\x02")) // crashes while cut
 	f.Add([]byte("\x07\x00\x02\x00\x07\x01\x00\x02\x07\x00"))                 // crashes without a line
 	f.Add([]byte("\x00\x05\x05\x00\x02\x00\x05\x01\x05\x02\x05\x03\x05\x04\x05\x05\x05\x06\x02\x00\x00\x05"))
-	f.Fuzz(func(t *testing.T, story []byte) {
+	f.Fuzz(func(t *testing.T, schedule []byte) {
 		const most = 60 // steps
 		synctest.Test(t, func(t *testing.T) {
-			n := newNarrator(t)
-			for i := 0; i+1 < min(len(story), 2*most); i += 2 {
-				n.step(story[i], int(story[i+1]))
+			n := newScheduler(t)
+			for i := 0; i+1 < min(len(schedule), 2*most); i += 2 {
+				n.step(schedule[i], int(schedule[i+1]))
 			}
 			n.recover()
 			n.c.Log("the end")
@@ -48,17 +48,17 @@ func FuzzRuns(f *testing.F) {
 	f.Add([]byte("\x00\x05\x09\x00\x00\x05\x09\x00"))         // log, run, log, run
 	f.Add([]byte("\x00\x03\x08\x05\x07\x01\x08\x00\x07\x00")) // crashes between runs
 	f.Add([]byte("\x00\x03\x07\x01\x08\x00\x06\x05\x08\x01\x02\x00"))
-	f.Fuzz(func(t *testing.T, story []byte) {
+	f.Fuzz(func(t *testing.T, schedule []byte) {
 		const most = 60 // steps
 		path := filepath.Join(t.TempDir(), "positions")
 		synctest.Test(t, func(t *testing.T) {
-			n := newNarratorOf(t, path)
+			n := newSchedulerAt(t, path)
 			n.show() // without a delivered line, no run knows where another stopped
-			for i := 0; i+1 < min(len(story), 2*most); i += 2 {
-				if story[i]%10 == 9 {
-					n.again(int(story[i+1]))
+			for i := 0; i+1 < min(len(schedule), 2*most); i += 2 {
+				if schedule[i]%10 == 9 {
+					n.again(int(schedule[i+1]))
 				} else {
-					n.step(story[i]%10, int(story[i+1]))
+					n.step(schedule[i]%10, int(schedule[i+1]))
 				}
 			}
 			n.recover()
@@ -72,8 +72,8 @@ func FuzzRuns(f *testing.F) {
 	})
 }
 
-// narrator applies a schedule to one container.
-type narrator struct {
+// scheduler applies a schedule to one container.
+type scheduler struct {
 	t      *testing.T
 	api    *fakeapi.Server
 	c      *fakeapi.Container
@@ -88,10 +88,10 @@ type narrator struct {
 	broken map[int]bool // lengths to which responses were cut
 }
 
-func newNarrator(t *testing.T) *narrator { return newNarratorOf(t, "") }
+func newScheduler(t *testing.T) *scheduler { return newSchedulerAt(t, "") }
 
-func newNarratorOf(t *testing.T, path string, ignore ...string) *narrator {
-	n := &narrator{t: t, path: path, ignore: ignore, api: newServer(t, fakeapi.Options{}), broken: map[int]bool{}}
+func newSchedulerAt(t *testing.T, path string, ignore ...string) *scheduler {
+	n := &scheduler{t: t, path: path, ignore: ignore, api: newServer(t, fakeapi.Options{}), broken: map[int]bool{}}
 	n.c = n.api.RunPod("default", "web", "app").Container("app")
 	n.begin()
 	pass(time.Second)
@@ -100,7 +100,7 @@ func newNarratorOf(t *testing.T, path string, ignore ...string) *narrator {
 }
 
 // begin starts a run where the previous one was stopped.
-func (n *narrator) begin() {
+func (n *scheduler) begin() {
 	if n.path == "" {
 		n.run = followAll(n.t, ignoringClient(n.t, n.api, n.ignore...))
 		return
@@ -114,7 +114,7 @@ func (n *narrator) begin() {
 
 // again stops the run and starts the next one, after a few lines or the exit of
 // the container.
-func (n *narrator) again(how int) {
+func (n *scheduler) again(how int) {
 	_ = n.run.stop()
 	if err := n.run.positions.Save(); err != nil {
 		n.t.Fatal(err)
@@ -129,7 +129,7 @@ func (n *narrator) again(how int) {
 	pass(time.Duration(how) * 10 * time.Millisecond)
 }
 
-func (n *narrator) step(what byte, how int) {
+func (n *scheduler) step(what byte, how int) {
 	switch what % 9 {
 	case 0:
 		n.log(how, 0)
@@ -171,7 +171,7 @@ func (n *narrator) step(what byte, how int) {
 }
 
 // log writes a few lines with times that long ago.
-func (n *narrator) log(how int, ago time.Duration) {
+func (n *scheduler) log(how int, ago time.Duration) {
 	n.silent = false
 	at := time.Now().Add(-ago).UnixNano()
 	for i := range 1 + how%9 {
@@ -186,7 +186,7 @@ func (n *narrator) log(how int, ago time.Duration) {
 // would break the chain: the log before it is gone when the next one ends, and
 // a gap is reported, because it is unknown whether lines are missing. So no
 // instance is silent once anything was written.
-func (n *narrator) crash(lastWords bool) {
+func (n *scheduler) crash(lastWords bool) {
 	if n.silent && len(n.file) > 0 {
 		n.log(0, 0)
 	}
@@ -204,7 +204,7 @@ func (n *narrator) crash(lastWords bool) {
 // rotate makes the log unavailable once everything was written, and waits for
 // the first line of the next file; until then, it is unknown whether lines were
 // lost.
-func (n *narrator) rotate(how int) {
+func (n *scheduler) rotate(how int) {
 	n.recover()
 	n.c.Rotate()
 	n.log(how, 0)
@@ -212,14 +212,14 @@ func (n *narrator) rotate(how int) {
 }
 
 // recover lets everything work until all lines were written.
-func (n *narrator) recover() {
+func (n *scheduler) recover() {
 	n.faults = nil
 	n.api.SetFault(noFault)
 	pass(time.Minute)
 }
 
 // fault injects the fault into the next log request.
-func (n *narrator) fault(f *fakeapi.Fault) {
+func (n *scheduler) fault(f *fakeapi.Fault) {
 	n.faults = append(n.faults, f)
 	faults(n.api, n.faults...)
 }

@@ -21,13 +21,13 @@ func FuzzLoss(f *testing.F) {
 	f.Add([]byte("\x00\x03\x05\x01\x05\x01\x02\x00\x00\x02\x08\x00\x08\x00\x08\x00\x00\x02\x01\x50"))
 	f.Add([]byte("0000200\x00200000")) // the log of the instance before the previous one is gone
 	f.Add([]byte("200010z0"))          // rotated after a restart
-	f.Fuzz(func(t *testing.T, story []byte) {
+	f.Fuzz(func(t *testing.T, schedule []byte) {
 		const most = 60 // steps
 		synctest.Test(t, func(t *testing.T) {
-			n := newNarrator(t)
+			n := newScheduler(t)
 			n.show()
-			for i := 0; i+1 < min(len(story), 2*most); i += 2 {
-				switch how := int(story[i+1]); story[i] % 10 {
+			for i := 0; i+1 < min(len(schedule), 2*most); i += 2 {
+				switch how := int(schedule[i+1]); schedule[i] % 10 {
 				case 7, 8:
 					n.c.Exit(1, "")
 					pass(time.Duration(how) * time.Millisecond)
@@ -41,7 +41,7 @@ func FuzzLoss(f *testing.F) {
 				case 0, 6:
 					n.logUnique(how)
 				default:
-					n.step(story[i]%10, how)
+					n.step(schedule[i]%10, how)
 				}
 			}
 			n.recover()
@@ -54,14 +54,14 @@ func FuzzLoss(f *testing.F) {
 
 // show makes the running instance write a line that ktail writes. If nothing of
 // an instance was written, it is unknown what was lost when its log is rotated.
-func (n *narrator) show() {
+func (n *scheduler) show() {
 	n.logUnique(0)
 	n.recover()
 	n.silent = false
 }
 
 // logUnique writes a few lines that differ from all others.
-func (n *narrator) logUnique(how int) {
+func (n *scheduler) logUnique(how int) {
 	for range 1 + how%9 {
 		text := fmt.Sprintf("line %d", len(n.file))
 		n.c.Append(fakeapi.Entry{Text: text})
@@ -71,7 +71,7 @@ func (n *narrator) logUnique(how int) {
 
 // wantsNothingSilent fails the test unless the lines are lines of the log, in
 // order, and a gap was reported if any is missing.
-func (n *narrator) wantsNothingSilent(t *testing.T, file []string) {
+func (n *scheduler) wantsNothingSilent(t *testing.T, file []string) {
 	t.Helper()
 	r := n.run
 	r.mu.Lock()

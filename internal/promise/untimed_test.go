@@ -91,20 +91,20 @@ func FuzzNoTimestamps(f *testing.F) {
 	f.Add([]byte("\x00\x05\x02\x00\x00\x05\x02\x00"))                         // log, cut, log, cut
 	f.Add([]byte("\x00\x09\x04\x40\x02\x00\x04\x10\x03\x00\x04\x33\x02\x00")) // responses cut short
 	f.Add([]byte("\x00\x07\x02\x00\x00\x03\x07\x01\x00\x03\x07\x00\x00\x02")) // crashes while cut
-	f.Fuzz(func(t *testing.T, story []byte) {
+	f.Fuzz(func(t *testing.T, schedule []byte) {
 		const most = 60 // steps
 		synctest.Test(t, func(t *testing.T) {
-			n := newNarratorOf(t, "", "timestamps")
+			n := newSchedulerAt(t, "", "timestamps")
 			n.show()
-			for i := 0; i+1 < min(len(story), 2*most); i += 2 {
-				switch how := int(story[i+1]); story[i] % 8 {
+			for i := 0; i+1 < min(len(schedule), 2*most); i += 2 {
+				switch how := int(schedule[i+1]); schedule[i] % 8 {
 				case 0, 6:
 					n.silent = false
 					n.logUnique(how)
 				case 5:
 					n.fault(&fakeapi.Fault{Status: []int{500, 502, 503, 404}[how%4]})
 				default:
-					n.step(story[i]%8, how)
+					n.step(schedule[i]%8, how)
 				}
 			}
 			n.recover()

@@ -9,8 +9,8 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Recorder is a Sink that records texts. It fails the test if calls overlap, or if
-// one follows Close.
+// Recorder is a Sink that records texts. It fails the test if calls overlap or
+// follow Close.
 type Recorder struct {
 	t       *testing.T
 	running atomic.Bool
@@ -18,8 +18,8 @@ type Recorder struct {
 
 	mu      sync.Mutex
 	texts   []string
-	err     error // of every Write; may be nil
-	blocked bool  // a Write waits for the end of its context
+	err     error // returned by every Write; may be nil
+	blocked bool  // Write waits for the end of its context
 }
 
 // NewRecorder returns a Recorder that reports to the test.

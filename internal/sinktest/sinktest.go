@@ -1,6 +1,6 @@
-// Package sinktest tests the contract of ktail.Sink. Run is the suite, which every
-// implementation runs; Recorder is a sink in memory that reports callers that break
-// the contract.
+// Package sinktest tests the contract of ktail.Sink. Run is the suite that
+// every implementation runs. Recorder is a sink in memory that reports callers
+// that violate the contract.
 package sinktest
 
 import (
@@ -16,25 +16,25 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Subject is a sink under test, and the place where it puts lines.
+// Subject is a sink under test, and its destination.
 type Subject struct {
 	Sink ktail.Sink
-	// Received returns the texts that have arrived. If the sink does not keep the
-	// order of lines, it returns them sorted.
+	// Received returns the texts that have arrived. If the sink does not keep
+	// the order of lines, Received returns them sorted.
 	Received func() []string
-	// Line returns a line that the sink takes. The default is a log line.
+	// Line returns a line that the sink accepts. The default is a log line.
 	Line func(text string) ktail.Line
-	// Block makes the place take nothing, until the test ends. It is nil if a Write
-	// never blocks.
+	// Block makes the destination accept nothing more until the test ends. It
+	// is nil if Write never blocks.
 	Block func()
-	// Fail makes the place fail once, and then work again. It is nil if a Write
-	// does not fail with the place.
+	// Fail makes the destination fail once. It is nil if Write does not return
+	// the errors of the destination.
 	Fail func(error)
 }
 
-// Run tests that a sink keeps the contract. open is called in a bubble of
-// testing/synctest, once for each test. It returns a sink whose run ends with the
-// context. The suite closes the sink.
+// Run tests that a sink keeps the contract. open is called in a
+// testing/synctest bubble, once for each test. It returns a sink whose run ends
+// with the context. The suite closes the sink.
 func Run(t *testing.T, open func(t *testing.T, ctx context.Context) Subject) {
 	for name, test := range map[string]func(context.Context, *testing.T, context.CancelFunc, Subject){
 		"the caller may reuse the slice":              reuse,
@@ -62,8 +62,8 @@ func (s *Subject) line(text string) ktail.Line {
 	return ktail.Line{Stream: stream, Time: time.Now().UnixNano(), Text: []byte(text)}
 }
 
-// reuse overwrites the lines after each Write, as the merger does, with lines that
-// would be noticed: they are never written.
+// reuse overwrites the lines after each Write, as the merger does, with lines
+// that would be noticed because they are never written.
 func reuse(ctx context.Context, t *testing.T, _ context.CancelFunc, s Subject) {
 	var want []string
 	batch := make([]ktail.Line, 0, 7)
@@ -80,7 +80,7 @@ func reuse(ctx context.Context, t *testing.T, _ context.CancelFunc, s Subject) {
 		for i := range batch {
 			batch[i] = s.line("overwritten")
 		}
-		<-time.After(10 * time.Millisecond) // what runs in the background sees the overwritten lines
+		<-time.After(10 * time.Millisecond) // background work sees the overwritten lines
 	}
 	closeAndCompare(ctx, t, s, want)
 }
@@ -109,7 +109,7 @@ func closeAndCompare(ctx context.Context, t *testing.T, s Subject, want []string
 	}
 }
 
-// errorIsPermanent tests that no line follows a missing one.
+// errorIsPermanent tests that no line is accepted after a lost one.
 func errorIsPermanent(ctx context.Context, t *testing.T, _ context.CancelFunc, s Subject) {
 	defer s.Sink.Close(ctx) //nolint:errcheck // it may repeat the error
 	if s.Fail == nil {
@@ -126,7 +126,7 @@ func errorIsPermanent(ctx context.Context, t *testing.T, _ context.CancelFunc, s
 	}
 }
 
-// shutdown is how long a Write may take after the end of the context.
+// shutdown is how long Write may take after the end of the context.
 const shutdown = time.Minute
 
 // contextEnds fills the sink until a Write blocks.
@@ -140,8 +140,8 @@ func contextEnds(ctx context.Context, t *testing.T, cancel context.CancelFunc, s
 	random := rand.NewChaCha8([32]byte{})
 	for i := range batch {
 		text := make([]byte, 12<<10)
-		random.Read(text)                                          //nolint:errcheck // it never fails
-		batch[i] = s.line(base64.StdEncoding.EncodeToString(text)) // compression does not make room
+		random.Read(text)                                          //nolint:errcheck // never fails
+		batch[i] = s.line(base64.StdEncoding.EncodeToString(text)) // random texts cannot be compressed
 	}
 	ended := make(chan error, 1)
 	go func() {
@@ -163,7 +163,7 @@ func contextEnds(ctx context.Context, t *testing.T, cancel context.CancelFunc, s
 	select {
 	case err := <-ended:
 		if err == nil {
-			t.Error("Write succeeds although nothing takes the lines")
+			t.Error("Write succeeds although nothing accepts the lines")
 		}
 	case <-time.After(shutdown):
 		t.Errorf("Write blocks %v after the end of the context", shutdown)

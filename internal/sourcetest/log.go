@@ -9,8 +9,8 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Log is a log in memory and a Source that reads it, for tests of what reads
-// sources. It serves what the pod log API would: everything since the start of
+// Log is a log in memory and a Source that reads it, for tests of code that
+// reads sources. Like the pod log API, it serves everything since the start of
 // the position.
 type Log struct {
 	stream *ktail.Stream
@@ -18,7 +18,7 @@ type Log struct {
 	mu      sync.Mutex
 	lines   []ktail.Line
 	ended   bool
-	cuts    int           // how often reads were cut
+	cuts    int           // number of cuts so far
 	changed chan struct{} // closed at the next change
 }
 
@@ -35,7 +35,7 @@ func (l *Log) change(f func()) {
 	l.changed = make(chan struct{})
 }
 
-// Write appends lines, with the present time.
+// Write appends lines with the current time.
 func (l *Log) Write(texts ...string) {
 	l.change(func() {
 		for _, text := range texts {
@@ -44,7 +44,7 @@ func (l *Log) Write(texts ...string) {
 	})
 }
 
-// Cut breaks the current read.
+// Cut interrupts the current read.
 func (l *Log) Cut() { l.change(func() { l.cuts++ }) }
 
 // End marks the end of the log.

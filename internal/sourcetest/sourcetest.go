@@ -1,6 +1,6 @@
-// Package sourcetest tests the contract of ktail.Source. Run is the suite, which
-// every implementation with resumable reads runs; Log is a log in memory that
-// satisfies the contract.
+// Package sourcetest tests the contract of ktail.Source. Run is the suite that
+// every implementation with resumable reads runs. Log is a log in memory that
+// keeps the contract.
 package sourcetest
 
 import (
@@ -24,19 +24,20 @@ type Subject struct {
 	End    func()                // marks the end of the log
 }
 
-// Run tests that a source keeps the contract. open is called in a bubble of
-// testing/synctest, once for each test, and returns a source of an empty log.
+// Run tests that a source keeps the contract. open is called in a
+// testing/synctest bubble, once for each test, and returns a source of an empty
+// log.
 func Run(t *testing.T, open func(t *testing.T) Subject) {
 	for name, test := range map[string]func(*testing.T, Subject){
 		"connects before there are lines":    connects,
 		"emits the lines in order":           emitsInOrder,
 		"ends with the log":                  ends,
 		"an interruption is not the end":     interrupted,
-		"resumes where it was left":          resumes,
+		"resumes after the last line":        resumes,
 		"the same line twice is two lines":   sameTwice,
 		"stops when emit fails":              emitFails,
 		"stops when the context ends":        contextEnds,
-		"the texts of lines stay":            textsStay,
+		"the texts of lines stay valid":      textsStay,
 		"can be read again after it stopped": readAgain,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,17 +46,18 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 	}
 }
 
-// read is a running Read and what it has emitted.
+// read is a running Read and the lines that it has emitted.
 type read struct {
 	done chan struct{} // closed when it has returned
-	err  error         // what it returned
+	err  error         // the error that Read returned
 
 	mu        sync.Mutex
-	connected bool // emit was called without lines, before any
+	connected bool // emit was called with an empty batch before any line
 	lines     []ktail.Line
 }
 
-// start reads from the position. It notes what was emitted in it, too.
+// start starts a Read at the position, and records emitted lines in the
+// position.
 func start(ctx context.Context, s ktail.Source, pos *ktail.Position) *read {
 	r := &read{done: make(chan struct{})}
 	from := pos.Clone()
@@ -99,9 +101,9 @@ func (r *read) end(t *testing.T) error {
 	return r.err
 }
 
-// pass lets that much time of the bubble pass.
+// pass advances the bubble's clock.
 func pass(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // it is a step of the fake clock
+	time.Sleep(d) //nolint:forbidigo // advances the fake clock
 }
 
 func connects(t *testing.T, s Subject) {
@@ -134,7 +136,7 @@ func ends(t *testing.T, s Subject) {
 	r := start(t.Context(), s.Source, &pos)
 	s.Write("2")
 	s.End()
-	// It may be that the end has to be looked for once more.
+	// The source may have to confirm the end with another read.
 	for range 10 {
 		err := r.end(t)
 		for _, l := range r.lines {
@@ -192,7 +194,7 @@ func sameTwice(t *testing.T, s Subject) {
 	r := start(t.Context(), s.Source, &pos)
 	r.wants(t, "same", "same")
 	s.Cut()
-	_ = r.end(t) // that it is not nil is another test
+	_ = r.end(t) // another test checks the error
 	s.Write("same")
 	r = start(t.Context(), s.Source, &pos)
 	r.wants(t, "same")
@@ -249,7 +251,7 @@ func readAgain(t *testing.T, s Subject) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := start(ctx, s.Source, &pos)
 	cancel()
-	_ = r.end(t) // as another test says
+	_ = r.end(t) // another test checks the error
 	s.Write("2")
 	r = start(t.Context(), s.Source, &pos)
 	r.wants(t, "2")
