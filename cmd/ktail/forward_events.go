@@ -53,6 +53,7 @@ func warning(e elastic.Event) string {
 		elastic.NoTemplate:         "field types will be guessed",
 		elastic.SpoolOutdated:      "they are kept, and their lines are not sent",
 		elastic.NoRollover:         "the data stream needs another policy that rolls it over before it holds 2^31 documents",
+		elastic.NoLookup:           "after a rollover, lines that are sent again may be duplicated",
 		elastic.LettersDropped:     "resend dead letters before the file reaches its limit",
 		elastic.CredentialsFailing: "using the last valid ones",
 	}[e.Kind]

@@ -2,6 +2,7 @@ package fakesearch
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -45,11 +46,11 @@ func (s *Server) bulk(flavor *Flavor, r *http.Request, index string, body []byte
 			v = fault.Item(n, d)
 		}
 		if v == nil {
-			v = s.store.write(flavor, a.op, d, requireStream)
+			v = s.execute(flavor, a.op, &d, requireStream)
 		}
 		s.tally.countVerdict(v)
 		failed = failed || v.Type != ""
-		items = append(items, itemOf(flavor, a, v))
+		items = append(items, itemOf(flavor, a, cmp.Or(d.Backing, a.Index), v))
 	}
 	if fault.Items != nil {
 		items = fault.Items(items)
@@ -138,7 +139,7 @@ func parseBulk(flavor *Flavor, body []byte, inPath *string) ([]action, *Response
 			if a.Type == nil {
 				a.Type = inPath
 			}
-			if op != "create" && op != "index" {
+			if op != "create" && op != "index" && op != "delete" {
 				return bad(fmt.Sprintf("Malformed action/metadata line [%d], expected field [create], [delete], [index] or [update] but found [%s]", number, op))
 			}
 			switch {
@@ -147,17 +148,27 @@ func parseBulk(flavor *Flavor, body []byte, inPath *string) ([]action, *Response
 			case a.Type == nil && flavor.Types == typesRequired:
 				return nil, errorResponse(http.StatusBadRequest, "action_request_validation_exception", "Validation Failed: 1: type is missing;")
 			}
-			a.Source, body, _ = bytes.Cut(body, []byte("\n"))
-			a.Source = bytes.Clone(a.Source)
-			number++
+			if op != "delete" {
+				a.Source, body, _ = bytes.Cut(body, []byte("\n"))
+				a.Source = bytes.Clone(a.Source)
+				number++
+			}
 			actions = append(actions, a)
 		}
 	}
 	return actions, nil
 }
 
+// execute executes one action and sets d.Backing.
+func (s *Server) execute(flavor *Flavor, op string, d *Document, requireStream bool) *Verdict {
+	if op == "delete" {
+		return s.store.remove(d.Index, d.ID)
+	}
+	return s.store.write(flavor, op, d, requireStream)
+}
+
 // write stores the document or rejects it, and returns the result.
-func (s *store) write(flavor *Flavor, op string, d Document, requireStream bool) *Verdict {
+func (s *store) write(flavor *Flavor, op string, d *Document, requireStream bool) *Verdict {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if d.Index == "" {
@@ -172,8 +183,14 @@ func (s *store) write(flavor *Flavor, op string, d Document, requireStream bool)
 	case stream && op != "create":
 		return &Verdict{Status: http.StatusBadRequest, Type: "illegal_argument_exception", Reason: "only write ops with an op_type of create are allowed in data streams"}
 	}
-	i = s.open(d.Index)
+	prefix := plainIndex
+	if stream {
+		prefix = streamPrefix
+	}
+	i = s.open(d.Index, prefix)
 	i.stream = stream
+	g := i.writeIndex()
+	d.Backing = g.name
 	if i.blocked {
 		return &Verdict{Status: flavor.BlockStatus, Type: "cluster_block_exception",
 			Reason: "index [" + d.Index + "] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark, index has read-only-allow-delete block];"}
@@ -184,7 +201,7 @@ func (s *store) write(flavor *Flavor, op string, d Document, requireStream bool)
 	}
 	switch {
 	case err != nil && stream && flavor.FailureStore:
-		i.failures = append(i.failures, d)
+		i.failures = append(i.failures, *d)
 		return &Verdict{Status: http.StatusCreated, FailureStore: "used"}
 	case err != nil:
 		return &Verdict{Status: http.StatusBadRequest, Type: flavor.MappingError, Reason: err.Error()}
@@ -192,17 +209,17 @@ func (s *store) write(flavor *Flavor, op string, d Document, requireStream bool)
 	if d.ID == "" {
 		d.ID = "auto-" + strconv.Itoa(len(i.order))
 	}
-	place, there := i.places[d.ID]
+	place, there := g.places[d.ID]
 	switch {
 	case there && op == "create":
 		return &Verdict{Status: http.StatusConflict, Type: "version_conflict_engine_exception",
 			Reason: "[" + d.ID + "]: version conflict, document already exists (current version [1])"}
 	case there:
-		i.order[place] = d
+		i.order[place] = *d
 		return &Verdict{Status: http.StatusOK}
 	}
-	i.places[d.ID] = len(i.order)
-	i.order = append(i.order, d)
+	g.places[d.ID] = len(i.order)
+	i.order = append(i.order, *d)
 	return &Verdict{Status: http.StatusCreated}
 }
 
@@ -220,8 +237,8 @@ func (t *tally) countVerdict(v *Verdict) {
 }
 
 // itemOf returns the item of a document in the response.
-func itemOf(flavor *Flavor, a action, v *Verdict) json.RawMessage {
-	item := map[string]any{"_index": a.Index, "_id": a.ID, "status": v.Status}
+func itemOf(flavor *Flavor, a action, backing string, v *Verdict) json.RawMessage {
+	item := map[string]any{"_index": backing, "_id": a.ID, "status": v.Status}
 	if flavor.Types != typesRejected {
 		item["_type"] = "_doc"
 	}

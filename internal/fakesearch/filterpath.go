@@ -14,7 +14,7 @@ func filterPath(response map[string]any, filter string) map[string]any {
 	}
 	var tree any
 	if err := json.Unmarshal(b, &tree); err != nil {
-		panic("fakesearch: read an response: " + err.Error())
+		panic("fakesearch: read a response: " + err.Error())
 	}
 	var paths [][]string
 	for path := range strings.SplitSeq(filter, ",") {

@@ -122,6 +122,8 @@ func (s *Server) route(flavor *Flavor, r *http.Request, body []byte, fault *Faul
 		return jsonResponse(http.StatusOK, map[string]any{"acknowledged": true})
 	case first == "_cluster" && !flavor.serverless():
 		return jsonResponse(http.StatusOK, map[string]any{"cluster_name": "fakesearch", "status": "green", "number_of_nodes": 1})
+	case first == "_mget":
+		return s.multiGet(r, body)
 	case rest == "" && !strings.HasPrefix(first, "_") && !write:
 		if !s.store.has(first) {
 			return errorResponse(http.StatusNotFound, "index_not_found_exception", "no such index ["+first+"]")
@@ -133,8 +135,10 @@ func (s *Server) route(flavor *Flavor, r *http.Request, body []byte, fault *Faul
 		return s.multiSearch(first, body)
 	case rest == "_count":
 		return jsonResponse(http.StatusOK, map[string]any{"count": len(s.Documents(first))})
-	case rest == "_rollover" && flavor.DataStreams && r.Method == http.MethodPost:
-		return jsonResponse(http.StatusOK, map[string]any{"acknowledged": false, "rolled_over": false})
+	case rest == "_rollover" && r.Method == http.MethodPost:
+		return s.rollover(first, body)
+	case strings.HasPrefix(rest, "_settings") && !write:
+		return s.settings(first)
 	case rest == "_refresh":
 		return jsonResponse(http.StatusOK, map[string]any{"_shards": map[string]any{"failed": 0}})
 	case flavor.serverless():

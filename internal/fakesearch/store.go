@@ -10,7 +10,8 @@ import (
 
 // Document is a stored document, or one of a bulk request.
 type Document struct {
-	Index    string // index or data stream
+	Index    string // index, alias or data stream
+	Backing  string // concrete index; set once the document is stored
 	ID       string
 	Source   json.RawMessage
 	Pipeline string
@@ -23,14 +24,14 @@ type template struct {
 	body       []byte
 }
 
-// index is an index or a data stream.
+// index is an index, an alias or a data stream.
 type index struct {
-	stream   bool
-	blocked  bool
-	places   map[string]int // index in order, by ID
-	order    []Document
-	failures []Document
-	mapping  mapping
+	stream      bool
+	blocked     bool
+	generations []*generation // backing indices, oldest first; documents go to the last
+	order       []Document
+	failures    []Document
+	mapping     mapping
 }
 
 // store holds the indices and templates of the server.
@@ -61,15 +62,20 @@ func (s *store) has(name string) bool {
 func (s *store) makeStream(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.open(name).stream = true
+	s.open(name, streamPrefix).stream = true
 }
 
-// open returns the index and creates it if necessary. The caller holds the lock, as for
-// the following methods of store.
-func (s *store) open(name string) *index {
+// open returns the index. If it does not exist, open creates it; prefix says as what.
+// The caller holds the lock, as for the following methods of store.
+func (s *store) open(name, prefix string) *index {
 	i := s.indices[name]
 	if i == nil {
-		i = &index{places: map[string]int{}, mapping: mapping{}}
+		i = &index{mapping: mapping{}}
+		if prefix == plainIndex {
+			i.generations = []*generation{newGeneration(name)}
+		} else {
+			i.rollOver(name, prefix)
+		}
 		for _, path := range s.numbers {
 			i.mapping[path] = number
 		}
@@ -156,5 +162,5 @@ func (s *Server) Template(key string) []byte {
 func (s *Server) Block(name string, blocked bool) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
-	s.store.open(name).blocked = blocked
+	s.store.open(name, plainIndex).blocked = blocked
 }

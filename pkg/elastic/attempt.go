@@ -17,7 +17,15 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 		return p
 	}
 	t, srv := d.s.currentTarget()
-	part, day, body, err := d.body(part, t)
+	rest, p := d.skipIndexed(ctx, part, t)
+	switch {
+	case p != nil:
+		d.requeue(part)
+		return p
+	case len(rest) == 0:
+		return nil
+	}
+	part, day, body, err := d.body(rest, t)
 	if err != nil {
 		d.s.reportUnreadable(len(part), err)
 		d.progress = true
@@ -33,6 +41,10 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 		if err == nil {
 			d.s.client.nodes.succeed(resp.node)
 			d.s.limit.accept(d.size(part), len(body))
+			if p := d.dropCopies(ctx, part, t); p != nil {
+				d.retry(part)
+				return p
+			}
 			return d.settle(part, func(n int) item {
 				it := d.items[n]
 				it.reason = oneLine(resp.auth.redact(it.reason))
@@ -128,6 +140,7 @@ func (d *delivery) handleNoResponse(ctx context.Context, part []int, t target, d
 // handleFailedRequest handles a response that reports the failure of a whole request.
 // packed is the compressed size of the request.
 func (d *delivery) handleFailedRequest(part []int, packed int, resp *response, t target, day string) *problem {
+	d.s.backings.invalidate() // documents may have been stored; see skipIndexed
 	fault := resp.serverError()
 	it := item{status: resp.status, kind: fault.Type, reason: fault.Reason}
 	if fault.Type != "" {

@@ -46,6 +46,7 @@ func (s *Sink) disconnect() {
 	s.cluster.mu.Lock()
 	defer s.cluster.mu.Unlock()
 	s.cluster.connected = false
+	s.backings.invalidate()
 }
 
 // connect detects the servers, unless they are known, and installs the index template

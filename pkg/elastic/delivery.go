@@ -25,6 +25,10 @@ type delivery struct {
 	failures  int               // consecutive requests that failed as a whole
 	failed    time.Time         // time of the first of those
 	progress  bool              // the last attempt settled a document
+
+	firstIndex  string // write index of the target at the first attempt
+	lookedUp    []bool // documents that were looked up in older indices than lookedUpFor
+	lookedUpFor string
 	*scratch
 }
 
@@ -140,7 +144,7 @@ func (d *delivery) shrink() {
 		}
 	}
 	d.s.queue.replace(d.bulk, rest)
-	d.bulk, d.todo, d.docStates = rest, [][]int{allOf(len(left))}, docStates
+	d.bulk, d.todo, d.docStates, d.lookedUp = rest, [][]int{allOf(len(left))}, docStates, nil
 }
 
 // left returns the documents that are not settled.

@@ -132,7 +132,11 @@ func (t target) bulkPath(s server, day, pipeline string) string {
 	if s.known && !s.openSearch && s.major < 7 {
 		path += "/_doc" // the type, which 6.x requires
 	}
-	path += "/_bulk?timeout=" + strconv.Itoa(int(bulkTimeout.Seconds())) + "s&filter_path=" + filterPath
+	filter := indexFilterPath
+	if t.daily() {
+		filter = filterPath
+	}
+	path += "/_bulk?timeout=" + strconv.Itoa(int(bulkTimeout.Seconds())) + "s&filter_path=" + filter
 	if pipeline != "" {
 		path += "&pipeline=" + url.QueryEscape(pipeline)
 	}

@@ -42,8 +42,9 @@
 //     of them while another run reads only the last, the two count as the same line.
 //     --resume does not have this problem.
 //
-// A duplicate is possible only because IDs are unique in one index. If a data stream
-// rolls over, or a daily index changes its name, between two attempts to send a
-// document, the second attempt does not find the first. Daily indices are therefore
-// named after the day of the line.
+// IDs are unique in one index only. Daily indices are therefore named after the day of
+// the line. If the target is a data stream or an alias, which can be rolled over between
+// two attempts to send a document, ktail looks up the ID in the older indices; see
+// dedupe.go. A duplicate is possible only if the clock of a node is more than
+// clockTolerance ahead of the server's, or if ktail has no right to read the index.
 package elastic

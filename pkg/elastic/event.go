@@ -46,6 +46,9 @@ const (
 	LettersDropped
 	// NoRollover: ktail lacks the right to roll over the data stream.
 	NoRollover
+	// NoLookup: ktail lacks the right to look up documents in the older indices of a
+	// data stream or alias. After a rollover, duplicates are possible.
+	NoLookup
 	// CredentialsFailing: credentials or certificates cannot be read again. ktail
 	// continues to use the previous ones.
 	CredentialsFailing

@@ -69,6 +69,9 @@ func (s *batchOutcome) take(i int, v verdict, it *item) {
 	case delivered, present:
 		s.accept(i, v, it)
 	case retry, blocked:
+		if v == blocked && isShardFull(it) {
+			s.delivery.s.reportShardFull()
+		}
 		s.wait = append(s.wait, i)
 		s.setProblem(v, it)
 	case failing:
@@ -153,6 +156,7 @@ func (s *batchOutcome) postpone() *problem {
 	if s.problem == nil {
 		return nil
 	}
+	d.s.backings.invalidate() // documents may have been stored; see skipIndexed
 	d.s.counters.retried.Add(int64(len(s.wait) + len(s.parked)))
 	alone := len(s.parked) == 0 && s.delivered == 0 && s.dead == 0 && len(s.single) == 0
 	if alone && !s.target.daily() {

@@ -15,11 +15,16 @@ type item struct {
 	status int
 	kind   string // error type, such as mapper_parsing_exception
 	reason string
-	stored bool // the server put the document into the failure store
+	stored bool   // the server put the document into the failure store
+	index  string // concrete index; empty unless the request asked for it
 }
 
 // filterPath makes the servers omit the fields that ktail does not read.
-const filterPath = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by,items.*.failure_store"
+// With indexFilterPath they also name the concrete index of each document.
+const (
+	filterPath      = "errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by,items.*.failure_store"
+	indexFilterPath = filterPath + ",items.*._index"
+)
 
 var errResponse = errors.New("unexpected response")
 
@@ -44,7 +49,7 @@ func parseBulkResponse(items []item, body []byte, n int) ([]item, error) {
 // parseFast parses the most frequent responses: each document was created or is already
 // indexed. It compares bytes and does not allocate. It omits the reasons of conflicts.
 func parseFast(items []item, body []byte, n int) ([]item, bool) {
-	s := fastParser{bytes.TrimSpace(body)}
+	s := fastParser{rest: bytes.TrimSpace(body)}
 	if !s.skip(`{"errors":false,"items":[`) && !s.skip(`{"errors":true,"items":[`) {
 		return items, false
 	}
@@ -62,7 +67,11 @@ func parseFast(items []item, body []byte, n int) ([]item, bool) {
 }
 
 // fastParser holds the rest of a response.
-type fastParser struct{ rest []byte }
+type fastParser struct {
+	rest  []byte
+	index []byte // text of the last index name, as in the response
+	name  string // the same name
+}
 
 // skip removes the prefix and reports whether it was there.
 func (s *fastParser) skip(prefix string) bool {
@@ -74,13 +83,32 @@ func (s *fastParser) skip(prefix string) bool {
 }
 
 func (s *fastParser) item() (item, bool) {
+	if !s.skip(`{"create":{`) || !s.skipIndex() {
+		return item{}, false
+	}
 	switch {
-	case s.skip(`{"create":{"status":201}}`):
-		return item{status: http.StatusCreated}, true
-	case s.skip(`{"create":{"status":409,"error":{"type":"` + versionConflict + `","reason":"`):
-		return item{status: http.StatusConflict, kind: versionConflict}, s.skipText() && s.skip("}}}")
+	case s.skip(`"status":201}}`):
+		return item{status: http.StatusCreated, index: s.name}, true
+	case s.skip(`"status":409,"error":{"type":"` + versionConflict + `","reason":"`):
+		return item{status: http.StatusConflict, kind: versionConflict, index: s.name}, s.skipText() && s.skip("}}}")
 	}
 	return item{}, false
+}
+
+// skipIndex skips the name of the index, if there is one, and stores it in name.
+func (s *fastParser) skipIndex() bool {
+	if !s.skip(`"_index":"`) {
+		s.name = ""
+		return true
+	}
+	start := s.rest
+	if !s.skipText() {
+		return false
+	}
+	if text := start[:len(start)-len(s.rest)-1]; s.name == "" || !bytes.Equal(text, s.index) {
+		s.index, s.name = text, string(text)
+	}
+	return s.skip(",")
 }
 
 // skipText skips the rest of a string. It returns false if the string has escape
@@ -108,6 +136,7 @@ func parseItems(items []item, body []byte) ([]item, error) {
 	}
 	for _, raw := range *response.Items {
 		var one map[string]struct {
+			Index        string          `json:"_index"`
 			Status       int             `json:"status"`
 			Error        json.RawMessage `json:"error"`
 			FailureStore string          `json:"failure_store"`
@@ -125,7 +154,7 @@ func parseItems(items []item, body []byte) ([]item, error) {
 		if create.Status < 200 || create.Status > 599 {
 			return nil, fmt.Errorf("%w: it has an item of status %d", errResponse, create.Status)
 		}
-		it := item{status: create.Status, stored: create.FailureStore == "used"}
+		it := item{status: create.Status, stored: create.FailureStore == "used", index: create.Index}
 		it.kind, it.reason = parseError(create.Error)
 		items = append(items, it)
 	}

@@ -1,9 +1,11 @@
 package elastic_test
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,7 +24,8 @@ func TestRollover_IsAskedOfOpenSearchOnly(t *testing.T) {
 	}{
 		{fakesearch.OpenSearch2, "", 6},
 		{fakesearch.OpenSearch3, "", 6},
-		{fakesearch.OpenSearch3, "logs-shop-prod", 0},
+		{fakesearch.OpenSearch3, "logs-shop-prod", 6},
+		{fakesearch.OpenSearch3, "shop", 0},
 		{fakesearch.Elasticsearch9, "", 0},
 		{fakesearch.Elasticsearch64, "", 0},
 	}
@@ -33,8 +36,8 @@ func TestRollover_IsAskedOfOpenSearchOnly(t *testing.T) {
 				r := start(t, s, func(o *elastic.Options) { o.Index = tt.index })
 				r.write(t, lines("a"))
 				time.Sleep(time.Hour + time.Minute)
-				if n := s.countRequests("POST /logs-ktail-default/_rollover"); n != tt.want {
-					t.Errorf("asked %d times", n)
+				if n := s.countRequests("POST /" + cmp.Or(tt.index, "logs-ktail-default") + "/_rollover"); n != tt.want {
+					t.Errorf("%d rollover requests, want %d", n, tt.want)
 				}
 				r.close(t)
 				if got := r.events.kinds(); len(got) > 0 {
@@ -65,4 +68,42 @@ func TestRollover_MissingRightIsReported(t *testing.T) {
 			t.Errorf("reported %v", got)
 		}
 	})
+}
+
+// A data stream whose shard is full is rolled over at once, even if it was full before
+// ktail started.
+func TestRollover_FullShardIsRolledOver(t *testing.T) {
+	for _, index := range []string{"", "logs-shop-prod"} {
+		t.Run(index, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
+				name := cmp.Or(index, "logs-ktail-default")
+				var rolled atomic.Bool
+				s.SetFault(func(r *http.Request) *fakesearch.Fault {
+					if strings.HasSuffix(r.URL.Path, "/_rollover") {
+						rolled.Store(true)
+					}
+					if !isBulk(r) || rolled.Load() {
+						return nil
+					}
+					return items(func(document) *fakesearch.Verdict {
+						return &fakesearch.Verdict{Status: http.StatusBadRequest, Type: "illegal_argument_exception",
+							Reason: "number of documents in the index cannot exceed 2147483519"}
+					})
+				})
+				r := start(t, s, func(o *elastic.Options) { o.Index = index })
+				begin := time.Now()
+				r.write(t, lines("a", "b"))
+				r.close(t)
+				if took := time.Since(begin); took > time.Minute {
+					t.Errorf("delivery took %s", took)
+				}
+				same(t, s.messages(), []string{"a", "b"})
+				if n := s.countRequests("POST /" + name + "/_rollover"); n == 0 {
+					t.Error("no rollover request")
+				}
+				r.noLetters(t)
+			})
+		})
+	}
 }

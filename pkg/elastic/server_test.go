@@ -50,7 +50,7 @@ func TestDetect_RecognizesServers(t *testing.T) {
 		{"7.10, free", fakesearch.Elasticsearch710, daily, "PUT /_index_template/ktail?", "Elasticsearch 7.10"},
 		{"7.10, own build", version(fakesearch.Elasticsearch710, "7.10.2", "unknown"), daily, "PUT /_index_template/ktail?", "Elasticsearch 7.10"},
 		{"7.17", version(full, "7.17.0", "default"), dataStream, "POST /logs-ktail-default/_bulk?", "Elasticsearch 7.17"},
-		{"8", fakesearch.Elasticsearch8, dataStream, "POST /logs-ktail-default/_bulk?timeout=20s&filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by,items.*.failure_store&require_data_stream=true", "Elasticsearch 8.19"},
+		{"8", fakesearch.Elasticsearch8, dataStream, "POST /logs-ktail-default/_bulk?timeout=20s&filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason,items.*.error.caused_by,items.*.failure_store,items.*._index&require_data_stream=true", "Elasticsearch 8.19"},
 		{"9", fakesearch.Elasticsearch9, dataStream, "POST /logs-ktail-default/_bulk?", "Elasticsearch 9.1"},
 		{"9, by its header", disguised(), dataStream, "POST /logs-ktail-default/_bulk?", "Elasticsearch 9.1"},
 		{"serverless", fakesearch.Serverless, dataStream, "POST /logs-ktail-default/_bulk?", "Elasticsearch Serverless"},

@@ -29,7 +29,10 @@ type Sink struct {
 	enc     encoder
 	packer  packer
 
-	cluster clusterInfo
+	cluster  clusterInfo
+	backings backingIndices
+
+	shardFull chan struct{} // notifies rollOver; capacity 1
 
 	stopping  atomic.Int64 // time at which the context of Run ended; 0 if it has not
 	ending    atomic.Int64 // time at which Close was called; 0 if it was not
@@ -65,19 +68,20 @@ func New(o Options) (*Sink, error) {
 		return nil, err
 	}
 	s := &Sink{
-		o:       o,
-		client:  client,
-		queue:   newQueue(sp, report),
-		dead:    deadLetters{path: o.DeadLetters, limit: o.DeadLettersSize, fs: o.fs},
-		limit:   newBulkLimit(),
-		indices: indices{report: report},
-		report:  report,
-		enc:     encoder{agent: o.Version, fields: o.Fields, resumed: o.Resumed},
-		packing: make(chan struct{}, 1),
-		packer:  packer{counting: o.Settled != nil},
-		cluster: clusterInfo{connecting: make(chan struct{}, 1)},
-		closing: make(chan struct{}),
-		stopped: make(chan struct{}),
+		o:         o,
+		client:    client,
+		queue:     newQueue(sp, report),
+		dead:      deadLetters{path: o.DeadLetters, limit: o.DeadLettersSize, fs: o.fs},
+		limit:     newBulkLimit(),
+		indices:   indices{report: report},
+		report:    report,
+		enc:       encoder{agent: o.Version, fields: o.Fields, resumed: o.Resumed},
+		packing:   make(chan struct{}, 1),
+		packer:    packer{counting: o.Settled != nil},
+		cluster:   clusterInfo{connecting: make(chan struct{}, 1)},
+		closing:   make(chan struct{}),
+		shardFull: make(chan struct{}, 1),
+		stopped:   make(chan struct{}),
 	}
 	s.dead.dropped = func(n int, path string) {
 		err := fmt.Errorf("%d dead letters in %s were deleted to make room", n, path)

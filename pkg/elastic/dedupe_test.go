@@ -1,0 +1,207 @@
+package elastic_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakesearch"
+	"github.com/ktail/ktail/pkg/elastic"
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// rollingTarget is a target that can be rolled over.
+type rollingTarget struct {
+	name   string
+	flavor fakesearch.Flavor
+	index  string // empty: the default data stream
+}
+
+var rollingTargets = []rollingTarget{
+	{"Elasticsearch 6 alias", fakesearch.Elasticsearch64, "shop"},
+	{"Elasticsearch 7 alias", fakesearch.Elasticsearch710, "shop"},
+	{"Elasticsearch 8", fakesearch.Elasticsearch8, ""},
+	{"Elasticsearch 9", fakesearch.Elasticsearch9, ""},
+	{"Elasticsearch 9 named stream", fakesearch.Elasticsearch9, "logs-shop-prod"},
+	{"Serverless", fakesearch.Serverless, ""},
+	{"OpenSearch 1", fakesearch.OpenSearch1, ""},
+	{"OpenSearch 2", fakesearch.OpenSearch2, ""},
+	{"OpenSearch 2 alias", fakesearch.OpenSearch2, "shop"},
+	{"OpenSearch 3", fakesearch.OpenSearch3, ""},
+}
+
+func (rt rollingTarget) dataset() string {
+	if rt.index == "" {
+		return "logs-ktail-default"
+	}
+	return rt.index
+}
+
+// onRollingTargets runs a test on each target.
+func onRollingTargets(t *testing.T, test func(*testing.T, server, rollingTarget, func(*elastic.Options))) {
+	for _, rt := range rollingTargets {
+		t.Run(rt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{Flavor: rt.flavor})
+				if rt.index != "" && !strings.HasPrefix(rt.index, "logs-") {
+					s.MakeAlias(rt.index)
+				}
+				test(t, s, rt, func(o *elastic.Options) { o.Index = rt.index })
+			})
+		})
+	}
+}
+
+// linesAt returns lines that were logged from that time on.
+func linesAt(at time.Time, texts ...string) []ktail.Line {
+	all := lines(texts...)
+	for i := range all {
+		all[i].Time = at.Add(time.Duration(i) * time.Millisecond).UnixNano()
+	}
+	return all
+}
+
+// A second run over the same lines creates no duplicates, although the target was
+// rolled over once or several times in between.
+func TestRollover_SecondRunCreatesNoDuplicates(t *testing.T) {
+	onRollingTargets(t, func(t *testing.T, s server, rt rollingTarget, o func(*elastic.Options)) {
+		texts := numbered(30)
+		logged := linesAt(time.Now(), texts...)
+		for run := range 4 {
+			r := start(t, s, o)
+			r.write(t, logged)
+			r.close(t)
+			same(t, s.messages(), texts)
+			if st := r.Status(); st.Delivered != 30 || st.Present != int64(30*min(run, 1)) {
+				t.Errorf("run %d: status is %+v", run, st)
+			}
+			time.Sleep(time.Duration(run) * time.Hour)
+			s.RollOver(rt.dataset())
+		}
+	})
+}
+
+// A rollover between two attempts creates no duplicates, whatever happens to the
+// responses, and whatever the times of the lines are.
+func TestRollover_BetweenAttemptsCreatesNoDuplicates(t *testing.T) {
+	faults := map[string]*fakesearch.Fault{
+		"lost response":      {Cut: fakesearch.CutBeforeResponse},
+		"truncated response": {Cut: fakesearch.CutResponse, After: 30},
+		"empty response":     fakesearch.EmptyBody(),
+		"503 after storing":  {Executed: true, Response: &fakesearch.Response{Status: http.StatusServiceUnavailable, Body: "{}"}},
+	}
+	for name, fault := range faults {
+		for _, future := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", future times ", future), func(t *testing.T) {
+				onRollingTargets(t, func(t *testing.T, s server, rt rollingTarget, o func(*elastic.Options)) {
+					s.fault(func(n int, _ *http.Request) *fakesearch.Fault {
+						if n >= 2 && n <= 4 {
+							return fault
+						}
+						return nil
+					})
+					r := start(t, s, o)
+					texts := numbered(40)
+					logged := time.Now()
+					if future {
+						logged = logged.Add(time.Hour)
+					}
+					all := linesAt(logged, texts...)
+					r.write(t, all[:20])
+					time.Sleep(5 * time.Second)
+					r.write(t, all[20:])
+					for s.Counts().Bulks < 2 {
+						time.Sleep(10 * time.Millisecond)
+					}
+					s.RollOver(rt.dataset()) // the second bulk is stored in the index before
+					r.close(t)
+					same(t, s.messages(), texts)
+				})
+			})
+		}
+	}
+}
+
+// If another program rolls over the target and stores the lines first, ktail deletes
+// the copies that it created in the new index.
+func TestRollover_CopiesInNewIndexAreDeleted(t *testing.T) {
+	onRollingTargets(t, func(t *testing.T, s server, rt rollingTarget, o func(*elastic.Options)) {
+		texts := numbered(20)
+		all := linesAt(time.Now().Add(time.Hour), texts...)
+		early := start(t, s, o)
+		early.write(t, lines("early"))
+		time.Sleep(2 * time.Second)
+		other := start(t, s, o) // a second replica
+		other.write(t, all)
+		other.close(t)
+		s.RollOver(rt.dataset()) // the first replica does not know of it
+		var faults atomic.Int32
+		s.SetFault(func(r *http.Request) *fakesearch.Fault {
+			if strings.HasSuffix(r.URL.Path, "/_mget") && faults.Add(1) <= 2 {
+				return fakesearch.Failed(http.StatusServiceUnavailable) // the check itself may fail
+			}
+			return nil
+		})
+		early.write(t, all)
+		early.close(t)
+		same(t, s.messages(), slices.Sorted(slices.Values(append([]string{"early"}, texts...))))
+		if st := early.Status(); st.Delivered != 21 || st.Present != 20 {
+			t.Errorf("status is %+v", st)
+		}
+	})
+}
+
+// Current lines are looked up only for a short time after a rollover.
+func TestRollover_CurrentLinesAreNotLookedUp(t *testing.T) {
+	onRollingTargets(t, func(t *testing.T, s server, rt rollingTarget, o func(*elastic.Options)) {
+		r := start(t, s, o)
+		write := func(text string) {
+			r.write(t, linesAt(time.Now(), text))
+			time.Sleep(2 * time.Second)
+		}
+		write("before")
+		s.RollOver(rt.dataset())
+		time.Sleep(time.Hour)
+		write("first after the rollover")
+		before := s.countRequests("POST /_mget")
+		for i := range 50 {
+			write(fmt.Sprint("line ", i))
+		}
+		if n := s.countRequests("POST /_mget") - before; n > 0 {
+			t.Errorf("%d lookups", n)
+		}
+		r.close(t)
+	})
+}
+
+// Without the right to look up documents, lines are delivered, and the missing right is
+// reported.
+func TestRollover_MissingReadRightIsReported(t *testing.T) {
+	for _, denied := range []string{"/_settings", "/_mget"} {
+		t.Run(denied, func(t *testing.T) {
+			onRollingTargets(t, func(t *testing.T, s server, rt rollingTarget, o func(*elastic.Options)) {
+				s.SetFault(func(r *http.Request) *fakesearch.Fault {
+					if strings.Contains(r.URL.Path, denied) {
+						return fakesearch.Denied(http.StatusForbidden)
+					}
+					return nil
+				})
+				r := start(t, s, o)
+				r.write(t, lines("a"))
+				time.Sleep(2 * time.Second)
+				s.RollOver(rt.dataset())
+				r.write(t, lines("a", "b")[1:])
+				r.close(t)
+				same(t, s.messages(), []string{"a", "b"})
+				if got := r.events.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.NoLookup}) {
+					t.Errorf("reported %v: %s", got, r.events.text())
+				}
+			})
+		})
+	}
+}
