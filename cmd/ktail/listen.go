@@ -39,6 +39,7 @@ type probes struct {
 	savedAt atomic.Int64                 // when positions were last saved, Unix nanoseconds; 0: positions are not saved
 	sink    atomic.Pointer[elastic.Sink] // nil: lines are not forwarded
 	ready   atomic.Bool                  // set once the run was ready
+	check   atomic.Pointer[func() error] // returns an error if reading makes no progress; nil: nothing is known about that
 }
 
 // startProbes serves the probes if --listen is given.
@@ -84,6 +85,9 @@ func (p *probes) unhealthy() error {
 			return fmt.Errorf("positions were last saved %s ago", age.Round(time.Second))
 		}
 	}
+	if check := p.check.Load(); check != nil {
+		return (*check)()
+	}
 	return nil
 }
 
@@ -110,7 +114,22 @@ func (p *probes) observe(w ktail.Watcher) ktail.Watcher {
 	if p == nil {
 		return w
 	}
+	if check := checkOf(w); check != nil {
+		p.check.Store(&check)
+	}
 	return observedWatcher{w, p}
+}
+
+// checkOf returns the method of the watcher, or of the watcher that it wraps, that
+// reports that reading makes no progress. It returns nil if there is none.
+func checkOf(w ktail.Watcher) func() error {
+	switch w := w.(type) {
+	case interface{ Check() error }:
+		return w.Check
+	case interface{ Unwrap() ktail.Watcher }:
+		return checkOf(w.Unwrap())
+	}
+	return nil
 }
 
 type observedWatcher struct {

@@ -55,6 +55,27 @@ func TestProbes_UnhealthyWhilePositionsAreNotSaved(t *testing.T) {
 	})
 }
 
+// stuckWatcher is a watcher that makes no progress.
+type stuckWatcher struct {
+	oneSet
+	err error
+}
+
+func (w *stuckWatcher) Check() error { return w.err }
+
+func TestProbes_UnhealthyWhileReadingIsStuck(t *testing.T) {
+	w := &stuckWatcher{}
+	p := &probes{}
+	p.observe(&selfExcluder{Watcher: w})
+	if err := p.unhealthy(); err != nil {
+		t.Errorf("while reading works: %v", err)
+	}
+	w.err = errors.New("stuck")
+	if err := p.unhealthy(); !errors.Is(err, w.err) {
+		t.Errorf("unhealthy() = %v, want %v", err, w.err)
+	}
+}
+
 func TestProbes_Answer(t *testing.T) {
 	for _, err := range []error{nil, errors.New("not yet")} {
 		w := httptest.NewRecorder()

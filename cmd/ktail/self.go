@@ -46,6 +46,9 @@ type selfExcluder struct {
 	own ownContainer
 }
 
+// Unwrap returns the watcher with all logs.
+func (e *selfExcluder) Unwrap() ktail.Watcher { return e.Watcher }
+
 // Watch implements ktail.Watcher.
 func (e *selfExcluder) Watch(ctx context.Context, set func([]ktail.Source)) error {
 	return e.Watcher.Watch(ctx, func(all []ktail.Source) {

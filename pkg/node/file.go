@@ -13,7 +13,8 @@ import (
 
 // logFile is one file of a log.
 type logFile struct {
-	instance int // container instance
+	instance  int  // container instance
+	afterStep bool // the clock was set back between the previous file and this one
 
 	// Guarded by the mutex of the logFiles.
 	name logName
@@ -32,6 +33,7 @@ type link uint8
 
 const (
 	linked   link = iota // no file is missing
+	doubtful             // files may be missing, but probably none is
 	unlinked             // files may be missing
 	unknown              // the files were replaced while ktail did not look at them
 )

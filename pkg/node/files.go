@@ -24,6 +24,7 @@ type logFiles struct {
 	limit  *fileLimit
 
 	changed chan struct{} // capacity 1; signals that there may be more to read
+	stepped atomic.Int64  // when the reader made its last step, in Unix nanoseconds; 0: it waits
 
 	mu      sync.Mutex
 	files   []*logFile // oldest first
@@ -52,8 +53,7 @@ type cursor struct {
 }
 
 // fileLimit learns how many files the kubelet keeps for the log of an instance:
-// at least the largest number ever seen. An instance that has fewer files has
-// lost none.
+// at least the largest number ever seen.
 type fileLimit struct{ most atomic.Int64 }
 
 func (l *fileLimit) seen(n int) {
@@ -67,19 +67,30 @@ func (l *fileLimit) seen(n int) {
 
 // complete reports whether no file of an instance with n files has been
 // removed. The kubelet removes a file before it creates the next one, so there
-// may be one file less than the limit. The default limit is five; the code
-// assumes at least four, so an instance with one or two files has lost none.
-func (l *fileLimit) complete(n int) bool { return n <= 2 || int64(n) < l.most.Load()-1 }
+// may be one file less than the limit, which is at least two. An instance with
+// one file has lost none, unless the limit is two and the kubelet could not
+// finish a rotation.
+func (l *fileLimit) complete(n int) bool { return n <= 1 || int64(n) < l.most.Load()-1 }
 
-// instanceComplete reports whether no file of the instance has been removed.
+// probablyComplete is like complete for a kubelet with a limit of at least four
+// files; the default limit is five.
+func (l *fileLimit) probablyComplete(n int) bool { return n <= 2 || l.complete(n) }
+
+// instanceComplete reports whether probably no file of the instance has been
+// removed.
 func (l *logFiles) instanceComplete(instance int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	n := 0
-	for _, f := range l.snapshot() {
+	for _, f := range l.files {
 		if f.instance == instance {
 			n++
+			if f == l.files[len(l.files)-1] && f.name.rotated != "" {
+				n++ // the next file is about to be created
+			}
 		}
 	}
-	return l.limit.complete(n)
+	return l.limit.probablyComplete(n)
 }
 
 // listedFile is an entry of the directory.
@@ -96,6 +107,7 @@ func (l *logFiles) update() error {
 		listed, err := listFiles(l.dir)
 		if errors.Is(err, fs.ErrNotExist) {
 			l.remove()
+			l.keepFiles(nil, nil)
 			return nil
 		}
 		if err != nil {
@@ -181,16 +193,28 @@ func (l *logFiles) merge(listed []listedFile) error {
 			k.name = f.name
 		}
 	}
+	if err := orderFiles(added); err != nil {
+		return err
+	}
 	l.countInstances(listed)
 	l.linkAdded(added, there, listed)
 	if err := l.openAdded(added); err != nil {
 		return err
 	}
+	l.keepFiles(there, added)
+	return nil
+}
+
+// keepFiles removes files that are not in the directory, unless they are open and still
+// to be read, and appends those that are added. there tells which files are in the
+// directory; nil: none is.
+func (l *logFiles) keepFiles(there []bool, added []*logFile) {
 	kept := l.files[:0]
 	lost := false // a file was removed before it was read
 	for i, k := range l.files {
+		latest := there != nil && i == len(l.files)-1 && len(added) == 0
 		switch {
-		case there[i] || k.isOpen() && !k.done || i == len(l.files)-1 && len(added) == 0:
+		case there != nil && there[i] || k.isOpen() && !k.done || latest:
 			if lost && k.link == linked {
 				k.link = unlinked
 			}
@@ -210,7 +234,6 @@ func (l *logFiles) merge(listed []listedFile) error {
 	clear(l.files[len(kept):])
 	kept = append(kept, added...)
 	l.files = kept
-	return nil
 }
 
 // is reports whether the entry is this file: under the same name, or under the
@@ -246,21 +269,34 @@ func (l *logFiles) linkAdded(added []*logFile, there []bool, listed []listedFile
 		default:
 			continue
 		}
-		files := 0
-		for _, e := range listed {
-			if e.name.instance == f.instance {
-				files++
-			}
-		}
-		switch next := f.instance == before.instance+1 && l.limit.complete(files); {
-		case next:
+		files, next := countFiles(listed, f.instance), f.instance == before.instance+1
+		switch {
+		case next && l.limit.complete(files):
 		case vanished:
 			// It may be one of the added files, in compressed form.
 			f.link = unknown
+		case next && l.limit.probablyComplete(files), f.afterStep && !l.limit.complete(files):
+			f.link = doubtful
 		case f.instance != before.instance:
 			f.link = unlinked
 		}
 	}
+}
+
+// countFiles returns the number of files of the instance, including the one that
+// the runtime is about to create if a rotation is in progress.
+func countFiles(listed []listedFile, instance int) int {
+	n, live := 0, false
+	for _, e := range listed {
+		if e.name.instance == instance {
+			n++
+			live = live || e.name.rotated == ""
+		}
+	}
+	if !live {
+		n++
+	}
+	return n
 }
 
 // openAdded opens the added files, up to the limit, before the kubelet removes

@@ -125,7 +125,7 @@ func findFrom(files []*logFile, from *ktail.Position) (found place, err error) {
 		}
 	}
 	for i, f := range files {
-		switch err := s.scanAll(f, 0, visit(f)); {
+		switch err := s.scanAll(f, visit(f)); {
 		case errors.Is(err, fs.ErrNotExist):
 			return found, ktail.ErrInterrupted // the file was renamed or removed; list the files again
 		case errors.Is(err, errDamaged):
@@ -180,7 +180,7 @@ func (r *logReader) beginAtEnd(files []*logFile) error {
 
 // firstTime returns the time of the first line of the file.
 func firstTime(f *logFile) (at int64, ok bool, err error) {
-	err = newScanner(&ktail.Stream{}).scanAll(f, 0, func(l *ktail.Line, _ int64) bool {
+	err = newScanner(&ktail.Stream{}).scanAll(f, func(l *ktail.Line, _ int64) bool {
 		at, ok = l.Time, l.Kind == ktail.Log
 		return !ok
 	})
@@ -191,7 +191,7 @@ func firstTime(f *logFile) (at int64, ok bool, err error) {
 func lastLines(files []*logFile, n int64) (place, error) {
 	for i := len(files) - 1; ; i-- {
 		begins := []int64{0}
-		err := newScanner(&ktail.Stream{}).scanAll(files[i], 0, func(l *ktail.Line, end int64) bool {
+		err := newScanner(&ktail.Stream{}).scanAll(files[i], func(l *ktail.Line, end int64) bool {
 			if l.Kind == ktail.Log {
 				begins = append(begins, end)
 			}

@@ -181,10 +181,10 @@ func (s *scanner) finishFile(instanceEnded bool) []ktail.Line {
 	return s.lines
 }
 
-// scanAll calls visit with each line that the file has now, from the offset on,
-// until visit returns false.
-func (s *scanner) scanAll(f *logFile, offset int64, visit func(l *ktail.Line, end int64) bool) error {
-	if err := s.open(f, offset); err != nil {
+// scanAll calls visit with each line that the file has now, until visit returns
+// false.
+func (s *scanner) scanAll(f *logFile, visit func(l *ktail.Line, end int64) bool) error {
+	if err := s.open(f, 0); err != nil {
 		return err
 	}
 	for {

@@ -2,7 +2,6 @@ package node
 
 import (
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +36,7 @@ type simulation struct {
 	files    []*simFile
 	lines    []*simLine // all written lines, in the order of the files
 	deleted  bool       // the pod was deleted
+	setBack  bool       // the clock was set back by an hour
 
 	notify *manualNotifier
 }
@@ -216,10 +216,23 @@ func (s *simulation) repeat() {
 	s.now = now
 }
 
+// setClockBack sets the clock back by an hour, once. If it were set forward
+// again, the names of the files would be in order although files between them
+// are removed.
+func (s *simulation) setClockBack() {
+	if !s.setBack {
+		s.setBack, s.now = true, s.now.Add(-time.Hour)
+	}
+}
+
 // rotate performs the next step of a rotation.
 func (s *simulation) rotate() {
 	if s.deleted {
 		return
+	}
+	if info, err := s.live.file.Stat(); err != nil || info.Size() == 0 {
+		s.must(err)
+		return // only large files are rotated
 	}
 	live := fmt.Sprintf("%d.log", s.instance)
 	rotated := s.rotatedFiles()
@@ -229,6 +242,13 @@ func (s *simulation) rotate() {
 		for len(rotated) > s.maxFiles-2 {
 			s.remove(rotated[0])
 			rotated = rotated[1:]
+		}
+		if s.maxFiles == 2 && len(s.files) > 1 {
+			// There is nothing to compress, so that the kubelet renames the file at once. A
+			// reader that starts in that moment cannot know that a file was removed.
+			s.rotation = 2
+			s.rotate()
+			return
 		}
 	case 1: // compress
 		for _, f := range rotated {
@@ -268,6 +288,19 @@ func (s *simulation) rotatedFiles() []*simFile {
 	}
 	slices.SortFunc(rotated, func(a, b *simFile) int { return strings.Compare(a.name, b.name) })
 	return rotated
+}
+
+// failReopen takes back a rotation whose last step has failed, for example because the
+// container runtime was killed, as the kubelet does.
+func (s *simulation) failReopen() {
+	if s.deleted || s.rotation != 3 || s.maxFiles == 2 {
+		return // of two files, one is left: a new reader cannot know that there was another
+	}
+	live := fmt.Sprintf("%d.log", s.instance)
+	s.must(os.Rename(filepath.Join(s.path, s.live.name), filepath.Join(s.path, live)))
+	s.live.name = live
+	s.rotation = 0
+	s.changed(s.path)
 }
 
 func (s *simulation) remove(f *simFile) {
@@ -337,82 +370,4 @@ func (s *simulation) deletePod() {
 // expected returns the lines that are complete or will not be continued.
 func (s *simulation) expected() []*simLine {
 	return slices.DeleteFunc(slices.Clone(s.lines), func(l *simLine) bool { return l.open })
-}
-
-// reader is a process that reads the simulated log.
-type reader struct {
-	sim     *simulation
-	stop    func()
-	started int // simulation step when it started
-
-	gate     chan struct{} // empty while the destination blocks
-	mu       sync.Mutex
-	position ktail.Position
-	lines    []ktail.Line
-}
-
-// startReader starts a process that resumes at the position.
-func startReader(sim *simulation, from *ktail.Position) *reader {
-	r := &reader{sim: sim, started: sim.step, position: from.Clone(), gate: make(chan struct{}, 1)}
-	r.gate <- struct{}{}
-	done := make(chan struct{})
-	sim.notify = newManualNotifier()
-	w := &Watcher{Dir: sim.dir, Options: Options{Follow: true, Tail: -1}, notifier: sim.notify}
-	ctx, cancel := context.WithCancel(context.Background())
-	r.stop = sync.OnceFunc(func() {
-		cancel()
-		<-done
-	})
-	go func() {
-		defer close(done)
-		var reading sync.WaitGroup
-		running := map[ktail.Key]bool{}
-		_ = w.Watch(ctx, func(sources []ktail.Source) { // ends with ctx
-			for _, src := range sources {
-				if running[src.Stream().Key()] {
-					continue
-				}
-				running[src.Stream().Key()] = true
-				reading.Go(func() { r.read(ctx, src) })
-			}
-		})
-		reading.Wait()
-	}()
-	synctest.Wait()
-	return r
-}
-
-// read reads a source as the engine does.
-func (r *reader) read(ctx context.Context, src ktail.Source) {
-	for {
-		r.mu.Lock()
-		from := r.position.Clone()
-		r.mu.Unlock()
-		err := src.Read(ctx, from, func(lines []ktail.Line) error {
-			select {
-			case <-r.gate:
-				r.gate <- struct{}{}
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.position.Advance(lines)
-			r.lines = append(r.lines, lines...)
-			return nil
-		})
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		if !errors.Is(err, ktail.ErrInterrupted) {
-			r.sim.t.Errorf("Read returned %v", err)
-		}
-	}
-}
-
-// saved returns the current position.
-func (r *reader) saved() ktail.Position {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.position.Clone()
 }

@@ -45,12 +45,19 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 	if err := emit(nil); err != nil {
 		return err
 	}
+	s.log.step()
+	defer s.log.rest()
 	if err := s.log.update(); err != nil {
 		return readError(err)
 	}
 	r := &logReader{
-		log: s.log, options: s.options, emit: emit,
-		scanner: newScanner(s.stream), last: from.Time,
+		log: s.log, options: s.options,
+		scanner: newScanner(s.stream), last: from.Time, resumed: !from.IsZero(),
+		emit: func(lines []ktail.Line) error {
+			s.log.rest() // the engine may block for as long as its sink does
+			defer s.log.step()
+			return emit(lines)
+		},
 	}
 	err := r.begin(ctx, &from)
 	if err == nil && r.file != nil {
@@ -78,11 +85,12 @@ type logReader struct {
 	emit    func([]ktail.Line) error
 	scanner *scanner
 
-	file   *logFile // file being read; nil: the log has no files and will not get any
-	final  bool     // file was no longer written to when it was last read
-	last   int64    // time of the last delivered line
-	cutoff int64    // lines before the first one with this time or a later one are skipped; 0: none
-	gap    string   // why lines are missing before the next one; empty if none are missing
+	file    *logFile // file being read; nil: the log has no files and will not get any
+	resumed bool     // reading began at a position, so removed files are a gap
+	final   bool     // file was no longer written to when it was last read
+	last    int64    // time of the last delivered line
+	cutoff  int64    // lines before the first one with this time or a later one are skipped; 0: none
+	gap     string   // why lines are missing before the next one; empty if none are missing
 }
 
 // run reads one file after another until the log ends.
@@ -91,6 +99,7 @@ func (r *logReader) run(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		r.log.step()
 		lines, err := r.scanner.next()
 		if emitErr := r.forward(lines); emitErr != nil {
 			return emitErr
@@ -145,6 +154,8 @@ func (r *logReader) afterEOF(ctx context.Context) (ended bool, err error) {
 // wait returns when there may be more to read, or after the given time if it is
 // not 0.
 func (r *logReader) wait(ctx context.Context, atLeast time.Duration) error {
+	r.log.rest()
+	defer r.log.step()
 	if atLeast > 0 {
 		timer := time.NewTimer(atLeast)
 		defer timer.Stop()
@@ -175,7 +186,7 @@ func (r *logReader) advance(next *logFile) error {
 		r.log.drop(r.file)
 		return ktail.ErrInterrupted
 	}
-	if link == unlinked {
+	if link == unlinked || link == doubtful && r.resumed {
 		r.gap = filesRemoved
 		if next.instance > r.file.instance+1 {
 			r.gap = instanceRemoved
