@@ -30,6 +30,8 @@ type Selection struct {
 
 	NoInitContainers      bool
 	NoEphemeralContainers bool
+
+	Shard Shard // only pods on its nodes
 }
 
 // container is a container of a pod that has a log, or had one.
@@ -46,7 +48,7 @@ type container struct {
 // containers returns the selected containers of the pod that have a log, in the
 // order in which they start, whatever their state. It does not check Owners.
 func (s *Selection) containers(pod *corev1.Pod) []container {
-	if !s.wantsPod(pod.Name) {
+	if !s.wantsPod(pod.Name) || !s.Shard.Owns(pod.Spec.NodeName) {
 		return nil
 	}
 	var found []container

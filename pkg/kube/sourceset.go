@@ -184,7 +184,7 @@ func (p *podStore) put(pod *corev1.Pod) {
 		namespace: pod.Namespace, name: pod.Name, labels: pod.Labels, owners: pod.OwnerReferences,
 		named: s.namesPod(pod.Name), first: old.first, span: p.span(old, pod),
 	}
-	if s.wantsPod(pod.Name) {
+	if s.wantsPod(pod.Name) && s.Shard.Owns(pod.Spec.NodeName) {
 		next.waiting, next.skipped = s.waiting(pod)
 	}
 	p.pods[pod.UID] = next

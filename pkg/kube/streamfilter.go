@@ -45,7 +45,7 @@ func (s *Selection) StreamFilter() (func(*ktail.Stream) bool, error) {
 		if len(s.Namespaces) > 0 && !slices.Contains(s.Namespaces, stream.Namespace) {
 			return false
 		}
-		if matchesAny(s.ExcludePods, stream.Pod) || !s.wantsContainer(stream.Container) {
+		if matchesAny(s.ExcludePods, stream.Pod) || !s.wantsContainer(stream.Container) || !s.Shard.Owns(stream.Node) {
 			return false
 		}
 		wanted := func(matches func(*ktail.Stream) bool) bool { return matches(stream) }
