@@ -80,7 +80,7 @@ func (o *elasticOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.resume, "resume", false,
 		"Continue where the previous run to this destination stopped")
 	fs.BoolVar(&o.quiet, "quiet", false,
-		"Forward only; print no log lines")
+		"Print no log lines. Requires --elasticsearch or --web")
 }
 
 // addSecurityFlags declares the flags for authentication and TLS.
@@ -109,8 +109,6 @@ func (o elasticOptions) parsed() (elasticOptions, error) {
 		switch {
 		case o.resume:
 			return o, errors.New("--resume requires --elasticsearch")
-		case o.quiet:
-			return o, errors.New("--quiet requires --elasticsearch: otherwise ktail would print nothing")
 		case o.resend != "":
 			return o, errors.New("--elasticsearch-resend requires --elasticsearch")
 		}
@@ -150,7 +148,7 @@ const (
 const minSpoolSize = 64 << 20
 
 // secretVariables are the environment variables that hold secrets.
-var secretVariables = []string{"ELASTICSEARCH_PASSWORD", "ELASTICSEARCH_API_KEY", "ELASTICSEARCH_TOKEN"}
+var secretVariables = []string{"ELASTICSEARCH_PASSWORD", "ELASTICSEARCH_API_KEY", "ELASTICSEARCH_TOKEN", webTokenVariable}
 
 // takeSecretsFromEnv removes the secrets from the environment, which the
 // credential plugins of a kubeconfig inherit, and returns a lookup function

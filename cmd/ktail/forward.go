@@ -26,6 +26,7 @@ type forwarding struct {
 	printf    func(format string, args ...any)
 	name      string        // name of the servers in messages
 	probes    *probes       // nil without --listen
+	beside    int64         // bytes that other parts of the program keep
 	timeout   time.Duration // limit for the end of the run after a signal
 }
 
@@ -111,7 +112,7 @@ func (f *forwarding) run(ctx context.Context, produce func(context.Context) erro
 	defer stop()
 	var running sync.WaitGroup
 	running.Go(func() { f.sink.Run(ctx) }) //nolint:errcheck // returns an error only if called twice
-	running.Go(func() { tuneGC(background) })
+	running.Go(func() { tuneGC(background, f.beside) })
 	running.Go(func() { onSummarySignal(background, func() { f.printf("%s", summary(f.name, f.sink.Status())) }) })
 	if f.positions != nil {
 		running.Go(func() { f.save(background) })
@@ -236,8 +237,8 @@ func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, 
 	}
 	f.probes = probes
 	probes.forwards(f.sink)
-	if p.elastic.quiet {
-		t.Sink = &notices{report: messages.notice}
+	if p.web.on {
+		f.beside = int64(p.webBuffer)
 	}
 	t.Sink = tail.Fanout{t.Sink, f.sink}
 	t.Positions = f.positions

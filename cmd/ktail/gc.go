@@ -27,16 +27,19 @@ const (
 )
 
 // tuneGC keeps the heap small until ctx ends, unless the user has set GOGC or
-// GOMEMLIMIT.
-func tuneGC(ctx context.Context) {
+// GOMEMLIMIT. beside is the number of bytes that other parts of the program hold.
+func tuneGC(ctx context.Context, beside int64) {
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
 		if _, ok := os.LookupEnv(name); ok {
 			return
 		}
 	}
 	ceiling := memoryCeiling()
-	debug.SetGCPercent(forwardGCPercent)
-	debug.SetMemoryLimit(min(forwardMemoryLimit, ceiling))
+	limit := min(forwardMemoryLimit+beside, ceiling)
+	if beside == 0 {
+		debug.SetGCPercent(forwardGCPercent)
+	}
+	debug.SetMemoryLimit(limit)
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	last, pause := gcSeconds(), 0
@@ -49,7 +52,7 @@ func tuneGC(ctx context.Context) {
 		spent := gcSeconds()
 		if pause > 0 {
 			if pause--; pause == 0 {
-				debug.SetMemoryLimit(min(forwardMemoryLimit, ceiling))
+				debug.SetMemoryLimit(limit)
 			}
 		} else if spent-last > maxGCShare {
 			debug.SetMemoryLimit(ceiling)

@@ -21,6 +21,7 @@ type options struct {
 	elastic elasticOptions
 	history historyFlags
 	kibana  kibanaFlags
+	webFlags
 	limitFlags
 	connectionFlags
 	podLogsFlags
@@ -40,6 +41,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	inSection(sectionForwarding, fs, o.elastic.addFlags)
 	inSection(sectionHistory, fs, o.history.addFlags)
 	inSection(sectionHistory, fs, o.kibana.addFlags)
+	inSection(sectionOutput, fs, o.webFlags.addFlags)
 	inSection(sectionLimits, fs, o.limitFlags.addFlags)
 	inSection(sectionCluster, fs, o.connectionFlags.addFlags)
 	inSection(sectionCluster, fs, o.podLogsFlags.addFlags)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +16,7 @@ import (
 // the queries, and from the cluster. newPlan computes it once.
 type plan struct {
 	options
+	queries       []string // as the user wrote them
 	selection     kube.Selection
 	log           kube.LogOptions
 	period        period
@@ -64,7 +66,7 @@ func newPlan(ctx context.Context, s streams, o options, queries []string) (plan,
 
 // offlinePlan returns the part of the plan that does not depend on the cluster.
 func offlinePlan(o options, queries []string) (plan, error) {
-	p := plan{options: o}
+	p := plan{options: o, queries: queries}
 	var err error
 	if p.lineFlags, err = o.lineFlags.parsed(); err != nil {
 		return p, err
@@ -83,7 +85,7 @@ func offlinePlan(o options, queries []string) (plan, error) {
 	if p.period.isOver() {
 		o.noFollow, p.noFollow = true, true
 	}
-	if err := o.validate(); err != nil {
+	if err := errors.Join(o.validate(), o.validateWeb(queries)); err != nil {
 		return p, err
 	}
 	p.filters = p.lineFlags.filters()

@@ -136,10 +136,15 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 	if r, ok := renderer.(interface{ Expect(*ktail.Stream) }); ok {
 		messages.expect = r.Expect
 	}
-	writer := &output.Writer{Out: s.Out, Renderer: renderer, Notice: messages.notice}
+	page, err := p.startPage(ctx, s, messages)
+	if err != nil {
+		return err
+	}
+	defer page.close()
+	sink := page.with(p.terminalSink(s, renderer, messages))
 	t := tail.Tailer{
 		Filters:     p.filters,
-		Sink:        writer,
+		Sink:        sink,
 		Once:        p.noFollow,
 		MergeWindow: p.mergeWindow,
 		MaxStreams:  max(p.maxLogRequests, 0),
@@ -149,9 +154,12 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 		setUpKibana(ctx, s, p, messages)
 	}
 	if p.history.enabled() {
-		history, err := runHistory(ctx, s, p, messages, writer)
+		history, err := runHistory(ctx, s, p, messages, sink)
 		if err != nil || p.noFollow || ctx.Err() != nil {
-			return errors.Join(err, writer.Close(context.WithoutCancel(ctx)))
+			if err = errors.Join(err, sink.Close(context.WithoutCancel(ctx))); err == nil {
+				err = page.stay(ctx)
+			}
+			return err
 		}
 		t.Start = history.Position
 	}
@@ -162,7 +170,21 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 	defer probes.close()
 	t.Watchers = []ktail.Watcher{probes.observe(p.newWatcher(s, messages))}
 	if p.elastic.enabled() {
-		return runForwarding(ctx, s, p, messages, &t, probes)
+		err = runForwarding(ctx, s, p, messages, &t, probes)
+	} else {
+		err = p.run(ctx, s, messages, &t)
 	}
-	return p.run(ctx, s, messages, &t)
+	if err != nil {
+		return err
+	}
+	return page.stay(ctx)
+}
+
+// terminalSink returns the sink that prints lines, or with --quiet only what is not a
+// line.
+func (p plan) terminalSink(s streams, renderer ktail.Renderer, messages *messenger) ktail.Sink {
+	if p.elastic.quiet {
+		return &notices{report: messages.notice}
+	}
+	return &output.Writer{Out: s.Out, Renderer: renderer, Notice: messages.notice}
 }

@@ -115,6 +115,7 @@ func scripts(dir string) testscript.Params {
 			"closeout": cmdCloseOut,
 			"signal":   cmdSignal,
 			"finish":   cmdFinish,
+			"page":     cmdPage,
 		},
 	}
 }

@@ -3,7 +3,6 @@ package output
 import (
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/fatih/color"
 
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // Palette holds the colors for the names of pods and containers.
@@ -43,7 +43,7 @@ var LightPalette = func() *Palette {
 // 3:1 or more on black, on white, and on the backgrounds of common themes; none
 // is a red that looks like an error. The last digit of a pod's name, as in
 // web-0 and web-1, selects from a group of eight colors that differ most.
-var indexed = [...]uint8{
+var indexed = [text.NameColors]uint8{
 	135, 66, 166, 29, 163, 64, 32, 132,
 	65, 63, 28, 165, 199, 133, 31, 33,
 	164, 98, 169, 101, 103, 100, 130, 30,
@@ -156,8 +156,4 @@ func (p *Palette) pairOf(s *ktail.Stream, diffContainer bool) pair {
 	return pair{p.pods[pod], p.containers[container]}
 }
 
-func (p *Palette) index(name string) int {
-	h := fnv.New32()
-	_, _ = h.Write([]byte(name)) // never fails
-	return int(h.Sum32() % uint32(len(p.pods)))
-}
+func (p *Palette) index(name string) int { return text.NameColor(name, len(p.pods)) }

@@ -48,11 +48,11 @@ func (t *Text) paint(dst, message []byte) []byte {
 		p.dst = append(p.dst, m.color.on...)
 		p.add(message[m.start:m.end], m.color.on)
 		p.dst = append(p.dst, m.color.off...)
-		p.dst = p.own.append(p.dst)
+		p.dst = p.own.Append(p.dst)
 		done = m.end
 	}
 	p.add(message[done:], "")
-	if t.Terminal && p.own.isSet() {
+	if t.Terminal && p.own.IsSet() {
 		p.dst = append(p.dst, "\x1b[0m"...) // resets the color before the next line
 	}
 	return p.dst
@@ -86,7 +86,7 @@ func (t *Text) find(text []byte) []mark {
 // resumes.
 type painter struct {
 	dst      []byte
-	own      rendition
+	own      text.Rendition
 	terminal bool
 }
 
@@ -103,7 +103,7 @@ func (p *painter) add(part []byte, again string) {
 		if start == len(part) {
 			return
 		}
-		p.own.apply(part[start:end])
+		p.own.Apply(part[start:end])
 		p.dst = append(append(p.dst, part[start:end]...), again...)
 		part = part[end:]
 	}

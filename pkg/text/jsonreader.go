@@ -47,6 +47,10 @@ func (r *JSONReader) Array(element func()) {
 	r.members('[', ']', func([]byte) { element() })
 }
 
+// At reports whether the value at the current position starts with this byte: { for
+// an object, [ for an array, a quote for a string.
+func (r *JSONReader) At(b byte) bool { return !r.failed && r.at(b) }
+
 func (r *JSONReader) members(opening, closing byte, visit func(key []byte)) {
 	if r.failed {
 		return

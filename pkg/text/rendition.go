@@ -1,14 +1,14 @@
-package output
+package text
 
 import (
 	"bytes"
 	"strconv"
 )
 
-// rendition is the state that the SGR sequences of a text have set so far. This
+// Rendition is the state that the SGR sequences of a text have set so far. This
 // state is restored where a color that ktail added ends inside the text. The
 // slices are parts of the text.
-type rendition struct {
+type Rendition struct {
 	attributes uint16 // bit n is set if attribute n is on
 	foreground []byte // parameters
 	background []byte
@@ -31,8 +31,8 @@ var clears = [...]uint16{
 	29 - 22: 1 << 9,
 }
 
-// apply applies a complete SGR sequence.
-func (r *rendition) apply(sequence []byte) {
+// Apply applies a complete SGR sequence.
+func (r *Rendition) Apply(sequence []byte) {
 	for rest, more := sequence[2:len(sequence)-1], true; more; {
 		all := rest
 		var param []byte
@@ -40,7 +40,7 @@ func (r *rendition) apply(sequence []byte) {
 		code, wide := parseParam(param)
 		switch {
 		case code == 0:
-			*r = rendition{}
+			*r = Rendition{}
 		case code < doubleUnderline:
 			r.attributes |= 1 << code
 		case code == 21:
@@ -64,7 +64,19 @@ func (r *rendition) apply(sequence []byte) {
 	}
 }
 
-func (r *rendition) slot(code int) *[]byte {
+// Has reports whether the attribute with this code is on: 1 bold, 2 faint, 3 italic,
+// 4 underlined, 7 inverse, 9 crossed out.
+func (r *Rendition) Has(code int) bool { return r.attributes&(1<<code) != 0 }
+
+// Foreground returns the parameters that set the color of the text, such as "31" or
+// "38;5;208". It is nil for the default color.
+func (r *Rendition) Foreground() []byte { return r.foreground }
+
+// Background returns the parameters that set the color behind the text. It is nil for
+// the default color.
+func (r *Rendition) Background() []byte { return r.background }
+
+func (r *Rendition) slot(code int) *[]byte {
 	switch code {
 	case 38:
 		return &r.foreground
@@ -75,13 +87,13 @@ func (r *rendition) slot(code int) *[]byte {
 	}
 }
 
-// isSet reports whether any attribute or color is set.
-func (r *rendition) isSet() bool {
+// IsSet reports whether any attribute or color is set.
+func (r *Rendition) IsSet() bool {
 	return r.other || r.attributes != 0 || r.foreground != nil || r.background != nil || r.underline != nil
 }
 
-// append appends a sequence that restores the rendition after a reset.
-func (r *rendition) append(dst []byte) []byte {
+// Append appends a sequence that restores the rendition after a reset.
+func (r *Rendition) Append(dst []byte) []byte {
 	if r.attributes == 0 && r.foreground == nil && r.background == nil && r.underline == nil {
 		return dst
 	}

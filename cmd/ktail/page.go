@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+	"strings"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/tail"
+	"github.com/ktail/ktail/pkg/web"
+)
+
+// webTokenVariable sets the secret of the page, for those who open it again and again.
+const webTokenVariable = "KTAIL_WEB_TOKEN"
+
+// minWebToken is the number of characters that a token must have at least.
+const minWebToken = 16
+
+// webGCPercent keeps garbage small beside the buffer of the page, which consists of
+// few and large objects: to mark them costs next to nothing.
+const webGCPercent = 15
+
+// page shows the lines of a run in a browser. A nil one does nothing.
+type page struct {
+	sink   *web.Sink
+	stop   context.CancelFunc
+	ended  chan error
+	notify func(format string, args ...any)
+}
+
+// startPage serves the page if --web is given.
+func (p plan) startPage(ctx context.Context, s streams, messages *messenger) (*page, error) {
+	if !p.web.on {
+		return nil, nil
+	}
+	token, _ := s.Env(webTokenVariable)
+	if token != "" && len(token) < minWebToken {
+		return nil, fmt.Errorf("invalid $%s: must have at least %d characters", webTokenVariable, minWebToken)
+	}
+	l, err := web.Listen(ctx, p.web.address)
+	if err != nil {
+		return nil, fmt.Errorf("--web: %w", withoutOp(err))
+	}
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(webGCPercent)
+	}
+	pg := &page{sink: web.NewSink(int64(p.webBuffer)), ended: make(chan error, 1), notify: messages.printf}
+	server := web.New(web.Options{Sink: pg.sink, Token: token, Title: p.title(), Version: version})
+	ctx, pg.stop = context.WithCancel(ctx)
+	go func() { pg.ended <- server.Serve(ctx, l) }()
+	messages.printf("page: %s", server.URL(l))
+	return pg, nil
+}
+
+// withoutOp returns the reason why an address cannot be listened on.
+func withoutOp(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return fmt.Errorf("listen on %s: %w", op.Addr, op.Err)
+	}
+	return err
+}
+
+// title says on the page what is followed.
+func (p plan) title() string {
+	switch {
+	case p.stdin:
+		return "stdin"
+	case p.readsFiles():
+		return p.podLogsDir
+	}
+	parts := p.queries
+	if len(p.selection.Namespaces) == 0 {
+		parts = append(parts, "-A")
+	} else {
+		parts = append(parts, "-n "+strings.Join(p.selection.Namespaces, ","))
+	}
+	return strings.Join(parts, " ")
+}
+
+// with returns a sink that also writes to the page.
+func (pg *page) with(sink ktail.Sink) ktail.Sink {
+	if pg == nil {
+		return sink
+	}
+	return tail.Fanout{sink, pg.sink}
+}
+
+// stay returns when the user ends the run, or the page cannot be served: the lines
+// of a run that has ended can still be read.
+func (pg *page) stay(ctx context.Context) error {
+	if pg == nil || ctx.Err() != nil {
+		return nil
+	}
+	pg.notify("all logs are read; the page stays until Ctrl-C")
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-pg.ended:
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("--web: %w", err)
+	}
+}
+
+func (pg *page) close() {
+	if pg != nil {
+		pg.stop()
+	}
+}

@@ -1,0 +1,201 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
+	"github.com/ktail/ktail/pkg/web/internal/ring"
+)
+
+const (
+	maxPolls = 3 // held at a time; a browser has six connections for all windows
+	maxRows  = 512
+	maxWait  = 25 * time.Second
+	// searchBudget is how long a request may search before it answers with what it
+	// has found.
+	searchBudget = 150 * time.Millisecond
+)
+
+// liveAnswer is the answer to a poll: how far the log goes now.
+type liveAnswer struct {
+	Epoch string `json:"epoch"` // of the run; another one has other lines
+	rangeAnswer
+	Seq        [2]uint64         `json:"seq"` // sequence numbers: first, and after the last
+	Rows       []json.RawMessage `json:"rows,omitempty"`
+	Streams    []streamAnswer    `json:"streams,omitempty"`
+	StreamsVer uint64            `json:"sv"`
+	Rate       [2]float64        `json:"rate"`    // lines and errors a second
+	Time       [2]int64          `json:"time"`    // of the first and the last line, milliseconds
+	Evicted    [2]int64          `json:"evicted"` // lines that have left the buffer, and until when, milliseconds
+	Ended      bool              `json:"ended,omitempty"`
+	Pods       uint64            `json:"pods,omitempty"` // version of the state of the pods
+	Title      string            `json:"title,omitempty"`
+	Version    string            `json:"version,omitempty"`
+}
+
+// rangeAnswer says which numbers of a view exist.
+type rangeAnswer struct {
+	View     uint64 `json:"view"`
+	First    int64  `json:"first"`
+	End      int64  `json:"end"`
+	Searched uint64 `json:"searched"`
+	Complete bool   `json:"complete"`
+	Limited  bool   `json:"limited,omitempty"`
+}
+
+type streamAnswer struct {
+	ID        uint32 `json:"id"`
+	Namespace string `json:"ns"`
+	Pod       string `json:"pod"`
+	Container string `json:"c"`
+	Node      string `json:"node,omitempty"`
+	Color     int    `json:"color"`
+}
+
+func newRangeAnswer(v *view, r ring.Range) rangeAnswer {
+	return rangeAnswer{View: v.id, First: r.First, End: r.End, Searched: r.Searched, Complete: r.Complete, Limited: r.Limited}
+}
+
+// live answers when the log or the state of a pod has changed, or when a filter has
+// not been searched completely, or after a while.
+func (s *Server) live(r *http.Request) (any, error) {
+	params := r.URL.Query()
+	v, err := s.view(params)
+	if err != nil {
+		return nil, badRequest{err}
+	}
+	after, err := number(params, "after", 0, 0, 1<<53)
+	if err != nil {
+		return nil, err
+	}
+	wait, err := number(params, "wait", 10, 0, int64(maxWait/time.Second))
+	if err != nil {
+		return nil, err
+	}
+	rows, err := number(params, "rows", 0, 0, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	place := v.Search(r.Context(), searchBudget)
+	if place.Complete || place.Limited {
+		s.awaitLines(r, uint64(after), time.Duration(wait)*time.Second, params.Get("pv"))
+		place = v.Search(r.Context(), searchBudget)
+	}
+	a := s.describe(params)
+	a.rangeAnswer = newRangeAnswer(v, place)
+	if rows > 0 {
+		a.Rows = s.rows(v, params, max(place.First, place.End-rows), int(rows))
+	}
+	if after == 0 {
+		a.Title, a.Version = s.o.Title, s.o.Version
+	}
+	return a, nil
+}
+
+// describe returns the part of the answer that does not depend on the filter.
+func (s *Server) describe(params url.Values) *liveAnswer {
+	st := s.sink.ring.State()
+	a := &liveAnswer{
+		Epoch: s.epoch, Seq: [2]uint64{st.First, st.End}, Rate: [2]float64{st.Lines, st.Errors},
+		Time:    [2]int64{st.Begin / 1e6, st.Last / 1e6},
+		Evicted: [2]int64{int64(st.Evicted.Lines), st.Evicted.Until / 1e6}, Ended: st.Closed,
+	}
+	since, _ := number(params, "sv", 0, 0, 1<<53) // 0 returns all of them
+	var streams []ring.StreamEntry
+	streams, a.StreamsVer = s.sink.ring.Streams(uint64(since))
+	for _, e := range streams {
+		a.Streams = append(a.Streams, newStreamAnswer(e.ID, e.Stream))
+	}
+	if s.o.Pods != nil {
+		if pods := s.o.Pods(); pods != nil {
+			a.Pods = pods.Version
+		}
+	}
+	return a
+}
+
+func newStreamAnswer(id uint32, s *ktail.Stream) streamAnswer {
+	return streamAnswer{
+		ID: id, Namespace: text.SanitizeLine(s.Namespace), Pod: text.SanitizeLine(s.Pod), Container: text.SanitizeLine(s.Container),
+		Node: text.SanitizeLine(s.Node), Color: text.NameColor(s.Pod, text.NameColors),
+	}
+}
+
+// awaitLines returns when there are lines after the sequence number, when the state
+// of the pods has another version, or after a while: a short one if too many polls
+// are held already.
+func (s *Server) awaitLines(r *http.Request, after uint64, wait time.Duration, pods string) {
+	select {
+	case s.polls <- struct{}{}:
+		defer func() { <-s.polls }()
+	default:
+		wait = min(wait, time.Second)
+	}
+	over := time.NewTimer(wait)
+	defer over.Stop()
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		end, changed := s.sink.ring.Changed()
+		if end > after || s.podsChanged(pods) {
+			return
+		}
+		if s.sink.ring.State().Closed {
+			changed = nil
+		}
+		select {
+		case <-changed:
+		case <-tick.C:
+		case <-over.C:
+			return
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// rows returns rows of the view as JSON.
+func (s *Server) rows(v *view, params url.Values, at int64, n int) []json.RawMessage {
+	p := painter{find: v.find, fields: params.Get("fmt") == "fields"}
+	if marks, err := parsePatterns(params["mark"], params["markr"]); err == nil && len(marks) > 0 {
+		p.find = marks
+	}
+	rows := make([]json.RawMessage, 0, n)
+	s.sink.ring.ReadEach(v.Seqs(at, n), func(rec *ring.Record) {
+		rows = append(rows, p.appendRow(nil, rec, maxRowText))
+	})
+	return rows
+}
+
+type linesAnswer struct {
+	Epoch string `json:"epoch"`
+	rangeAnswer
+	At   int64             `json:"at"` // number of the first row
+	Rows []json.RawMessage `json:"rows"`
+}
+
+// lines answers with rows by their numbers.
+func (s *Server) lines(r *http.Request) (any, error) {
+	params := r.URL.Query()
+	v, err := s.view(params)
+	if err != nil {
+		return nil, badRequest{err}
+	}
+	at, err := number(params, "at", 0, -1<<53, 1<<53)
+	if err != nil {
+		return nil, err
+	}
+	n, err := number(params, "n", 256, 1, maxRows)
+	if err != nil {
+		return nil, err
+	}
+	place := v.Search(r.Context(), 0)
+	return &linesAnswer{
+		Epoch: s.epoch, rangeAnswer: newRangeAnswer(v, place), At: max(at, place.First),
+		Rows: s.rows(v, params, at, int(n)),
+	}, nil
+}

@@ -1,0 +1,241 @@
+// @ts-check
+// The page: what happens when.
+import { $, el, toast } from "./dom.js";
+import { api } from "./api.js";
+import { state, fromHash, saveHash, filterParams, addFilter } from "./state.js";
+import { store, clearRows, row } from "./store.js";
+import { list, startList, setFollow, goTo, draw, moveCursor, pageBy } from "./list.js";
+import { startLive, restart, showLive, banner } from "./live.js";
+import { startFilters, showFilters, showLevels } from "./filters.js";
+import { startFind, refreshFind, findNext, nextLevel } from "./find.js";
+import { startHistogram, refreshHistogram, histogramChanged, drawHistogram } from "./hist.js";
+import { startDrawer, openDrawer, closeDrawer, drawerOpen, followCursor } from "./drawer.js";
+import { startPods, showPods, refreshPods } from "./pods.js";
+import { startKeys, showHelp } from "./keys.js";
+import { copyRows, copyLink, download, placeOf } from "./copy.js";
+import { zones, zoneName, shortClock } from "./time.js";
+
+/** The line to stay at when the view changes. @type {{seq: number, ms: number}|null} */
+let stay = null;
+/** @type {Set<number>} */
+const bookmarks = new Set();
+
+/** Remembers the line at which the user is looking. */
+function keepPlace() {
+  const r = row(Number.isNaN(list.cursor) ? list.anchor : list.cursor);
+  stay = !list.follow && r ? { seq: r[0], ms: r[1] } : null;
+}
+
+/** The filter, the search or the form of the lines has changed. @param {boolean} filter */
+function changed(filter) {
+  keepPlace();
+  saveHash(filter);
+  refresh(filter);
+}
+
+/** @param {boolean} filter */
+function refresh(filter) {
+  showFilters();
+  showOptions();
+  clearRows(!filter);
+  banner("");
+  restart();
+  histogramChanged();
+  refreshFind();
+  if (filter) closeDrawer();
+  showPods();
+  draw();
+}
+
+/** Goes back to the line after the numbers of rows have changed. */
+async function anchor() {
+  if (!stay) return;
+  const at = stay;
+  stay = null;
+  await goToPlace({ seq: String(at.seq) });
+}
+
+/** @param {Record<string, string>} place a time or a sequence number */
+async function goToPlace(place) {
+  const params = filterParams();
+  for (const [name, value] of Object.entries(place)) params.set(name, value);
+  try {
+    let a = await api("where", params);
+    while (!a.complete && a.searched > a.seq) a = await api("where", params);
+    if (a.view !== store.view) { store.view = a.view; clearRows(); }
+    store.first = a.first;
+    store.end = a.end;
+    goTo(a.number, true);
+  } catch (err) {
+    toast(/** @type {Error} */ (err).message);
+  }
+}
+
+/** Follows a link: the sequence number if it is of this run, else the time. @param {string} at */
+async function goToLink(at) {
+  const [seq, ms, epoch] = at.split(".");
+  if (epoch === store.epoch && Number(seq) >= store.seq[0]) return goToPlace({ seq });
+  if (epoch === store.epoch || Number(ms) < store.time[0]) {
+    toast(`This line has left the buffer, which begins at ${shortClock(store.time[0])}`);
+    if (Number(ms) < store.time[0]) return undefined;
+  }
+  return goToPlace({ time: ms });
+}
+
+function showOptions() {
+  $("wrapToggle").setAttribute("aria-pressed", String(state.wrap));
+  $("fieldsToggle").setAttribute("aria-pressed", String(state.fields));
+  $("zone").value = state.zone;
+  if ($("zone").value !== state.zone) {
+    $("zone").append(el("option", { value: state.zone }, state.zone));
+    $("zone").value = state.zone;
+  }
+}
+
+/** @param {"wrap"|"fields"|"pods"} name */
+function toggle(name) {
+  keepPlace();
+  state[name] = !state[name];
+  saveHash(false);
+  showOptions();
+  if (name === "fields") { clearRows(true); restart(); }
+  if (name === "pods") { showPods(); refreshPods(); }
+  draw();
+}
+
+function nextZone() {
+  const at = zones.findIndex(([zone]) => zone === state.zone);
+  setZone(zones[(at + 1) % zones.length][0]);
+}
+
+/** @param {string} zone */
+function setZone(zone) {
+  state.zone = zone;
+  saveHash(false);
+  showOptions();
+  $("zone").title = zoneName();
+  draw();
+  drawHistogram();
+}
+
+function context() {
+  const r = row(list.cursor);
+  if (!r) return;
+  saveHash(false, placeOf(r));
+  state.filters = [];
+  state.hidden.clear();
+  stay = { seq: r[0], ms: r[1] };
+  list.follow = false;
+  saveHash(true, placeOf(r));
+  refresh(true);
+}
+
+/** @param {number} minutes */
+function jump(minutes) {
+  const r = row(list.follow ? store.end - 1 : Number.isNaN(list.cursor) ? list.anchor : list.cursor);
+  if (r) goToPlace({ time: String(r[1] + minutes * 60000) });
+}
+
+function mark() {
+  const r = row(list.cursor);
+  if (!r) return;
+  const had = bookmarks.delete(r[0]);
+  if (!had) bookmarks.add(r[0]);
+  toast(had ? "Mark removed" : "Line marked: u goes to the next mark");
+}
+
+/** @param {number} dir */
+function nextMark(dir) {
+  const r = row(list.cursor) || row(list.anchor);
+  const seqs = [...bookmarks].sort((a, b) => a - b);
+  const next = dir > 0 ? seqs.find((s) => s > r?.[0]) : seqs.reverse().find((s) => s < r?.[0]);
+  if (next !== undefined) goToPlace({ seq: String(next) });
+}
+
+function theme() {
+  const dark = getComputedStyle(document.documentElement).colorScheme === "dark" ||
+    (document.documentElement.dataset.theme === undefined && matchMedia("(prefers-color-scheme: dark)").matches);
+  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  localStorage.setItem("ktail-theme", dark ? "light" : "dark");
+  drawHistogram();
+  showPods();
+}
+
+function escape() {
+  if (drawerOpen()) closeDrawer();
+  else if (!Number.isNaN(list.cursor)) { list.cursor = list.mark = NaN; draw(); }
+  else if (state.find) { state.find = $("find").value = ""; changed(false); }
+}
+
+function keys() {
+  startKeys({
+    "/": () => $("find").focus(), n: () => findNext(1), N: () => findNext(-1), "&": () => $("addText").focus(),
+    e: () => nextLevel("error", 1), E: () => nextLevel("error", -1), w: () => nextLevel("warn", 1), W: () => nextLevel("warn", -1),
+    j: () => { moveCursor(1); followCursor(); }, k: () => { moveCursor(-1); followCursor(); }, J: () => moveCursor(1, true), K: () => moveCursor(-1, true),
+    Space: () => pageBy(1), b: () => pageBy(-1), g: () => goTo(store.first, true, 0), G: () => setFollow(true), F: () => setFollow(true),
+    p: () => setFollow(!list.follow), Enter: () => { if (!Number.isNaN(list.cursor)) openDrawer(list.cursor, true); },
+    c: context, y: copyRows, Y: () => copyLink(list.cursor), m: mark, u: () => nextMark(1), U: () => nextMark(-1),
+    "[": () => jump(-1), "]": () => jump(1), z: () => toggle("wrap"), f: () => toggle("fields"), t: nextZone, s: () => toggle("pods"),
+    d: () => download(), Escape: escape, "?": () => showHelp(store.version),
+  });
+}
+
+function buttons() {
+  $("live").addEventListener("click", () => setFollow(!list.follow));
+  $("toEnd").addEventListener("click", () => { setFollow(true); $("list").focus(); });
+  $("wrapToggle").addEventListener("click", () => toggle("wrap"));
+  $("fieldsToggle").addEventListener("click", () => toggle("fields"));
+  $("download").addEventListener("click", () => download());
+  $("theme").addEventListener("click", theme);
+  $("help").addEventListener("click", () => showHelp(store.version));
+  $("zone").append(...zones.map(([value, label]) => el("option", { value }, label)));
+  $("zone").addEventListener("change", () => setZone($("zone").value));
+}
+
+function start() {
+  const saved = localStorage.getItem("ktail-theme");
+  if (saved) document.documentElement.dataset.theme = saved;
+  let link = fromHash();
+  if (link) list.follow = false;
+  buttons();
+  keys();
+  startList();
+  list.onChange = () => { showLive(); drawHistogram(); if (list.follow) restart(); };
+  list.onOpen = (n) => openDrawer(n);
+  store.onRows = draw;
+  store.onError = () => {};
+  startFilters(() => changed(true));
+  startFind((filter) => changed(filter));
+  startHistogram({
+    goTime: (ms) => goToPlace({ time: String(ms) }),
+    range: (from, to) => { addFilter("from", String(from)); addFilter("to", String(to)); changed(true); },
+    levels: showLevels,
+  });
+  startDrawer({ changed, context });
+  startPods(() => changed(true));
+  showFilters();
+  showOptions();
+  addEventListener("popstate", () => {
+    const at = fromHash();
+    refresh(true);
+    if (at) goToLink(at);
+  });
+  startLive({
+    anchor: () => {
+      if (link) {
+        const at = link;
+        link = "";
+        goToLink(at);
+      } else anchor();
+    },
+    update: (streams) => {
+      if ($("title").textContent !== store.title) $("title").textContent = store.title;
+      showLive();
+      refreshHistogram();
+      if (streams) showPods();
+    },
+    pods: refreshPods,
+  });
+}
+
+start();

@@ -1,0 +1,144 @@
+// @ts-check
+// Find marks matches and goes from one to the next. It hides nothing.
+import { $, count } from "./dom.js";
+import { api } from "./api.js";
+import { state, filterParams, addFind, addFilter } from "./state.js";
+import { store, row } from "./store.js";
+import { list, goTo, drawLane } from "./list.js";
+
+/** @type {AbortController|null} */
+let search = null;
+/** @type {(filter: boolean) => void} */
+let changed = () => {};
+let timer = 0;
+
+/** The sequence number from which to search. */
+function here() {
+  const n = Number.isNaN(list.cursor) ? (list.follow ? store.end - 1 : list.anchor) : list.cursor;
+  const r = row(n);
+  return r ? r[0] : list.follow ? store.seq[1] : store.seq[0];
+}
+
+/**
+ * Looks for the next match, or with dir 0 only counts. It asks until the search has
+ * reached the oldest line, or a match is found.
+ * @param {number} dir @param {Record<string, string>} [more]
+ */
+async function look(dir, more) {
+  search?.abort();
+  search = new AbortController();
+  const signal = search.signal;
+  const params = more ? filterParams() : addFind(filterParams(), "find");
+  for (const [name, value] of Object.entries(more || {})) params.set(name, value);
+  params.set("after", String(here()));
+  params.set("dir", String(dir));
+  try {
+    for (;;) {
+      const a = await api("where", params, signal);
+      if (!more) showCount(a, dir);
+      const found = dir !== 0 && a.seq > 0;
+      if (found) goTo(a.number);
+      if (found && more) return;
+      if (!a.more) {
+        if (dir !== 0 && !found) notFound(more ? more.next : "match", dir);
+        break;
+      }
+      if (found) dir = 0;
+    }
+    if (!more) await showLane(signal);
+  } catch (err) {
+    if (signal.aborted) return;
+    const c = $("findCount");
+    c.textContent = /** @type {Error} */ (err).message;
+    c.classList.add("bad");
+  }
+}
+
+/** @param {string} what @param {number} dir */
+function notFound(what, dir) {
+  $("status").textContent = `no ${what} ${dir > 0 ? "after" : "before"} this line`;
+  if (what !== "match") return;
+  const c = $("findCount");
+  if (!/^0/.test(c.textContent)) c.textContent = (dir > 0 ? "last of " : "first of ") + c.textContent.replace(/^.* of /, "");
+}
+
+/** @param {any} a @param {number} dir */
+function showCount(a, dir) {
+  const c = $("findCount");
+  c.classList.remove("bad");
+  const total = count(a.total) + (a.more ? "…" : "");
+  c.textContent = dir !== 0 && a.index > 0 ? `${count(a.index)} of ${total}` : total;
+  for (const id of ["findPrev", "findNext", "findFilter"]) $(id).disabled = !a.total && !a.more;
+}
+
+/** @param {AbortSignal} signal */
+async function showLane(signal) {
+  const params = addFind(filterParams(), "find");
+  params.set("buckets", "300");
+  drawLane((await api("marks", params, signal)).counts);
+}
+
+/** Searches for what is in the box. */
+export function refreshFind() {
+  const on = state.find !== "";
+  for (const id of ["findPrev", "findNext", "findFilter"]) $(id).disabled = !on;
+  $("findRe").setAttribute("aria-pressed", String(state.findRe));
+  if ($("find").value !== state.find && document.activeElement !== $("find")) $("find").value = state.find;
+  if (on) {
+    look(0);
+    return;
+  }
+  search?.abort();
+  $("findCount").textContent = "";
+  $("findCount").classList.remove("bad");
+  drawLane([]);
+}
+
+/** @param {number} dir */
+export const findNext = (dir) => { if (state.find) look(dir); };
+/** @param {string} level @param {number} dir */
+export const nextLevel = (level, dir) => look(dir, { next: level });
+
+/** Makes the search a filter. */
+export function findToFilter() {
+  if (!state.find) return;
+  addFilter(state.findRe ? "ir" : "i", state.find);
+  state.find = $("find").value = "";
+  changed(true);
+}
+
+/** @param {(filter: boolean) => void} onChanged */
+export function startFind(onChanged) {
+  changed = onChanged;
+  const box = $("find");
+  const take = () => {
+    if (box.value === state.find) return;
+    state.find = box.value;
+    changed(false);
+  };
+  box.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(take, 120);
+  });
+  box.addEventListener("keydown", (/** @type {KeyboardEvent} */ e) => {
+    if (e.isComposing) return;
+    if (e.key === "Enter") {
+      e.preventDefault();
+      clearTimeout(timer);
+      take();
+      if (e.metaKey || e.ctrlKey) findToFilter();
+      else findNext(e.shiftKey ? 1 : -1);
+    } else if (e.key === "Escape") {
+      e.preventDefault();
+      if (box.value) { box.value = ""; take(); } else $("list").focus();
+    }
+  });
+  $("findRe").addEventListener("click", () => {
+    state.findRe = !state.findRe;
+    changed(false);
+  });
+  $("findPrev").addEventListener("click", () => findNext(-1));
+  $("findNext").addEventListener("click", () => findNext(1));
+  $("findFilter").addEventListener("click", findToFilter);
+  refreshFind();
+}

@@ -1,0 +1,293 @@
+// @ts-check
+// The list shows a window on the log with about sixty rows. Its place is an anchor:
+// the number of the first row and how many pixels of it are hidden. So rows may have
+// any height, and nobody has to know the heights of a million lines. The pad only
+// gives the scroll bar its size: beyond four million pixels, a scroll of a few pixels
+// moves the anchor by that much, and the bar is put right when scrolling has ended.
+import { $, el, fit, color, count } from "./dom.js";
+import { store, row, want } from "./store.js";
+import { state } from "./state.js";
+import { newRow, fillRow } from "./row.js";
+import { clock, shortClock } from "./time.js";
+
+const maxPad = 4e6;
+const readAhead = 128;
+
+export const list = {
+  follow: true,
+  anchor: 0, // number of the first row
+  offset: 0, // pixels of it that are hidden
+  cursor: NaN, // number of the selected row
+  mark: NaN, // other end of the selected range
+  bottom: 0, // number after the last row on the screen
+  /** @type {() => void} */ onChange: () => {},
+  /** @type {(n: number) => void} */ onOpen: () => {},
+};
+
+const scroller = $("list"), pad = $("pad"), box = $("box"), rows = $("rows");
+/** @type {ReturnType<typeof newRow>[]} */
+const pool = [];
+let height = 0, rowHeight = 20, total = 0, scheduled = false;
+let lastTop = 0, settle = 0, moved = 0;
+const narrow = matchMedia("(max-width: 720px)");
+
+const variable = () => state.wrap || narrow.matches;
+const screenful = () => Math.ceil(height / rowHeight) + 1;
+/** How many pixels the scroll bar can move for each pixel of the log. */
+const scale = () => Math.min(1, maxPad / Math.max(1, total * rowHeight));
+
+/** The number of rows that a screen shows. */
+export const rowsOnScreen = () => Math.min(512, screenful() + 4);
+
+/** Draws with the next frame. */
+export function draw() {
+  if (scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(() => {
+    scheduled = false;
+    paint();
+  });
+}
+
+/** @param {boolean} on */
+export function setFollow(on) {
+  if (on === list.follow) return;
+  if (!on) anchorHere();
+  list.follow = on;
+  if (on) list.cursor = list.mark = NaN;
+  draw();
+  list.onChange();
+}
+
+/** Makes the anchor of what is on the screen. */
+function anchorHere() {
+  const top = box.getBoundingClientRect().top;
+  for (const view of pool) {
+    if (view.node.hidden || Number.isNaN(view.number)) continue;
+    const r = view.node.getBoundingClientRect();
+    if (r.bottom > top) {
+      list.anchor = view.number;
+      list.offset = Math.max(0, top - r.top);
+      return;
+    }
+  }
+}
+
+/** Goes to a row and selects it. @param {number} n @param {boolean} [select] @param {number} [place] where on the screen, 0 to 1 */
+export function goTo(n, select = true, place = 0.33) {
+  if (list.follow) anchorHere();
+  list.follow = false;
+  n = clamp(n);
+  if (select) { list.cursor = n; list.mark = NaN; }
+  const first = list.anchor, last = list.bottom;
+  if (n < first || n >= last - 1 || !select) {
+    list.anchor = Math.max(store.first, n - Math.floor((screenful() - 1) * place));
+    list.offset = 0;
+  }
+  syncBar();
+  draw();
+  list.onChange();
+}
+
+/** @param {number} n */
+const clamp = (n) => Math.max(store.first, Math.min(store.end - 1, n));
+
+/** Scrolls by pixels. @param {number} px */
+export function scrollBy(px) {
+  if (list.follow) {
+    if (px >= 0) return;
+    setFollow(false);
+  }
+  list.offset += px;
+  moved += px;
+  while (list.offset < 0 && list.anchor > store.first) {
+    list.anchor--;
+    list.offset += heightOf(list.anchor);
+  }
+  while (list.offset > 0 && list.anchor < store.end - 1) {
+    const h = heightOf(list.anchor);
+    if (list.offset < h) break;
+    list.offset -= h;
+    list.anchor++;
+  }
+  if (list.anchor <= store.first && list.offset < 0) list.offset = 0;
+  draw();
+}
+
+/** @param {number} n */
+function heightOf(n) {
+  if (!variable()) return rowHeight;
+  const view = pool.find((v) => v.number === n && !v.node.hidden);
+  return (view && view.node.offsetHeight) || rowHeight;
+}
+
+/** Puts the thumb of the scroll bar where the anchor is. */
+function syncBar() {
+  const top = list.follow ? pad.offsetHeight - height : ((list.anchor - store.first) * rowHeight + list.offset) * scale();
+  if (Math.abs(scroller.scrollTop - top) >= 1) scroller.scrollTop = top;
+  lastTop = scroller.scrollTop;
+  moved = 0;
+}
+
+function onScroll() {
+  const top = scroller.scrollTop, delta = top - lastTop;
+  if (Math.abs(delta) < 0.5) return;
+  lastTop = top;
+  const max = pad.offsetHeight - height;
+  if (top >= max - 2 && delta > 0) {
+    if (list.bottom >= store.end - 1 || Math.abs(delta) > 2 * height) {
+      setFollow(true);
+      return;
+    }
+  }
+  if (scale() === 1 && !variable()) { // the bar is exact
+    if (list.follow) setFollow(false);
+    list.anchor = store.first + Math.floor(top / rowHeight);
+    list.offset = top % rowHeight;
+    draw();
+  } else if (Math.abs(delta) > 2 * height || top <= 0) { // the thumb was dragged
+    if (list.follow) setFollow(false);
+    list.anchor = clamp(store.first + Math.round(top / scale() / rowHeight));
+    list.offset = 0;
+    draw();
+  } else scrollBy(delta);
+  clearTimeout(settle);
+  settle = setTimeout(() => { if (!list.follow) syncBar(); }, 160);
+}
+
+function resize() {
+  height = scroller.clientHeight;
+  rowHeight = parseFloat(getComputedStyle(document.documentElement).getPropertyValue("--row")) || 20;
+  box.style.height = height + "px";
+  draw();
+}
+
+function paint() {
+  if (!height) return;
+  total = Math.max(0, store.end - store.first);
+  pad.style.height = Math.max(height, Math.min(maxPad, total * rowHeight)) + "px";
+  box.classList.toggle("wrap", variable());
+  box.classList.toggle("narrow", narrow.matches);
+  box.classList.toggle("follow", list.follow && total * rowHeight > height);
+  const n = Math.min(screenful() + (list.follow ? 0 : 1), total);
+  if (!list.follow) list.anchor = Math.max(store.first, Math.min(list.anchor, Math.max(store.first, store.end - (variable() ? 1 : screenful() - 1))));
+  const from = list.follow ? Math.max(store.first, store.end - n) : list.anchor;
+  list.bottom = Math.min(store.end, from + n);
+  want(list.follow ? from : from - readAhead, list.follow ? store.end : list.bottom + readAhead);
+  while (pool.length < n) {
+    const view = newRow();
+    pool.push(view);
+    rows.append(view.node);
+  }
+  const low = Math.min(list.cursor, list.mark), high = Math.max(list.cursor, list.mark);
+  pool.forEach((view, i) => {
+    const number = from + i;
+    const hide = i >= n || number >= store.end;
+    if (view.node.hidden !== hide) view.node.hidden = hide;
+    if (hide) { view.number = NaN; view.key = ""; return; }
+    const marks = (number === list.cursor ? " sel" : "") + (number >= low && number <= high ? " range" : "");
+    fillRow(view, number, row(number), marks);
+  });
+  rows.style.transform = list.follow ? "" : `translateY(${-list.offset}px)`;
+  if (list.follow) syncBar();
+  if (!Number.isNaN(list.cursor)) scroller.setAttribute("aria-activedescendant", "row" + list.cursor);
+  else scroller.removeAttribute("aria-activedescendant");
+  showEdge(from);
+}
+
+/** Says above the first row what is no longer there. @param {number} from */
+function showEdge(from) {
+  const gone = store.evicted[0] > 0 && store.complete && from <= store.first && total > 0;
+  let note = $("evicted");
+  if (!gone) { if (note) note.hidden = true; return; }
+  if (!note) {
+    note = el("div", { id: "evicted", class: "tip" });
+    $("log").append(note);
+  }
+  note.hidden = false;
+  note.textContent = `${count(store.evicted[0])} earlier lines (until ${shortClock(store.evicted[1])}) have left the buffer: --web-buffer`;
+}
+
+/** Draws ticks beside the scroll bar. @param {number[]} counts for equal parts of the log */
+export function drawLane(counts) {
+  const { g, w, h } = fit($("lane"));
+  g.fillStyle = color("--warn-fill");
+  counts.forEach((n, i) => { if (n > 0) g.fillRect(0, (i * h) / counts.length, w, Math.max(2, h / counts.length)); });
+}
+
+/** The widest name decides about the width of the column. */
+export function fitNames() {
+  let widest = 0, longest = 0;
+  for (const s of store.streams.values()) {
+    widest = Math.max(widest, s.pod.length + (s.c ? s.c.length + 1 : 0));
+    longest = Math.max(longest, s.pod.length);
+  }
+  box.style.setProperty("--src", Math.min(Math.max(widest, 8), 34) + "ch");
+  scroller.classList.toggle("single", longest === 0);
+}
+
+/** Moves the cursor. @param {number} by @param {boolean} [extend] */
+export function moveCursor(by, extend) {
+  if (store.end === store.first) return;
+  if (list.follow) setFollow(false);
+  const at = Number.isNaN(list.cursor) ? (by > 0 ? list.anchor - 1 : list.bottom) : list.cursor;
+  if (extend && Number.isNaN(list.mark)) list.mark = at;
+  if (!extend) list.mark = NaN;
+  list.cursor = clamp(at + by);
+  const last = list.anchor + Math.floor(height / rowHeight) - 1;
+  if (list.cursor < list.anchor) { list.anchor = list.cursor; list.offset = 0; }
+  else if (variable() ? !isVisible(list.cursor) : list.cursor > last) scrollBy((list.cursor - last || 1) * rowHeight);
+  syncBar();
+  draw();
+  list.onChange();
+}
+
+/** @param {number} n */
+function isVisible(n) {
+  const view = pool.find((v) => v.number === n && !v.node.hidden);
+  return !!view && view.node.getBoundingClientRect().bottom <= box.getBoundingClientRect().bottom + 1;
+}
+
+/** The selected range: first, and after the last. */
+export function selection() {
+  if (Number.isNaN(list.cursor)) return null;
+  const other = Number.isNaN(list.mark) ? list.cursor : list.mark;
+  return [Math.min(list.cursor, other), Math.max(list.cursor, other) + 1];
+}
+
+/** A page up or down. @param {number} dir */
+export function pageBy(dir) {
+  scrollBy(dir * Math.max(rowHeight, height - 2 * rowHeight));
+  syncBar();
+  if (dir > 0 && list.bottom >= store.end && !variable()) setFollow(true);
+}
+
+function onClick(/** @type {MouseEvent} */ e) {
+  const target = /** @type {HTMLElement} */ (e.target);
+  if (target.closest("a") || String(getSelection())) return;
+  const node = /** @type {HTMLElement|null} */ (target.closest(".row"));
+  if (!node || !node.dataset.n) return;
+  const n = Number(node.dataset.n);
+  if (list.follow) setFollow(false);
+  if (e.shiftKey && !Number.isNaN(list.cursor)) list.mark = n;
+  else {
+    list.cursor = n;
+    list.mark = NaN;
+    if (!target.closest("time")) list.onOpen(n);
+  }
+  draw();
+  list.onChange();
+}
+
+export function startList() {
+  scroller.addEventListener("scroll", onScroll, { passive: true });
+  rows.addEventListener("click", onClick);
+  document.addEventListener("selectionchange", () => {
+    const s = getSelection();
+    if (list.follow && s && !s.isCollapsed && rows.contains(s.anchorNode)) setFollow(false);
+  });
+  new ResizeObserver(resize).observe(scroller);
+  narrow.addEventListener("change", resize);
+  resize();
+  setInterval(() => { if (state.zone === "ago" && clock(0)) draw(); }, 1000);
+}

@@ -1,0 +1,168 @@
+// @ts-check
+// The poll: the page asks how far the log goes, gets an answer as soon as that has
+// changed, draws, and asks again, at most ten times a second. There is nothing to
+// resume after a broken connection: the next answer says everything.
+import { $, count } from "./dom.js";
+import { api, ApiError } from "./api.js";
+import { store, takeRange, putRows, rowParams } from "./store.js";
+import { list, draw, fitNames, rowsOnScreen } from "./list.js";
+import { shortClock } from "./time.js";
+
+const everyMs = 100, pausedMs = 500;
+
+/** @type {AbortController|null} */
+let poll = null;
+let after = 0, lost = false, seen = 0, run = 0;
+/** @type {{anchor: () => void, update: (streams: boolean) => void, pods: () => void}} */
+let hooks = { anchor: () => {}, update: () => {}, pods: () => {} };
+
+/** Asks again at once, for instance since the filter has changed. */
+export function restart() {
+  after = 0;
+  poll?.abort();
+}
+
+/** @param {number} ms */
+const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+const visible = () => new Promise((done) => {
+  if (!document.hidden) return done(undefined);
+  document.title = "ktail (asleep)";
+  document.addEventListener("visibilitychange", function shown() {
+    if (document.hidden) return;
+    document.removeEventListener("visibilitychange", shown);
+    done(undefined);
+  });
+});
+
+/** @param {typeof hooks} h */
+export async function startLive(h) {
+  hooks = h;
+  let wait = 250;
+  for (;;) {
+    await visible();
+    const started = performance.now();
+    poll = new AbortController();
+    try {
+      await ask(poll.signal);
+      wait = 250;
+      if (lost) { lost = false; banner(""); }
+    } catch (err) {
+      if (poll.signal.aborted) continue;
+      if (!(await failed(err))) { $("liveText").textContent = "ended"; return; }
+      await sleep(wait);
+      wait = Math.min(wait * 2, 5000);
+      continue;
+    }
+    const pause = list.follow || !store.complete ? everyMs : pausedMs;
+    await sleep(Math.max(store.complete ? 0 : 10, pause - (performance.now() - started)));
+  }
+}
+
+/** @param {AbortSignal} signal */
+async function ask(signal) {
+  const params = rowParams();
+  params.set("after", String(after));
+  params.set("wait", "10");
+  params.set("sv", String(store.sv));
+  params.set("pv", String(store.pods));
+  if (list.follow) params.set("rows", String(rowsOnScreen()));
+  const a = await api("live", params, signal);
+  if (store.epoch && a.epoch !== store.epoch) anotherRun();
+  const fresh = takeRange(a);
+  store.epoch = a.epoch;
+  Object.assign(store, { seq: a.seq, time: a.time, evicted: a.evicted, rate: a.rate, ended: !!a.ended, sv: a.sv });
+  if (a.title) store.title = a.title;
+  if (a.version) store.version = a.version;
+  for (const s of a.streams || []) store.streams.set(s.id, s);
+  if (a.streams) fitNames();
+  after = a.seq[1];
+  if (a.rows) putRows(a.end - a.rows.length, a.rows);
+  if (a.pods && a.pods !== store.pods) { store.pods = a.pods; hooks.pods(); }
+  if (fresh) hooks.anchor();
+  hooks.update(!!a.streams);
+  draw();
+}
+
+function anotherRun() {
+  run++;
+  store.streams.clear();
+  store.sv = 0;
+  banner(`ktail was started again: the lines before are gone (${shortClock(store.time[0])} to ${shortClock(store.time[1])}).`);
+  setTimeout(() => { if (!lost) banner(""); }, 10000);
+}
+
+/** Reports whether to try again. @param {any} err */
+async function failed(err) {
+  if (err instanceof ApiError && err.status === 401) {
+    banner("This page belongs to another run of ktail. Open the address that ktail has printed.", true);
+    state("lost", "no access");
+    if (seen++ > 3) await sleep(5000);
+    return true;
+  }
+  if (err instanceof ApiError && err.status === 400) {
+    banner(err.message, true);
+    lost = true;
+    await sleep(500);
+    return true;
+  }
+  lost = true;
+  state("lost", "connection lost");
+  banner("The connection to ktail is lost: it has ended, or the port is no longer forwarded. Trying again.", true);
+  return true;
+}
+
+/** @param {string} message @param {boolean} [bad] */
+export function banner(message, bad) {
+  const b = $("banner");
+  b.hidden = !message;
+  b.classList.toggle("bad", !!bad);
+  if (b.textContent !== message) b.textContent = message;
+}
+
+/** @param {string} name @param {string} text */
+function state(name, text) {
+  const button = $("live");
+  button.dataset.state = name;
+  button.setAttribute("aria-pressed", String(name === "live"));
+  if ($("liveText").textContent !== text) $("liveText").textContent = text;
+}
+
+let leftAt = 0, told = 0;
+
+/** Shows whether the list follows the log, and how busy that is. */
+export function showLive() {
+  if (lost) return;
+  const [lines, errors] = store.rate;
+  const rate = $("rate");
+  const busy = list.follow && lines > 200 ? `, showing the newest ${Math.min(rowsOnScreen() - 4, store.end - store.first)}` : "";
+  rate.replaceChildren(store.ended ? `${count(store.seq[1] - 1)} lines` : `${count(lines)} lines/s${busy}`);
+  if (errors >= 0.5 && !store.ended) {
+    const b = document.createElement("b");
+    b.textContent = `${count(errors)} errors/s`;
+    rate.append(" · ", b);
+  }
+  if (list.follow) {
+    state("live", store.ended ? "all lines read" : "live");
+    leftAt = store.end;
+  } else state("paused", "paused");
+  const fresh = store.end - leftAt;
+  const button = $("toEnd");
+  button.hidden = list.follow || store.end === store.first;
+  const text = fresh > 0 ? `${count(fresh)} new lines ↓` : "Newest ↓";
+  if (button.textContent !== text) button.textContent = text;
+  if (!list.follow && fresh > 0 && Date.now() - told > 5000) {
+    told = Date.now();
+    $("status").textContent = `paused, ${count(fresh)} new lines`;
+  }
+  const title = (list.follow ? "" : "❚❚ ") + (store.title || "ktail");
+  if (document.title !== title) document.title = title;
+  const empty = $("empty");
+  empty.hidden = store.end !== store.first;
+  if (!empty.hidden) empty.textContent = emptyText();
+}
+
+function emptyText() {
+  if (!store.complete) return "Searching…";
+  if (store.seq[1] > store.seq[0]) return "No line matches the filters.";
+  return store.ended ? "There are no lines." : "Waiting for lines…";
+}

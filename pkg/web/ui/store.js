@@ -1,0 +1,128 @@
+// @ts-check
+// The rows that the page holds: pages of 256 rows of the view, of which the least
+// recently used are dropped. Everything else is asked for again when it is shown.
+import { api } from "./api.js";
+import { filterParams, addFind, state } from "./state.js";
+
+export const pageSize = 256;
+const maxPages = 24;
+
+/** @typedef {any[]} Row [seq, ms, ns, stream, level, kind, flags, text, parts, since] */
+
+export const store = {
+  epoch: "", view: 0, first: 0, end: 0, searched: 0, complete: true, limited: false,
+  seq: [1, 1], time: [0, 0], evicted: [0, 0], rate: [0, 0], ended: false, title: "", version: "", pods: 0,
+  sv: 0,
+  /** @type {Map<number, any>} */ streams: new Map(),
+  /** @type {Map<number, (Row|undefined)[]>} */ pages: new Map(),
+  /** @type {Set<number>} */ loading: new Set(),
+  /** @type {() => void} */ onRows: () => {},
+  /** @type {(err: any) => void} */ onError: () => {},
+};
+
+let generation = 0;
+/** Rows with other marks, shown until those with the new ones are there. @type {Map<number, (Row|undefined)[]>} */
+let stale = new Map();
+
+/** Forgets all rows: the filter has changed or, with keep, only the marks. @param {boolean} [keep] */
+export function clearRows(keep) {
+  generation++;
+  stale = keep ? store.pages : new Map();
+  store.pages = new Map();
+  store.loading.clear();
+}
+
+/** @param {Map<number, (Row|undefined)[]>} pages @param {number} n */
+function at(pages, n) {
+  const page = pages.get(Math.floor(n / pageSize));
+  return page && page[n - Math.floor(n / pageSize) * pageSize];
+}
+
+/** @param {number} n @returns {Row|undefined} */
+export const row = (n) => at(store.pages, n) || at(stale, n);
+
+/** @param {number} first number of the first row @param {Row[]} rows */
+export function putRows(first, rows) {
+  rows.forEach((r, i) => {
+    const p = Math.floor((first + i) / pageSize);
+    let page = store.pages.get(p);
+    if (!page) {
+      page = [];
+      store.pages.set(p, page);
+    }
+    page[first + i - p * pageSize] = r;
+  });
+  while (store.pages.size > maxPages) store.pages.delete(/** @type {number} */ (store.pages.keys().next().value));
+}
+
+/** The parameters of requests for rows. */
+export function rowParams() {
+  const p = addFind(filterParams(), "mark");
+  if (state.fields) p.set("fmt", "fields");
+  return p;
+}
+
+/**
+ * Takes over what an answer says about the view. It reports whether the rows that are
+ * held are of another view or run.
+ * @param {any} a
+ */
+export function takeRange(a) {
+  const fresh = a.view !== store.view || (a.epoch !== undefined && a.epoch !== store.epoch);
+  if (fresh) clearRows();
+  store.view = a.view;
+  store.first = a.first;
+  store.end = a.end;
+  store.searched = a.searched;
+  store.complete = a.complete;
+  store.limited = !!a.limited;
+  return fresh;
+}
+
+/** Asks for the rows [from, to) that are not held. @param {number} from @param {number} to */
+export function want(from, to) {
+  from = Math.max(from, store.first);
+  to = Math.min(to, store.end);
+  for (let p = Math.floor(from / pageSize); p * pageSize < to; p++) {
+    const page = store.pages.get(p);
+    if (page) { // used again
+      store.pages.delete(p);
+      store.pages.set(p, page);
+    }
+    let missing = false;
+    for (let n = Math.max(from, p * pageSize); n < Math.min(to, (p + 1) * pageSize) && !missing; n++) missing = !at(store.pages, n);
+    if (missing && !store.loading.has(p)) load(p);
+  }
+}
+
+/** @param {number} p */
+async function load(p) {
+  store.loading.add(p);
+  const of = generation;
+  const params = rowParams();
+  params.set("at", String(p * pageSize));
+  params.set("n", String(pageSize));
+  try {
+    const a = await api("lines", params);
+    if (of !== generation) return;
+    if (a.view === store.view && a.epoch === store.epoch) putRows(a.at, a.rows);
+  } catch (err) {
+    store.onError(err);
+  } finally {
+    if (of === generation) store.loading.delete(p);
+  }
+  store.onRows();
+}
+
+/** The rows [from, to), asked for if they are not held. @param {number} from @param {number} to @returns {Promise<Row[]>} */
+export async function fetchRows(from, to) {
+  /** @type {Row[]} */
+  const rows = [];
+  for (let n = from; n < to; n += 512) {
+    const params = filterParams();
+    params.set("at", String(n));
+    params.set("n", String(Math.min(512, to - n)));
+    rows.push(...(await api("lines", params)).rows);
+  }
+  return rows;
+}

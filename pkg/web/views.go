@@ -1,0 +1,74 @@
+package web
+
+import (
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/ktail/ktail/pkg/text"
+	"github.com/ktail/ktail/pkg/web/internal/ring"
+)
+
+const (
+	maxViews = 8
+	viewIdle = time.Minute // after which a view that nobody reads is forgotten
+)
+
+// view is a ring.View with the query that it belongs to. Numbers of matches are
+// those of one view: a page that meets another id looks up its place again.
+type view struct {
+	*ring.View
+	id     uint64
+	find   text.Patterns
+	used   time.Time
+	filter *ring.Filter
+}
+
+// views are the filters that pages use at the moment.
+type views struct {
+	mu     sync.Mutex
+	byName map[string]*view
+	next   uint64
+}
+
+// view returns the view of the query. More parameters narrow it down.
+func (s *Server) view(params url.Values) (*view, error) {
+	name := canonical(params)
+	v := &s.views
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	now := time.Now()
+	if known := v.byName[name]; known != nil && !known.Expired() {
+		known.used = now
+		return known, nil
+	}
+	filter, err := s.parseFilter(params)
+	if err != nil {
+		return nil, err
+	}
+	v.forget(now)
+	v.next++
+	fresh := &view{View: s.sink.ring.NewView(filter), id: v.next, find: filter.Find, used: now, filter: filter}
+	if v.byName == nil {
+		v.byName = map[string]*view{}
+	}
+	v.byName[name] = fresh
+	return fresh, nil
+}
+
+// forget removes the views that are idle, and the oldest one if there are too many.
+func (v *views) forget(now time.Time) {
+	oldest := ""
+	for name, known := range v.byName {
+		if now.Sub(known.used) > viewIdle {
+			delete(v.byName, name)
+			continue
+		}
+		if oldest == "" || known.used.Before(v.byName[oldest].used) {
+			oldest = name
+		}
+	}
+	if len(v.byName) >= maxViews {
+		delete(v.byName, oldest)
+	}
+}
