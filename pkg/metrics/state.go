@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -38,7 +39,7 @@ type loaded struct {
 //	magic, length of the content, content, CRC-32C of the content
 const stateMagic = "ktail metrics 1\n"
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }) // a program that needs none does not compute it
 
 var (
 	errOtherState   = errors.New("the file was written by another version of ktail or by another program; move it away to count from 0")
@@ -66,7 +67,7 @@ func (s *Sink) Save() error {
 // power.
 func (s *Sink) write(content []byte) error {
 	b := append([]byte(stateMagic), binary.LittleEndian.AppendUint64(nil, uint64(len(content)))...)
-	sum := binary.LittleEndian.AppendUint32(nil, crc32.Checksum(content, castagnoli))
+	sum := binary.LittleEndian.AppendUint32(nil, crc32.Checksum(content, castagnoli()))
 	if err := replaceFile(s.o.State, 0o600, b, content, sum); err != nil {
 		return fmt.Errorf("save metrics: %w", err)
 	}
@@ -137,7 +138,7 @@ func readState(path string) ([]byte, error) {
 		return nil, errDamagedState
 	}
 	content := []byte(rest[head : len(rest)-tail])
-	if crc32.Checksum(content, castagnoli) != binary.LittleEndian.Uint32([]byte(rest[len(rest)-tail:])) {
+	if crc32.Checksum(content, castagnoli()) != binary.LittleEndian.Uint32([]byte(rest[len(rest)-tail:])) {
 		return nil, errDamagedState
 	}
 	return content, nil

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 )
 
 // A journal is a file of records. A record replaces earlier ones with the same
@@ -37,7 +38,7 @@ const (
 	maxRecord  = 1 << 20
 )
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }) // a program that needs none does not compute it
 
 var errNotJournal = errors.New("the file was written by another version of ktail or by another program; " +
 	"move it away to start without positions")
@@ -119,7 +120,7 @@ func appendRecord(dst, payload []byte) []byte {
 	from := len(dst)
 	dst = binary.AppendUvarint(dst, uint64(len(payload)))
 	dst = append(dst, payload...)
-	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[from:], castagnoli))
+	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[from:], castagnoli()))
 }
 
 // parseRecord returns the payload and the size of the record at the start of b.
@@ -133,7 +134,7 @@ func parseRecord(b []byte) (payload []byte, size int) {
 		return nil, 0
 	}
 	end := 1 + width + int(n)
-	if crc32.Checksum(b[1:end], castagnoli) != binary.LittleEndian.Uint32(b[end:]) {
+	if crc32.Checksum(b[1:end], castagnoli()) != binary.LittleEndian.Uint32(b[end:]) {
 		return nil, 0
 	}
 	return b[1+width : end], end + crc32.Size

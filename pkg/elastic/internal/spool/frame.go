@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"sync"
 )
 
 // A segment is a file header, frames one after the other, and, once nothing more
@@ -36,9 +37,9 @@ const (
 // previousMagic begins the segments of version 1, which have no file header.
 const previousMagic = "KTL1"
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }) // a program that needs none does not compute it
 
-func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli()) }
 
 func appendFileHeader(dst []byte) []byte {
 	start := len(dst)
@@ -69,7 +70,7 @@ func (f *frame) size() int64 { return frameHeader + int64(f.payload) }
 func headerSum(header []byte, offset int64) uint32 {
 	var at [8]byte
 	binary.LittleEndian.PutUint64(at[:], uint64(offset))
-	return crc32.Update(checksum(at[:]), castagnoli, header[:frameHeader-4])
+	return crc32.Update(checksum(at[:]), castagnoli(), header[:frameHeader-4])
 }
 
 // appendFrame appends the frame of an entry that is written at the offset.

@@ -23,6 +23,7 @@ type alignment struct {
 	found     bool
 	ambiguous bool // it may be elsewhere: the lines repeat
 	counted   bool // it is where the number of lines delivered puts it
+	whole     bool // the log has all lines of the window
 	lines     int  // that come before the first one that was not delivered; 0 if not found
 
 	total int    // lines in the log
@@ -50,6 +51,7 @@ func (s *Source) align(ctx context.Context, query url.Values, from *ktail.Positi
 		return alignment{}, err
 	}
 	a := alignment{total: total, size: size, sum: sum}
+	a.whole = m.places > 0
 	a.lines, a.found, a.ambiguous = m.place()
 	a.counted = a.found && a.lines == s.log.count
 	return a, nil

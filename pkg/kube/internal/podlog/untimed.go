@@ -24,11 +24,13 @@ import (
 
 // clockMode says what is known of the timestamps of a log.
 type clockMode struct {
-	untimed bool // the server sends no timestamps
-	timed   bool // a line had a timestamp
-	probed  bool // the server was asked to leave out timestamps
-	count   int  // lines from the beginning of an untimed log that are delivered; 0: not known
-	since   int  // lines delivered since it is known that the log is untimed, if others were before
+	untimed bool      // the server sends no timestamps
+	timed   bool      // a line had a timestamp
+	probed  bool      // the server was asked to leave out timestamps
+	count   int       // lines from the beginning of an untimed log that are delivered; 0: not known
+	before  alignment // of the last response, if it was not believed
+	unsure  int       // responses that were not believed
+	since   int       // lines delivered since it is known that the log is untimed, if others were before
 }
 
 // deliver records that so many lines are delivered. counted says that they follow those
@@ -151,14 +153,11 @@ func (s *Source) readUntimed(ctx context.Context, from *ktail.Position, emit fun
 		return 0, nil
 	}
 	a, err := s.align(ctx, s.query(from, -1), from)
-	// A response may have been cut short. Then the position is not in it, or seems to be
-	// in another place.
-	sure := a.counted || a.found && l.count == 0
 	switch {
 	case err != nil:
 		return 0, err
-	case !sure && l.expect != followsOn && !l.isAbsent(a.size):
-		return 0, errReopen
+	case !l.believes(a):
+		return 0, ktail.ErrInterrupted
 	case a.ambiguous:
 		// The last place that fits may be behind the right one.
 		err = emit(s.untimedGap(from, linesRepeat))
@@ -169,9 +168,23 @@ func (s *Source) readUntimed(ctx context.Context, from *ktail.Position, emit fun
 		l.expect = fresh
 		err = s.readPreviousUntimed(ctx, from, emit, ifContinues)
 	}
-	l.absent = 0
-	l.count = a.lines
+	l.count, l.before, l.unsure = a.lines, alignment{}, 0
 	return a.lines, err
+}
+
+// believes reports whether the place of the position is certain. A response may have
+// been cut short: then the position is not in it, or seems to be in another place. If
+// neither the number of lines nor a whole window confirms the place, the next response
+// must be the same, unless the log changes all the time.
+func (l *Log) believes(a alignment) bool {
+	const most = 10
+	if a.counted || a.whole && l.count == 0 || l.expect == followsOn && a.found {
+		return true
+	}
+	same := l.unsure > 0 && l.before == a
+	l.before = a
+	l.unsure++
+	return same || l.unsure > most
 }
 
 // linesRepeat is why lines of an untimed log may be missing.
