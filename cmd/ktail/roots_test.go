@@ -9,6 +9,8 @@ import (
 // The CA certificates of the system are used if there are any; an empty file or directory
 // does not count.
 func TestHasRoots(t *testing.T) {
+	t.Setenv("SSL_CERT_FILE", "")
+	t.Setenv("SSL_CERT_DIR", "")
 	dir := t.TempDir()
 	write := func(name, text string) {
 		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
