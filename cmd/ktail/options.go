@@ -23,6 +23,7 @@ type options struct {
 	kibana  kibanaFlags
 	webFlags
 	limitFlags
+	shareFlags
 	connectionFlags
 	podLogsFlags
 	listenFlags
@@ -43,6 +44,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	inSection(sectionHistory, fs, o.kibana.addFlags)
 	inSection(sectionOutput, fs, o.webFlags.addFlags)
 	inSection(sectionLimits, fs, o.limitFlags.addFlags)
+	inSection(sectionLimits, fs, o.shareFlags.addFlags)
 	inSection(sectionCluster, fs, o.connectionFlags.addFlags)
 	inSection(sectionCluster, fs, o.podLogsFlags.addFlags)
 	inSection(sectionGeneral, fs, o.configFlags.addFlags)
@@ -67,7 +69,7 @@ func (o options) validate() error {
 	case o.base.Condition != nil && o.tail != 0 && !o.noFollow:
 		return errors.New("--condition requires --no-follow or --tail=0, because a pod that meets the condition again would be shown twice")
 	}
-	return errors.Join(o.logFlags.validate(), o.kibana.validate(), o.limitFlags.validate(), o.validatePodLogs())
+	return errors.Join(o.logFlags.validate(), o.kibana.validate(), o.limitFlags.validate(), o.shareFlags.validate(o.readsFiles()), o.validatePodLogs())
 }
 
 // logFlags select the part of each log to read.

@@ -96,6 +96,7 @@ func offlinePlan(o options, queries []string) (plan, error) {
 	if p.selection, err = o.selectionOf(queries); err != nil {
 		return p, err
 	}
+	p.selection.Shard = o.shard
 	p.log = kube.LogOptions{Follow: !o.noFollow, Tail: o.tail, Since: wholeSeconds(p.period.age), Previous: o.previous}
 	if t := p.period.since; !t.IsZero() {
 		p.log.Since = time.Since(t) + clockSkew

@@ -168,12 +168,13 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 		return err
 	}
 	defer probes.close()
-	t.Watchers = []ktail.Watcher{probes.observe(p.newWatcher(s, messages))}
-	if p.elastic.enabled() {
-		err = runForwarding(ctx, s, p, messages, &t, probes)
-	} else {
-		err = p.run(ctx, s, messages, &t)
-	}
+	t.Watchers = []ktail.Watcher{probes.observe(p.limitRate(p.newWatcher(s, messages), messages))}
+	err = p.holdingLease(ctx, messages, func(ctx context.Context) error {
+		if p.elastic.enabled() {
+			return runForwarding(ctx, s, p, messages, &t, probes)
+		}
+		return p.run(ctx, s, messages, &t)
+	})
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,9 @@ type RateLimit struct {
 // delayReported is how long a stream whose delay was reported is not reported again.
 const delayReported = time.Hour
 
+// Unwrap returns the watcher without the limit.
+func (r *RateLimit) Unwrap() ktail.Watcher { return r.Watcher }
+
 // Watch implements ktail.Watcher.
 func (r *RateLimit) Watch(ctx context.Context, set func([]ktail.Source)) error {
 	r.limits = map[ktail.Key]*streamRate{}
