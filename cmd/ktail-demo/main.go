@@ -1,5 +1,5 @@
-// Command ktail-demo runs ktail on a made-up cluster and checks that it shows each
-// line exactly once and in order.
+// Command ktail-demo runs ktail on a made-up cluster and checks that it prints
+// each line exactly once and in order.
 package main
 
 import (
@@ -74,7 +74,7 @@ func run(o demo.Options) error {
 		fmt.Fprintln(os.Stderr, mismatch)
 	}
 	if err == nil && !report.OK() {
-		err = errors.New("ktail did not show exactly what was written")
+		err = errors.New("ktail did not print exactly the lines that were written")
 	}
 	return err
 }

@@ -1,11 +1,11 @@
-// Command ktail-image writes the container image of ktail as an OCI archive, which
-// containerd, podman, skopeo, and crane read. It needs no Docker and no base image: the
-// image consists of the program, which has the certificates of public authorities built
-// in.
+// Command ktail-image writes the container image of ktail as an OCI archive,
+// which containerd, podman, skopeo, and crane read. It needs neither Docker nor
+// a base image: the image consists of the program, which has the certificates
+// of public CAs built in.
 //
 //	ktail-image -o ktail.tar -version v1.2.3 amd64=dist/ktail-amd64 arm64=dist/ktail-arm64
 //
-// The same programs give the same archive. The format is that of
+// The same programs produce the same archive. The format is
 // https://github.com/opencontainers/image-spec/blob/v1.1.1/image-layout.md.
 package main
 
@@ -44,7 +44,7 @@ func main() {
 
 func run(out, name, version string, programs []string) error {
 	if len(programs) == 0 {
-		return errors.New("no programs: give GOARCH=FILE for each architecture")
+		return errors.New("no programs: pass GOARCH=FILE for each architecture")
 	}
 	file, err := os.Create(out)
 	if err != nil {
@@ -174,7 +174,8 @@ func (a *archive) platformImage(p platform, path, version string) (descriptor, e
 	return d, err
 }
 
-// layerOf returns a file system with the program and a directory for temporary files.
+// layerOf returns a file system with the program and a directory for temporary
+// files.
 func layerOf(program []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)

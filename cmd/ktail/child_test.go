@@ -20,7 +20,7 @@ import (
 	"github.com/ktail/ktail/internal/ktailproc"
 )
 
-// children are the programs that run beside a script.
+// children are the programs that run in parallel with a script.
 type children struct {
 	env     []string
 	running map[string]*child
@@ -28,20 +28,20 @@ type children struct {
 
 type childrenKey struct{}
 
-// child is one of them.
+// child is one of the children.
 type child struct {
 	*ktailproc.Process
-	stdout  *os.File // the reading end
-	filled  int64    // bytes in the pipe that the child did not write
+	stdout  *os.File // the reading end of the pipe
+	filled  int64    // bytes in the pipe that fill wrote
 	unblock func()
 	out     ktailproc.Log
-	read    chan struct{} // closed when all of stdout was read
+	read    chan struct{} // closed when all of stdout has been read
 }
 
 func childOf(ts *testscript.TestScript, name string) *child {
 	c := ts.Value(childrenKey{}).(*children).running[name]
 	if c == nil {
-		ts.Fatalf("nothing runs as %s", name)
+		ts.Fatalf("no program runs as %s", name)
 	}
 	return c
 }
@@ -54,7 +54,7 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) >= 2, "start [-blocked] NAME PROGRAM ARG...")
 	all := ts.Value(childrenKey{}).(*children)
 	if all.running[args[0]] != nil {
-		ts.Fatalf("%s runs already", args[0])
+		ts.Fatalf("%s is already running", args[0])
 	}
 	program, err := exec.LookPath(args[1])
 	ts.Check(err)
@@ -68,13 +68,13 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	})
 }
 
-// start starts the child and reads its stdout, unless it is to be blocked.
+// start starts the child and reads its stdout, unless it should be blocked.
 func (c *child) start(o ktailproc.Options, blocked bool) error {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return err
 	}
-	defer w.Close() //nolint:errcheck // the child has its own
+	defer w.Close() //nolint:errcheck // the child has its own copy
 	c.stdout = r
 	if blocked {
 		if c.filled, err = fill(w); err != nil {
@@ -98,12 +98,12 @@ func (c *child) start(o ktailproc.Options, blocked bool) error {
 		case <-c.Done():
 		}
 		_, _ = io.CopyN(io.Discard, r, c.filled)
-		_, _ = io.Copy(&c.out, r) // ends with the child, or with closeout
+		_, _ = io.Copy(&c.out, r) // ends with the child or with closeout
 	}()
 	return nil
 }
 
-// fill writes to the pipe until it takes nothing more.
+// fill writes to the pipe until it accepts nothing more.
 func fill(w *os.File) (int64, error) {
 	pipe, err := w.SyscallConn()
 	if err != nil {
@@ -114,7 +114,7 @@ func fill(w *os.File) (int64, error) {
 	block := bytes.Repeat([]byte("."), 1<<10)
 	err = pipe.Write(func(fd uintptr) bool {
 		for size := len(block); size > 0; { // a pipe counts in pages
-			n, err := syscall.Write(int(fd), block[:size]) // does not block: it is from os.Pipe
+			n, err := syscall.Write(int(fd), block[:size]) // does not block, because os.Pipe created it
 			switch {
 			case err == nil:
 				filled += int64(n)

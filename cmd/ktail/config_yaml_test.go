@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestReadSettings(t *testing.T) {
+func TestReadSettings_AcceptsFlagsAndReportsLines(t *testing.T) {
 	tests := []struct {
 		name, yaml string
 		want       []setting
@@ -15,7 +15,7 @@ func TestReadSettings(t *testing.T) {
 		{name: "nothing"},
 		{name: "comments", yaml: "# tail: 1\n---\n"},
 		{
-			name: "texts as they are written",
+			name: "scalars keep their text",
 			yaml: "a: 010\nb: 1_000\nc: yes\nd: 12:30\ne: 2024-01-01\nf: ' x '\ng: 1e3\n",
 			want: []setting{
 				{key: "a", line: 1, kind: isText, text: "010"},
@@ -65,7 +65,7 @@ func TestReadSettings(t *testing.T) {
 			},
 		},
 		{
-			name: "merge keys: the mapping itself wins, then the first of a list",
+			name: "merge keys: the mapping's own keys win, then the first of a list",
 			yaml: "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 3}\n",
 			want: []setting{
 				{key: "a", line: 1, kind: isMapping, sub: []setting{{key: "x", line: 1, kind: isText, text: "1"}, {key: "y", line: 1, kind: isText, text: "1"}}},
@@ -75,7 +75,7 @@ func TestReadSettings(t *testing.T) {
 				}},
 			},
 		},
-		{name: "a merge of itself", yaml: "a: &a\n  <<: *a\n", wantErr: "nested too deeply"},
+		{name: "a mapping that merges itself", yaml: "a: &a\n  <<: *a\n", wantErr: "nested too deeply"},
 		{name: "a merge of a list of texts", yaml: "a: {<<: [x]}\n", wantErr: "line 1: <<: must be a mapping or a list of mappings"},
 		{name: "a quoted merge key is a key", yaml: "'<<': 1", want: []setting{{key: "<<", line: 1, kind: isText, text: "1"}}},
 		{name: "a null key", yaml: "~: 1", want: []setting{{line: 1, kind: isText, text: "1"}}},
@@ -88,8 +88,8 @@ func TestReadSettings(t *testing.T) {
 		{name: "a key twice, in two documents", yaml: "a: 1\n---\na: 2\n", wantErr: "line 3: a: already set in line 1"},
 		{name: "a list as key", yaml: "a: 1\n[b]: 1\n", wantErr: "line 2: keys must be strings"},
 		{name: "mappings in a list", yaml: "a:\n- b: 1\n", wantErr: "line 2: lists can contain only strings"},
-		{name: "an alias of itself", yaml: "a: &a\n  b: *a\n", wantErr: "line 1: mappings are nested too deeply"},
-		{name: "aliases without end", yaml: bomb, wantErr: "nested too deeply"},
+		{name: "an alias to itself", yaml: "a: &a\n  b: *a\n", wantErr: "line 1: mappings are nested too deeply"},
+		{name: "aliases that expand exponentially", yaml: bomb, wantErr: "nested too deeply"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestReadSettings(t *testing.T) {
 	}
 }
 
-// bomb is a document that would fill the memory.
+// bomb is a document that would fill the memory if its aliases were expanded.
 var bomb = func() string {
 	var b strings.Builder
 	b.WriteString("a: &a0 {x: y}\n")

@@ -14,10 +14,10 @@ import (
 
 func TestNotices_KeepContractOfSink(t *testing.T) {
 	sinktest.Run(t, func(*testing.T, context.Context) sinktest.Subject {
-		var told []string
+		var reported []string
 		return sinktest.Subject{
-			Sink:     &notices{report: func(l *ktail.Line) { told = append(told, string(l.Text)) }},
-			Received: func() []string { return told },
+			Sink:     &notices{report: func(l *ktail.Line) { reported = append(reported, string(l.Text)) }},
+			Received: func() []string { return reported },
 			Line:     func(text string) ktail.Line { return ktail.Line{Kind: ktail.Gap, Text: []byte(text)} },
 		}
 	})

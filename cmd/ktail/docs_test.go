@@ -14,8 +14,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// documents returns the Markdown files of the repository by their path, with "/"
-// from its root.
+// documents returns the Markdown files of the repository by their path relative
+// to its root, with slashes.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	root := filepath.Join("..", "..")
@@ -89,7 +89,7 @@ func hasAnchor(text, anchor string) bool {
 	return false
 }
 
-// TestDocs_WrappedAt100Columns looks at prose: tables, code and links cannot be
+// TestDocs_WrappedAt100Columns checks prose. Tables, code, and links cannot be
 // wrapped. BENCHMARKS.md is generated.
 func TestDocs_WrappedAt100Columns(t *testing.T) {
 	const columns = 100
@@ -113,7 +113,7 @@ func TestDocs_WrappedAt100Columns(t *testing.T) {
 }
 
 // TestDocs_FlagsExist parses every ktail command in a code block with the real
-// flags, and looks up every flag that the text names.
+// flags, and looks up every flag that the text mentions.
 func TestDocs_FlagsExist(t *testing.T) {
 	flags := func() *pflag.FlagSet {
 		return newCommand(streams{Out: io.Discard, ErrOut: io.Discard, Env: os.LookupEnv}).Flags()

@@ -9,11 +9,11 @@ import (
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
-func TestElasticOptions_AreChecked(t *testing.T) {
+func TestElasticOptions_RejectInvalidCombinations(t *testing.T) {
 	tests := []struct {
 		name    string
 		args    []string
-		wantErr string // what the error holds; empty: there is none
+		wantErr string // part of the error; empty: no error
 	}{
 		{"off", nil, ""},
 		{"several nodes", []string{"--elasticsearch=http://a:9200,https://b:9200"}, ""},
@@ -40,7 +40,7 @@ func TestElasticOptions_AreChecked(t *testing.T) {
 	}
 }
 
-func TestElasticCredentials(t *testing.T) {
+func TestElasticCredentials_Precedence(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(file, []byte("of-file\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -52,15 +52,15 @@ func TestElasticCredentials(t *testing.T) {
 		want elastic.Auth
 	}{
 		{"nothing", nil, nil, elastic.Auth{}},
-		{"password of the environment", []string{"--elasticsearch-user=me"}, map[string]string{"ELASTICSEARCH_PASSWORD": "p"}, elastic.Auth{User: "me", Password: "p"}},
-		{"password of a file", []string{"--elasticsearch-user=me", "--elasticsearch-password-file=" + file}, map[string]string{"ELASTICSEARCH_PASSWORD": "p"}, elastic.Auth{User: "me", Password: "of-file"}},
+		{"password from the environment", []string{"--elasticsearch-user=me"}, map[string]string{"ELASTICSEARCH_PASSWORD": "p"}, elastic.Auth{User: "me", Password: "p"}},
+		{"password from a file", []string{"--elasticsearch-user=me", "--elasticsearch-password-file=" + file}, map[string]string{"ELASTICSEARCH_PASSWORD": "p"}, elastic.Auth{User: "me", Password: "of-file"}},
 		{"a password without a user", nil, map[string]string{"ELASTICSEARCH_PASSWORD": "p"}, elastic.Auth{}},
-		{"key of the environment", nil, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{APIKey: "k"}},
-		{"key of a file", []string{"--elasticsearch-api-key-file=" + file}, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{APIKey: "of-file"}},
+		{"key from the environment", nil, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{APIKey: "k"}},
+		{"key from a file", []string{"--elasticsearch-api-key-file=" + file}, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{APIKey: "of-file"}},
 		{"id and key", nil, map[string]string{"ELASTICSEARCH_API_KEY": "id:key"}, elastic.Auth{APIKey: "aWQ6a2V5"}},
-		{"token of the environment", nil, map[string]string{"ELASTICSEARCH_TOKEN": "t"}, elastic.Auth{Bearer: "t"}},
-		{"token of a file", []string{"--elasticsearch-token-file=" + file}, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{Bearer: "of-file"}},
-		{"a user beats a key that lies around", []string{"--elasticsearch-user=me"}, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{User: "me"}},
+		{"token from the environment", nil, map[string]string{"ELASTICSEARCH_TOKEN": "t"}, elastic.Auth{Bearer: "t"}},
+		{"token from a file", []string{"--elasticsearch-token-file=" + file}, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{Bearer: "of-file"}},
+		{"a user takes precedence over a key in the environment", []string{"--elasticsearch-user=me"}, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{User: "me"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

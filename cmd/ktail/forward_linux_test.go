@@ -14,10 +14,10 @@ import (
 	"github.com/ktail/ktail/internal/ktailproc"
 )
 
-// BenchmarkForward has the whole program forward 200,000 lines of 50 pods: to a
-// server that answers at once, to one that is slower than the logs, and once
-// more to the first, where all are already. It tells the CPU time that one
-// process takes for them, and the most memory it ever has.
+// BenchmarkForward makes the program forward 200,000 lines of 50 pods: to a
+// server that responds at once, to one that is slower than the logs, and again
+// to the first one, where all lines are already indexed. It reports the CPU
+// time and the peak memory of one process.
 func BenchmarkForward(b *testing.B) {
 	const pods, each = 50, 4000
 	api, err := fakeapi.Start(fakeapi.Options{})
@@ -76,8 +76,8 @@ func BenchmarkForward(b *testing.B) {
 	}
 }
 
-// forwardAll runs the program, which must deliver that many lines. It returns the
-// CPU time and the most memory that it took.
+// forwardAll runs the program, which must deliver the given number of lines. It
+// returns the CPU time and the peak memory.
 func forwardAll(b *testing.B, kubeconfig, url string, lines int) (cpu time.Duration, memory int64) {
 	b.Helper()
 	p, err := ktailproc.Start(b.Context(), ktailproc.Options{

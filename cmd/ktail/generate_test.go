@@ -21,7 +21,7 @@ var update = flag.Bool("update", false, "write the generated files")
 
 // generated are the files that are generated from the command's flags.
 var generated = []struct {
-	path string // from the top of the repository
+	path string // path relative to the root of the repository
 	make func(cmd *cobra.Command, old []byte) ([]byte, error)
 }{
 	{"completions/ktail.bash", completion("bash")},
@@ -32,8 +32,8 @@ var generated = []struct {
 	{"README.md", withFlagTable},
 }
 
-// TestGenerated fails if a generated file is stale. With -update it writes them.
-func TestGenerated(t *testing.T) {
+// TestGenerated_FilesAreCurrent fails if a generated file is stale. With -update it writes them.
+func TestGenerated_FilesAreCurrent(t *testing.T) {
 	for _, file := range generated {
 		t.Run(filepath.Base(file.path), func(t *testing.T) {
 			path := filepath.Join("..", "..", filepath.FromSlash(file.path))
@@ -59,7 +59,8 @@ func TestGenerated(t *testing.T) {
 	}
 }
 
-// completion makes the script that --completion prints.
+// completion returns a function that generates the script that --completion
+// prints.
 func completion(shell string) func(*cobra.Command, []byte) ([]byte, error) {
 	return func(cmd *cobra.Command, _ []byte) ([]byte, error) {
 		var b bytes.Buffer
@@ -68,7 +69,7 @@ func completion(shell string) func(*cobra.Command, []byte) ([]byte, error) {
 	}
 }
 
-// withFlagTable puts the flags between the two markers of the text.
+// withFlagTable puts the flag table between the two markers in the text.
 func withFlagTable(cmd *cobra.Command, old []byte) ([]byte, error) {
 	const begin, end = "<!-- flags:begin -->\n", "<!-- flags:end -->\n"
 	before, rest, ok := bytes.Cut(old, []byte(begin))
@@ -80,7 +81,7 @@ func withFlagTable(cmd *cobra.Command, old []byte) ([]byte, error) {
 	return slices.Concat(before, []byte(begin), []byte(flagTable(cmd)), []byte(end), after), nil
 }
 
-// flagTable returns the flags that the help shows, as a table in Markdown.
+// flagTable returns the visible flags as a Markdown table.
 func flagTable(cmd *cobra.Command) string {
 	var b strings.Builder
 	b.WriteString("| flag | default | meaning |\n|---|---|---|\n")
@@ -106,8 +107,8 @@ func flagTable(cmd *cobra.Command) string {
 	return b.String()
 }
 
-// Shells that are not installed are not tested here, except for bash; .ci/run
-// installs all of them.
+// Shells that are not installed are skipped, except for bash. .ci/run installs
+// all of them.
 func TestCompletion_ScriptHasNoSyntaxErrors(t *testing.T) {
 	for shell, file := range map[string]string{"bash": "ktail.bash", "zsh": "_ktail", "fish": "ktail.fish"} {
 		path, err := exec.LookPath(shell)

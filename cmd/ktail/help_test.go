@@ -25,7 +25,7 @@ func wantColumns(t *testing.T, text string, columns int) {
 	}
 }
 
-// Terminals of 80 columns and, with a prompt above and below, 47 lines show all of it.
+// A terminal of 80 × 47 shows all of it, with a prompt above and below.
 func TestShortHelp_FitsOnOneScreen(t *testing.T) {
 	for _, program := range []string{"ktail", "kubectl ktail"} {
 		cmd := documented()
@@ -33,14 +33,14 @@ func TestShortHelp_FitsOnOneScreen(t *testing.T) {
 		text := helpFor(cmd, []string{"-Ah"}, 200)
 		wantColumns(t, text, 80)
 		if !strings.HasSuffix(text, ".\n") {
-			t.Errorf("the help ends with %q, want the end of a line", text[len(text)-10:])
+			t.Errorf("the help ends with %q, want a newline", text[len(text)-10:])
 		}
 		if lines := strings.Count(text, "\n"); lines > 45 {
 			t.Errorf("%d lines, want at most 45:\n%s", lines, text)
 		}
 	}
 	if len(summaryFlags) != 20 {
-		t.Errorf("it has %d flags, want the twenty most used ones", len(summaryFlags))
+		t.Errorf("the help has %d flags, want the twenty most used ones", len(summaryFlags))
 	}
 }
 
@@ -64,12 +64,13 @@ func TestFullHelp_DescribesEachVisibleFlagOnce(t *testing.T) {
 	}
 }
 
-// The tone guide of CONTRIBUTING.md, as far as it can be tested.
+// TestFlags_DescriptionsFollowTheToneGuide checks the rules of CONTRIBUTING.md
+// that can be tested.
 func TestFlags_DescriptionsFollowTheToneGuide(t *testing.T) {
 	banned := regexp.MustCompile(`(?i)\b(somebody|nobody|whoever|anybody|folder|besides|colo[u]r\w*|is no|are no|may be repeated|string|strings|regexp|int)\b`)
 	documented().Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Hidden {
-			return // the words of kubectl
+			return // kubectl's own texts
 		}
 		if name := valueName(f); name != strings.ToUpper(name) {
 			t.Errorf("--%s: the value is named %s, want capitals", f.Name, name)

@@ -23,23 +23,23 @@ import (
 	"github.com/ktail/ktail/internal/fakesearch"
 )
 
-// hostile is text that sets the title of a terminal, changes its colors, clears it and
-// pretends to be another message.
+// hostile is text that sets the title of a terminal, changes its colors, clears
+// it, and imitates another message.
 const hostile = "\x1b]0;owned\a\x1b[7m\x1b[2J\t\r\nktail: error: forged\n\u009b1m\u202e\x7f"
 
-// hostileCase is a way for hostile text to get into a message.
+// hostileCase is one way for hostile text to reach a message.
 type hostileCase struct {
 	name  string
 	setup func(*hostileWorld)
 	args  []string
 	stdin string
-	shown string // part of what has to be printed, so that the case tests something
+	shown string // expected part of the output, which proves that the case tests something
 }
 
 type hostileWorld struct {
 	api    *fakeapi.Server
 	search *fakesearch.Server
-	world  world // with the faults
+	world  world // cluster with the faults
 	pod    func(name, container string, labels map[string]string) *fakeapi.Container
 }
 
@@ -159,8 +159,9 @@ func newHostileWorld(t *testing.T, dir string) (w *hostileWorld, env []string) {
 
 var sgr = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// wantHarmless fails if the output has control characters other than newlines and the
-// colors of ktail, or a line that only hostile text can have made.
+// wantHarmless fails the test if the output has control characters other than
+// newlines and ktail's colors, or a line that only hostile text can have
+// caused.
 func wantHarmless(t *testing.T, out, shown string) {
 	t.Helper()
 	if !strings.Contains(sgr.ReplaceAllString(out, ""), shown) {
@@ -185,7 +186,7 @@ func runIntoFile(t *testing.T, cmd *exec.Cmd) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close() //nolint:errcheck // it is read below
+	defer f.Close() //nolint:errcheck // closed after reading
 	cmd.Stdout, cmd.Stderr = f, f
 	runAnyStatus(t, cmd)
 	out, err := os.ReadFile(f.Name())
@@ -201,7 +202,7 @@ func runOnTerminal(t *testing.T, cmd *exec.Cmd) string {
 	cmd.Stdout, cmd.Stderr = terminal, terminal
 	read := make(chan string)
 	go func() {
-		out, _ := io.ReadAll(screen) // ends with EIO when no one has the terminal open
+		out, _ := io.ReadAll(screen) // ends with EIO when the terminal is closed
 		read <- string(out)
 	}()
 	runAnyStatus(t, cmd)
@@ -225,7 +226,7 @@ func openTerminal(t *testing.T) (screen, terminal *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = screen.Close() }) // only read from
+	t.Cleanup(func() { _ = screen.Close() }) // errors do not matter
 	var number, unlock int32
 	for request, value := range map[uintptr]*int32{syscall.TIOCSPTLCK: &unlock, syscall.TIOCGPTN: &number} {
 		if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, screen.Fd(), request, uintptr(unsafe.Pointer(value))); errno != 0 {

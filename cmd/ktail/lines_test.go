@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// onTerminal returns what the command line shows on a terminal of 80 columns.
+// onTerminal returns what ktail prints with these arguments on a terminal of 80
+// columns.
 func onTerminal(t *testing.T, in string, args ...string) string {
 	t.Helper()
 	var out, errOut bytes.Buffer
@@ -22,7 +23,7 @@ func onTerminal(t *testing.T, in string, args ...string) string {
 	return out.String() + errOut.String()
 }
 
-func TestOnTerminal(t *testing.T) {
+func TestTerminal_EscapesControlCharacters(t *testing.T) {
 	const in = "\x1b]0;title\a\u202e \x1b[31mred\r\nERROR 10%\r20%\n{\"a\":\"\u009b\"}\n"
 	tests := []struct {
 		name string
@@ -34,7 +35,7 @@ func TestOnTerminal(t *testing.T) {
 		{"json", []string{"-o", "extjson", "-i", "9?B|a\""}, "{\"pod\": \"\", \"container\": \"\", \"message\": {\"\x1b[31;1ma\"\x1b[0;22m:\"\\u009B\"}}\n"},
 		{"template", []string{"--template", "<{{.Message}}>\n"}, "<^[]0;title^G<U+202E> \x1b[31mred>\n\x1b[0m<ERROR 10%^M20%>\n<{\"a\":\"<U+009B>\"}>\n"},
 		{
-			"what a template makes of JSON", []string{"-e", "[eE]", "--template", `{{printf "\a"}}{{.Message}}`},
+			"the output of a template", []string{"-e", "[eE]", "--template", `{{printf "\a"}}{{.Message}}`},
 			"^G{\"a\":\"<U+009B>\"}",
 		},
 	}
@@ -47,7 +48,7 @@ func TestOnTerminal(t *testing.T) {
 	}
 }
 
-func TestAlignment(t *testing.T) {
+func TestAlignment_LeavesRoomForMessages(t *testing.T) {
 	for width, want := range map[int]int{0: 40, 80: 40, 200: 100} {
 		if got := alignment(width); got != want {
 			t.Errorf("of %d columns: %d, want %d", width, got, want)
@@ -55,8 +56,8 @@ func TestAlignment(t *testing.T) {
 	}
 }
 
-// A config file hands over a list, or one value.
-func TestRegexpsValue(t *testing.T) {
+// A config file passes a list or a single value.
+func TestRegexpsValue_AppendsAndReplaces(t *testing.T) {
 	var v regexpsValue
 	for _, s := range []string{"a,b", "c"} {
 		if err := v.Set(s); err != nil {
@@ -70,6 +71,6 @@ func TestRegexpsValue(t *testing.T) {
 		t.Errorf("after Replace: %q, %v", v.String(), err)
 	}
 	if v.Set("(") == nil || v.Replace([]string{"("}) == nil {
-		t.Error("no error for what is no expression")
+		t.Error("no error for an invalid expression")
 	}
 }

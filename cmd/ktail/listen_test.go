@@ -46,7 +46,7 @@ func TestProbes_UnhealthyWhilePositionsAreNotSaved(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		if p.unhealthy() == nil {
-			t.Errorf("healthy though positions were not saved for more than %v", saveOverdue)
+			t.Errorf("healthy although positions were not saved for more than %v", saveOverdue)
 		}
 		p.saved()
 		if err := p.unhealthy(); err != nil {
@@ -76,7 +76,7 @@ func TestProbes_UnhealthyWhileReadingIsStuck(t *testing.T) {
 	}
 }
 
-func TestProbes_Answer(t *testing.T) {
+func TestProbes_RespondWithStatus(t *testing.T) {
 	for _, err := range []error{nil, errors.New("not yet")} {
 		w := httptest.NewRecorder()
 		answer(func() error { return err })(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))

@@ -14,12 +14,12 @@ func TestSignals_SecondOneExitsAtOnce(t *testing.T) {
 		name   string
 		second syscall.Signal
 		after  time.Duration
-		want   int // exit status of the second signal; 0: it does not count
+		want   int // exit status on the second signal; 0: it is ignored
 	}{
-		{"the same one at once, as timeout(1) sends it", syscall.SIGTERM, 0, 0},
-		{"the same one a moment later", syscall.SIGTERM, repeatWindow - 1, 0},
-		{"the same one later", syscall.SIGTERM, repeatWindow, exitTerminate},
-		{"another one at once", syscall.SIGINT, 0, exitInterrupt},
+		{"the same signal at once, as from timeout(1)", syscall.SIGTERM, 0, 0},
+		{"the same signal a moment later", syscall.SIGTERM, repeatWindow - 1, 0},
+		{"the same signal later", syscall.SIGTERM, repeatWindow, exitTerminate},
+		{"a different signal at once", syscall.SIGINT, 0, exitInterrupt},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestSignals_SecondOneExitsAtOnce(t *testing.T) {
 				if status != tt.want {
 					t.Errorf("exit status %d, want %d", status, tt.want)
 				}
-				if status == 0 { // a later one still counts
+				if status == 0 { // a later signal still counts
 					time.Sleep(repeatWindow)
 					signals <- tt.second
 					synctest.Wait()

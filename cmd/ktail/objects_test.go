@@ -42,10 +42,10 @@ func cmdObjects(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// kindOf returns what a CustomResourceDefinition defines.
+// kindOf returns the kind that a CustomResourceDefinition defines.
 func kindOf(crd fakeapi.Object) fakeapi.Kind {
 	text := func(fields ...string) string {
-		s, _, _ := unstructured.NestedString(crd, fields...) // empty if it is not there
+		s, _, _ := unstructured.NestedString(crd, fields...) // empty if it is missing
 		return s
 	}
 	k := fakeapi.Kind{

@@ -12,7 +12,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// parse reads a command line as the command does.
+// parse parses a command line as the command does.
 func parse(t *testing.T, args ...string) (options, []string) {
 	t.Helper()
 	var o options
@@ -28,16 +28,16 @@ func TestOfflinePlan_ChecksFlagsAndQueries(t *testing.T) {
 	tests := []struct {
 		name    string
 		args    []string
-		queries []string // nil: none
-		wantErr string   // what the error holds; empty: there is none
+		queries []string // nil: no queries
+		wantErr string   // part of the error; empty: no error
 	}{
 		{name: "one query", args: []string{"web"}, queries: []string{"web"}},
 		{name: "several", args: []string{"^web-\\d", "api"}, queries: []string{"^web-\\d", "api"}},
 		{name: "a selector alone", args: []string{"-l", "app=web"}},
 		{name: "a selector and a query", args: []string{"-l", "app=web", "x"}, queries: []string{"x"}},
 		{name: "neither", wantErr: "--selector"},
-		{name: "neither, but a field of it", args: []string{"-n", "shop"}, wantErr: "--selector"},
-		{name: "an empty query is any pod", args: []string{""}, queries: []string{""}},
+		{name: "neither, but a namespace", args: []string{"-n", "shop"}, wantErr: "--selector"},
+		{name: "an empty query selects any pod", args: []string{""}, queries: []string{""}},
 		{name: "bad query", args: []string{"good", "b(d"}, wantErr: `invalid query "b(d": `},
 		{name: "kind and name", args: []string{"deploy/web"}},
 		{name: "kind and name and a selector", args: []string{"deploy/web", "-l", "app=web"}, wantErr: "--selector"},
@@ -47,14 +47,14 @@ func TestOfflinePlan_ChecksFlagsAndQueries(t *testing.T) {
 		{name: "fields alone", args: []string{"--field-selector", "spec.nodeName=x"}},
 		{name: "a node alone", args: []string{"--node", "x"}},
 		{name: "a condition while following", args: []string{"web", "--condition", "ready"}, wantErr: "--condition"},
-		{name: "a condition from now on", args: []string{"web", "--condition", "ready", "--tail=0"}, queries: []string{"web"}},
-		{name: "a condition now", args: []string{"web", "--condition", "ready", "--no-follow"}, queries: []string{"web"}},
+		{name: "a condition without past lines", args: []string{"web", "--condition", "ready", "--tail=0"}, queries: []string{"web"}},
+		{name: "a condition without following", args: []string{"web", "--condition", "ready", "--no-follow"}, queries: []string{"web"}},
 		{name: "nothing to show", args: []string{"web", "--no-follow", "--tail=0"}, wantErr: "--tail"},
-		{name: "only what is to come", args: []string{"web", "--tail=0"}, queries: []string{"web"}},
+		{name: "only new lines", args: []string{"web", "--tail=0"}, queries: []string{"web"}},
 		{name: "limit", args: []string{"web", "--max-log-requests=1"}, queries: []string{"web"}},
 		{name: "no limit", args: []string{"web", "--max-log-requests=-1"}, queries: []string{"web"}},
-		{name: "limit of none", args: []string{"web", "--max-log-requests=0"}, wantErr: "invalid --max-log-requests 0"},
-		{name: "limit below none", args: []string{"web", "--max-log-requests=-2"}, wantErr: "invalid --max-log-requests -2"},
+		{name: "limit of zero", args: []string{"web", "--max-log-requests=0"}, wantErr: "invalid --max-log-requests 0"},
+		{name: "limit below -1", args: []string{"web", "--max-log-requests=-2"}, wantErr: "invalid --max-log-requests -2"},
 		{name: "any age", args: []string{"web", "--since=0"}, queries: []string{"web"}},
 		{name: "no merging", args: []string{"web", "--merge-window=0"}, queries: []string{"web"}},
 		{name: "an impossible window", args: []string{"web", "--merge-window=-1s"}, wantErr: "invalid --merge-window -1s"},
@@ -121,7 +121,7 @@ func TestOfflinePlan_NoFollowWaitsForAllStreams(t *testing.T) {
 	}
 }
 
-// A plan is made of the options and leaves them as they were parsed.
+// A plan is computed from the options and does not change them.
 func TestOfflinePlan_LeavesOptionsUnchanged(t *testing.T) {
 	o, queries := parse(t, "web", "api", "deploy/x", "--no-follow", "--node", "n", "--field-selector", "a=b", "-i", "x", "-i", "", "-n", "b,a", "--pod-colors", "91")
 	before := fmt.Sprintf("%+v", o)
@@ -140,11 +140,11 @@ func TestOfflinePlan_LeavesOptionsUnchanged(t *testing.T) {
 	}
 }
 
-func TestNamespaces(t *testing.T) {
+func TestSelectFlags_Namespaces(t *testing.T) {
 	tests := []struct {
 		name string
 		args []string
-		want []string // nil: all
+		want []string // nil: all namespaces
 	}{
 		{"the context's", nil, []string{"here"}},
 		{"another", []string{"-n", "there"}, []string{"there"}},
@@ -153,9 +153,9 @@ func TestNamespaces(t *testing.T) {
 		{"by repeating", []string{"-n", "a", "--namespace", "b"}, []string{"a", "b"}},
 		{"one twice", []string{"-n", "a,a"}, []string{"a"}},
 		{"all", []string{"-A"}, nil},
-		{"all beats some", []string{"-A", "-n", "a"}, nil},
-		{"comma at the end", []string{"-n", "a,"}, []string{"a"}},
-		{"comma at the beginning", []string{"-n", ",a"}, []string{"a"}},
+		{"-A takes precedence", []string{"-A", "-n", "a"}, nil},
+		{"trailing comma", []string{"-n", "a,"}, []string{"a"}},
+		{"leading comma", []string{"-n", ",a"}, []string{"a"}},
 		{"empty value in the middle", []string{"-n", "a,,b"}, []string{"a", "b"}},
 		{"blank value", []string{"-n", "a, "}, []string{"a"}},
 		{"blanks around values", []string{"-n", " a, b "}, []string{"a", "b"}},
@@ -173,7 +173,7 @@ func TestNamespaces(t *testing.T) {
 	}
 }
 
-// Blank values come from variables that are not set: they never select more.
+// Blank values come from unset variables. They must never select more.
 func TestLists_BlankValuesNeverSelectMore(t *testing.T) {
 	pods := func(p *plan) string {
 		var all []string
@@ -239,8 +239,9 @@ func TestInclude_EmptyExpressionNeverSelectsMore(t *testing.T) {
 	}
 }
 
-// Kubectl's connection flags work, and none of them is in the way of ours.
-func TestConnectionFlags(t *testing.T) {
+// Kubectl's connection flags work, and none of them conflicts with ktail's
+// flags.
+func TestConnectionFlags_WorkAsInKubectl(t *testing.T) {
 	o, _ := parse(t, "--context=prod", "--kubeconfig=/some/file", "--cluster=c", "--user=u", "--as=somebody", "--as-user-extra=a=1", "--as-user-extra=a=2=3",
 		"--insecure-skip-tls-verify", "--server=https://example", "--token=secret", "-s", "5m", "-n", "shop")
 	if got := o.overrides.CurrentContext; got != "prod" {

@@ -14,15 +14,15 @@ import (
 
 var (
 	profileArgs = flag.String("ktail", "", "arguments to run ktail with, separated by spaces")
-	profileHeap = flag.String("heap", "", "write to this file what the heap holds, halfway through -for")
-	profileFor  = flag.Duration("for", 0, "interrupt it after this time; 0 lets it come to its end")
+	profileHeap = flag.String("heap", "", "write the heap profile to this file, halfway through -for")
+	profileFor  = flag.Duration("for", 0, "interrupt ktail after this time; 0 lets it end by itself")
 )
 
-// TestProfile runs ktail against a cluster under the profiles of `go test`:
+// TestProfile runs ktail against a cluster with the profiles of `go test`:
 //
 //	go test -tags profile -run TestProfile -cpuprofile cpu.prof ./cmd/ktail -ktail '. -n shop --no-follow' >/dev/null
 //
-// It exists only with the build tag `profile`: the program has no such flag.
+// It requires the build tag `profile`, because the program has no such flag.
 func TestProfile(t *testing.T) {
 	if *profileFor > 0 {
 		self, err := os.FindProcess(os.Getpid())
@@ -40,9 +40,9 @@ func TestProfile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer f.Close() //nolint:errcheck // WriteHeapProfile tells
+		defer f.Close() //nolint:errcheck // WriteHeapProfile reports errors
 		time.AfterFunc(*profileFor/2, func() {
-			runtime.GC() // the profile is that of the last collection
+			runtime.GC() // the profile describes the last collection
 			if err := pprof.WriteHeapProfile(f); err != nil {
 				t.Error(err)
 			}
@@ -52,7 +52,7 @@ func TestProfile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer null.Close() //nolint:errcheck // nothing is kept in it
+	defer null.Close() //nolint:errcheck // discards everything
 	began := time.Now()
 	status := run("ktail", strings.Fields(*profileArgs), streams{Out: null, ErrOut: os.Stderr, Env: os.LookupEnv})
 	t.Logf("exit status %d after %v", status, time.Since(began))

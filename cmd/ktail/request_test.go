@@ -15,7 +15,8 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// observe notes each request, and lets it fail if a fault wants that.
+// observe records each request, and returns the fault that applies to it, if
+// any.
 func (w *world) observe(r *http.Request) *fakeapi.Fault {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -32,7 +33,8 @@ func (w *world) observe(r *http.Request) *fakeapi.Fault {
 	return nil
 }
 
-// find returns a request that matches, or what is closed at the next one.
+// find returns a request that matches, or a channel that is closed at the next
+// request.
 func (w *world) find(re *regexp.Regexp) (string, <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -47,11 +49,11 @@ func (w *world) find(re *regexp.Regexp) (string, <-chan struct{}) {
 	return "", w.asked
 }
 
-// scriptFault has requests fail.
+// scriptFault makes requests fail.
 type scriptFault struct {
-	what  fakeapi.Request // empty fields stand for any
-	path  string          // of the URL; empty for any
-	times int             // left; negative: any number
+	what  fakeapi.Request // empty fields match any value
+	path  string          // path of the URL; empty matches any
+	times int             // remaining number; negative: any number
 	fault fakeapi.Fault
 }
 
@@ -79,9 +81,10 @@ func (f *scriptFault) hit(r *http.Request) *fakeapi.Fault {
 	return &f.fault
 }
 
-// faultOf reads VERB RESOURCE[/SUBRESOURCE] and what follows as K=V: which
-// requests (namespace, name, container, path, times) and what becomes of them
-// (status, retry-after, delay, prefix: what comes before the body, where \n is a newline).
+// faultOf parses VERB RESOURCE[/SUBRESOURCE] and the K=V arguments, which
+// select requests (namespace, name, container, path, times) and describe the
+// fault (status, retry-after, delay, and prefix, which is text before the body
+// in which \n is a newline).
 func faultOf(args []string) (*scriptFault, error) {
 	f := &scriptFault{times: -1}
 	f.what.Verb = args[0]
@@ -122,7 +125,7 @@ func faultOf(args []string) (*scriptFault, error) {
 	return f, nil
 }
 
-// setFaults replaces what goes wrong.
+// setFaults replaces the faults.
 func (w *world) setFaults(faults ...*scriptFault) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -158,14 +161,14 @@ func cmdAsked(ts *testscript.TestScript, neg bool, args []string) {
 		request, next := w.find(re)
 		switch {
 		case neg && next == nil:
-			ts.Fatalf("there was the request %s", request)
+			ts.Fatalf("unexpected request %s", request)
 		case neg, next == nil:
 			return
 		}
 		select {
 		case <-next:
 		case <-ctx.Done():
-			ts.Fatalf("no request matches; there were:\n%s", strings.Join(w.requests, "\n"))
+			ts.Fatalf("no request matches; the requests were:\n%s", strings.Join(w.requests, "\n"))
 		}
 	}
 }

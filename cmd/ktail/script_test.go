@@ -17,51 +17,51 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// patience is how long a script waits for something that is to happen. It is
-// long, because it passes only if the test fails.
+// patience is how long a script waits for an expected event. It is long because
+// it only passes if the test fails.
 const patience = time.Minute
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"ktail": main, pluginName: main, completerName: main})
 }
 
-// TestScript runs the binary as users do, against a fake API server. The
-// scripts may use, in addition to the commands of testscript:
+// TestScript runs the binary as users do, against a fake API server. In addition to
+// the commands of testscript, scripts may use:
 //
-//	cluster FILE [old]           start a server with the pods of the file, for KUBECONFIG to point at;
-//	                             old: it has no aggregated discovery and streams no lists
-//	pods FILE                    add the pods of the file
-//	[!] objects FILE             add or replace the objects of other kinds in the file of manifests; take them away
-//	write POD/CONTAINER LINE...  have the container log lines
-//	flood POD/CONTAINER N        have it log that many
+//	cluster FILE [old]           start a server with the pods in the file, and point KUBECONFIG to it;
+//	                             old: without aggregated discovery and streamed lists
+//	pods FILE                    add the pods in the file
+//	[!] objects FILE             add or replace the objects of other kinds in the manifest file; !: delete them
+//	write POD/CONTAINER LINE...  make the container log lines
+//	flood POD/CONTAINER N        make the container log N lines
 //	exit POD/CONTAINER [CODE]    end the container
-//	restart POD/CONTAINER        end it if it runs, and run its next instance
-//	rotate POD/CONTAINER         take what it logged out of reach
-//	delete POD                   take the pod away
-//	cut clean|reset              cut every log that is followed
-//	down, up                     refuse connections and drop those there are; accept them again
-//	fault VERB RESOURCE [K=V]…   have requests fail, see faultOf; `fault none` ends that
+//	restart POD/CONTAINER        end the container if it is running, and start its next instance
+//	rotate POD/CONTAINER         make the lines so far unavailable
+//	delete POD                   delete the pod
+//	cut clean|reset              cut every followed log
+//	down, up                     refuse new connections and close existing ones; accept connections again
+//	fault VERB RESOURCE [K=V]…   make requests fail, see faultOf; `fault none` ends that
 //	follows N                    wait until N logs are being followed
 //	search 6.4|7.10|9|opensearch3 [secure]
-//	                             start a search server for $SEARCH to point at; secure: see cmdSearch
-//	searchdown, searchup         have it refuse connections; accept them again
+//	                             start a search server, and point $SEARCH to it; secure: see cmdSearch
+//	searchdown, searchup         make the search server refuse connections; accept them again
 //	indexed N MESSAGES [DOCUMENTS]
-//	                             wait until it holds N documents; write their messages, sorted, and the
-//	                             documents, each with its index in front
-//	[!] asked REGEXP             wait until there was such a request; fail if there was
+//	                             wait until the search server has N documents; write their messages,
+//	                             sorted, and the documents, each preceded by its index
+//	[!] asked REGEXP             wait for a request that matches; !: fail if there was one
 //
-//	status CODE PROGRAM ARG...   as exec, and checks its exit status
+//	status CODE PROGRAM ARG...   like exec, and check the exit status
 //	start [-blocked] NAME PROGRAM ARG...
-//	                             run it beside the script; blocked: its stdout takes nothing
+//	                             run a program in parallel with the script; -blocked: do not read its stdout
 //	waitout NAME REGEXP, waiterr NAME REGEXP
-//	                             wait until it has written that to stdout, stderr
+//	                             wait until its stdout or stderr matches
 //	unblock NAME                 read its stdout
 //	closeout NAME                close the reading end of its stdout
 //	signal NAME INT|TERM|HUP|KILL|USR1
 //	                             send it a signal
-//	finish NAME CODE             wait for its end; stdout and stderr are those of the script then
+//	finish NAME CODE             wait until it exits; its stdout and stderr become the script's
 //
-// POD is namespace/name. No command waits by the clock.
+// POD is namespace/name. No command waits for a fixed time.
 func TestScript(t *testing.T) {
 	// Children inherit an ignored signal: under nohup, ktail would ignore SIGHUP.
 	// A handler in this process restores the default action in its children.
@@ -77,7 +77,7 @@ func scripts(dir string) testscript.Params {
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("KUBECONFIG", filepath.Join(env.WorkDir, "kubeconfig"))
-			env.Setenv("GORACE", "atexit_sleep_ms=0") // or each success takes a second with -race
+			env.Setenv("GORACE", "atexit_sleep_ms=0") // otherwise each success takes a second with -race
 			env.Values[worldKey{}] = &world{kubeconfig: env.Getenv("KUBECONFIG")}
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Values[searchKey{}] = &search{}
@@ -133,8 +133,8 @@ func number(ts *testscript.TestScript, s string) int {
 	return n
 }
 
-// patiently returns a context that ends when the script has waited for long
-// enough.
+// patiently returns a context that ends when the script has waited for too
+// long.
 func patiently() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), patience)
 }

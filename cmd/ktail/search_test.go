@@ -22,14 +22,14 @@ type searchKey struct{}
 func searchOf(ts *testscript.TestScript) *fakesearch.Server {
 	s := ts.Value(searchKey{}).(*search).server
 	if s == nil {
-		ts.Fatalf("there is no search server yet")
+		ts.Fatalf("the script has not started a search server")
 	}
 	return s
 }
 
-// cmdSearch starts the server. If secure, it admits only the user elastic with the
-// password hunter2, and the API key c2VjcmV0, if it is to be secure. It never
-// takes a document that holds the word unwanted.
+// cmdSearch starts the server. If secure, it accepts only the user elastic with
+// the password hunter2, and the API key c2VjcmV0. It rejects documents that
+// contain the word unwanted.
 func cmdSearch(ts *testscript.TestScript, neg bool, args []string) {
 	flavors := map[string]fakesearch.Flavor{
 		"6.4": fakesearch.Elasticsearch64, "7.10": fakesearch.Elasticsearch710, "9": fakesearch.Elasticsearch9, "opensearch3": fakesearch.OpenSearch3,
@@ -71,7 +71,7 @@ func cmdSearchUp(ts *testscript.TestScript, neg bool, args []string) {
 	searchOf(ts).Up()
 }
 
-// cmdIndexed waits until there are as many documents.
+// cmdIndexed waits until the server has the given number of documents.
 func cmdIndexed(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 2 || len(args) == 3, "indexed N MESSAGES [DOCUMENTS]")
 	s, want := searchOf(ts), number(ts, args[0])
@@ -94,7 +94,7 @@ func cmdIndexed(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdKibana starts a Kibana of that version.
+// cmdKibana starts a Kibana with the given version.
 func cmdKibana(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 1, "kibana VERSION")
 	s := fakekibana.Start(fakekibana.Options{Version: args[0]})

@@ -30,16 +30,16 @@ func TestStateDir_BelongsToItsDestination(t *testing.T) {
 		index     string
 		addresses []string
 		uuid      string
-		err       error // of the probe
+		err       error // error of the probe
 		refused   string
-		own       bool // a directory of its own, without a flag that names one
+		own       bool // uses a different directory if no flag names one
 	}{
 		"the same":                        {"", []string{"http://es1:9200"}, "A", nil, "", false},
 		"one more node":                   {"", []string{"http://es1:9200", "http://es2:9200"}, "A", nil, "", false},
 		"https":                           {"", []string{"https://es1:9200"}, "A", nil, "", false},
 		"another node of the cluster":     {"", []string{"http://es9:9200"}, "A", nil, "", false},
 		"unreachable":                     {"", []string{"http://es1:9200"}, "", unreachable, "", false},
-		"a cluster that does not say":     {"", []string{"http://es1:9200"}, "", nil, "", false},
+		"a cluster that hides its UUID":   {"", []string{"http://es1:9200"}, "", nil, "", false},
 		"another cluster":                 {"", []string{"http://other:9200"}, "B", nil, "the cluster B", true},
 		"a new cluster at the same place": {"", []string{"http://es1:9200"}, "B", nil, "the cluster B", false},
 		"another index":                   {"shop", []string{"http://es1:9200"}, "A", nil, "the index shop", true},
@@ -63,11 +63,11 @@ func TestStateDir_BelongsToItsDestination(t *testing.T) {
 			named.spool = first.path
 			d, err := open(named, test.uuid, test.err)
 			if refused := err != nil; refused != (test.refused != "") || refused && (!strings.Contains(err.Error(), test.refused) || !strings.Contains(err.Error(), first.path)) {
-				t.Errorf("with the directory named: %v, want %q", err, test.refused)
+				t.Errorf("with a named directory: %v, want %q", err, test.refused)
 			}
 			if err == nil {
 				if err := d.check("C"); err == nil && test.uuid != "" {
-					t.Error("another cluster is not refused once it can be reached")
+					t.Error("another cluster is not rejected once it is reachable")
 				}
 				if err := d.close(); err != nil {
 					t.Fatal(err)
@@ -81,9 +81,9 @@ func TestStateDir_BelongsToItsDestination(t *testing.T) {
 				}
 				return
 			}
-			defer d.close() //nolint:errcheck // the test is over
+			defer d.close() //nolint:errcheck // errors do not matter at the end of the test
 			if own := d.path != first.path; own != test.own {
-				t.Errorf("it has a directory of its own: %v, want %v", own, test.own)
+				t.Errorf("uses a different directory: %v, want %v", own, test.own)
 			}
 		})
 	}
@@ -94,8 +94,8 @@ func TestStateDir_IsNotNeededWithoutState(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := func(string) (string, bool) { return file, true } // nothing can be created in it
-	probe := func(context.Context) (string, error) { t.Error("the cluster was asked"); return "", nil }
+	env := func(string) (string, bool) { return file, true } // nothing can be created in a file
+	probe := func(context.Context) (string, error) { t.Error("the cluster was queried"); return "", nil }
 	o := destinationOptions(t, "", "http://es1:9200")
 	o.resume = false
 	warned := 0

@@ -13,9 +13,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestSternBetter runs scripts about what ktail does better while things happen.
-// Each holds for ktail, which is $PROGRAM then, and does not for stern: otherwise
-// there is no difference any more.
+// TestSternBetter runs scripts about what ktail does better while things
+// happen. Each script must pass for ktail, which is $PROGRAM, and fail for
+// stern; otherwise, there is no longer a difference.
 func TestSternBetter(t *testing.T) {
 	stern, err := filepath.Abs(filepath.FromSlash(sternBinary))
 	if err != nil {
@@ -40,7 +40,7 @@ func TestSternBetter(t *testing.T) {
 	testscript.Run(t, with("ktail"))
 	files, err := filepath.Glob(filepath.Join(params.Dir, "*.txtar"))
 	if err != nil || len(files) == 0 {
-		t.Fatalf("there are no scripts: %v", err)
+		t.Fatalf("no scripts found: %v", err)
 	}
 	for _, file := range files {
 		t.Run("stern/"+strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
@@ -50,7 +50,7 @@ func TestSternBetter(t *testing.T) {
 			testscript.RunT(&o, p)
 			switch {
 			case !o.failed:
-				t.Errorf("it holds for stern as well:\n%s", o.log.String())
+				t.Errorf("the script passes for stern as well:\n%s", o.log.String())
 			case strings.Contains(o.log.String(), "executable file not found"):
 				t.Error("run `make stern`")
 			default:
@@ -67,7 +67,7 @@ type onlooker struct {
 	log    strings.Builder
 }
 
-func (o *onlooker) Skip(args ...any) { o.Fatal(args...) } // nothing was shown
+func (o *onlooker) Skip(args ...any) { o.Fatal(args...) } // a skipped script shows nothing
 func (o *onlooker) Parallel()        {}
 func (o *onlooker) Verbose() bool    { return true }
 

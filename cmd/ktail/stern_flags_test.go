@@ -14,16 +14,16 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// sternFlagDepartures are the flags of stern's that ktail has not, or not the
-// same, each with the reason.
+// sternFlagDepartures lists flags of stern that ktail does not have, or that
+// differ, with the reason.
 var sternFlagDepartures = map[string]string{
 	"config":    "the file is ktail's own",
-	"container": "no expression is any container, as .* is",
-	"cache-dir": "nothing is cached, so there is no place for it",
+	"container": "without an expression, any container matches, as with .*",
+	"cache-dir": "nothing is cached",
 }
 
-// sternFlag is what makes a flag the same: its shorthand, its value where none is given,
-// and its default, of which empty, zero and false are one.
+// sternFlag is what is compared of a flag: its shorthand, its value if none is
+// given, and its default. Empty, zero, and false are equal defaults.
 type sternFlag struct{ shorthand, noValue, preset string }
 
 func normal(preset string) string {
@@ -34,7 +34,7 @@ func normal(preset string) string {
 	return preset
 }
 
-// ourFlags returns those of ktail.
+// ourFlags returns the flags of ktail.
 func ourFlags() map[string]sternFlag {
 	flags := map[string]sternFlag{}
 	cmd := newCommand(streams{Out: io.Discard, ErrOut: io.Discard, Env: os.LookupEnv})
@@ -43,18 +43,18 @@ func ourFlags() map[string]sternFlag {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		noValue := f.NoOptDefVal
 		if f.Value.Type() == "bool" {
-			noValue = "" // as help texts have it
+			noValue = "" // as in help texts
 		}
 		flags[f.Name] = sternFlag{f.Shorthand, noValue, normal(f.DefValue)}
 	})
 	return flags
 }
 
-// helpLine is a line of a help text: shorthand, name, type, value where none is
-// given, meaning, default.
+// helpLine is a line of a help text: shorthand, name, type, value if none is
+// given, description, default.
 var helpLine = regexp.MustCompile(`^ +(?:-(\w), )? *--([a-z-]+)(?: \w+)?(?:\[="?(\w+)"?\])? {2,}(.*?)(?: \(default (.*)\))?$`)
 
-// theirFlags returns those in what stern prints with the option.
+// theirFlags returns the flags that stern prints with the option.
 func theirFlags(t *testing.T, option string) map[string]sternFlag {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), filepath.FromSlash(sternBinary), option).CombinedOutput()
@@ -70,25 +70,25 @@ func theirFlags(t *testing.T, option string) map[string]sternFlag {
 	return flags
 }
 
-// TestSternFlags wants each of stern's flags of ktail: name, shorthand, default.
-// What they mean is the affair of TestStern.
+// TestSternFlags checks that ktail has each of stern's flags, with the same
+// name, shorthand, and default. TestStern compares what they do.
 func TestSternFlags(t *testing.T) {
 	ours := ourFlags()
 	for option, least := range map[string]int{"--help": 41, "--show-hidden-options": 16} {
 		theirs := theirFlags(t, option)
 		if len(theirs) < least {
-			t.Errorf("stern %s tells of %d flags only: %v", option, len(theirs), theirs)
+			t.Errorf("stern %s lists only %d flags: %v", option, len(theirs), theirs)
 		}
 		for name, want := range theirs {
 			got, ok := ours[name]
 			reason, departs := sternFlagDepartures[name]
 			switch same := ok && got == want; {
 			case same && departs:
-				t.Errorf("--%s is the same, although %s", name, reason)
+				t.Errorf("--%s is equal, although %s", name, reason)
 			case !ok && !departs:
 				t.Errorf("--%s is missing", name)
 			case !same && !departs:
-				t.Errorf("--%s is %+v, and stern's %+v", name, got, want)
+				t.Errorf("--%s is %+v, stern has %+v", name, got, want)
 			}
 		}
 	}

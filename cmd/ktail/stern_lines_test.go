@@ -2,12 +2,12 @@
 
 package main
 
-// base ends by itself and shows nothing but lines.
+// base makes ktail end by itself and print only lines.
 const base = " --no-follow --only-log-lines --color never "
 
 const sternInput = "plain line\n{\"level\":\"info\",\"ts\":1700000000.25,\"msg\":\"hello\"}\n<b> & \"quoted\"\tend"
 
-// sternLineCases are about which lines are kept, and how they look.
+// sternLineCases test which lines are kept, and how they look.
 var sternLineCases = []sternCase{
 	// which
 	{args: "web" + base + "-i line␠1"},
@@ -66,7 +66,7 @@ var sternLineCases = []sternCase{
 	{args: "web --no-follow --only-log-lines --color always --pod-colors 38;2;255;97;136,38;2;169;220;118"},
 	{args: "web --no-follow --only-log-lines --color always --pod-colors 32,33 --container-colors 32;4,33;4"},
 	{args: "web api --no-follow --only-log-lines --color always --pod-colors 32,33 --diff-container", want: "api-1",
-		better: "several queries are one of either"},
+		better: "several queries select pods that match any of them"},
 	{args: "web" + base + "--pod-colors 32,33 --container-colors 32"},
 	{args: "web" + base + "--container-colors 32"},
 	{args: "web" + base + "--pod-colors red"},
@@ -81,7 +81,7 @@ var sternLineCases = []sternCase{
 	{args: "web --no-follow --only-log-lines --color sometimes"},
 	{
 		args: "web --no-follow --only-log-lines --color always -H web", want: "^\x1b\\[93mweb-1",
-		better: "a highlight is in the message only, so that the color of the pod's name stays whole",
+		better: "a highlight is in the message only, so the color of the pod's name is not interrupted",
 	},
 	{
 		args: "web --no-follow --only-log-lines --color always -o json -H line", want: `\{"message":"web-1 line 1"`,
@@ -89,7 +89,7 @@ var sternLineCases = []sternCase{
 	},
 	{
 		args: "colored --no-follow --only-log-lines --color always -H \\d", want: "\x1b\\[32mgreen \x1b\\[31;1m3\x1b\\[0;22m\x1b\\[32m\x1b\\[31;1m1\x1b\\[0;22m\x1b\\[32m more\x1b\\[0m",
-		better: "what a message says about color is not highlighted, and its color continues after a highlight",
+		better: "color sequences in a message are not highlighted, and its color continues after a highlight",
 	},
 	{
 		args: "formats --no-follow --only-log-lines --color always", want: "\x1b\\[31merror\x1b\\[0m",
@@ -126,7 +126,7 @@ var sternLineCases = []sternCase{
 	{args: "web --no-follow --only-log-lines --color always --template {{colorBlack␠\"a\"}}{{colorGreen␠\"b\"}}{{colorYellow␠\"c\"}}{{colorBlue␠\"d\"}}{{colorMagenta␠\"e\"}}{{colorCyan␠\"f\"}}{{colorWhite␠\"%d%%\"␠7}}{{\"\\n\"}}"},
 	{
 		args: "formats" + base + "--template {{with␠$d:=parseJSON␠.Message}}{{toRFC3339Nano␠$d.ts}}{{end}}|", want: `2023-11-14T22:13:20.25Z\|`,
-		better: "seconds that parseJSON has made a float64 are a time as well",
+		better: "seconds that parseJSON converted to a float64 are a time as well",
 	},
 
 	// stdin
@@ -144,7 +144,7 @@ var sternLineCases = []sternCase{
 	{args: "--stdin --color never -o raw", stdin: "\n\nx\r\n"},
 	{
 		args: "--stdin --color always", stdin: "x\n", want: "^  x\n$",
-		better: "what has no name is not colored",
+		better: "lines without a name are not colored",
 	},
 	{
 		args: "--stdin --kubeconfig missing -o raw", stdin: "x\n", want: "^x\n$",

@@ -2,8 +2,8 @@
 
 package main
 
-// sternProgramCases are about everything but lines and selection: following,
-// limits, what fails, and what takes the place of reading logs.
+// sternProgramCases test everything except lines and selection: following,
+// limits, errors, and flags that print information instead of logs.
 var sternProgramCases = []sternCase{
 	{args: "web --color never", until: "(.*\\n){6}"},
 	{args: "web --color never --only-log-lines", until: "(.*\\n){6}"},
@@ -15,7 +15,7 @@ var sternProgramCases = []sternCase{
 	{args: "old --tail 1 --color never", until: "line 3"},
 	{args: "old --since 24h --color never", until: "line 3"},
 	{args: ". --condition ready --tail 0 --color never", until: "api-1"},
-	{args: "web --max-log-requests 1 --color never", until: "waiting for a free slot", want: "1 log is waiting for a free slot", better: "above the limit logs wait, and nothing exits"},
+	{args: "web --max-log-requests 1 --color never", until: "waiting for a free slot", want: "1 log is waiting for a free slot", better: "above the limit, logs wait, and ktail does not exit"},
 	{args: "web --max-log-requests 0 --color never"}, // with --no-follow stern hangs
 	{args: "web --max-log-requests 5" + base},
 	{
@@ -23,7 +23,7 @@ var sternProgramCases = []sternCase{
 		better: "there is no limit that the user did not ask for",
 	},
 	{args: "web --max-log-requests many" + base},
-	{args: "web --max-log-requests -2" + base, want: "^ktail: error: invalid --max-log-requests -2: ", better: "a number of logs is not negative"},
+	{args: "web --max-log-requests -2" + base, want: "^ktail: error: invalid --max-log-requests -2: ", better: "the number of logs cannot be negative"},
 	{args: "web --qps 100 --burst 2" + base},
 	{args: "web --qps=-1" + base},
 	{args: "web --qps many" + base},
@@ -32,7 +32,7 @@ var sternProgramCases = []sternCase{
 	{args: "web --as somebody --as-group some --as-uid 1" + base},
 	{args: "web --as somebody --as-user-extra a=b" + base},
 	{args: "web --as-user-extra a=b" + base},
-	{args: "web --as-user-extra a" + base, want: "KEY=VALUE", better: "what has no value is said"},
+	{args: "web --as-user-extra a" + base, want: "KEY=VALUE", better: "a missing value is reported"},
 	{args: "web --disable-compression --cache-dir x" + base},
 	{args: "web --server https://127.0.0.1:1" + base},
 	{args: "web --token x --insecure-skip-tls-verify" + base},
@@ -46,7 +46,7 @@ var sternProgramCases = []sternCase{
 	{args: "-h", sides: true},
 	{
 		args: "--show-hidden-options", sides: true, want: "^ *--as VALUE.*--user VALUE",
-		better: "the list is what was asked for, so it goes to stdout as a whole",
+		better: "the list was requested, so all of it goes to stdout",
 	},
 	{args: "--completion bash", sides: true},
 	{args: "--completion zsh", sides: true},
@@ -60,15 +60,15 @@ var sternProgramCases = []sternCase{
 	{args: "web --verbosity 6" + base},
 	{args: "web --verbosity lots" + base},
 	{args: "web --config missing.yaml" + base},
-	{args: "--prompt --no-follow -n shop", want: "^  1  one\n  2  two\nktail: numbers to tail", better: "what is asked goes to stderr, so that stdout has only lines"},
+	{args: "--prompt --no-follow -n shop", want: "^  1  one\n  2  two\nktail: numbers to tail", better: "the question goes to stderr, so that stdout has only lines"},
 	{
 		args: "--prompt --no-follow -n shop --only-log-lines --color never", stdin: "2\n", want: "^cart-2 app cart-2 line 1\n",
-		better: "the answer may come from a pipe, and may be several",
+		better: "the answer can come from a pipe and can name several",
 	},
 	{args: "-p -n empty"},
 	{args: "web --no-follow --color never", env: "NO_COLOR=1"},
-	{args: "web --no-follow --color always --only-log-lines", env: "NO_COLOR=1", want: "^\x1b\\[93mweb-1", better: "NO_COLOR yields to what is asked for on the command line"},
-	{args: "web --no-follow --only-log-lines", env: "CLICOLOR_FORCE=1", want: "^\x1b\\[93mweb-1", better: "CLICOLOR_FORCE has color go into a pipe"},
+	{args: "web --no-follow --color always --only-log-lines", env: "NO_COLOR=1", want: "^\x1b\\[93mweb-1", better: "the command line takes precedence over NO_COLOR"},
+	{args: "web --no-follow --only-log-lines", env: "CLICOLOR_FORCE=1", want: "^\x1b\\[93mweb-1", better: "CLICOLOR_FORCE enables color in a pipe"},
 	{args: "web --no-follow --only-log-lines", env: "TERM=dumb"},
 	{args: "web" + base, fault: "list pods status=403"},
 	{args: "web" + base, fault: "list pods status=500"},
@@ -77,13 +77,13 @@ var sternProgramCases = []sternCase{
 	{args: "web" + base, fault: "get pods/log container=nginx status=429 retry-after=1s times=1"},
 	{
 		args: "deploy/web" + base, fault: "get deployments status=403", want: "^web-1 nginx web-1 line 1",
-		better: "the right to list is enough, as is that to get",
+		better: "the permission to list is sufficient, and so is the one to get",
 	},
 	{args: "deploy/web" + base, fault: "list deployments status=403"},
 	{
 		args: "web --color never", fault: "watch pods status=403", until: "retrying",
 		want:   "watch pods in namespace default: .* see: kubectl auth can-i watch pods -n default; retrying",
-		better: "the verb that is missing is told, and that is the end of nothing",
+		better: "the missing verb is reported, and ktail continues",
 	},
 	{
 		args: "web -n default,other --only-log-lines --color never", fault: "watch pods namespace=other status=403", until: "retrying",

@@ -2,7 +2,7 @@
 
 package main
 
-// sternSelectCases are about which logs are read.
+// sternSelectCases test which logs are read.
 var sternSelectCases = []sternCase{
 	// the query
 	{args: "web" + base},
@@ -12,10 +12,10 @@ var sternSelectCases = []sternCase{
 	{args: "." + base},
 	{args: "web(" + base},
 	{args: "" + base},
-	{args: "web api" + base, want: "api-1 app api-1 line 3.*web-1 sidecar web-1 line 3", better: "several queries are one of either"},
+	{args: "web api" + base, want: "api-1 app api-1 line 3.*web-1 sidecar web-1 line 3", better: "several queries select pods that match any of them"},
 	{args: "nomatch" + base},
-	{args: "nomatch --no-follow --color never", want: "^ktail: no matches in namespace default of context fake;", better: "nothing matched is said, with what was searched"},
-	{args: "wbe --no-follow --color never", want: "did you mean web-1\\?", better: "and what was meant"},
+	{args: "nomatch --no-follow --color never", want: "^ktail: no matches in namespace default of context fake;", better: "ktail reports that nothing matched, and where it searched"},
+	{args: "wbe --no-follow --color never", want: "did you mean web-1\\?", better: "and suggests similar names"},
 
 	// kind/name
 	{args: "deploy/web" + base},
@@ -33,7 +33,7 @@ var sternSelectCases = []sternCase{
 	{args: "service/web" + base},
 	{args: "job/nightly" + base},
 	{args: "jobs/nightly" + base},
-	{args: "cronjob/nightly" + base, want: "^job-1 work job-1 line 1\n$", better: "a CronJob is looked up by what it owns"},
+	{args: "cronjob/nightly" + base, want: "^job-1 work job-1 line 1\n$", better: "a CronJob's pods are found through its Jobs"},
 	{args: "po/web-1" + base},
 	{args: "pod/web-1" + base},
 	{args: "pods/web" + base},
@@ -43,13 +43,13 @@ var sternSelectCases = []sternCase{
 	{args: "pod/missing" + base},
 	{args: "kind/web" + base},
 	{args: "deploy/" + base},
-	{args: "/web" + base, want: "^ktail: error: invalid query \"/web\": must be KIND/NAME", better: "a kind was forgotten, and all pods are not what was wanted"},
+	{args: "/web" + base, want: "^ktail: error: invalid query \"/web\": must be KIND/NAME", better: "the kind is missing, and the user did not want all pods"},
 	{args: "deploy/web/x" + base},
 	{args: "deploy/web -l app=web" + base},
 	{args: "deploy/web -n other" + base},
 	{args: "deploy/web -n default,other" + base},
 	{args: "deploy/web -A" + base, want: "^default web-1 nginx web-1 line 1.*other web-9 nginx web-9 line 3", better: "kind/name works in all namespaces"},
-	{args: "deploy/many" + base, want: "api-1 app api-1 line 3.*web-1 sidecar web-1 line 3", better: "what counts is the selector, not the labels of the template"},
+	{args: "deploy/many" + base, want: "api-1 app api-1 line 3.*web-1 sidecar web-1 line 3", better: "the selector counts rather than the labels of the template"},
 
 	// namespaces
 	{args: "web -A" + base},
@@ -59,7 +59,7 @@ var sternSelectCases = []sternCase{
 	{args: "web -n default,other" + base},
 	{args: "web -n default -n other -n default" + base},
 	{args: "web -n missing" + base},
-	{args: "web -n missing --no-follow --color never", want: "namespace missing does not exist; available: crowd, default, kube-system, other, shop", better: "an unknown namespace is said"},
+	{args: "web -n missing --no-follow --color never", want: "namespace missing does not exist; available: crowd, default, kube-system, other, shop", better: "an unknown namespace is reported"},
 	{args: "web --context elsewhere" + base},
 	{args: "web --context elsewhere -n default" + base},
 	{args: "web --context missing" + base},
@@ -84,7 +84,7 @@ var sternSelectCases = []sternCase{
 	{args: "--field-selector status.nonsense=1" + base},
 	{args: ". --node node-2" + base},
 	{args: ". --node node-2 --field-selector metadata.namespace=default" + base},
-	{args: "--node node-2" + base, want: "^old-1 app.*api-1 app api-1 line 3", better: "a node is a choice of pods as well"},
+	{args: "--node node-2" + base, want: "^old-1 app.*api-1 app api-1 line 3", better: "a node selects pods, too"},
 	{args: ". --node missing" + base},
 
 	// containers and pods
@@ -133,8 +133,8 @@ var sternSelectCases = []sternCase{
 	{args: "old -s 24h" + base},
 	{args: "old -s 24h --tail 1" + base},
 	{args: "old --since 1000h" + base},
-	{args: "old --since 0" + base, want: "old-1 line 1", better: "0 is any age"},
-	{args: "old --since 500ms" + base, want: "^$", better: "ages below the second that the server can tell are one second"},
+	{args: "old --since 0" + base, want: "old-1 line 1", better: "0 means any age"},
+	{args: "old --since 500ms" + base, want: "^$", better: "ages below one second, the unit of the API, become one second"},
 	{args: "old --since tomorrow" + base},
 	{args: "old --since -5m" + base},
 	{args: "old --tail -5" + base},

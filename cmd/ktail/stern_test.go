@@ -23,29 +23,29 @@ import (
 	"github.com/ktail/ktail/internal/ktailproc"
 )
 
-// sternBinary is the peer, which `make stern` builds.
+// sternBinary is stern, which `make stern` builds.
 const sternBinary = "../../.bin/stern-v1.34.0"
 
-// sternCase is a command line that both programs are given.
+// sternCase is a command line that both programs run with.
 type sternCase struct {
-	args  string // split at spaces; ␠ is one
+	args  string // split at spaces; ␠ stands for a space
 	stdin string
-	env   string // more of it, split at spaces
-	fault string // what goes wrong, as in a script
-	until string // interrupt it when it has written this to stdout or stderr; empty: it ends by itself
-	sides bool   // only the sides are compared: what it says there is about itself
-	// better says why ktail is different on purpose. Then the two must differ,
-	// and what ktail says matches want: stdout and stderr, one after the other.
+	env   string // additional environment variables, split at spaces
+	fault string // a fault, as in a script
+	until string // interrupt the program when it has written this; empty: it ends by itself
+	sides bool   // compare only to which of stdout and stderr something was written, because the text is about the program itself
+	// better says why ktail intentionally differs. Then the two outputs must
+	// differ, and want must match ktail's stdout followed by its stderr.
 	better string
 	want   string
 }
 
-// sternCases are all of them, a list for each group of flags.
+// sternCases are all cases, in one list per group of flags.
 var sternCases = slices.Concat(sternLineCases, sternSelectCases, sternProgramCases)
 
-// TestStern wants of ktail what stern does: the same lines on stdout, though
-// stern mixes containers by chance, the same exit status, and something on
-// stderr if and only if stern has something there.
+// TestStern checks that ktail behaves as stern does: the same lines on stdout
+// (stern mixes containers in random order), the same exit status, and output on
+// stderr exactly if stern has some.
 func TestStern(t *testing.T) {
 	stern, err := filepath.Abs(filepath.FromSlash(sternBinary))
 	if err != nil {
@@ -69,7 +69,7 @@ func TestStern(t *testing.T) {
 				return
 			}
 			if got.equal(want, c.sides) {
-				t.Errorf("there is no difference, although %s: %s", c.better, got)
+				t.Errorf("no difference, although %s: %s", c.better, got)
 			}
 			if !regexp.MustCompile("(?s)" + c.want).MatchString(got.out + got.err) {
 				t.Errorf("%s: ktail: %s\nwant %s", c.better, got, c.want)
@@ -83,9 +83,9 @@ func (c *sternCase) name() string {
 	return strings.Join(strings.Fields(c.env+" "+c.args+" "+c.fault), " ")
 }
 
-// sternWorld starts a server with the shop and more, such as a namespace with a
-// crowd of sixty pods. The kubeconfig that points
-// at it has a second context, elsewhere, of the namespace other.
+// sternWorld starts a server with the shop and additional objects, such as a
+// namespace with sixty pods. The kubeconfig for it has a second context,
+// elsewhere, with the namespace other.
 func sternWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{kubeconfig: filepath.Join(t.TempDir(), "kubeconfig")}
@@ -144,13 +144,13 @@ func readTestdata(t *testing.T, name string) []byte {
 	return data
 }
 
-// outcome is what a program has done.
+// outcome is the result of a program.
 type outcome struct {
 	out, err string
 	status   int
 }
 
-// String shows it for a message.
+// String formats the outcome for a message.
 func (o outcome) String() string {
 	return fmt.Sprintf("exit status %d\nstdout %s\nstderr %s", o.status, strings.ReplaceAll(o.out, "\x1b", `\e`), o.err)
 }
@@ -198,7 +198,7 @@ func sternRun(t *testing.T, program string, w *world, c *sternCase) outcome {
 		for _, output := range []*ktailproc.Log{&out, &errOut} {
 			go func() {
 				if output.Wait(seen, re, nil) == nil {
-					_ = cmd.Process.Signal(syscall.SIGINT) // an error says that it has ended
+					_ = cmd.Process.Signal(syscall.SIGINT) // an error means that it has ended
 				}
 				stop()
 			}()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestSimilarNames(t *testing.T) {
+func TestSimilarNames_MostLikelyFirst(t *testing.T) {
 	tests := []struct {
 		word  string
 		names []string
@@ -16,7 +16,7 @@ func TestSimilarNames(t *testing.T) {
 		{"chekout", []string{"checkout-worker", "checkout", "cart"}, []string{"checkout", "checkout-worker"}},
 		{"Prod", []string{"prod"}, []string{"prod"}},
 		{"deplyo", []string{"deployment", "daemonset"}, []string{"deployment"}},
-		{"x", []string{"y", "z"}, nil}, // anything is one letter away
+		{"x", []string{"y", "z"}, nil}, // any one-letter name has distance 1
 		{"something", []string{"web"}, nil},
 		{"", []string{"web"}, nil},
 		{"web", nil, nil},
@@ -24,12 +24,12 @@ func TestSimilarNames(t *testing.T) {
 	}
 	for _, tt := range tests {
 		if got := similarNames(tt.word, tt.names); !slices.Equal(got, tt.want) {
-			t.Errorf("nearest(%q, %q) is %q, want %q", tt.word, tt.names, got, tt.want)
+			t.Errorf("similarNames(%q, %q) is %q, want %q", tt.word, tt.names, got, tt.want)
 		}
 	}
 }
 
-func TestDidYouMean(t *testing.T) {
+func TestDidYouMean_NamesSimilarOrAll(t *testing.T) {
 	for _, tt := range []struct {
 		word  string
 		names []string
@@ -41,7 +41,7 @@ func TestDidYouMean(t *testing.T) {
 		{"qqq", nil, ""},
 	} {
 		if got := didYouMean(tt.word, tt.names); got != tt.want {
-			t.Errorf("instead(%q, %q) is %q, want %q", tt.word, tt.names, got, tt.want)
+			t.Errorf("didYouMean(%q, %q) is %q, want %q", tt.word, tt.names, got, tt.want)
 		}
 	}
 }

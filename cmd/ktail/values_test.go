@@ -25,7 +25,7 @@ func TestValues_SetAndString(t *testing.T) {
 	}
 	tests := []struct {
 		value, set string
-		wantErr    string // what the error holds; empty: there is none
+		wantErr    string // part of the error; empty: no error
 	}{
 		{"regexp", "^a|b$", ""},
 		{"regexp", "a(", "missing closing )"},
@@ -84,13 +84,13 @@ func TestValues_SetAndString(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := v.String(); got != tt.set {
-				t.Errorf("it is %q", got)
+				t.Errorf("got %q", got)
 			}
 		})
 	}
 }
 
-// The zero values are what the help shows as the defaults.
+// The help shows the zero values as defaults.
 func TestZeroValues_AreTheDefaults(t *testing.T) {
 	for want, v := range map[string]pflag.Value{
 		"":        &regexpValue{},

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What a program says of itself that was not built by a release.
-func TestFromBuildInfo(t *testing.T) {
+// The version of a program that was not built by a release.
+func TestFromBuildInfo_WithoutRelease(t *testing.T) {
 	for name, tt := range map[string]struct {
 		info *debug.BuildInfo
 		want [3]string

@@ -33,37 +33,37 @@ type worldKey struct{}
 func worldOf(ts *testscript.TestScript) *world {
 	w := ts.Value(worldKey{}).(*world)
 	if w.server == nil {
-		ts.Fatalf("there is no cluster yet")
+		ts.Fatalf("the script has not started a cluster")
 	}
 	return w
 }
 
-// podFile is one pod in a file of pods.
+// podFile describes one pod in a file of pods.
 type podFile struct {
 	Namespace  string            `json:"namespace"`
 	Name       string            `json:"name"`
 	Labels     map[string]string `json:"labels"`
 	Node       string            `json:"node"`
-	Restart    string            `json:"restart"` // Always (also if empty), OnFailure or Never
+	Restart    string            `json:"restart"` // Always (the default), OnFailure, or Never
 	Containers []containerFile   `json:"containers"`
 
 	Owners []metav1.OwnerReference `json:"owners"`
 
-	Unschedulable string `json:"unschedulable"` // message; empty: it has a node
-	Evicted       string `json:"evicted"`       // message; empty: it is not
+	Unschedulable string `json:"unschedulable"` // message; empty: the pod has a node
+	Evicted       string `json:"evicted"`       // message; empty: not evicted
 }
 
 type containerFile struct {
 	Name  string `json:"name"`
-	Kind  string `json:"kind"`  // init or ephemeral; empty: neither
-	State string `json:"state"` // waiting, running (also if empty), ended or backoff
+	Kind  string `json:"kind"`  // init or ephemeral; empty: a regular container
+	State string `json:"state"` // waiting, running (the default), ended, or backoff
 	Log   string `json:"log"`   // lines, each with its age or its time in front: 90s text
 
-	Reason  string `json:"reason"` // of a waiting container
+	Reason  string `json:"reason"` // for a waiting container
 	Message string `json:"message"`
 }
 
-// add makes the pods. None is visible before its logs are written.
+// add creates the pods. None is visible before its logs are written.
 func (w *world) add(ts *testscript.TestScript, file string) {
 	var pods []podFile
 	ts.Check(yaml.UnmarshalStrict([]byte(ts.ReadFile(file)), &pods))
@@ -106,7 +106,7 @@ func (w *world) addPod(f *podFile, now time.Time) error {
 	return nil
 }
 
-// bring brings the container into the state that the file tells.
+// bring brings the container into the state that the file describes.
 func (f *containerFile) bring(c *fakeapi.Container, now time.Time) error {
 	if f.State == "waiting" {
 		if f.Reason != "" {
@@ -161,7 +161,7 @@ func (w *world) pod(ts *testscript.TestScript, path string) *fakeapi.Pod {
 	namespace, name, _ := strings.Cut(path, "/")
 	pod := w.server.Pod(namespace, name)
 	if pod == nil {
-		ts.Fatalf("there is no pod %s", path)
+		ts.Fatalf("pod %s does not exist", path)
 	}
 	return pod
 }
@@ -173,7 +173,7 @@ func containerOf(ts *testscript.TestScript, path string) *fakeapi.Container {
 	}
 	c := worldOf(ts).pod(ts, pod).Container(name)
 	if c == nil {
-		ts.Fatalf("there is no container %s", path)
+		ts.Fatalf("container %s does not exist", path)
 	}
 	return c
 }
@@ -181,7 +181,7 @@ func containerOf(ts *testscript.TestScript, path string) *fakeapi.Container {
 func cmdWrite(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) >= 2, "write POD/CONTAINER LINE...")
 	if !containerOf(ts, args[0]).Log(args[1:]...) {
-		ts.Fatalf("%s does not run", args[0])
+		ts.Fatalf("%s is not running", args[0])
 	}
 }
 
@@ -192,7 +192,7 @@ func cmdFlood(ts *testscript.TestScript, neg bool, args []string) {
 		lines[i] = fmt.Sprintf("flood %d", i+1)
 	}
 	if !containerOf(ts, args[0]).Log(lines...) {
-		ts.Fatalf("%s does not run", args[0])
+		ts.Fatalf("%s is not running", args[0])
 	}
 }
 
