@@ -12,8 +12,8 @@ import (
 )
 
 // bare follows the logs of NAMESPACE:PODS and copies their lines to out as they
-// come, each with its pod in front. It is what HTTP costs and how late a line is
-// when nothing is done with it.
+// arrive, each preceded by its pod. It shows what HTTP costs, and how late a
+// line is if nothing else is done with it.
 func (c *cluster) bare(ctx context.Context, out io.Writer, which []string) error {
 	var following sync.WaitGroup
 	locked := &lockedWriter{w: out}
@@ -31,8 +31,7 @@ func (c *cluster) bare(ctx context.Context, out io.Writer, which []string) error
 	return nil
 }
 
-// copyLog copies one log until it ends. That something is missing is seen in
-// the output.
+// copyLog copies one log until it ends. Missing lines show in the output.
 func (c *cluster) copyLog(ctx context.Context, out io.Writer, namespace string, pod int) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, logURL(namespace, pod, "follow=true&timestamps=true"), nil)
 	if err != nil {
@@ -42,7 +41,7 @@ func (c *cluster) copyLog(ctx context.Context, out io.Writer, namespace string, 
 	if err != nil {
 		return
 	}
-	defer resp.Body.Close() //nolint:errcheck // it is only read from
+	defer resp.Body.Close() //nolint:errcheck // errors do not matter after reading
 	prefix := podName(pod) + " "
 	var rest, lines []byte
 	buf := make([]byte, 32<<10)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// blocked measures the memory of programs that follow a thousand logs while nothing reads
-// their output.
+// blocked measures the memory of programs that follow a thousand logs while no
+// one reads their output.
 func (b *bench) blocked(ctx context.Context, out *strings.Builder) error {
 	const pods, length = 1000, 15 * time.Second
 	n, err := b.namespace(ctx, "bench-1000", pods)
@@ -41,7 +41,7 @@ func (b *bench) blocked(ctx context.Context, out *strings.Builder) error {
 	return nil
 }
 
-// unread runs the program for so long and does not read what it writes.
+// unread runs the program for the given time without reading its output.
 func (p program) unread(ctx context.Context, length time.Duration) (usage, error) {
 	in, out, err := os.Pipe()
 	if err != nil {
@@ -60,7 +60,7 @@ func (p program) unread(ctx context.Context, length time.Duration) (usage, error
 	}
 	u, err := r.interrupt()
 	if u.Peak > 0 {
-		err = nil // how it ends when its output is closed is not the point
+		err = nil // how the program ends when its output is closed does not matter
 	}
 	return u, err
 }

@@ -20,7 +20,8 @@ import (
 
 const server = "https://127.0.0.1:6443"
 
-// cluster is that of test/cluster. Its fake pods' logs are files that we write.
+// cluster is the cluster of test/cluster. The logs of its fake pods are files
+// that the benchmark writes.
 type cluster struct {
 	work       string
 	client     *http.Client
@@ -52,7 +53,7 @@ func openCluster() (*cluster, error) {
 
 func (c *cluster) pki(name string) string { return filepath.Join(c.work, "state/pki", name) }
 
-// namespace is one with fake pods.
+// namespace is a namespace with fake pods.
 type namespace struct {
 	name string
 	pods int
@@ -63,18 +64,19 @@ func podName(i int) string { return fmt.Sprintf("p-%04d", i) }
 
 func (n *namespace) logFile(i int) string { return filepath.Join(n.dir, podName(i), "c.log") }
 
-// logURL is where the API serves the log of the i-th pod.
+// logURL returns the URL of the i-th pod's log.
 func logURL(namespace string, i int, query string) string {
 	return fmt.Sprintf("%s/api/v1/namespaces/%s/pods/%s/log?%s", server, namespace, podName(i), query)
 }
 
-// load returns the program `load` of the test cluster, for these pods.
+// load returns a command of the test cluster's program load, for these pods.
 func (n *namespace) load(ctx context.Context, command string, args ...string) *exec.Cmd {
 	args = append([]string{command, "-ns", n.name, "-pods", strconv.Itoa(n.pods), "-dir", n.dir}, args...)
 	return exec.CommandContext(ctx, "load", args...)
 }
 
-// namespace makes a namespace with so many pods and waits until they run.
+// namespace creates a namespace with the given number of pods and waits until
+// they are running.
 func (c *cluster) namespace(ctx context.Context, name string, pods int) (*namespace, error) {
 	n := &namespace{name: name, pods: pods, dir: filepath.Join(c.work, "state", name)}
 	for _, other := range c.namespaces {
@@ -100,13 +102,13 @@ func (c *cluster) namespace(ctx context.Context, name string, pods int) (*namesp
 			return n, nil
 		}
 		if time.Now().After(deadline) {
-			return nil, fmt.Errorf("%d of %d pods run", bytes.Count(out, []byte("\n")), pods)
+			return nil, fmt.Errorf("%d of %d pods are running", bytes.Count(out, []byte("\n")), pods)
 		}
 		pause(ctx, time.Second)
 	}
 }
 
-// createAll creates the objects of a list, many at a time.
+// createAll creates the objects of a list in parallel.
 func (c *cluster) createAll(ctx context.Context, namespace string, list []byte) error {
 	var manifest struct{ Items []json.RawMessage }
 	if err := json.Unmarshal(list, &manifest); err != nil {
@@ -138,7 +140,7 @@ func (c *cluster) createAll(ctx context.Context, namespace string, list []byte) 
 	return errors.Join(failed...)
 }
 
-// create creates an object. One that exists is left alone.
+// create creates an object unless it exists.
 func (c *cluster) create(ctx context.Context, namespace string, object []byte) error {
 	var meta struct{ APIVersion, Kind string }
 	if err := json.Unmarshal(object, &meta); err != nil {
@@ -159,7 +161,7 @@ func (c *cluster) create(ctx context.Context, namespace string, object []byte) e
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it is only read from
+	defer resp.Body.Close() //nolint:errcheck // errors do not matter after reading
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 16<<10))
 	if err != nil {
 		return err
@@ -170,18 +172,18 @@ func (c *cluster) create(ctx context.Context, namespace string, object []byte) e
 	return nil
 }
 
-// clean removes what was made.
+// clean removes everything that was created.
 func (c *cluster) clean() error {
 	var errs []error
 	for _, n := range c.namespaces {
-		// Without waiting for the end: that is the cluster's business.
+		// This does not wait until the cluster has deleted the namespaces.
 		cmd := exec.CommandContext(context.Background(), "kubectl", "delete", "namespace", n.name, "--wait=false")
 		errs = append(errs, cmd.Run(), os.RemoveAll(n.dir))
 	}
 	return errors.Join(errs...)
 }
 
-// pause waits, unless ctx ends before.
+// pause waits for the duration or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

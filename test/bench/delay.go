@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// delay measures how late a line comes out.
+// delay measures how late a line is printed.
 func (b *bench) delay(ctx context.Context, out *strings.Builder) error {
 	const pods = 200
 	n, err := b.namespace(ctx, "bench-200", pods)
@@ -38,7 +38,7 @@ func (b *bench) delay(ctx context.Context, out *strings.Builder) error {
 	return nil
 }
 
-// figures are those of the rounds of one program.
+// figures holds the results of one program, one value per round.
 type figures struct{ p50, p99, late, cpu, others []float64 }
 
 func (f *figures) add(l live) {
@@ -50,13 +50,13 @@ func (f *figures) add(l live) {
 	f.others = append(f.others, float64(l.seen.lines-len(l.seen.delays)))
 }
 
-// delays prints a table of the delay and the order of the lines.
+// delays prints a table of the delays and the order of lines.
 func (b *bench) delays(ctx context.Context, out *strings.Builder, n *namespace, programs []program, pods, rounds int, feed ...string) error {
 	end, err := n.feed(ctx, feed...)
 	if err != nil {
 		return err
 	}
-	defer end() //nolint:errcheck // only if something else has failed
+	defer end() //nolint:errcheck // only used if something else failed
 	programs = b.chosen(programs)
 	all := map[string]*figures{}
 	for range rounds {
@@ -83,7 +83,7 @@ func (b *bench) delays(ctx context.Context, out *strings.Builder, n *namespace, 
 	return end()
 }
 
-// window measures what a longer window costs and what it buys.
+// window measures what a longer window costs and gains.
 func (b *bench) window(ctx context.Context, out *strings.Builder) error {
 	const pods = 200
 	n, err := b.namespace(ctx, "bench-200", pods)
@@ -95,12 +95,12 @@ func (b *bench) window(ctx context.Context, out *strings.Builder) error {
 		programs = append(programs, program{w, b.ktail, []string{".", "-n", n.name, "--only-log-lines", "--merge-window", w}})
 	}
 	rounds := b.few()
-	fmt.Fprintf(out, "%d pods that write 5 lines a second, all at the same moment, by `--merge-window`. A line is out of order if one with a later time came out before it. "+
+	fmt.Fprintf(out, "%d pods that write 5 lines a second, all at the same moment, by `--merge-window`. A line is out of order if a line with a later time was printed before it. "+
 		"Medians of %d rounds of 8 s.\n\n", pods, rounds)
 	return b.delays(ctx, out, n, programs, pods, rounds, "-rate", "5", "-stamp")
 }
 
-// busy measures whether a container that writes as fast as it can delays the
+// busy measures whether a container that writes as fast as possible delays the
 // lines of others.
 func (b *bench) busy(ctx context.Context, out *strings.Builder) error {
 	const pods, busyRate = 100, 200_000
@@ -126,7 +126,7 @@ func (b *bench) busy(ctx context.Context, out *strings.Builder) error {
 	if err != nil {
 		return err
 	}
-	defer end() //nolint:errcheck // only if something else has failed
+	defer end() //nolint:errcheck // only used if something else failed
 	all := map[string]*figures{}
 	for range rounds {
 		for _, p := range programs {

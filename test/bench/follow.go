@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// pipe starts the program with a reader of its output. Pods says how many are to
-// be heard.
+// pipe starts the program with a reader of its output. pods is the number of
+// pods that it should print lines of.
 func (p program) pipe(ctx context.Context, pods int) (*running, *reader, error) {
 	in, out, err := os.Pipe()
 	if err != nil {
@@ -27,14 +27,14 @@ func (p program) pipe(ctx context.Context, pods int) (*running, *reader, error) 
 	}
 	seen := newReader(pods)
 	go func() {
-		defer in.Close() //nolint:errcheck // it is only read from
+		defer in.Close() //nolint:errcheck // errors do not matter after reading
 		seen.read(in)
 	}()
 	return r, seen, nil
 }
 
-// feed has lines written to the logs of the namespace until the function it
-// returns is called, once or more often. The logs start empty.
+// feed writes lines to the logs of the namespace until the returned function is
+// called, which may be called repeatedly. The logs start empty.
 func (n *namespace) feed(ctx context.Context, args ...string) (end func() error, err error) {
 	for i := range n.pods {
 		if err := os.Truncate(n.logFile(i), 0); err != nil {
@@ -50,8 +50,8 @@ func (n *namespace) feed(ctx context.Context, args ...string) (end func() error,
 			return err
 		}
 		err := cmd.Wait()
-		// It may not have come to listen to signals yet: stern with its own flags is
-		// soon over.
+		// The signal may arrive before load handles signals, because stern with
+		// its default flags ends soon.
 		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGTERM {
 			return nil
 		}
@@ -59,15 +59,15 @@ func (n *namespace) feed(ctx context.Context, args ...string) (end func() error,
 	}), nil
 }
 
-// live is how a program showed lines while they were written.
+// live describes how a program printed lines while they were written.
 type live struct {
 	usage
 	seen  *reader
-	allIn time.Duration // until every pod was heard; 0 if that was never
+	allIn time.Duration // time until lines of every pod were printed; 0 if never
 	heard int
 }
 
-// watch follows for so long. Delay and order are those of the time after settle.
+// watch follows for the given time. Delay and order are measured after settle.
 func (p program) watch(ctx context.Context, pods int, settle, length time.Duration) (live, error) {
 	r, seen, err := p.pipe(ctx, pods)
 	if err != nil {
@@ -76,7 +76,7 @@ func (p program) watch(ctx context.Context, pods int, settle, length time.Durati
 	seen.count(r.began.Add(settle))
 	select {
 	case <-time.After(length):
-	case <-seen.ended: // it has given up
+	case <-seen.ended: // the program has exited
 	case <-ctx.Done():
 	}
 	l := live{seen: seen}
@@ -89,7 +89,7 @@ func (p program) watch(ctx context.Context, pods int, settle, length time.Durati
 	return l, errors.Join(err, ctx.Err())
 }
 
-// follow measures a thousand quiet pods, with the flags that users start with.
+// follow measures a thousand quiet pods with the flags that users start with.
 func (b *bench) follow(ctx context.Context, out *strings.Builder) error {
 	const pods, length = 1000, 40 * time.Second
 	n, err := b.namespace(ctx, "bench-1000", pods)
@@ -114,7 +114,7 @@ func (b *bench) follow(ctx context.Context, out *strings.Builder) error {
 			if err := end(); err != nil {
 				return err
 			}
-			if err != nil && p.name != "stern" { // which gives up at its limit
+			if err != nil && p.name != "stern" { // stern exits at its limit
 				return err
 			}
 			table.add(p.name, l.usage)

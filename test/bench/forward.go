@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// rsyslogConf has what makes rsyslog cheap: one queue, and bulks as large as
-// ktail's. It takes the directory and the sink's port.
+// rsyslogConf configures rsyslog for low cost: one queue, and bulk requests as
+// large as ktail's. Its arguments are the directory and the sink's port.
 const rsyslogConf = `global(workDirectory="%[1]s")
 module(load="imfile")
 module(load="omelasticsearch")
@@ -30,8 +30,8 @@ action(type="omelasticsearch" server="http://127.0.0.1" serverport="%[2]s" searc
   bulkmode="on" template="document")
 `
 
-// forward measures what it costs to deliver lines to a search server that
-// answers at once.
+// forward measures the cost of delivering lines to a search server that
+// responds immediately.
 func (b *bench) forward(ctx context.Context, out *strings.Builder) error {
 	dir, err := os.MkdirTemp("", "ktail-bench-")
 	if err != nil {
@@ -43,7 +43,7 @@ func (b *bench) forward(ctx context.Context, out *strings.Builder) error {
 	}
 	programs := []program{{name: "ktail"}, {name: "rsyslog"}}
 	if _, err := exec.LookPath("rsyslogd"); errors.Is(err, exec.ErrNotFound) {
-		fmt.Fprint(out, "rsyslog is not there to compare with.\n\n")
+		fmt.Fprint(out, "rsyslog is not installed, so there is no comparison.\n\n")
 		programs = programs[:1]
 	} else if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (b *bench) forward(ctx context.Context, out *strings.Builder) error {
 	return nil
 }
 
-// printDocuments prints the medians by document.
+// printDocuments prints the medians per document.
 func (t *table) printDocuments(out *strings.Builder, base string) {
 	fmt.Fprintf(out, "| program | CPU s | µs CPU for each document | documents per CPU s | wall s | peak MB | ÷ %s |\n|---|---|---|---|---|---|---|\n", base)
 	for _, name := range t.names {
@@ -79,8 +79,8 @@ func (t *table) printDocuments(out *strings.Builder, base string) {
 	}
 }
 
-// deliver has one program deliver the lines to a sink of its own, and checks
-// that all have come, once.
+// deliver makes one program deliver the lines to its own sink, and checks that
+// every line has arrived once.
 func (b *bench) deliver(ctx context.Context, name, dir string) (usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -99,14 +99,14 @@ func (b *bench) deliver(ctx context.Context, name, dir string) (usage, error) {
 	}
 	n, err := s.count(ctx, 0)
 	if err == nil && n != million {
-		err = fmt.Errorf("%d documents of %d have come", n, million)
+		err = fmt.Errorf("%d of %d documents have arrived", n, million)
 	}
 	return u, err
 }
 
-// ktailTo runs ktail to the end of the lines.
+// ktailTo runs ktail until it has delivered all lines.
 func (b *bench) ktailTo(ctx context.Context, s *sink, dir string) (usage, error) {
-	// The shell becomes ktail, when it has opened the file.
+	// The shell opens the file and then executes ktail in its place.
 	p := program{path: "/bin/sh", args: []string{
 		"-c", `lines=$1; shift; exec "$@" <"$lines"`, "sh", filepath.Join(dir, "lines"),
 		b.ktail, "--stdin", "--quiet", "--elasticsearch", "http://" + s.address,
@@ -114,9 +114,10 @@ func (b *bench) ktailTo(ctx context.Context, s *sink, dir string) (usage, error)
 	return p.run(ctx, nil)
 }
 
-// rsyslogTo runs rsyslog, which does not end by itself, until the sink has all.
+// rsyslogTo runs rsyslog, which does not end by itself, until the sink has all
+// documents.
 func rsyslogTo(ctx context.Context, s *sink, dir string) (usage, error) {
-	state, err := filepath.Glob(filepath.Join(dir, "imfile-state*")) // how far it has read
+	state, err := filepath.Glob(filepath.Join(dir, "imfile-state*")) // records how far it has read
 	if err != nil {
 		return usage{}, err
 	}
@@ -143,7 +144,7 @@ func rsyslogTo(ctx context.Context, s *sink, dir string) (usage, error) {
 	return u, errors.Join(err, waitErr)
 }
 
-// writeLines writes so many lines of textSize bytes.
+// writeLines writes the given number of lines of textSize bytes.
 func writeLines(path string, lines int) error {
 	f, err := os.Create(path)
 	if err != nil {

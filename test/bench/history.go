@@ -15,19 +15,19 @@ const (
 	textSize = 158
 
 	historyPods = 50
-	ofInclude   = million / 10     // lines that include keeps
-	ofExclude   = million / 10 * 9 // lines that exclude leaves
+	ofInclude   = million / 10     // lines that match include
+	ofExclude   = million / 10 * 9 // lines that do not match exclude
 )
 
-// Patterns of the rows with a filter, and the template of those with one.
+// These are the patterns and the template of the rows that use them.
 const (
 	include  = `status=50[0-9]`
 	exclude  = `path=/healthz`
 	template = `{{.PodName}}/{{.ContainerName}}: {{.Message}}{{"\n"}}`
 )
 
-// writeHistory writes so many lines of textSize bytes into the logs of the first
-// pods, a millisecond apart, in turn, and empties the others.
+// writeHistory writes lines of textSize bytes into the logs of the first pods
+// in turn, a millisecond apart, and empties the other logs.
 func (n *namespace) writeHistory(pods, lines int) error {
 	start := time.Now().Add(-time.Duration(lines) * time.Millisecond)
 	for i := range n.pods {
@@ -68,11 +68,11 @@ func writeLog(path string, at time.Time, step time.Duration, lines int) error {
 	return w.Flush()
 }
 
-// job is one form in which the lines are asked for.
+// job is one form in which the lines are printed.
 type job struct {
 	name  string
 	flags []string
-	lines int // that come out
+	lines int // expected number of lines
 }
 
 var (
@@ -86,7 +86,7 @@ var (
 	}
 )
 
-// history measures how much it costs to show what there is.
+// history measures the cost of printing existing lines.
 func (b *bench) history(ctx context.Context, out *strings.Builder) error {
 	n, err := b.past(ctx)
 	if err != nil {
@@ -110,7 +110,7 @@ func (b *bench) history(ctx context.Context, out *strings.Builder) error {
 	return nil
 }
 
-// forms measures the other forms in which the same lines are shown.
+// forms measures other formats of the same lines.
 func (b *bench) forms(ctx context.Context, out *strings.Builder) error {
 	n, err := b.past(ctx)
 	if err != nil {
@@ -143,7 +143,7 @@ func (b *bench) forms(ctx context.Context, out *strings.Builder) error {
 	return nil
 }
 
-// past is the namespace with the million lines.
+// past returns the namespace with the million lines.
 func (b *bench) past(ctx context.Context) (*namespace, error) {
 	n, err := b.namespace(ctx, "bench-history", historyPods)
 	if err != nil {
@@ -152,27 +152,28 @@ func (b *bench) past(ctx context.Context) (*namespace, error) {
 	return n, n.writeHistory(historyPods, million)
 }
 
-// showing is ktail showing what there is.
+// showing returns the program that prints the existing lines with ktail.
 func (b *bench) showing(n *namespace, query string, j job) program {
 	return program{name: "ktail " + j.name, path: b.ktail, args: append([]string{query, "-n", n.name, "--no-follow", "--only-log-lines"}, j.flags...)}
 }
 
-// sternShowing is stern doing the same, not in order.
+// sternShowing returns the program that does the same with stern, without an
+// order.
 func (b *bench) sternShowing(n *namespace, j job) program {
 	return program{name: "stern " + j.name, path: b.stern, args: append([]string{
 		".", "-n", n.name, "--no-follow", "--only-log-lines", "--max-log-requests", fmt.Sprint(historyPods),
 	}, j.flags...)}
 }
 
-// kubectl reads one log after the other.
+// kubectl returns the program that reads one log after another with kubectl.
 func (b *bench) kubectl(n *namespace) program {
 	return program{name: "kubectl logs --prefix", path: "kubectl", args: []string{
 		"logs", "-n", n.name, "-l", "app=fake", "--prefix", "--tail=-1", fmt.Sprintf("--max-log-requests=%d", historyPods),
 	}}
 }
 
-// curl fetches the logs in parallel, with timestamps as ktail does. Over one
-// connection for each: that is the cheapest way.
+// curl returns the program that fetches the logs in parallel, with timestamps
+// as ktail does. It uses one connection per log, which is the cheapest way.
 func (b *bench) curl(n *namespace, pods int) (program, error) {
 	var config strings.Builder
 	fmt.Fprintf(&config, "silent\nfail\nparallel\nparallel-immediate\nparallel-max = %d\nhttp1.1\ncacert = %q\ncert = %q\nkey = %q\n",
@@ -184,8 +185,8 @@ func (b *bench) curl(n *namespace, pods int) (program, error) {
 	return program{name: "curl", path: "curl", args: []string{"-K", path}}, os.WriteFile(path, []byte(config.String()), 0o600)
 }
 
-// complete runs the program once, if it is to be measured, and checks that all
-// lines come out, in order.
+// complete runs the program once, if it is selected, and checks that all lines
+// are printed in order.
 func (b *bench) complete(ctx context.Context, p program, lines int) error {
 	if len(b.chosen([]program{p})) == 0 {
 		return nil
@@ -199,7 +200,7 @@ func (b *bench) complete(ctx context.Context, p program, lines int) error {
 	}
 	<-seen.ended
 	if seen.lines != lines || seen.late > 0 {
-		return fmt.Errorf("%s shows %d lines of %d, %d of them out of order", p.name, seen.lines, lines, seen.late)
+		return fmt.Errorf("%s prints %d lines of %d, %d of them out of order", p.name, seen.lines, lines, seen.late)
 	}
 	return nil
 }
@@ -234,7 +235,7 @@ func (b *bench) streams(ctx context.Context, out *strings.Builder) error {
 	return nil
 }
 
-// one measures what a user waits for who wants to see one line.
+// one measures how long a user waits for a single line.
 func (b *bench) one(ctx context.Context, out *strings.Builder) error {
 	n, err := b.namespace(ctx, "bench-one", 1)
 	if err != nil {

@@ -15,12 +15,12 @@ import (
 )
 
 // launchArg, as the first argument, makes this program start another one, wait
-// for it and report what it has used. A process of its own for that: Linux takes
-// what the parent held at the time of the fork for a part of the child's peak,
-// and this one holds little.
+// for it, and report its usage. It does so in a separate process because Linux
+// counts the memory that the parent had at the fork as part of the child's
+// peak, and this process has little.
 const launchArg = "-launch"
 
-// usage is what a process has used from its start to its end.
+// usage is what a process used from its start to its end.
 type usage struct {
 	CPU  time.Duration // user and system
 	Wall time.Duration
@@ -28,8 +28,8 @@ type usage struct {
 	Exit int   // status; -1 after a signal
 }
 
-// launch runs a program, passes signals to end on to it, and writes its usage to
-// the file that the caller has left open.
+// launch runs a program, forwards termination signals to it, and writes its
+// usage to the file that the caller has left open.
 func launch(path string, args []string) error {
 	const reportFile = 3 // the first of exec.Cmd.ExtraFiles
 	signals := make(chan os.Signal, 1)
@@ -42,7 +42,7 @@ func launch(path string, args []string) error {
 	}
 	go func() {
 		for s := range signals {
-			cmd.Process.Signal(s) //nolint:errcheck // it may have ended by itself
+			cmd.Process.Signal(s) //nolint:errcheck // the process may have ended
 		}
 	}()
 	cmd.Wait() //nolint:errcheck // the exit status is reported
@@ -63,8 +63,8 @@ func launch(path string, args []string) error {
 	})
 }
 
-// ownPeak returns the most memory that this program has held, in KiB. Getrusage
-// would count in what its parent held.
+// ownPeak returns the peak memory of this program in KiB. Getrusage would
+// include the memory of its parent.
 func ownPeak() (int64, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

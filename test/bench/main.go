@@ -1,15 +1,15 @@
 // Bench compares ktail on the real API server of test/cluster with stern,
-// kubectl, curl and a bare client in the same run: several rounds, one program
-// after the other in each. It measures whole processes, and writes what it finds
-// to a file of Markdown. It compares forwarding with rsyslog, without
-// the cluster.
+// kubectl, curl, and a bare client in the same run. It runs several rounds, and
+// in each round one program after another. It measures whole processes and
+// writes the results to a Markdown file. It also compares forwarding with
+// rsyslog, without the cluster.
 //
 //	make bench                        set up, start, measure, write BENCHMARKS.md
 //	bench -only delay,window          some of it, on a cluster that is up
 //	bench -only forward               what needs no cluster
 //
-// Without -only it takes about a quarter of an hour. A machine that does nothing else
-// is needed for figures that can be compared.
+// Without -only, it takes about a quarter of an hour. For comparable figures,
+// the machine must be otherwise idle.
 package main
 
 import (
@@ -49,13 +49,13 @@ var sections = []section{
 	{"size", "Size", (*bench).size, true},
 }
 
-// bench is what all sections share.
+// bench holds what all sections share.
 type bench struct {
 	*cluster
 	self, ktail, stern string         // paths of programs
-	rounds             int            // of what is short
-	pods               int            // that log in turn
-	programs           *regexp.Regexp // names of those to measure
+	rounds             int            // number of rounds of short runs
+	pods               int            // number of pods that log in turn
+	programs           *regexp.Regexp // names of the programs to measure
 }
 
 func main() {
@@ -78,13 +78,13 @@ func run(args []string) error {
 	fs := flag.NewFlagSet("bench", flag.ExitOnError)
 	fs.StringVar(&b.ktail, "ktail", "./ktail", "program to measure")
 	fs.StringVar(&b.stern, "stern", ".bin/stern-v1.34.0", "stern to compare with")
-	fs.IntVar(&b.rounds, "rounds", 3, "how often each program runs, at most twice what takes long; the table has the medians")
+	fs.IntVar(&b.rounds, "rounds", 3, "number of rounds, at most two for long runs; tables show the medians")
 	fs.IntVar(&b.pods, "pods", 200, "pods that log in turn, in the section memory")
 	only := fs.String("only", "", "sections to measure, separated by commas: "+strings.Join(names(), ", "))
-	programs := fs.String("programs", "", "regular expression: programs to measure, by their names in the tables")
+	programs := fs.String("programs", "", "regular expression: names, as in the tables, of the programs to measure")
 	keep := fs.Bool("keep", false, "leave the pods and their logs, for a profile or another run")
-	out := fs.String("out", "", "file whose sections are replaced; default is stdout")
-	bare := fs.Bool("bare", false, "be the bare client that others are compared with: follow the logs of NAMESPACE:PODS...")
+	out := fs.String("out", "", "file whose sections are replaced (default: stdout)")
+	bare := fs.Bool("bare", false, "act as the bare client for comparison: follow the logs of NAMESPACE:PODS...")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
@@ -126,10 +126,10 @@ func names() []string {
 	return all
 }
 
-// few is how often a program runs that takes long.
+// few returns the number of rounds for long runs.
 func (b *bench) few() int { return min(b.rounds, 2) }
 
-// chosen returns those of the programs that are to be measured.
+// chosen returns the selected programs.
 func (b *bench) chosen(all []program) []program {
 	return slices.DeleteFunc(slices.Clone(all), func(p program) bool { return !b.programs.MatchString(p.name) })
 }

@@ -20,12 +20,13 @@ import (
 )
 
 const (
-	burstLines = 100_000          // that each pod logs at once
+	burstLines = 100_000          // lines that each pod logs at once
 	burstRest  = 30 * time.Second // between the last burst and the measurement
 )
 
-// memory measures the memory of ktail after bursts, and while its output is blocked.
-// The server is internal/fakeapi: other programs cannot be compared with it.
+// memory measures the memory of ktail after bursts, and while its output is
+// blocked. It uses internal/fakeapi, with which other programs cannot be
+// compared.
 func (b *bench) memory(ctx context.Context, out *strings.Builder) error {
 	fmt.Fprintf(out, "Resident memory of ktail. %d pods are followed; each logs %d short lines once, one pod after another. Lines of stdin are written one at a time.\n\n", b.pods, burstLines)
 	fmt.Fprintln(out, "| | MB |\n|---|---|")
@@ -42,8 +43,8 @@ func (b *bench) memory(ctx context.Context, out *strings.Builder) error {
 	return nil
 }
 
-// bursts returns the peak and the final resident memory of a run that follows pods
-// that log in turn.
+// bursts returns the peak and the final resident memory of a run that follows
+// pods that log in turn.
 func (b *bench) bursts(ctx context.Context) (peak, rest int64, err error) {
 	server, err := fakeapi.Start(fakeapi.Options{})
 	if err != nil {
@@ -81,7 +82,7 @@ func (b *bench) bursts(ctx context.Context) (peak, rest int64, err error) {
 		if err := lines.wait(ctx, p, int64(b.pods+(i+1)*burstLines)); err != nil {
 			return 0, 0, err
 		}
-		c.Rotate() // or this process would keep all lines
+		c.Rotate() // otherwise this process would keep all lines
 	}
 	pause(ctx, burstRest)
 	rest, err = residentMemory(p.PID())
@@ -110,7 +111,7 @@ func (c *lineCounter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// wait waits until so many lines were written.
+// wait waits until the given number of lines was written.
 func (c *lineCounter) wait(ctx context.Context, p *ktailproc.Process, lines int64) error {
 	for deadline := time.Now().Add(time.Minute); c.n.Load() < lines; pause(ctx, 2*time.Millisecond) {
 		if !p.Running() || ctx.Err() != nil || time.Now().After(deadline) {
@@ -120,8 +121,8 @@ func (c *lineCounter) wait(ctx context.Context, p *ktailproc.Process, lines int6
 	return nil
 }
 
-// blockedStdin returns the peak of resident memory of a run whose output is not read,
-// fed with lines until it takes no more.
+// blockedStdin returns the peak resident memory of a run whose output is not
+// read, and whose input is filled until it accepts nothing more.
 func (b *bench) blockedStdin(ctx context.Context) (int64, error) {
 	stdin, feed, err := os.Pipe()
 	if err != nil {
@@ -131,7 +132,7 @@ func (b *bench) blockedStdin(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer unread.Close() //nolint:errcheck // nothing was read from it
+	defer unread.Close() //nolint:errcheck // errors do not matter
 	p, err := ktailproc.Start(ctx, ktailproc.Options{Path: b.ktail, Args: []string{"--stdin"}, Stdin: stdin, Stdout: stdout})
 	err = errors.Join(err, stdin.Close(), stdout.Close())
 	if err != nil {
@@ -159,7 +160,7 @@ func residentMemory(pid int) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer f.Close() //nolint:errcheck // it is only read from
+	defer f.Close() //nolint:errcheck // errors do not matter after reading
 	line, err := bufio.NewReader(f).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, err

@@ -16,13 +16,13 @@ import (
 
 // program is a command to measure.
 type program struct {
-	name string // in the report
+	name string // name in the report
 	path string
 	args []string
 }
 
-// run runs the program to its end. Its output goes to out; to nowhere if that
-// is nil.
+// run runs the program until it ends. Its output goes to out, or is discarded
+// if out is nil.
 func (p program) run(ctx context.Context, out *os.File) (usage, error) {
 	r, err := p.start(ctx, out)
 	if err != nil {
@@ -31,7 +31,7 @@ func (p program) run(ctx context.Context, out *os.File) (usage, error) {
 	return r.wait()
 }
 
-// running is a program that was started.
+// running is a started program.
 type running struct {
 	program
 	cmd    *exec.Cmd
@@ -49,7 +49,7 @@ func (p program) start(ctx context.Context, out *os.File) (*running, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer write.Close() //nolint:errcheck // the launcher has its own
+	defer write.Close() //nolint:errcheck // the launcher has its own copy
 	r := &running{program: p, report: report, cmd: exec.CommandContext(ctx, self, append([]string{launchArg, p.path}, p.args...)...)}
 	r.cmd.ExtraFiles = []*os.File{write}
 	if out != nil {
@@ -60,10 +60,10 @@ func (p program) start(ctx context.Context, out *os.File) (*running, error) {
 	return r, r.cmd.Start()
 }
 
-// wait waits for the end. A program that has ended because of our interrupt has
-// not failed.
+// wait waits until the program ends. A program that ended because of the
+// benchmark's interrupt has not failed.
 func (r *running) wait() (usage, error) {
-	defer r.report.Close() //nolint:errcheck // it is only read from
+	defer r.report.Close() //nolint:errcheck // errors do not matter after reading
 	var u usage
 	err := json.NewDecoder(r.report).Decode(&u)
 	if waitErr := r.cmd.Wait(); waitErr != nil {

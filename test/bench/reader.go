@@ -11,18 +11,17 @@ import (
 	"time"
 )
 
-// reader records the lines that a program shows. The logs that are
-// measured name their time, as at=NANOSECONDS, and the pods are called p-0000
-// and so on.
+// reader records the lines that a program prints. The lines contain their time,
+// as at=NANOSECONDS, and the pods are named p-0000 and so on.
 type reader struct {
 	mu     sync.Mutex
 	lines  int
-	late   int           // lines that came out after one with a later time
-	latest int64         // time of a line so far
-	heard  map[int]bool  // pods
-	full   int           // how many pods there are
-	allAt  time.Time     // when the last of them was heard
-	sample time.Time     // delays count from here on
+	late   int           // lines printed after a line with a later time
+	latest int64         // latest time of a line so far
+	heard  map[int]bool  // pods of which a line was printed
+	full   int           // number of pods
+	allAt  time.Time     // when lines of all pods had been printed
+	sample time.Time     // delays are measured from this time on
 	delays []int32       // in microseconds
 	ended  chan struct{} // closed when the output has ended
 }
@@ -65,8 +64,8 @@ func (r *reader) line(line []byte, now time.Time) {
 	r.delays = append(r.delays, int32((now.UnixNano()-at)/int64(time.Microsecond)))
 }
 
-// count says from when on delays and order are counted: once everything is in
-// its stride.
+// count sets the time from which delays and order are measured, once the
+// program has settled.
 func (r *reader) count(from time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -84,7 +83,7 @@ func (r *reader) delay(q float64) time.Duration {
 	return time.Duration(r.delays[int(q*float64(len(r.delays)-1))]) * time.Microsecond
 }
 
-// podOf returns the number of the pod that a line names first, or -1.
+// podOf returns the number of the first pod that a line names, or -1.
 func podOf(line []byte) int {
 	i := bytes.Index(line, []byte("p-"))
 	if i < 0 || len(line) < i+6 {
@@ -97,7 +96,7 @@ func podOf(line []byte) int {
 	return n
 }
 
-// timeOf returns the time that a line names, or 0.
+// timeOf returns the time in a line, or 0.
 func timeOf(line []byte) int64 {
 	_, rest, found := bytes.Cut(line, []byte("at="))
 	if !found {

@@ -13,11 +13,10 @@ import (
 	"strings"
 )
 
-// report holds the text of each section, by its title.
+// report holds the text of each section by title.
 type report map[string]string
 
-// write replaces the sections of the file that were measured, and keeps the
-// others.
+// write replaces the measured sections of the file and keeps the others.
 func (r report) write(ctx context.Context, path string, b *bench) error {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -43,7 +42,7 @@ func (r report) write(ctx context.Context, path string, b *bench) error {
 	return os.WriteFile(path, []byte(text.String()), 0o644)
 }
 
-// parse is the opposite of write.
+// parse is the inverse of write.
 func parse(text string) report {
 	r := report{}
 	for _, part := range strings.Split(text, "\n## ")[1:] {
@@ -53,8 +52,8 @@ func parse(text string) report {
 	return r
 }
 
-// machine describes what the figures depend on, and nothing that identifies one machine
-// from another of its kind.
+// machine describes what the figures depend on. It contains nothing that
+// identifies the machine.
 func (b *bench) machine(ctx context.Context) (string, error) {
 	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
 	if err != nil {
@@ -82,7 +81,7 @@ func field(path, name string) string {
 	if err != nil {
 		return "?"
 	}
-	defer f.Close() //nolint:errcheck // it is only read from
+	defer f.Close() //nolint:errcheck // errors do not matter after reading
 	for in := bufio.NewScanner(f); in.Scan(); {
 		if key, value, found := strings.Cut(in.Text(), ":"); found && strings.TrimSpace(key) == name {
 			return strings.TrimSpace(value)
@@ -91,7 +90,7 @@ func field(path, name string) string {
 	return "?"
 }
 
-// firstWords returns what a program says of its version.
+// firstWords returns the start of a program's version output.
 func firstWords(ctx context.Context, n int, path string, args ...string) string {
 	out, err := exec.CommandContext(ctx, path, args...).Output()
 	if err != nil {

@@ -16,20 +16,20 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// sinkArg, as the first argument, makes this program a search server that counts
-// documents and keeps none, in a process of its own: what it costs is not what a
-// forwarder costs.
+// sinkArg, as the first argument, makes this program a search server that
+// counts documents and keeps none. It runs in a separate process, because its
+// cost does not belong to the forwarder.
 const sinkArg = "-sink"
 
-// counter is that server. It answers like an Elasticsearch 7.10.
+// counter is that server. It responds like Elasticsearch 7.10.
 type counter struct {
 	mu        sync.Mutex
 	documents int
 	changed   chan struct{} // closed at the next bulk
 }
 
-// serveSink serves on a free port of the loopback interface, whose address it
-// prints, until it is killed.
+// serveSink serves on a free port of the loopback interface until it is killed.
+// It prints the address.
 func serveSink() error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -51,18 +51,19 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		n /= 2 // each document has an action in front
+		n /= 2 // each document is preceded by an action
 		c.add(n)
 		answer = bulkAnswer(n, r.URL.Query().Has("filter_path"))
 	case r.URL.Path == "/":
 		answer = `{"version":{"number":"7.10.2","build_flavor":"oss"},"tagline":"You Know, for Search"}`
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = io.WriteString(w, answer) // a client that has gone away misses documents: that is checked
+	_, _ = io.WriteString(w, answer) // the benchmark checks that no documents are missing
 }
 
-// bulkAnswer says that n documents were created, in as few words as there are: a
-// real server says more to who does not, as ktail does, ask for no more than this.
+// bulkAnswer returns a response that says that n documents were created. If
+// filtered, it is as short as ktail requests; a real server sends more
+// otherwise.
 func bulkAnswer(n int, filtered bool) string {
 	begin := `{"took":1,"errors":false,"items":[`
 	if filtered {
@@ -71,7 +72,7 @@ func bulkAnswer(n int, filtered bool) string {
 	return begin + strings.TrimPrefix(strings.Repeat(`,{"create":{"status":201}}`, n), ",") + "]}"
 }
 
-// lines counts those of a request's body.
+// lines counts the lines in the body of a request.
 func lines(r *http.Request) (int, error) {
 	body := io.Reader(r.Body)
 	if r.Header.Get("Content-Encoding") == "gzip" {
@@ -102,10 +103,10 @@ func (c *counter) add(documents int) {
 	c.changed = make(chan struct{})
 }
 
-// wait returns how many documents there are, when there are as many as the
-// request asks for.
+// wait waits until there are as many documents as the request asks for, and
+// returns their number.
 func (c *counter) wait(r *http.Request) int {
-	enough, _ := strconv.Atoi(r.FormValue("documents")) // none: how many there are now
+	enough, _ := strconv.Atoi(r.FormValue("documents")) // without the parameter, return the current number
 	for {
 		c.mu.Lock()
 		n, changed := c.documents, c.changed
@@ -121,7 +122,7 @@ func (c *counter) wait(r *http.Request) int {
 	}
 }
 
-// sink is the server as the benchmark sees it.
+// sink is the search server from the benchmark's point of view.
 type sink struct {
 	address string
 	cmd     *exec.Cmd
@@ -144,7 +145,7 @@ func (b *bench) startSink(ctx context.Context) (*sink, error) {
 	return s, nil
 }
 
-// count returns how many documents have come, when there are enough.
+// count returns the number of documents once there are enough.
 func (s *sink) count(ctx context.Context, enough int) (n int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s/count?documents=%d", s.address, enough), nil)
 	if err != nil {
@@ -154,12 +155,12 @@ func (s *sink) count(ctx context.Context, enough int) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer resp.Body.Close() //nolint:errcheck // it is only read from
+	defer resp.Body.Close() //nolint:errcheck // errors do not matter after reading
 	_, err = fmt.Fscan(resp.Body, &n)
 	return n, err
 }
 
 func (s *sink) stop() {
-	s.cmd.Process.Kill() //nolint:errcheck // it may have ended by itself
+	s.cmd.Process.Kill() //nolint:errcheck // the process may have ended
 	s.cmd.Wait()         //nolint:errcheck // it was killed
 }

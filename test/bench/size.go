@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// size prints how large the programs are.
+// size prints the sizes of the programs.
 func (b *bench) size(_ context.Context, out *strings.Builder) error {
 	fmt.Fprintln(out, "| program | MB |\n|---|---|")
 	for _, path := range []string{b.ktail, b.stern} {

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// table holds what programs have used in several rounds.
+// table holds the usage of programs in several rounds.
 type table struct {
 	names []string
 	rows  map[string]*row
 }
 
-// row is one program's.
+// row is the usage of one program.
 type row struct{ rounds []usage }
 
 func newTable(programs []program) *table {
@@ -26,7 +26,7 @@ func newTable(programs []program) *table {
 	return t
 }
 
-// interleaved runs all programs, one after the other, in each round.
+// interleaved runs all programs one after another in each round.
 func (b *bench) interleaved(ctx context.Context, programs []program, rounds int) (*table, error) {
 	programs = b.chosen(programs)
 	t := newTable(programs)
@@ -54,7 +54,7 @@ func (r *row) wall() time.Duration {
 	return median(each(r, func(u usage) time.Duration { return u.Wall }))
 }
 
-// peak is in megabytes.
+// peak returns the median of the peaks in megabytes.
 func (r *row) peak() float64 {
 	return float64(median(each(r, func(u usage) int64 { return u.Peak }))) / 1e6
 }
@@ -67,7 +67,7 @@ func each[T any](r *row, of func(usage) T) []T {
 	return values
 }
 
-// print prints the medians, and the CPU time as a multiple of one of them.
+// print prints the medians, and the CPU time as a multiple of base's.
 func (t *table) print(out *strings.Builder, base string) {
 	var unit time.Duration
 	if r := t.of(base); r != nil {
@@ -80,7 +80,7 @@ func (t *table) print(out *strings.Builder, base string) {
 	}
 }
 
-// median returns the middle of the values, the lower one of two.
+// median returns the middle value, or the lower one of two.
 func median[T int64 | float64 | time.Duration](values []T) T {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[(len(sorted)-1)/2]

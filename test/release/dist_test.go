@@ -14,17 +14,17 @@ import (
 	"testing"
 )
 
-// dist is where the release was built.
+// dist is the directory with the release.
 var dist = filepath.Join("..", "..", "dist")
 
-// platforms are those that a release has an archive for.
+// platforms are the platforms for which a release has an archive.
 var platforms = []platform{
 	{"linux", "amd64"}, {"linux", "arm64"},
 	{"darwin", "amd64"}, {"darwin", "arm64"},
 	{"windows", "amd64"}, {"windows", "arm64"},
 }
 
-// here is the one that the tests run on.
+// here is the platform that runs the tests.
 var here = platform{runtime.GOOS, runtime.GOARCH}
 
 type platform struct{ os, arch string }
@@ -48,7 +48,7 @@ func (p platform) archive(t *testing.T) string {
 	return name + ".tar.gz"
 }
 
-// metadata is what the release says of itself.
+// metadata is the metadata of the release.
 type metadata struct {
 	Version, Commit, Date string
 }
@@ -67,12 +67,12 @@ func read(t *testing.T, name string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(dist, filepath.FromSlash(name)))
 	if err != nil {
-		t.Fatalf("%v: `make release-snapshot` makes it", err)
+		t.Fatalf("%v: run `make release-snapshot`", err)
 	}
 	return content
 }
 
-// checksums returns the SHA-256 of each file that checksums.txt names.
+// checksums returns the SHA-256 of each file in checksums.txt.
 func checksums(t *testing.T) map[string]string {
 	t.Helper()
 	sums := map[string]string{}

@@ -18,11 +18,11 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// sizeLimit is how big the program may be, in bytes.
+// sizeLimit is the maximum size of the program in bytes.
 const sizeLimit = 20_000_000
 
-// shippedFiles returns the names of the files that come with the program, the same as
-// in the repository.
+// shippedFiles returns the names of the files that are shipped with the program
+// and are identical to those in the repository.
 func shippedFiles(t *testing.T) []string {
 	return append(manPages(t), "LICENSE", "README.md", "CHANGELOG.md",
 		"completions/ktail.bash", "completions/_ktail", "completions/ktail.fish", "completions/ktail.ps1")
@@ -37,7 +37,7 @@ func manPages(t *testing.T) []string {
 	return names
 }
 
-// Each platform has an archive, with all that belongs to it and nothing else.
+// Each platform has an archive that contains all files and no others.
 func TestArchives_AreComplete(t *testing.T) {
 	for _, p := range platforms {
 		t.Run(p.String(), func(t *testing.T) {
@@ -57,31 +57,31 @@ func TestArchives_AreComplete(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got, ok := files[name]; !ok || !bytes.Equal(got.content, want) {
-					t.Errorf("%s is missing, or another one", name)
+					t.Errorf("%s is missing or differs", name)
 				}
 				delete(files, name)
 			}
 			for name := range files {
-				t.Errorf("%s does not belong there", name)
+				t.Errorf("unexpected file %s", name)
 			}
 		})
 	}
 }
 
-// The program of this platform's archive works.
+// The program in this platform's archive works.
 func TestBinary_Runs(t *testing.T) {
 	files := unpack(t, here.archive(t))
 	program := filepath.Join(extract(t, files), here.binary())
 	wantVersion(t, "ktail", output(t, "", program, "--version"))
 	if got := output(t, "", program, "--completion", "bash"); got != string(files["completions/ktail.bash"].content) {
-		t.Error("--completion prints something else than what is in the archive")
+		t.Error("the output of --completion differs from the file in the archive")
 	}
 	if got := output(t, "GET /cart 200\n", program, "--stdin", "-o", "raw"); got != "GET /cart 200\n" {
-		t.Errorf("--stdin shows %q", got)
+		t.Errorf("--stdin prints %q", got)
 	}
 }
 
-// The packages put each file where its system looks for it.
+// The packages install each file where its system looks for it.
 func TestPackages_AreComplete(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64"} {
 		deb := fmt.Sprintf("ktail_%s_linux_%s.deb", released(t).Version, arch)
@@ -99,7 +99,7 @@ func TestPackages_AreComplete(t *testing.T) {
 		archived := unpack(t, platform{"linux", arch}.archive(t))
 		for at, name := range installed {
 			if got, ok := files[at]; !ok || !bytes.Equal(got.content, archived[name].content) {
-				t.Errorf("%s: %s is not what the archive has as %s", deb, at, name)
+				t.Errorf("%s: %s differs from %s in the archive", deb, at, name)
 			}
 		}
 		for _, name := range []string{"usr/bin/kubectl-ktail", "usr/bin/kubectl_complete-ktail"} {
@@ -112,7 +112,8 @@ func TestPackages_AreComplete(t *testing.T) {
 			wantVersion(t, "kubectl ktail", output(t, "", plugin, "--version"))
 		}
 
-		// The header of an rpm is not packed: the names of the files can be read in it.
+		// The header of an rpm is not compressed, so it contains the names of
+		// the files.
 		rpm := strings.TrimSuffix(deb, ".deb") + ".rpm"
 		content := read(t, rpm)
 		if !bytes.HasPrefix(content, []byte{0xed, 0xab, 0xee, 0xdb}) {
@@ -129,12 +130,12 @@ func TestPackages_AreComplete(t *testing.T) {
 	}
 }
 
-// What is published has a checksum, and it is right.
+// Every published file has a correct checksum.
 func TestChecksums_Match(t *testing.T) {
 	sums := checksums(t)
 	for name, sum := range sums {
 		if got := sha(read(t, name)); got != sum {
-			t.Errorf("%s has the checksum %s, not %s", name, got, sum)
+			t.Errorf("%s has the checksum %s, want %s", name, got, sum)
 		}
 	}
 	for _, p := range platforms {
@@ -151,7 +152,7 @@ func TestChecksums_Match(t *testing.T) {
 	}
 }
 
-// krew finds for each platform an archive, and the program in it.
+// krew finds an archive for each platform, with the program in it.
 func TestKrew_ManifestInstalls(t *testing.T) {
 	var manifest struct {
 		Metadata struct{ Name string }
@@ -167,7 +168,7 @@ func TestKrew_ManifestInstalls(t *testing.T) {
 		t.Fatal(err)
 	}
 	if manifest.Metadata.Name != "ktail" || manifest.Spec.Version != "v"+released(t).Version {
-		t.Errorf("it is of %s %s", manifest.Metadata.Name, manifest.Spec.Version)
+		t.Errorf("the manifest is for %s %s", manifest.Metadata.Name, manifest.Spec.Version)
 	}
 	missing := map[platform]bool{}
 	for _, p := range platforms {
@@ -188,7 +189,7 @@ func TestKrew_ManifestInstalls(t *testing.T) {
 	}
 }
 
-// Homebrew finds its archives, and in them what it installs.
+// Homebrew finds its archives, and in them the files that it installs.
 func TestHomebrew_CaskIsValid(t *testing.T) {
 	cask := string(read(t, "homebrew/Casks/ktail.rb"))
 	for _, p := range platforms {
@@ -201,7 +202,7 @@ func TestHomebrew_CaskIsValid(t *testing.T) {
 		files := unpack(t, p.archive(t))
 		named := regexp.MustCompile(`(?m)^\s+(?:binary|manpage|\w+_completion) "([^"]+)"`).FindAllStringSubmatch(cask, -1)
 		if want := 3 + 3 + len(manPages(t)); len(named) != want {
-			t.Errorf("%d files are installed, not %d: names of the program, completions, man pages", len(named), want)
+			t.Errorf("%d files are installed, want %d: names of the program, completions, man pages", len(named), want)
 		}
 		for _, m := range named {
 			if _, ok := files[m[1]]; !ok {
@@ -211,7 +212,7 @@ func TestHomebrew_CaskIsValid(t *testing.T) {
 	}
 }
 
-// The bill of materials names what is linked, in the version that is.
+// The bill of materials names the linked modules with their versions.
 func TestSBOM_ListsModules(t *testing.T) {
 	type component struct{ Name, Version string }
 	for _, p := range platforms {
@@ -225,7 +226,7 @@ func TestSBOM_ListsModules(t *testing.T) {
 			t.Fatal(err)
 		}
 		if bom.BOMFormat != "CycloneDX" || bom.Metadata.Component.Version != "v"+released(t).Version {
-			t.Errorf("%s is a %s of %v", name, bom.BOMFormat, bom.Metadata.Component)
+			t.Errorf("%s has format %s and component %v", name, bom.BOMFormat, bom.Metadata.Component)
 		}
 		linked := map[string]string{}
 		for _, c := range bom.Components {
@@ -234,26 +235,26 @@ func TestSBOM_ListsModules(t *testing.T) {
 		for _, module := range []string{"k8s.io/client-go", "github.com/spf13/cobra"} {
 			want := strings.TrimSpace(output(t, "", "go", "list", "-m", "-f", "{{.Version}}", module))
 			if linked[module] != want {
-				t.Errorf("%s: %s has the version %q, not %q", name, module, linked[module], want)
+				t.Errorf("%s: %s has the version %q, want %q", name, module, linked[module], want)
 			}
 		}
 		if linked["std"] == "" {
-			t.Errorf("%s: which standard library?", name)
+			t.Errorf("%s: no standard library", name)
 		}
 	}
 }
 
-// wantVersion checks what --version says.
+// wantVersion checks the output of --version.
 func wantVersion(t *testing.T, program, got string) {
 	t.Helper()
 	m := released(t)
 	want := fmt.Sprintf("%s version v%s, commit %s, committed ", program, m.Version, m.Commit)
 	if !strings.HasPrefix(got, want) {
-		t.Errorf("--version says %q, which does not begin with %q", got, want)
+		t.Errorf("--version prints %q, want a text that starts with %q", got, want)
 	}
 }
 
-// output runs a program and returns what it writes to stdout.
+// output runs a program and returns its stdout.
 func output(t *testing.T, stdin, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, args...)

@@ -23,11 +23,11 @@ import (
 type file struct {
 	content []byte
 	mode    fs.FileMode
-	link    string // what a symbolic link points to
+	link    string // target of a symbolic link
 }
 
-// unpack returns the files of an archive or of a package for Debian by their
-// names; directories are left out.
+// unpack returns the files of an archive or a Debian package by name, without
+// directories.
 func unpack(t *testing.T, name string) map[string]file {
 	t.Helper()
 	content := read(t, name)
@@ -41,7 +41,7 @@ func unpack(t *testing.T, name string) map[string]file {
 	case ".deb":
 		files, err = undeb(content)
 	default:
-		err = fmt.Errorf("what is a %s?", path.Ext(name))
+		err = fmt.Errorf("unknown archive type %s", path.Ext(name))
 	}
 	if err != nil {
 		t.Fatalf("unpack %s: %v", name, err)
@@ -90,10 +90,10 @@ func unzip(content []byte) (map[string]file, error) {
 	return files, nil
 }
 
-// undeb returns the files that a package for Debian installs: those of its
-// data.tar.gz. The package is an archive of ar: after a line, each member has a
-// header of 60 bytes with its name at the start and its size from the 48th on,
-// and begins at an even place.
+// undeb returns the files that a Debian package installs, which are in its
+// data.tar.gz. The package is an ar archive: after the first line, each member
+// has a header of 60 bytes, with its name at the start and its size at byte 48,
+// and starts at an even offset.
 func undeb(content []byte) (map[string]file, error) {
 	const headerSize = 60
 	rest, ok := bytes.CutPrefix(content, []byte("!<arch>\n"))
@@ -109,10 +109,10 @@ func undeb(content []byte) (map[string]file, error) {
 		}
 		rest = rest[size+size%2:]
 	}
-	return nil, errors.New("it has no data.tar.gz")
+	return nil, errors.New("the package has no data.tar.gz")
 }
 
-// extract writes the files into a new directory, which it returns.
+// extract writes the files into a new directory and returns the directory.
 func extract(t *testing.T, files map[string]file) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -18,18 +18,18 @@ import (
 	"testing"
 )
 
-// A Server is one node, on a port of its own.
+// A Server is one node with its own port.
 type Server struct {
-	Name  string // as start.sh knows it
+	Name  string // name for start.sh
 	Port  int
-	Major int  // of its version
-	Daily bool // ktail's default is a daily index there, not a data stream
+	Major int  // major version
+	Daily bool // ktail writes to a daily index by default rather than a data stream
 
-	settings string // that it runs with; of no meaning while it is stopped
+	settings string // settings of the running server; unused while it is stopped
 	up       bool
 }
 
-// Servers returns all that there are, oldest first. None of them runs.
+// Servers returns all servers, oldest version first. None of them is running.
 func Servers() []*Server {
 	return []*Server{
 		{Name: "elasticsearch6", Port: 19206, Major: 6, Daily: true},
@@ -39,7 +39,7 @@ func Servers() []*Server {
 	}
 }
 
-// Named returns the server of that name, or nil if there is none.
+// Named returns the server with the name, or nil if there is none.
 func Named(name string) *Server {
 	for _, s := range Servers() {
 		if s.Name == name {
@@ -49,7 +49,8 @@ func Named(name string) *Server {
 	return nil
 }
 
-// Prepare starts the server unless it runs with these settings, and empties it.
+// Prepare starts the server unless it is running with these settings, and
+// deletes all data.
 func (s *Server) Prepare(t *testing.T, settings ...string) {
 	t.Helper()
 	if want := strings.Join(settings, " "); !s.up || s.settings != want {
@@ -65,7 +66,7 @@ func (s *Server) Prepare(t *testing.T, settings ...string) {
 	s.Must(t, http.MethodDelete, "/ktail*,e2e*,noise*?expand_wildcards=all", "", nil)
 }
 
-// Start starts the server, with the data that it had when it was stopped.
+// Start starts the server with the data that it had when it was stopped.
 func (s *Server) Start(t *testing.T, settings ...string) {
 	t.Helper()
 	args := append([]string{s.Name, strconv.Itoa(s.Port)}, settings...)
@@ -75,7 +76,7 @@ func (s *Server) Start(t *testing.T, settings ...string) {
 	s.up, s.settings = true, strings.Join(settings, " ")
 }
 
-// Stop stops it; with wipe, for good.
+// Stop stops the server. The argument wipe also deletes its data.
 func (s *Server) Stop(ctx context.Context, args ...string) error {
 	s.up = false
 	return script(ctx, "stop.sh", append([]string{strconv.Itoa(s.Port)}, args...)...)
@@ -89,7 +90,7 @@ func script(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-// Freeze stops the process: it holds its connections, and answers nothing.
+// Freeze stops the process: it keeps its connections and does not respond.
 func (s *Server) Freeze(t *testing.T) { s.signal(t, syscall.SIGSTOP) }
 
 // Thaw resumes it.
@@ -118,10 +119,10 @@ func workDir() string {
 	return filepath.Join(home, ".cache", "ktail-testsearch")
 }
 
-// URL is where it is reached.
+// URL returns the URL of the server.
 func (s *Server) URL() string { return fmt.Sprintf("http://127.0.0.1:%d", s.Port) }
 
-// Index matches what ktail writes to by default.
+// Index returns a pattern for the indices that ktail writes to by default.
 func (s *Server) Index() string {
 	if s.Daily {
 		return "ktail-*"
@@ -129,8 +130,8 @@ func (s *Server) Index() string {
 	return "logs-ktail-default"
 }
 
-// Do asks the server. What it answers is put into out, unless that is nil; an
-// answer other than 2xx is an error.
+// Do sends a request and decodes the response into out, unless out is nil. A
+// response other than 2xx is an error.
 func (s *Server) Do(ctx context.Context, method, path, body string, out any) error {
 	req, err := http.NewRequestWithContext(ctx, method, s.URL()+path, strings.NewReader(body))
 	if err != nil {
@@ -157,7 +158,7 @@ func (s *Server) Do(ctx context.Context, method, path, body string, out any) err
 	return d.Decode(out)
 }
 
-// Must asks the server, and ends the test if it does not answer with 2xx.
+// Must sends a request, and ends the test unless the response is 2xx.
 func (s *Server) Must(t *testing.T, method, path, body string, out any) {
 	t.Helper()
 	if err := s.Do(t.Context(), method, path, body, out); err != nil {
@@ -165,7 +166,7 @@ func (s *Server) Must(t *testing.T, method, path, body string, out any) {
 	}
 }
 
-// Count returns how many documents there are, of those that a search sees.
+// Count returns the number of documents that a search finds.
 func (s *Server) Count(t *testing.T, index string) int {
 	t.Helper()
 	var answer struct{ Count int }
@@ -178,7 +179,7 @@ func (s *Server) Count(t *testing.T, index string) int {
 	return answer.Count
 }
 
-// Documents calls f for each document, in the order of sort.
+// Documents calls f for each document, in the given sort order.
 func (s *Server) Documents(t *testing.T, index, query, sort string, f func(Hit)) {
 	t.Helper()
 	if query == "" {
@@ -197,17 +198,18 @@ func (s *Server) Documents(t *testing.T, index, query, sort string, f func(Hit))
 		page.Hits.Hits = nil
 		s.Must(t, http.MethodPost, "/_search/scroll", fmt.Sprintf(`{"scroll":"5m","scroll_id":%q}`, page.Scroll), &page)
 	}
-	_ = s.Do(t.Context(), http.MethodDelete, "/_search/scroll", fmt.Sprintf(`{"scroll_id":[%q]}`, page.Scroll), nil) // it ends by itself, too
+	_ = s.Do(t.Context(), http.MethodDelete, "/_search/scroll", fmt.Sprintf(`{"scroll_id":[%q]}`, page.Scroll), nil) // it also expires by itself
 }
 
-// A Hit is a document of a search.
+// A Hit is one document in the result of a search.
 type Hit struct {
 	Index  string          `json:"_index"`
 	ID     string          `json:"_id"`
 	Source json.RawMessage `json:"_source"`
 }
 
-// Block sets the block of an index that the disk is too full for, or lifts it.
+// Block sets or removes the block that a server sets on an index when the disk
+// is full.
 func (s *Server) Block(t *testing.T, index string, blocked bool) {
 	t.Helper()
 	value := "null"

@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	// tick is how often the logs grow, spreadTick how often if each has its own
-	// moment.
+	// tick is the interval at which the logs grow; spreadTick applies if each
+	// log grows at a different time.
 	tick       = 100 * time.Millisecond
 	spreadTick = time.Millisecond
 )
 
-// criTime is how the container runtime writes times.
+// criTime is the format of the container runtime for times.
 const criTime = "2006-01-02T15:04:05.000000000Z"
 
 // feed appends numbered lines to the logs, in the format of the container
-// runtime, until its time is over or it is interrupted. It continues counting where
-// the feed before it ended.
+// runtime, until its time is over or it is interrupted. It continues the
+// numbers of the previous feed.
 func feed(o *options) error {
 	first, err := countLines(o.logFile(0))
 	if err != nil {
@@ -49,7 +49,7 @@ func feed(o *options) error {
 	defer ticker.Stop()
 
 	pad := strings.Repeat("x", o.size)
-	start, written := time.Now(), 0 // lines in all logs, one after the other
+	start, written := time.Now(), 0 // total lines in all logs
 	for o.dur == 0 || time.Since(start) < o.dur {
 		select {
 		case <-term:
@@ -58,7 +58,7 @@ func feed(o *options) error {
 		}
 		due := int(time.Since(start).Seconds() * o.rate * float64(o.pods))
 		if !o.spread {
-			due -= due % o.pods // all in the same moment
+			due -= due % o.pods // all logs at the same time
 		}
 		for k := written; k < due; k++ {
 			now := time.Now()

@@ -17,7 +17,7 @@ import (
 
 const server = "https://127.0.0.1:6443"
 
-// tally is what all followers have seen.
+// tally holds the results of all followers.
 type tally struct {
 	start time.Time
 
@@ -31,8 +31,8 @@ type tally struct {
 	errs     map[string]int
 }
 
-// follow opens one request a log, and prints how many were answered and heard,
-// how many lines are missing, and how late the lines came.
+// follow sends one request per log, and prints how many logs were opened and
+// had lines, how many lines are missing, and how late the lines arrived.
 func follow(o *options) error {
 	client, err := adminClient(filepath.Join(o.dir, "../pki"))
 	if err != nil {
@@ -95,8 +95,8 @@ func (t *tally) open(err error) {
 	t.lastOpen = time.Since(t.start)
 }
 
-// line records a line, and returns its number. The number of the line
-// before is last, or 0.
+// line records a line and returns its number. last is the number of the
+// previous line, or 0.
 func (t *tally) line(text string, last int) int {
 	stamp, rest, _ := strings.Cut(text, " ")
 	at, err := time.Parse(time.RFC3339Nano, stamp)

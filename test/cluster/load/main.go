@@ -1,13 +1,13 @@
-// Load makes fake pods by the thousand for kwok, writes their logs, and follows
-// them as bare HTTP does, to compare with.
+// Load creates thousands of fake pods for kwok, writes their logs, and follows
+// them over plain HTTP for comparison.
 //
 //	load manifest -pods N [-nodes M] [-ns NS]   print a JSON list for kubectl create -f -
 //	load feed -pods N -rate R [-for 30s]        append R lines a second to each log
 //	load follow -pods N -for 30s [-ns NS]       follow each log and print how that went
 //
-// The log of pod p-0007 is DIR/p-0007/c.log. Each pod has a directory of its
-// own: kwok watches directories, and would wake every follower of a shared one at
-// every line.
+// The log of pod p-0007 is DIR/p-0007/c.log. Each pod has its own directory,
+// because kwok watches directories and would wake up every follower of a shared
+// one for each line.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// options are those of all commands.
+// options are the options of all commands.
 type options struct {
 	pods  int
 	nodes int
@@ -32,10 +32,10 @@ type options struct {
 	stamp  bool
 }
 
-// podName is the name of the i-th pod.
+// podName returns the name of the i-th pod.
 func podName(i int) string { return fmt.Sprintf("p-%04d", i) }
 
-// logFile is the log of the i-th pod.
+// logFile returns the log file of the i-th pod.
 func (o *options) logFile(i int) string {
 	return filepath.Join(o.dir, podName(i), "c.log")
 }
@@ -54,15 +54,15 @@ func run(args []string) error {
 	}
 	var o options
 	fs := flag.NewFlagSet("load "+args[0], flag.ExitOnError)
-	fs.IntVar(&o.pods, "pods", 200, "how many pods")
-	fs.IntVar(&o.nodes, "nodes", 2, "how many nodes they are on")
-	fs.StringVar(&o.dir, "dir", filepath.Join(os.Getenv("TESTCLUSTER_WORK"), "state/kwoklogs"), "where the logs are")
+	fs.IntVar(&o.pods, "pods", 200, "number of pods")
+	fs.IntVar(&o.nodes, "nodes", 2, "number of nodes")
+	fs.StringVar(&o.dir, "dir", filepath.Join(os.Getenv("TESTCLUSTER_WORK"), "state/kwoklogs"), "directory of the logs")
 	fs.StringVar(&o.ns, "ns", "fake", "namespace")
-	fs.Float64Var(&o.rate, "rate", 1, "lines a second and pod")
-	fs.IntVar(&o.size, "size", 100, "pad each line with so many bytes")
-	fs.BoolVar(&o.spread, "spread", false, "write each log at a moment of its own, instead of all at once")
-	fs.BoolVar(&o.stamp, "stamp", false, "write the time into each line, as at=NANOSECONDS")
-	fs.DurationVar(&o.dur, "for", 0, "how long; 0 means until interrupted")
+	fs.Float64Var(&o.rate, "rate", 1, "lines per second and pod")
+	fs.IntVar(&o.size, "size", 100, "bytes of padding in each line")
+	fs.BoolVar(&o.spread, "spread", false, "write the logs at different times instead of all at once")
+	fs.BoolVar(&o.stamp, "stamp", false, "write the time in each line, as at=NANOSECONDS")
+	fs.DurationVar(&o.dur, "for", 0, "duration; 0 means until interrupted")
 	if err := fs.Parse(args[1:]); err != nil {
 		return err
 	}

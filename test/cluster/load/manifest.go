@@ -9,9 +9,9 @@ import (
 
 type object = map[string]any
 
-// manifest prints the namespace, the nodes, and each pod with the Logs that say
-// kwok where its log is. It makes the logs, and empties those that exist:
-// kwok follows no file that is not there.
+// manifest prints the namespace, the nodes, and each pod with the Logs object
+// that tells kwok where its log is. It creates the log files and empties
+// existing ones, because kwok does not follow a file that does not exist.
 func manifest(o *options) error {
 	items := []object{{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": o.ns}}}
 	for i := range o.nodes {

@@ -1,7 +1,7 @@
 //go:build e2e
 
-// Package suite holds what the end-to-end suites share: they build ktail, wait
-// for conditions of real systems, and print a Summary of what each test counted.
+// Package suite is shared by the end-to-end suites. It builds ktail, waits for
+// conditions in real systems, and prints a Summary of each test's counts.
 package suite
 
 import (
@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// CheckTimeout returns an error if go test would stop the whole suite before its
-// end: by default, a package gets ten minutes.
+// CheckTimeout returns an error if go test would stop the suite before its end.
+// By default, a package gets ten minutes.
 func CheckTimeout() error {
 	const need = 15 * time.Minute
 	timeout := flag.Lookup("test.timeout").Value.(flag.Getter).Get().(time.Duration)
@@ -68,13 +68,13 @@ func Within(t *testing.T, limit time.Duration, ok func() bool) bool {
 	return true
 }
 
-// Sleep waits while a fault lasts.
+// Sleep waits for the duration of a fault.
 func Sleep(t *testing.T, d time.Duration) {
 	t.Helper()
 	StartClock(t).Until(d)
 }
 
-// Clock times the steps of a scenario, whose faults last for a given time.
+// Clock times the steps of a scenario, whose faults last for a fixed time.
 type Clock struct {
 	t     *testing.T
 	start time.Time

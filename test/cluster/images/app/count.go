@@ -12,11 +12,11 @@ import (
 // count is what a container has written in all its runs.
 type count struct {
 	last  int      // number of the last line
-	words []string // what is not numbered
+	words []string // lines without a number
 }
 
-// readCount reads what the runs before this one have left. No file means that
-// there was none.
+// readCount reads the counts of earlier runs. If the file does not exist, there
+// were none.
 func readCount(path string) (*count, error) {
 	if path == "" {
 		return &count{}, nil
@@ -39,8 +39,8 @@ func readCount(path string) (*count, error) {
 	return c, nil
 }
 
-// write replaces the whole file: a concurrent reader finds the old
-// or the new one.
+// write replaces the whole file, so a concurrent reader finds either the old or
+// the new one.
 func (c *count) write(path string) error {
 	if path == "" {
 		return nil

@@ -1,12 +1,14 @@
-// App is the program in the containers of the test cluster: by its flags it
-// makes every kind of container log. Its lines are numbered, so that a
-// reader of the log can see which are missing, duplicated or out of order.
+// App is the program in the containers of the test cluster. Depending on its
+// flags, it produces every kind of container log. Its lines are numbered, so
+// that a reader of the log can detect lines that are missing, duplicated, or
+// out of order.
 //
 //	NAME line 1
 //	NAME line 2 xxxxxxxx
 //	NAME got terminated
 //
-// With the single argument "pause" it is the process that holds a pod together.
+// With the single argument "pause", it is the process that keeps a pod's
+// namespaces open.
 package main
 
 import (
@@ -36,16 +38,16 @@ type options struct {
 
 func parse() *options {
 	var o options
-	flag.StringVar(&o.name, "name", "app", "what each line begins with")
-	flag.Float64Var(&o.rate, "rate", 1, "lines a second; 0 is as fast as possible")
-	flag.IntVar(&o.lines, "n", 0, "end after so many lines; 0 is never")
-	flag.IntVar(&o.size, "size", 0, "pad each line with so many bytes")
-	flag.IntVar(&o.stderrEvery, "stderr-every", 0, "write the lines whose number divides by this to stderr")
+	flag.StringVar(&o.name, "name", "app", "start of each line")
+	flag.Float64Var(&o.rate, "rate", 1, "lines per second; 0 means as fast as possible")
+	flag.IntVar(&o.lines, "n", 0, "number of lines after which to end; 0 means never")
+	flag.IntVar(&o.size, "size", 0, "bytes of padding in each line")
+	flag.IntVar(&o.stderrEvery, "stderr-every", 0, "write every n-th line to stderr")
 	flag.BoolVar(&o.json, "json", false, "write JSON")
-	flag.BoolVar(&o.stamp, "stamp", false, "put the time after the number")
-	flag.BoolVar(&o.noNewline, "no-newline", false, "end with words that no newline follows")
+	flag.BoolVar(&o.stamp, "stamp", false, "write the time after the number")
+	flag.BoolVar(&o.noNewline, "no-newline", false, "end with a text without a newline")
 	flag.StringVar(&o.countFile, "count-file", "", "file that records what was written: the number of the last line, then all lines without a number; a restarted container continues counting")
-	flag.IntVar(&o.eatMiB, "eat-mib", 0, "allocate so many MiB after the last line, so as to be killed")
+	flag.IntVar(&o.eatMiB, "eat-mib", 0, "MiB to allocate after the last line, to get killed")
 	flag.DurationVar(&o.linger, "linger", 0, "how long to stay after the last line")
 	flag.IntVar(&o.exit, "exit", 0, "exit status")
 	flag.Parse()
@@ -68,8 +70,8 @@ func main() {
 	os.Exit(status)
 }
 
-// run writes the log, and returns the exit status: the one asked for, or 0 when
-// it was asked to end.
+// run writes the log and returns the exit status: the requested one, or 0 if it
+// was terminated.
 func run(o *options, term <-chan os.Signal) (int, error) {
 	count, err := readCount(o.countFile)
 	if err != nil {
@@ -98,7 +100,7 @@ func run(o *options, term <-chan os.Signal) (int, error) {
 	return status, count.write(o.countFile)
 }
 
-// eat takes memory, and touches it, until the kernel objects.
+// eat allocates memory and touches it until the kernel kills the process.
 func eat(mib int) {
 	const page = 4096
 	var kept [][]byte
@@ -115,7 +117,7 @@ func eat(mib int) {
 	}
 }
 
-// wait returns the signal that came within d, or nil.
+// wait returns a signal that arrives within d, or nil.
 func wait(term <-chan os.Signal, d time.Duration) os.Signal {
 	select {
 	case sig := <-term:
@@ -125,8 +127,8 @@ func wait(term <-chan os.Signal, d time.Duration) os.Signal {
 	}
 }
 
-// pause waits to be terminated, and reaps what the containers of a pod leave
-// behind when they share its processes.
+// pause waits until it is terminated, and reaps processes of the containers in
+// a pod with a shared process namespace.
 func pause() {
 	term := make(chan os.Signal, 1)
 	signal.Notify(term, syscall.SIGTERM, syscall.SIGINT)

@@ -7,9 +7,9 @@ import (
 	"unsafe"
 )
 
-// settle waits until the container runtime has taken what was written. It may
-// lose what it finds in a pipe whose writer has gone: containerd 1.6 does, now
-// and then.
+// settle waits until the container runtime has read what was written. The
+// runtime may lose data in a pipe whose writer has exited; containerd 1.6
+// sometimes does.
 func settle() {
 	const (
 		patience = 10 * time.Second
@@ -21,7 +21,8 @@ func settle() {
 	time.Sleep(moment)
 }
 
-// buffered returns how many bytes are in the pipe, 0 if it is none.
+// buffered returns how many bytes are in the pipe, or 0 if the file is not a
+// pipe.
 func buffered(f *os.File) int {
 	var n int32
 	if _, _, errno := syscall.Syscall(syscall.SYS_IOCTL, f.Fd(), syscall.TIOCINQ, uintptr(unsafe.Pointer(&n))); errno != 0 {

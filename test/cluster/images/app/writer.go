@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// piece is how much of a line is written at once.
+	// piece is the number of bytes of a long line that are written at once.
 	piece = 1 << 20
-	// pace is how long it takes to write a further piece: 20 MB a second, so
+	// pace is the pause between two pieces. It limits the rate to 20 MB/s, so
 	// that followers of the log keep up with its rotation.
 	pace = 50 * time.Millisecond
 )
@@ -37,8 +37,8 @@ func newWriter(o *options, last int) *writer {
 	}
 }
 
-// writeLines writes all lines, or until a signal comes, which it returns. No
-// line is left half-written.
+// writeLines writes all lines, or stops at a signal, which it returns. It never
+// leaves a partial line.
 func (w *writer) writeLines(term <-chan os.Signal) os.Signal {
 	defer w.out.Flush()
 	start := time.Now()
@@ -65,7 +65,7 @@ func (w *writer) writeLines(term <-chan os.Signal) os.Signal {
 func (w *writer) writeLine() {
 	out := io.Writer(w.out)
 	if w.stderrEvery > 0 && w.last%w.stderrEvery == 0 {
-		// What was written before comes before.
+		// Earlier lines come first.
 		w.out.Flush()
 		out = w.err
 	}
@@ -87,7 +87,7 @@ func (w *writer) writeLine() {
 	}
 }
 
-// writeLong writes, slowly and to stdout, a line that is too long to hold.
+// writeLong slowly writes a line to stdout that is too long to keep in memory.
 func (w *writer) writeLong() {
 	fmt.Fprintf(w.out, "%s line %d ", w.name, w.last)
 	for left := w.size; left > 0; left -= piece {
@@ -98,7 +98,7 @@ func (w *writer) writeLong() {
 	w.out.WriteByte('\n')
 }
 
-// writeWords writes what is not numbered.
+// writeWords writes a line without a number.
 func (w *writer) writeWords(text string) {
 	w.out.WriteString(text)
 	w.out.Flush()
