@@ -32,6 +32,10 @@ func (s *Server) bulk(flavor *Flavor, r *http.Request, index string, body []byte
 		return errorResponse(http.StatusBadRequest, "illegal_argument_exception", "request ["+r.URL.Path+"] contains unrecognized parameter: [require_data_stream]")
 	}
 	items := make([]json.RawMessage, 0, len(actions))
+	filter := parseItemFilter(query.Get("filter_path"))
+	if fault.Items != nil {
+		filter = nil // the whole response is filtered below
+	}
 	failed := false
 	for n, a := range actions {
 		if a.Index == "" {
@@ -50,12 +54,15 @@ func (s *Server) bulk(flavor *Flavor, r *http.Request, index string, body []byte
 		}
 		s.tally.countVerdict(v)
 		failed = failed || v.Type != ""
-		items = append(items, itemOf(flavor, a, cmp.Or(d.Backing, a.Index), v))
+		items = append(items, itemOf(flavor, a, cmp.Or(d.Backing, a.Index), v, filter))
 	}
 	if fault.Items != nil {
 		items = fault.Items(items)
 	}
 	response := map[string]any{"took": 1, "errors": failed, "items": items}
+	if filter != nil {
+		return jsonResponse(http.StatusOK, json.RawMessage(filter.response(failed, items)))
+	}
 	if filter := query.Get("filter_path"); filter != "" {
 		response = filterPath(response, filter)
 		if left, ok := response["items"].([]any); ok {
@@ -195,8 +202,8 @@ func (s *store) write(flavor *Flavor, op string, d *Document, requireStream bool
 		return &Verdict{Status: flavor.BlockStatus, Type: "cluster_block_exception",
 			Reason: "index [" + d.Index + "] blocked by: [TOO_MANY_REQUESTS/12/disk usage exceeded flood-stage watermark, index has read-only-allow-delete block];"}
 	}
-	fields, err := i.mapping.add(d.Source)
-	if err == nil && stream && fields["@timestamp"] == nil {
+	timed, err := i.add(d.Source)
+	if err == nil && stream && !timed {
 		err = fmt.Errorf("data stream timestamp field [@timestamp] is missing")
 	}
 	switch {
@@ -236,23 +243,54 @@ func (t *tally) countVerdict(v *Verdict) {
 	})
 }
 
-// itemOf returns the item of a document in the response.
-func itemOf(flavor *Flavor, a action, backing string, v *Verdict) json.RawMessage {
-	item := map[string]any{"_index": backing, "_id": a.ID, "status": v.Status}
-	if flavor.Types != typesRejected {
-		item["_type"] = "_doc"
+// itemOf returns the item of a document in the response. Its members have the order of
+// the real servers. A nil filter keeps all members.
+func itemOf(flavor *Flavor, a action, backing string, v *Verdict, filter *itemFilter) json.RawMessage {
+	b := append(strconv.AppendQuote([]byte{'{'}, a.op), ":{"...)
+	member := func(name string) bool {
+		if !filter.keeps(name) {
+			return false
+		}
+		if b[len(b)-1] != '{' {
+			b = append(b, ',')
+		}
+		b = append(strconv.AppendQuote(b, name), ':')
+		return true
 	}
-	if v.Type != "" {
-		item["error"] = map[string]any{"type": v.Type, "reason": v.Reason}
-	} else {
-		item["_version"], item["result"], item["_seq_no"] = 1, "created", 0
+	if member("_index") {
+		b = appendJSON(b, backing)
 	}
-	if v.FailureStore != "" {
-		item["failure_store"] = v.FailureStore
+	if flavor.Types != typesRejected && member("_type") {
+		b = append(b, `"_doc"`...)
 	}
-	b, err := json.Marshal(map[string]any{a.op: item})
+	if member("_id") {
+		b = appendJSON(b, a.ID)
+	}
+	if v.Type == "" && member("_version") {
+		b = append(b, '1')
+	}
+	if v.Type == "" && member("result") {
+		b = append(b, `"created"`...)
+	}
+	if v.Type == "" && member("_seq_no") {
+		b = append(b, '0')
+	}
+	if member("status") {
+		b = strconv.AppendInt(b, int64(v.Status), 10)
+	}
+	if v.FailureStore != "" && member("failure_store") {
+		b = appendJSON(b, v.FailureStore)
+	}
+	if v.Type != "" && (filter.keeps("error.type") || filter.keeps("error.reason")) && member("error") {
+		b = filter.appendError(b, v)
+	}
+	return append(b, "}}"...)
+}
+
+func appendJSON(b []byte, s string) []byte {
+	encoded, err := json.Marshal(s)
 	if err != nil {
-		panic("fakesearch: encode an item: " + err.Error()) // the values can be encoded
+		panic("fakesearch: encode a string: " + err.Error()) // strings can be encoded
 	}
-	return b
+	return append(b, encoded...)
 }

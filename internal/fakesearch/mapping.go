@@ -23,24 +23,40 @@ const (
 // name means the same as an object.
 type mapping map[string]kind
 
+// shapes are the shapes of documents that a mapping has accepted. The value reports
+// whether they have a field @timestamp.
+type shapes map[string]bool
+
 var errSource = errors.New("failed to parse")
 
-// add adds the fields of a document. It adds none if one of them conflicts.
-func (m mapping) add(source []byte) (fields map[string]any, err error) {
+// add adds the fields of a document, and reports whether it has a field @timestamp. It
+// adds none if one of them conflicts.
+func (i *index) add(source []byte) (timed bool, err error) {
 	if !utf8.Valid(source) {
-		return nil, fmt.Errorf("%w: invalid UTF-8", errSource) // encoding/json accepts it
+		return false, fmt.Errorf("%w: invalid UTF-8", errSource) // encoding/json accepts it
 	}
+	var scanned bool
+	if i.shape, scanned = shapeOf(i.shape[:0], source); scanned {
+		if timed, ok := i.shapes[string(i.shape)]; ok {
+			return timed, nil
+		}
+	}
+	var fields map[string]any
 	d := json.NewDecoder(bytes.NewReader(source))
 	d.UseNumber()
 	if err := d.Decode(&fields); err != nil {
-		return nil, fmt.Errorf("%w: %w", errSource, err)
+		return false, fmt.Errorf("%w: %w", errSource, err)
 	}
 	added := mapping{}
-	if err := m.walk(added, "", fields); err != nil {
-		return nil, err
+	if err := i.mapping.walk(added, "", fields); err != nil {
+		return false, err
 	}
-	maps.Copy(m, added)
-	return fields, nil
+	maps.Copy(i.mapping, added)
+	timed = fields["@timestamp"] != nil
+	if scanned {
+		i.shapes[string(i.shape)] = timed
+	}
+	return timed, nil
 }
 
 func (m mapping) walk(added mapping, prefix string, fields map[string]any) error {

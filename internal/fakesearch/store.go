@@ -32,6 +32,8 @@ type index struct {
 	order       []Document
 	failures    []Document
 	mapping     mapping
+	shapes      shapes
+	shape       []byte // buffer
 }
 
 // store holds the indices and templates of the server.
@@ -70,7 +72,7 @@ func (s *store) makeStream(name string) {
 func (s *store) open(name, prefix string) *index {
 	i := s.indices[name]
 	if i == nil {
-		i = &index{mapping: mapping{}}
+		i = &index{mapping: mapping{}, shapes: shapes{}}
 		if prefix == plainIndex {
 			i.generations = []*generation{newGeneration(name)}
 		} else {

@@ -45,7 +45,7 @@ func TestEncode_DoesNotAllocate(t *testing.T) {
 			buf = e.append(buf, &l, readTime)
 		}
 	}
-	for range 600 { // warm up: encode the constant fields, and fill the memory of the identities
+	for range 300 { // warm up: encode the constant fields, and fill the memory of the identities
 		encode()
 	}
 	if n := testing.AllocsPerRun(10, encode); n > 1 {

@@ -94,7 +94,8 @@ type packer struct {
 	oldest int64
 	opened time.Time
 
-	counting bool
+	maxCompressed int // see maxCompressedBulk
+	counting      bool
 	counts   map[ktail.Key]int // log lines of each stream in the current bulk
 }
 
@@ -152,7 +153,7 @@ func (p *packer) empty() bool { return len(p.ends) == 0 }
 // full reports whether the documents added since the last bulk are enough for the next
 // one.
 func (p *packer) full(limit int) bool {
-	return p.raw+len(p.buf) >= limit || p.out.Len() >= maxCompressedBulk
+	return p.raw+len(p.buf) >= limit || p.out.Len() >= p.maxCompressed
 }
 
 // take returns the added documents as a bulk, and the number of lines of each stream.

@@ -98,7 +98,11 @@ func TestIdentity_IsBoundedAndLinearWhateverTheClockDoes(t *testing.T) {
 					at -= back
 				}
 				m := mark(at, "text")
-				if got, want := d.next(m), model.next(m); got != want && back < time.Duration(stepBack) {
+				got := d.next(m)
+				if back >= time.Duration(stepBack) {
+					continue
+				}
+				if want := model.next(m); got != want {
 					t.Fatalf("line %d is occurrence %d, want %d", i, got, want)
 				}
 			}

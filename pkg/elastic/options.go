@@ -58,7 +58,8 @@ type Options struct {
 	// OnEvent, if set, receives events for the user. It must not block.
 	OnEvent func(Event)
 
-	fs spool.FS // file system of Dir and DeadLetters; nil: spool.OS
+	fs        spool.FS // file system of Dir and DeadLetters; nil: spool.OS
+	queueSize int      // 0: queueSize
 }
 
 // ErrLocked is the error of LockDir if another process uses the directory.

@@ -148,7 +148,7 @@ func TestSpoolFull_FollowsPolicy(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := serve(t, fakesearch.Options{})
 				s.Down()
-				r := start(t, s, spool(t.TempDir(), 3<<20), func(o *elastic.Options) { o.DropOldest = drop })
+				r := start(t, s, spool(t.TempDir(), 300<<10), elastic.WithQueueSize(smallQueue), func(o *elastic.Options) { o.DropOldest = drop })
 				fill(t, s, r, drop, 2*time.Second)
 			})
 		})
@@ -163,7 +163,7 @@ func TestSpoolFailure_BuffersInMemory(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, dir := serve(t, fakesearch.Options{}), t.TempDir()
 				s.Down()
-				r := start(t, s, spool(dir, 1<<30), func(o *elastic.Options) { o.DropOldest = drop })
+				r := start(t, s, spool(dir, 1<<30), elastic.WithQueueSize(smallQueue), func(o *elastic.Options) { o.DropOldest = drop })
 				if err := os.RemoveAll(dir); err != nil { // root can write to any existing directory
 					t.Fatal(err)
 				}

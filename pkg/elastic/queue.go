@@ -28,6 +28,7 @@ const (
 // all later bulks go through it, so that bulks leave in the order of writing.
 type queue struct {
 	spool   *spool.Spool // nil: no spool
+	limit   int          // bytes in memory; see queueSize
 	drop    bool         // drop the oldest bulk when the queue is full
 	settled func(ktail.Key, int)
 	report  *reporter
@@ -48,7 +49,7 @@ type queue struct {
 }
 
 func newQueue(s *spool.Spool, report *reporter) *queue {
-	return &queue{spool: s, report: report, changed: make(chan struct{})}
+	return &queue{spool: s, report: report, limit: queueSize, changed: make(chan struct{})}
 }
 
 // notifyChange wakes all waiting goroutines. The caller holds the lock.
@@ -97,7 +98,7 @@ func (q *queue) push(ctx context.Context, b *bulk, counts map[ktail.Key]int, sho
 func (q *queue) offer(b *bulk) (changed <-chan struct{}, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	room := len(q.memory) == 0 || q.size+b.cost() <= queueSize
+	room := len(q.memory) == 0 || q.size+b.cost() <= q.limit
 	if q.spool != nil && (q.away || !room || q.spool.Pending()) {
 		if q.store(b) {
 			q.notifyChange()
@@ -109,7 +110,7 @@ func (q *queue) offer(b *bulk) (changed <-chan struct{}, ok bool) {
 	}
 	for !room && q.drop && len(q.memory) > 0 {
 		q.dropOldest()
-		room = len(q.memory) == 0 || q.size+b.cost() <= queueSize
+		room = len(q.memory) == 0 || q.size+b.cost() <= q.limit
 	}
 	if !room {
 		return q.changed, false

@@ -77,11 +77,14 @@ func New(o Options) (*Sink, error) {
 		report:    report,
 		enc:       encoder{agent: o.Version, fields: o.Fields, resumed: o.Resumed},
 		packing:   make(chan struct{}, 1),
-		packer:    packer{counting: o.Settled != nil},
+		packer:    packer{maxCompressed: maxCompressedBulk, counting: o.Settled != nil},
 		cluster:   clusterInfo{connecting: make(chan struct{}, 1)},
 		closing:   make(chan struct{}),
 		shardFull: make(chan struct{}, 1),
 		stopped:   make(chan struct{}),
+	}
+	if o.queueSize > 0 {
+		s.queue.limit, s.packer.maxCompressed = o.queueSize, o.queueSize*maxCompressedBulk/queueSize
 	}
 	s.dead.dropped = func(n int, path string) {
 		err := fmt.Errorf("%d dead letters in %s were deleted to make room", n, path)

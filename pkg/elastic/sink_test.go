@@ -160,12 +160,15 @@ func TestQueue_IsBounded(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := serve(t, fakesearch.Options{})
 				s.Down()
-				r := start(t, s, func(o *elastic.Options) { o.DropOldest = drop })
+				r := start(t, s, elastic.WithQueueSize(smallQueue), func(o *elastic.Options) { o.DropOldest = drop })
 				fill(t, s, r, drop, 0)
 			})
 		})
 	}
 }
+
+// smallQueue is the size of a queue that fill fills: a tenth of the real one.
+const smallQueue = 300 << 10
 
 // fill writes more lines than the buffer holds while the server is unreachable.
 // Afterwards no line may be missing, except those that were dropped and counted.
@@ -177,7 +180,7 @@ func fill(t *testing.T, s server, r *run, drop bool, pause time.Duration) {
 	go func() {
 		defer close(done)
 		for i := range n {
-			l := lines(noise(i, 700_000))
+			l := lines(noise(i, 70_000))
 			l[0].Time += int64(i)
 			r.write(t, l)
 			written.Add(1)
