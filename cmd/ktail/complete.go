@@ -77,6 +77,7 @@ func (c *completer) register(cmd *cobra.Command) error {
 		"exclude-container":       c.ask(c.containers, noFiles),
 		"exclude-pod":             c.ask(c.pods, noFiles),
 		"selector":                c.ask(inList(c.labels), noSpace),
+		"events":                  fixed([]string{"important\twarnings and reasons for an end", "all"}, noFiles),
 		"container-state":         fixed(kube.StateNames(), noFiles),
 		"condition":               fixed(kube.ConditionNames(), noFiles),
 		"output":                  c.outputs,

@@ -91,13 +91,13 @@ func (m *messenger) event(e tail.Event) {
 }
 
 func (m *messenger) started(s *ktail.Stream) {
-	if !m.onlyLogs && !m.onlyMessages.Load() {
+	if !m.onlyLogs && !m.onlyMessages.Load() && !s.Key().IsZero() { // events are no container
 		m.println(m.style.Started(s))
 	}
 }
 
 func (m *messenger) stopped(s *ktail.Stream, reason string) {
-	if !m.onlyLogs && !m.onlyMessages.Load() {
+	if !m.onlyLogs && !m.onlyMessages.Load() && !s.Key().IsZero() { // events are no container
 		m.println(m.style.Stopped(s) + inParens(sanitize(reason)))
 	}
 }
@@ -122,6 +122,8 @@ func (m *messenger) notice(l *ktail.Line) {
 		m.stopped(l.Stream, string(l.Text))
 	case ktail.Restart:
 		m.started(l.Stream)
+	case ktail.KubeEvent:
+		m.println(m.style.Event(l))
 	default:
 		m.printf("%s", output.Describe(l))
 	}

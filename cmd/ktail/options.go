@@ -80,6 +80,7 @@ type logFlags struct {
 	until        moment
 	noFollow     bool
 	previous     bool
+	events       eventsValue
 	onlyLogLines bool
 }
 
@@ -99,6 +100,10 @@ func (f *logFlags) addFlags(fs *pflag.FlagSet) {
 		"Print the lines that exist, then exit")
 	fs.BoolVarP(&f.previous, "previous", "P", false,
 		"Start with the previous instance of each container that was restarted. --since and --tail apply to both instances")
+	fs.Var(&f.events, "events",
+		"Show Kubernetes events of the selected pods and owners. These are warnings and reasons for an end; --events=all shows all. "+
+			"They are printed to stderr, and with -o json to stdout as objects with the key event")
+	fs.Lookup("events").NoOptDefVal = "important"
 	fs.BoolVar(&f.onlyLogLines, "only-log-lines", false,
 		"Do not report containers that start or stop")
 }

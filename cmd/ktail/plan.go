@@ -140,7 +140,9 @@ func (p plan) newWatcher(s streams, m *messenger) ktail.Watcher {
 		return withoutOwnLog(p.newNodeWatcher(m))
 	}
 	return withoutOwnLog(&noMatchReporter{
-		watcher: &kube.Watcher{Client: p.client, Selection: p.selection, Options: p.log, Warn: m.warn, Untimed: m.untimed},
+		watcher: &kube.Watcher{
+			Client: p.client, Selection: p.selection, Options: p.log, Events: p.eventOptions(m), Warn: m.warn, Untimed: m.untimed,
+		},
 		client:  p.client, o: p, printf: m.printf,
 	})
 }

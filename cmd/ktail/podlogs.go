@@ -35,6 +35,8 @@ func (o options) validatePodLogs() error {
 		return nil
 	case o.prompt:
 		return errors.New("--pod-logs-dir cannot be combined with --prompt")
+	case o.events.read:
+		return errors.New("--pod-logs-dir cannot be combined with --events, which need the API")
 	case o.history.enabled():
 		return errors.New("--pod-logs-dir cannot be combined with --history")
 	}

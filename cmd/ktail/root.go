@@ -150,6 +150,9 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 		MaxStreams:  max(p.maxLogRequests, 0),
 		OnEvent:     messages.event,
 	}
+	if t.MaxStreams > 0 && p.events.read {
+		t.MaxStreams++ // events take the place of a log
+	}
 	if p.kibana.url != "" {
 		setUpKibana(ctx, s, p, messages)
 	}

@@ -41,6 +41,10 @@ func TestMain(m *testing.M) {
 //	cut clean|reset              cut every followed log
 //	down, up                     refuse new connections and close existing ones; accept connections again
 //	fault VERB RESOURCE [K=V]…   make requests fail, see faultOf; `fault none` ends that
+//	event NAME KIND NAMESPACE/OBJECT[/CONTAINER] REASON TYPE COUNT AGE MESSAGE
+//	                             add a Kubernetes event, or a repetition of one
+//	deny [RESOURCE[/SUBRESOURCE]...]
+//	                             take permissions away
 //	follows N                    wait until N logs are being followed
 //	search 6.4|7.10|9|opensearch3 [secure]
 //	                             start a search server, and point $SEARCH to it; secure: see cmdSearch
@@ -99,6 +103,8 @@ func scripts(dir string) testscript.Params {
 			"up":      cmdUp,
 			"fault":   cmdFault,
 			"follows": cmdFollows,
+			"event":   cmdEvent,
+			"deny":    cmdDeny,
 			"asked":   cmdAsked,
 
 			"search":     cmdSearch,

@@ -55,10 +55,11 @@ type Options struct {
 
 // Server is the API server. Its methods may be called by any goroutine.
 type Server struct {
-	opts  Options
-	store *store
-	tally *tally
-	fault atomic.Pointer[func(*http.Request) *Fault]
+	opts   Options
+	store  *store
+	tally  *tally
+	fault  atomic.Pointer[func(*http.Request) *Fault]
+	denied atomic.Pointer[func(Request) bool]
 
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc

@@ -42,6 +42,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) route(w *response) {
+	if s.serveAccessReview(w) {
+		return
+	}
+	if s.isDenied(w.req) {
+		writeError(w, forbidden(w.req, "fake"))
+		return
+	}
 	if w.r.Method != http.MethodGet {
 		writeError(w, apierrors.NewMethodNotSupported(schema.GroupResource{Resource: w.req.Resource}, w.r.Method))
 		return

@@ -32,6 +32,7 @@ func (k *Kind) apiVersion() string {
 // builtIn returns the kinds that every server has.
 func builtIn() []*Kind {
 	return []*Kind{
+		{"", "v1", "events", "event", "Event", []string{"ev"}, false, false},
 		{"", "v1", "nodes", "node", "Node", []string{"no"}, true, false},
 		{"", "v1", "replicationcontrollers", "replicationcontroller", "ReplicationController", []string{"rc"}, false, true},
 		{"", "v1", "services", "service", "Service", []string{"svc"}, false, false},

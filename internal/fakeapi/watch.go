@@ -227,6 +227,20 @@ func (s *Server) ExpireWatches() {
 	s.CloseWatches()
 }
 
+// BreakWatches ends the watches of a kind that is neither pods nor namespaces. If the
+// server forgets what has happened, as after a compaction, clients have to list again.
+func (s *Server) BreakWatches(group, resource string, forget bool) {
+	st := s.objects(s.kindOf(group, resource))
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if forget {
+		st.rv++
+		st.oldest, st.events = st.rv, nil
+	}
+	close(st.closing)
+	st.closing = make(chan struct{})
+}
+
 // MuteWatches stops all watch events, including bookmarks, or resumes them with
 // the events that occurred in the meantime.
 func (s *Server) MuteWatches(mute bool) {

@@ -129,6 +129,9 @@ func (e *encoder) append(dst []byte, l *ktail.Line, now time.Time) []byte {
 		m.Digest += uint64(l.Since)*0x9e3779b97f4a7c15 + 1
 		stream = ^stream
 	}
+	if l.Kind == ktail.KubeEvent {
+		m, stream = eventMark(l.Event), ^stream
+	}
 	n, sequence := 1, st.identity.sequence
 	if l.Kind == ktail.Log {
 		n = st.identity.next(m)
@@ -138,14 +141,22 @@ func (e *encoder) append(dst []byte, l *ktail.Line, now time.Time) []byte {
 	dst = appendID(dst, m, stream, n)
 	dst = append(dst, actionEnd+documentStart...)
 	dst = e.clock.append(dst, documentTime(l, now))
-	dst = append(dst, `","event":{"sequence":`...)
-	dst = strconv.AppendInt(dst, sequence, 10)
-	dst = append(dst, `,"kind":"event","dataset":"`+dataset+`","created":"`...)
+	if l.Kind == ktail.KubeEvent {
+		// Without a sequence: history has the lines of logs only.
+		dst = append(dst, `","event":{"kind":"event","dataset":"`+eventDataset+`","created":"`...)
+	} else {
+		dst = append(dst, `","event":{"sequence":`...)
+		dst = strconv.AppendInt(dst, sequence, 10)
+		dst = append(dst, `,"kind":"event","dataset":"`+dataset+`","created":"`...)
+	}
 	dst = e.created.append(dst, now.UnixNano())
 	dst = append(dst, '"')
-	if l.Kind == ktail.Gap {
+	switch l.Kind {
+	case ktail.Gap:
 		dst = e.appendGap(dst, l)
-	} else {
+	case ktail.KubeEvent:
+		dst = appendEvent(dst, l)
+	default:
 		dst = append(dst, `},"message":"`...)
 		dst = text.AppendEscaped(dst, l.Text)
 		dst = append(dst, '"')
@@ -165,8 +176,13 @@ const (
 // for a truncated text. It appends nothing if there is neither.
 func appendLog(dst []byte, l *ktail.Line) []byte {
 	level := text.NoLevel
-	if l.Kind == ktail.Log {
+	switch {
+	case l.Kind == ktail.Log:
 		level, _, _ = text.FindLevel(l.Text)
+	case l.Kind == ktail.KubeEvent && l.Event.IsWarning():
+		level = text.Warn
+	case l.Kind == ktail.KubeEvent:
+		level = text.Info
 	}
 	switch {
 	case level == text.NoLevel && !l.Cut:
@@ -216,7 +232,7 @@ func (e *encoder) appendGap(dst []byte, l *ktail.Line) []byte {
 // appendConstant appends the fields of the stream and the end of the document.
 func (e *encoder) appendConstant(dst []byte, s *ktail.Stream) []byte {
 	o := object{dst: append(dst, ',')}
-	if !s.Key().IsZero() { // lines from stdin may come from anywhere
+	if !s.Key().IsZero() || s.Namespace != "" { // lines from stdin may come from anywhere
 		o.kubernetes(s)
 	}
 	o.nested("agent", "type", "ktail", "version", e.agent)

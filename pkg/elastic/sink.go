@@ -154,7 +154,7 @@ func (s *Sink) Write(ctx context.Context, lines []ktail.Line) error {
 	at := time.Now()
 	for i := range lines {
 		l := &lines[i]
-		if l.Kind != ktail.Log && l.Kind != ktail.Gap {
+		if l.Kind != ktail.Log && l.Kind != ktail.Gap && l.Kind != ktail.KubeEvent {
 			continue // notices for the user are not part of the log
 		}
 		s.packer.add(l, at, func(dst []byte) []byte { return s.enc.append(dst, l, at) })

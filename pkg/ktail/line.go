@@ -30,6 +30,10 @@ const (
 	// Stream still describes the instance that was current when the source was
 	// created.
 	Restart
+	// KubeEvent is a Kubernetes event about a container, a pod, or an object that owns
+	// pods. Its Text is the message, and Line.Event has the rest. Its Stream
+	// describes the object as far as it is known; only a container has a full key.
+	KubeEvent
 )
 
 // Line is one line of a stream's log.
@@ -43,6 +47,8 @@ type Line struct {
 	// Untimed is set if the server sent no timestamp with the line: Time is when
 	// ktail received it, and differs when the line is read again.
 	Untimed bool
+
+	Event *Event // KubeEvent only
 
 	digest uint64 // of Time and Text, once Mark has computed it; 0 before
 }
@@ -77,3 +83,16 @@ func (l *Line) Mark() Mark {
 	}
 	return Mark{Time: l.Time, Digest: l.digest}
 }
+
+// Event is what a Kubernetes event says besides its message.
+type Event struct {
+	UID    string // of the event object; with Count, it identifies what happened
+	Reason string // such as BackOff
+	Type   string // Normal or Warning
+	Count  int    // how often it happened, as far as the cluster has counted
+	At     int64  // when it happened last, in Unix nanoseconds, often whole seconds
+	Object string // KIND/NAME of an object other than a pod; empty for a pod
+}
+
+// IsWarning reports whether the event is about a problem.
+func (e *Event) IsWarning() bool { return e.Type == "Warning" }

@@ -22,8 +22,9 @@ type source struct {
 	finished bool // the container will not run again, according to the watcher's last state
 }
 
-func newSource(w *Watcher, finished bool, log *podlog.Log, span *podlog.Span, stream *ktail.Stream) *source {
-	api := &containerAPI{client: w.Client, stream: stream, finished: finished}
+func newSource(set *sourceSet, finished bool, log *podlog.Log, span *podlog.Span, stream *ktail.Stream) *source {
+	w := set.w
+	api := &containerAPI{client: w.Client, stream: stream, finished: finished, events: set.events}
 	return &source{Source: podlog.NewSource(api, &w.Options, stream, log, span), finished: finished}
 }
 
@@ -32,6 +33,7 @@ type containerAPI struct {
 	client   *Client
 	stream   *ktail.Stream
 	finished bool
+	events   *eventSource // nil if events are not read
 }
 
 // OpenLog implements podlog.API.
@@ -57,7 +59,30 @@ func (a *containerAPI) Container(ctx context.Context) (podlog.State, error) {
 	case podUID(pod) != a.stream.PodUID:
 		return podlog.State{Gone: true, Reason: deleted}, nil
 	}
-	return stateOf(pod, a.stream.Container), nil
+	now := stateOf(pod, a.stream.Container)
+	if a.events != nil {
+		a.explain(pod, &now)
+	}
+	return now, nil
+}
+
+// explain adds to the reasons of the state what only events say.
+func (a *containerAPI) explain(pod *corev1.Pod, now *podlog.State) {
+	if now.Reason != "" {
+		now.Reason += a.events.explain(a.stream.Key(), now.StartedAt, now.EndedAt)
+	}
+	if now.Before == "" {
+		return
+	}
+	for _, statuses := range [][]corev1.ContainerStatus{
+		pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses, pod.Status.EphemeralContainerStatuses,
+	} {
+		for i := range statuses {
+			if last := statuses[i].LastTerminationState.Terminated; last != nil && statuses[i].Name == a.stream.Container {
+				now.Before += a.events.explain(a.stream.Key(), last.StartedAt.Time, last.FinishedAt.Time)
+			}
+		}
+	}
 }
 
 func stateOf(pod *corev1.Pod, name string) podlog.State {

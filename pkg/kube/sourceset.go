@@ -27,6 +27,7 @@ type sourceSet struct {
 	mu       sync.Mutex
 	stores   []*podStore
 	graph    *ownerGraph
+	events   *eventSource  // nil if events are not wanted
 	rejected error         // the server's reason for rejecting the selection
 	changed  chan struct{} // capacity 1
 }
@@ -66,6 +67,9 @@ const newborn = time.Minute
 
 func newSourceSet(w *Watcher, namespaces []string, owners []*owner) *sourceSet {
 	s := &sourceSet{w: w, graph: &ownerGraph{owners: owners}, changed: make(chan struct{}, 1)}
+	if w.Events.Read {
+		s.events = newEventSource(s, w.Events, namespaces)
+	}
 	for _, namespace := range namespaces {
 		s.stores = append(s.stores, &podStore{
 			watchStatus: watchStatus{set: s, seen: time.Now()}, namespace: namespace, pods: map[types.UID]*podEntry{}})
@@ -77,7 +81,7 @@ func newSourceSet(w *Watcher, namespaces []string, owners []*owner) *sourceSet {
 // until ctx ends. It calls follow for each owner store that turns out to be
 // needed. It fails if the selection cannot have any pods, or if the server
 // rejects it.
-func (s *sourceSet) publish(ctx context.Context, follow func(*ownerStore), set func([]ktail.Source)) error {
+func (s *sourceSet) publish(ctx context.Context, follow func(*ownerStore), startEvents func(), set func([]ktail.Source)) error {
 	for first := true; ; {
 		select {
 		case <-ctx.Done():
@@ -98,6 +102,7 @@ func (s *sourceSet) publish(ctx context.Context, follow func(*ownerStore), set f
 			if err := s.errNoSelector(); err != nil {
 				return err
 			}
+			startEvents()
 		}
 		set(s.sources())
 		select { // changes come in bursts
@@ -144,7 +149,19 @@ func (s *sourceSet) sources() []ktail.Source {
 	for _, pod := range pods {
 		all = append(all, pod.sources...)
 	}
+	if s.events != nil {
+		s.events.retry(time.Now())
+		all = append(all, s.events)
+	}
 	return all
+}
+
+// eventStores returns the lists and watches of events.
+func (s *sourceSet) eventStores() []*eventStore {
+	if s.events == nil {
+		return nil
+	}
+	return s.events.stores
 }
 
 func (s *sourceSet) touch() {
@@ -188,6 +205,9 @@ func (p *podStore) put(pod *corev1.Pod) {
 		next.waiting, next.skipped = s.waiting(pod)
 	}
 	p.pods[pod.UID] = next
+	if p.set.events != nil {
+		p.set.events.know([]string{string(pod.UID), podUID(pod)}, next)
+	}
 	if s.Condition != nil && next.span == nil {
 		return
 	}
@@ -261,7 +281,7 @@ func (p *podStore) source(old, next *podEntry, pod *corev1.Pod, c container, sta
 		}
 		log = o.Log()
 	}
-	return newSource(w, c.finished, log, next.span, &ktail.Stream{
+	return newSource(p.set, c.finished, log, next.span, &ktail.Stream{
 		Cluster: w.Client.Context, Namespace: pod.Namespace, Pod: pod.Name, PodUID: podUID(pod),
 		Container: c.name, Node: pod.Spec.NodeName,
 		Labels: pod.Labels, Annotations: pod.Annotations, Owner: controllerOf(&pod.ObjectMeta), Image: c.image, Instance: c.instance,

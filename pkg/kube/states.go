@@ -65,11 +65,27 @@ func whyEnded(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
 	switch {
 	case pod.DeletionTimestamp != nil:
 		return deleted
+	case pod.Status.Phase == corev1.PodFailed && pod.Status.Reason != "":
+		return whyFailed(pod)
 	case ended.ExitCode == 0 || ended.Reason == "OOMKilled":
 		return ended.Reason
 	default:
 		return strings.TrimSpace(fmt.Sprintf("%s exit %d", ended.Reason, ended.ExitCode))
 	}
+}
+
+// whyFailed returns why the kubelet or a controller ended the whole pod:
+// "Evicted: The node was low on resource: memory."
+func whyFailed(pod *corev1.Pod) string {
+	const most = 200
+	message := strings.Join(strings.Fields(pod.Status.Message), " ")
+	if runes := []rune(message); len(runes) > most {
+		message = string(runes[:most]) + "…"
+	}
+	if message == "" {
+		return pod.Status.Reason
+	}
+	return pod.Status.Reason + ": " + message
 }
 
 // whyBefore returns why the previous instance ended, or "" if that is not

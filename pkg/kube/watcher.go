@@ -34,6 +34,7 @@ type Watcher struct {
 	Client    *Client
 	Selection Selection
 	Options   LogOptions
+	Events    EventOptions
 
 	// Warn, if set, is called with the reason why the watcher cannot see pods.
 	// It is called once, until the watcher sees pods again.
@@ -89,7 +90,12 @@ func (w *Watcher) Watch(ctx context.Context, set func([]ktail.Source)) error {
 	for _, o := range s.ownerStores() {
 		follow(o)
 	}
-	err = s.publish(ctx, follow, set)
+	startEvents := func() {
+		for _, store := range s.eventStores() {
+			running.Go(func() { s.events.follow(ctx, store) })
+		}
+	}
+	err = s.publish(ctx, follow, startEvents, set)
 	cancel()
 	running.Wait()
 	return w.Selection.explainRejected(err)
@@ -119,6 +125,9 @@ func (w *Watcher) list(ctx context.Context, s *sourceSet, set func([]ktail.Sourc
 	}
 	for missing := s.missingOwners(); len(missing) > 0; missing = s.missingOwners() {
 		getOwners(missing)
+	}
+	if s.events != nil {
+		s.events.list(ctx)
 	}
 	set(s.sources())
 	return errors.Join(errs...)

@@ -97,4 +97,5 @@ var (
 	highlightColor = newSGR(color.FgRed, color.Bold)
 	errorColor     = newSGR(color.FgRed)
 	warningColor   = newSGR(color.FgYellow)
+	eventColor     = newSGR(color.FgHiCyan, color.Bold)
 )

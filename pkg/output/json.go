@@ -3,6 +3,7 @@ package output
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/text"
@@ -28,6 +29,9 @@ func (j *JSON) Append(dst []byte, l *ktail.Line) []byte {
 	dst = append(dst, `{"message":"`...)
 	dst = appendCut(text.AppendEscapedHTML(dst, l.Text), l)
 	dst = append(dst, tail...)
+	if l.Kind == ktail.KubeEvent {
+		dst = appendEvent(dst, l.Event)
+	}
 	if j.Timestamps != nil {
 		dst = j.Timestamps.append(append(dst, `,"timestamp":"`...), l.Time)
 		dst = append(dst, '"')
@@ -36,6 +40,17 @@ func (j *JSON) Append(dst []byte, l *ktail.Line) []byte {
 		dst = text.SanitizeJSON(dst, start)
 	}
 	return append(dst, "}\n"...)
+}
+
+// appendEvent appends the key of an event, which lines of logs do not have.
+func appendEvent(dst []byte, e *ktail.Event) []byte {
+	dst = appendQuoted(append(dst, `,"event":{"reason":`...), e.Reason)
+	dst = appendQuoted(append(dst, `,"type":`...), e.Type)
+	dst = strconv.AppendInt(append(dst, `,"count":`...), int64(e.Count), 10)
+	if e.Object != "" {
+		dst = appendQuoted(append(dst, `,"object":`...), e.Object)
+	}
+	return append(dst, '}')
 }
 
 // appendTail appends what follows the message, starting with the closing quote

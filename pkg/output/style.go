@@ -1,6 +1,8 @@
 package output
 
 import (
+	"strconv"
+
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/text"
 )
@@ -23,6 +25,41 @@ func (s Style) Started(stream *ktail.Stream) string {
 // newline: "- pod › container".
 func (s Style) Stopped(stream *ktail.Stream) string {
 	return s.event("-", stoppedColor, stream)
+}
+
+// Event returns the message for a Kubernetes event, without a newline: "! pod ›
+// container: text (x5)".
+func (s Style) Event(l *ktail.Line) string {
+	c := sgr{}
+	if s.Color {
+		if c = eventColor; l.Event.IsWarning() {
+			c = stoppedColor
+		}
+	}
+	dst := append(c.append(nil, "!"), ' ')
+	dst = append(s.appendEventObject(dst, l), ": "...)
+	dst = append(dst, text.SanitizeLine(string(l.Text))...)
+	if l.Event.Count > 1 {
+		dst = append(strconv.AppendInt(append(dst, " (x"...), int64(l.Event.Count), 10), ')')
+	}
+	return string(dst)
+}
+
+// appendEventObject appends the name of the object that the event is about.
+func (s Style) appendEventObject(dst []byte, l *ktail.Line) []byte {
+	stream := l.Stream
+	if l.Event.Object == "" && stream.Container != "" {
+		return s.appendName(dst, stream, " › ")
+	}
+	c := s.colors(stream)
+	name := stream.Pod
+	if l.Event.Object != "" {
+		name = l.Event.Object
+	}
+	if s.Namespace && stream.Namespace != "" {
+		dst = append(c.pod.append(dst, text.SanitizeLine(stream.Namespace)), ' ')
+	}
+	return c.pod.append(dst, text.SanitizeLine(name))
 }
 
 func (s Style) event(sign string, c sgr, stream *ktail.Stream) string {

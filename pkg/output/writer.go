@@ -62,7 +62,8 @@ func (w *Writer) Close(context.Context) error {
 
 func (w *Writer) add(l *ktail.Line) error {
 	isLog := l.Kind == ktail.Log
-	if isLog {
+	if isLog || l.Kind == ktail.KubeEvent && w.rendersEvents() {
+		isLog = true
 		w.buf = w.Renderer.Append(w.buf, l)
 	}
 	notify := w.Notice != nil && (!isLog || l.Cut)
@@ -75,6 +76,13 @@ func (w *Writer) add(l *ktail.Line) error {
 		w.Notice(l)
 	}
 	return nil
+}
+
+// rendersEvents reports whether the renderer has a form for Kubernetes events. Other
+// renderers are for the lines of logs, and events are notices.
+func (w *Writer) rendersEvents() bool {
+	_, ok := w.Renderer.(*JSON)
+	return ok
 }
 
 // flush writes the buffer and empties it.

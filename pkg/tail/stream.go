@@ -198,7 +198,7 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 	if !lines[0].Stream.Key().IsZero() { // a stream without a key cannot be resumed
 		s.pos.Advance(lines)
 	}
-	if s.t.Positions != nil {
+	if s.t.Positions != nil && lines[0].Kind != ktail.KubeEvent { // events are no part of a log
 		s.t.Positions.record(lines[0].Stream.Key(), lines, func(l *ktail.Line) bool { return keeps(l, s.t.Filters) })
 	}
 	return in.push(ctx, filter(lines, s.t.Filters))

@@ -1,0 +1,293 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube/internal/events"
+)
+
+// EventOptions say which Kubernetes events a Watcher reads along with the logs: those
+// about the selected pods and about the owners in the selection. The zero value reads
+// none, and sends no request.
+type EventOptions struct {
+	Read bool
+	All  bool // also events that are no warnings and do not explain an end
+
+	// Since and Until bound the time of the events. Zero means no bound.
+	Since, Until time.Time
+
+	// Missing, if set, is called with each reason why events are not read: a missing
+	// permission. Logs are read all the same.
+	Missing func(error)
+}
+
+const (
+	// recentEvent is how old an event may be to be placed where it arrives: its own
+	// time has whole seconds, which would put it before lines of the same second.
+	recentEvent = 3 * time.Second
+	// maxQueuedEvents bounds the events that wait for a blocked output.
+	maxQueuedEvents = 4096
+)
+
+// eventSource is the source of all events of a watcher. The lock of the source set
+// guards its fields, except for the queue.
+type eventSource struct {
+	set     *sourceSet
+	options EventOptions
+	stream  *ktail.Stream
+	stores  []*eventStore
+
+	pods    map[string]*podEntry // by the UIDs that events use; pods that are gone stay for a while
+	shown   events.Shown
+	pending []pendingEvent
+	causes  map[ktail.Key]cause
+
+	queue struct {
+		mu      sync.Mutex
+		lines   []ktail.Line
+		dropped int
+		final   bool
+		news    chan struct{} // capacity 1
+	}
+}
+
+// eventStore is one list and watch.
+type eventStore struct {
+	watchStatus
+	namespace string
+}
+
+func newEventSource(set *sourceSet, o EventOptions, namespaces []string) *eventSource {
+	s := &eventSource{
+		set: set, options: o, pods: map[string]*podEntry{}, causes: map[ktail.Key]cause{},
+		// The instance differs from that of all lines, whose streams must stay.
+		stream: &ktail.Stream{Cluster: set.w.Client.Context, Instance: ktail.Instance{ID: "events"}},
+	}
+	s.queue.news = make(chan struct{}, 1)
+	for _, namespace := range namespaces {
+		s.stores = append(s.stores, &eventStore{namespace: namespace,
+			watchStatus: watchStatus{set: set, failed: set.w.warn, listed: true}}) // a rejected list must not end the watcher
+	}
+	return s
+}
+
+// Stream implements ktail.Source. It names no container.
+func (s *eventSource) Stream() *ktail.Stream { return s.stream }
+
+// Read implements ktail.Source. A position is not needed: what was shown is known by
+// the UIDs of the events.
+func (s *eventSource) Read(ctx context.Context, _ ktail.Position, emit func([]ktail.Line) error) error {
+	if err := emit(nil); err != nil {
+		return err
+	}
+	for {
+		lines, final := s.take()
+		switch {
+		case len(lines) > 0:
+			if err := emit(lines); err != nil {
+				return err
+			}
+			continue
+		case final:
+			return nil
+		}
+		select {
+		case <-s.queue.news:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// take returns the queued lines, and whether no other will follow.
+func (s *eventSource) take() (lines []ktail.Line, final bool) {
+	q := &s.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	lines, q.lines = q.lines, nil
+	if q.dropped > 0 {
+		lines = append(lines, ktail.Line{Stream: s.stream, Kind: ktail.KubeEvent, Time: lines[len(lines)-1].Time,
+			Text:  fmt.Appendf(nil, "%d events are left out, because the output was blocked", q.dropped),
+			Event: &ktail.Event{Reason: "Dropped", Type: events.Warning, Count: 1, Object: "ktail"}})
+		q.dropped = 0
+	}
+	return lines, q.final
+}
+
+func (s *eventSource) enqueue(l ktail.Line) {
+	q := &s.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.lines) >= maxQueuedEvents {
+		q.dropped++
+		return
+	}
+	q.lines = append(q.lines, l)
+	s.signal()
+}
+
+// finish reports that no other event will come.
+func (s *eventSource) finish() {
+	s.queue.mu.Lock()
+	defer s.queue.mu.Unlock()
+	s.queue.final = true
+	s.signal()
+}
+
+func (s *eventSource) signal() {
+	select {
+	case s.queue.news <- struct{}{}:
+	default:
+	}
+}
+
+// permitted reports whether the user may read the events of the store. If not, it
+// reports that once.
+func (s *eventSource) permitted(ctx context.Context, store *eventStore) bool {
+	for _, verb := range []string{"list", "watch"} {
+		ok, err := s.set.w.Client.isAllowed(ctx, permission{Namespace: store.namespace, Verb: verb, Resource: "events"})
+		if ok || err != nil { // then the request itself shows it
+			continue
+		}
+		where, flag := "in namespace "+store.namespace, "-n "+store.namespace
+		if store.namespace == metav1.NamespaceAll {
+			where, flag = "in all namespaces", "-A"
+		}
+		if s.options.Missing != nil && ctx.Err() == nil {
+			s.options.Missing(fmt.Errorf("no events %s: you need permission to list and watch events there, as the ClusterRole view grants it; "+
+				"see: kubectl auth can-i %s events %s", where, verb, flag))
+		}
+		return false
+	}
+	return true
+}
+
+// follow reads the events of one store until ctx ends.
+func (s *eventSource) follow(ctx context.Context, store *eventStore) {
+	if s.permitted(ctx, store) {
+		runReflector(ctx, s.listWatch(store), &events.Event{}, s.reflectorStore(store), &store.watchStatus)
+	}
+}
+
+// list reads the events of all stores once.
+func (s *eventSource) list(ctx context.Context) {
+	for _, store := range s.stores {
+		if !s.permitted(ctx, store) {
+			continue
+		}
+		err := fetch(ctx, s.listWatch(store), s.reflectorStore(store), s.set.w.warn)
+		if err != nil && s.options.Missing != nil && ctx.Err() == nil {
+			s.options.Missing(fmt.Errorf("events may be missing: %w", err))
+		}
+	}
+	s.finish()
+}
+
+var eventKind = Kind{"", "v1", "events", "event", "Event", []string{"ev"}, false, false}
+
+func (s *eventSource) listWatch(store *eventStore) *cache.ListWatch {
+	request := func(options *metav1.ListOptions) *rest.Request {
+		return s.set.w.Client.rest.Get().AbsPath(eventKind.path(store.namespace)).SetHeader("Accept", "application/json").
+			SpecificallyVersionedParams(options, metav1.ParameterCodec, metav1.SchemeGroupVersion).MaxRetries(0)
+	}
+	wrap := func(err error, verb string) error { return wrapListError(err, verb, "events", store.namespace) }
+	list := func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		body, err := rawBody(request(&options).Do(ctx))
+		if err != nil {
+			return nil, err
+		}
+		l := &events.List{}
+		if err := json.Unmarshal(body, l); err != nil {
+			return nil, fmt.Errorf("decode list: %w", err)
+		}
+		for i := range l.Items {
+			l.Items[i].ManagedFields = nil
+		}
+		return l, nil
+	}
+	open := func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
+		body, err := request(&options).Stream(ctx)
+		if err != nil {
+			return nil, err
+		}
+		decoder := newObjectEvents(body, func() runtime.Object { return &events.Event{} })
+		return watch.NewStreamWatcher(decoder, apierrors.NewClientErrorReporter(http.StatusInternalServerError, "watch", "")), nil
+	}
+	return newListWatch(&store.watchStatus, wrap, list, open)
+}
+
+func (s *eventSource) reflectorStore(store *eventStore) *reflectorStore[*events.Event] {
+	return &reflectorStore[*events.Event]{
+		status: &store.watchStatus, resource: "events", put: s.put,
+		drop: func(*events.Event) {}, // it is an hour old
+		replace: func(all []*events.Event) {
+			slices.SortFunc(all, func(a, b *events.Event) int {
+				return cmp.Or(a.At().Compare(b.At()), compareVersions(a.ResourceVersion, b.ResourceVersion))
+			})
+			for _, e := range all {
+				s.put(e)
+			}
+		},
+	}
+}
+
+// compareVersions compares resource versions, which are numbers on every known server.
+func compareVersions(a, b string) int {
+	x, errX := strconv.ParseUint(a, 10, 64)
+	y, errY := strconv.ParseUint(b, 10, 64)
+	if errX != nil || errY != nil {
+		return strings.Compare(a, b)
+	}
+	return cmp.Compare(x, y)
+}
+
+// put shows the event if it is wanted and was not shown yet.
+func (s *eventSource) put(e *events.Event) {
+	at := e.At()
+	switch {
+	case !s.options.All && !e.Important(),
+		at.Before(s.options.Since.Truncate(time.Second)), !s.options.Until.IsZero() && !at.Before(s.options.Until):
+		return
+	}
+	now := time.Now()
+	switch about, known := s.match(e); known {
+	case isUnknown:
+		s.postpone(e, now)
+	case isSelected:
+		s.show(e, about, now)
+	case isOther:
+	}
+}
+
+// show queues the event unless it was shown.
+func (s *eventSource) show(e *events.Event, about target, now time.Time) {
+	s.recordCause(e, about)
+	if !s.shown.Wants(e, now) {
+		return
+	}
+	at := e.At()
+	line := ktail.Line{Stream: about.stream, Kind: ktail.KubeEvent, Time: at.UnixNano(), Text: []byte(e.Text()), Event: &ktail.Event{
+		UID: string(e.UID), Reason: e.Reason, Type: e.Type, Count: e.Times(), At: at.UnixNano(), Object: about.object,
+	}}
+	if here := s.set.w.Client.clock.when(now); s.set.w.Options.Follow && here.Sub(at) < recentEvent && at.Sub(here) < recentEvent {
+		line.Time = here.UnixNano()
+	}
+	s.enqueue(line)
+}

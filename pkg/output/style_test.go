@@ -1,0 +1,32 @@
+package output
+
+import (
+	"testing"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+func TestStyle_NamesTheObjectOfAnEvent(t *testing.T) {
+	web := &ktail.Stream{Namespace: "shop", Pod: "web-1", Container: "app", PodUID: "u"}
+	tests := []struct {
+		name      string
+		namespace bool
+		stream    *ktail.Stream
+		event     ktail.Event
+		text      string
+		want      string
+	}{
+		{"container", false, web, ktail.Event{Count: 5}, "Back-off", "! web-1 › app: Back-off (x5)"},
+		{"pod", false, &ktail.Stream{Namespace: "shop", Pod: "web-1"}, ktail.Event{Count: 1}, "Unschedulable", "! web-1: Unschedulable"},
+		{"owner", true, &ktail.Stream{Namespace: "shop"}, ktail.Event{Object: "deploy/web"}, "Scaled", "! shop deploy/web: Scaled"},
+		{"hostile", false, &ktail.Stream{Pod: "a\x1b[2J"}, ktail.Event{}, "b\x1b]0;x\a\nc", `! a^[[2J: b^[]0;x^G^Jc`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := &ktail.Line{Kind: ktail.KubeEvent, Stream: tt.stream, Text: []byte(tt.text), Event: &tt.event}
+			if got := (Style{Namespace: tt.namespace}).Event(l); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
