@@ -56,11 +56,11 @@ func (o *lineFlags) addOutputFlags(fs *pflag.FlagSet) {
 	fs.StringVarP(&o.templateFile, "template-file", "T", "",
 		"File with a Go template that renders a line. Overrides --template `FILE`")
 	fs.VarP(&o.timestamps, "timestamps", "t",
-		"Prefix lines with a timestamp: default, short (-t=short), rfc3339, unix, delta (the time since the previous line), or a Go layout such as "+
-			"-t='15:04:05.000'. The default format has the date, nanoseconds, and the time zone")
+		"Prefix lines with a timestamp, or with a short one (-t=short). The formats are default (date, time with nanoseconds, and zone), "+
+			"short, rfc3339, unix, delta (the time since the previous line), and Go layouts such as -t='15:04:05.000'")
 	fs.Lookup("timestamps").NoOptDefVal = "default"
 	fs.Var(&o.timezone, "timezone",
-		"Time zone of timestamps, such as UTC or Asia/Tokyo. Also that of --since and --until")
+		"Time zone of timestamps, such as UTC or Asia/Tokyo. Also applies to --since and --until")
 
 	fs.Var(&o.color, "color",
 		"Use color: auto (on a terminal), always, or never")

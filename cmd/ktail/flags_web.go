@@ -18,8 +18,8 @@ type webFlags struct {
 
 func (f *webFlags) addFlags(fs *pflag.FlagSet) {
 	fs.VarP(&f.web, "web", "",
-		"Show the lines on a page in the browser, and print its address to stderr. "+
-			"Only this machine can open it. The port is "+web.DefaultPort+"; --web=:8080 selects another one")
+		"Show the lines on a web page. ktail prints its address to stderr; only this machine can open it. "+
+			"The port is "+web.DefaultPort+"; --web=:8080 selects another one")
 	fs.Lookup("web").NoOptDefVal = "true"
 	f.webBuffer = 64 << 20
 	fs.Var(&f.webBuffer, "web-buffer",

@@ -89,10 +89,10 @@ func (f *logFlags) addFlags(fs *pflag.FlagSet) {
 		"Number of recent lines to show from each log, or -1 for all. Containers that start later are shown from the beginning `NUMBER`")
 	f.since = moment{"48h"}
 	fs.VarP(&f.since, "since", "s",
-		"Only show lines newer than this: a duration such as 5m or 1d (0: no limit), or a time such as 22:50, today, \"yesterday 10:00\", "+
-			"\"2026-01-31 22:50\", or 2026-01-31T22:50:00Z. Containers that start later are shown from the beginning")
+		"Only show lines newer than this, such as 5m, 1d, or 22:50. Also accepts today, \"yesterday 10:00\", \"2026-01-31 22:50\", and "+
+			"2026-01-31T22:50:00Z (0: no limit). Containers that start later are shown from the beginning")
 	fs.Var(&f.sinceTime, "since-time",
-		"The same as --since, as in kubectl. Overrides --since")
+		"Same as --since, for users of kubectl. Overrides --since")
 	fs.Var(&f.until, "until",
 		"Only show lines older than this, in the form of --since. A time in the past implies --no-follow; "+
 			"at a time in the future, such as 23:30 or +10m, ktail exits")
