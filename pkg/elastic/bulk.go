@@ -96,7 +96,7 @@ type packer struct {
 
 	maxCompressed int // see maxCompressedBulk
 	counting      bool
-	counts   map[ktail.Key]int // log lines of each stream in the current bulk
+	counts        map[ktail.Key]int // log lines of each stream in the current bulk
 }
 
 // timeAt is the offset of the line's time in a pair of action and document.

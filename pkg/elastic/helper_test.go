@@ -114,28 +114,36 @@ func (s server) countRequests(prefix string) int {
 
 // eventLog collects events.
 type eventLog struct {
-	mu   sync.Mutex
-	all  []elastic.EventKind
-	errs []error
+	mu  sync.Mutex
+	all []elastic.Event
 }
 
 func (l *eventLog) record(e elastic.Event) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.all = append(l.all, e.Kind)
-	l.errs = append(l.errs, e.Err)
+	l.all = append(l.all, e)
 }
 
-func (l *eventLog) kinds() []elastic.EventKind {
+func (l *eventLog) events() []elastic.Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.all)
 }
 
+func (l *eventLog) kinds() []elastic.EventKind {
+	var kinds []elastic.EventKind
+	for _, e := range l.events() {
+		kinds = append(kinds, e.Kind)
+	}
+	return kinds
+}
+
 func (l *eventLog) text() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return fmt.Sprint(errors.Join(l.errs...))
+	var errs []error
+	for _, e := range l.events() {
+		errs = append(errs, e.Err)
+	}
+	return fmt.Sprint(errors.Join(errs...))
 }
 
 // run is a running sink.
