@@ -5,50 +5,93 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"os"
-	"path/filepath"
+	"os/exec"
+	"slices"
+	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
 )
 
-// The API server takes every manifest under deploy, with no field that it does
-// not know.
-func TestDeploy_ExampleManifestsWork(t *testing.T) {
+// manifest is one object of the output of kustomize.
+type manifest struct {
+	APIVersion string         `json:"apiVersion"`
+	Kind       string         `json:"kind"`
+	Metadata   map[string]any `json:"metadata"`
+	Spec       json.RawMessage
+	raw        map[string]any
+}
+
+// kustomize returns the objects that `kubectl apply -k` would create.
+func kustomize(t *testing.T, dir string) []manifest {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "kubectl", "kustomize", dir)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("kubectl kustomize %s: %v\n%s", dir, err, stderr.String())
+	}
+	var all []manifest
+	for document := range bytes.SplitSeq(out, []byte("\n---\n")) {
+		var m manifest
+		if err := yaml.UnmarshalStrict(document, &m.raw); err != nil {
+			t.Fatalf("%s: %v", dir, err)
+		}
+		if err := yaml.Unmarshal(document, &m); err != nil {
+			t.Fatalf("%s: %v", dir, err)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// resources maps the kinds under deploy/search to their API paths.
+var resources = map[string]struct{ group, resource string }{
+	"PersistentVolumeClaim": {"/api/v1", "persistentvolumeclaims"},
+	"Deployment":            {"/apis/apps/v1", "deployments"},
+	"Service":               {"/api/v1", "services"},
+	"NetworkPolicy":         {"/apis/networking.k8s.io/v1", "networkpolicies"},
+}
+
+// The API server accepts the manifests of deploy/search and of its overlay, without
+// unknown fields. Only the overlay opens a port of the nodes.
+func TestDeploySearch_IsAccepted(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../deploy/search/*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no manifests: %v", err)
-	}
 	n := newNamespace(t)
-	paths := map[string]string{
-		"PersistentVolumeClaim": n.path("/api/v1", "persistentvolumeclaims"),
-		"Deployment":            n.path("/apis/apps/v1", "deployments"),
-		"Service":               n.path("/api/v1", "services"),
-		"NetworkPolicy":         n.path("/apis/networking.k8s.io/v1", "networkpolicies"),
-	}
-	for _, file := range files {
-		if filepath.Base(file) == "kustomization.yaml" {
-			continue // read by kustomize, not by the API server
-		}
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for document := range bytes.SplitSeq(content, []byte("\n---\n")) {
-			object, err := yaml.YAMLToJSONStrict(document)
-			if err != nil {
-				t.Errorf("%s: %v", file, err)
+	for dir, nodePort := range map[string]bool{"search": false, "search-nodeport": true} {
+		all := kustomize(t, "../../deploy/"+dir)
+		var kinds []string
+		for _, m := range all {
+			kinds = append(kinds, m.Kind)
+			r, ok := resources[m.Kind]
+			if !ok {
+				t.Errorf("%s: unexpected kind %s", dir, m.Kind)
 				continue
 			}
-			var meta struct{ Kind string }
-			if err := json.Unmarshal(object, &meta); err != nil || paths[meta.Kind] == "" {
-				t.Errorf("%s: an unexpected %q: %v", file, meta.Kind, err)
-				continue
+			if err := n.create(t.Context(), n.path(r.group, r.resource)+"?dryRun=All&fieldValidation=Strict", m.raw); err != nil {
+				t.Errorf("%s: %s %v: %v", dir, m.Kind, m.Metadata["name"], err)
 			}
-			if err := n.create(t.Context(), paths[meta.Kind]+"?dryRun=All&fieldValidation=Strict", json.RawMessage(object)); err != nil {
-				t.Errorf("%s: %v", file, err)
+			open := m.Kind == "Service" && strings.Contains(string(m.Spec), `"nodePort":30920`)
+			reachable := m.Kind == "NetworkPolicy" && strings.Contains(string(m.Spec), `"0.0.0.0/0"`)
+			if (open || reachable) && !nodePort {
+				t.Errorf("%s: %s %v is reachable from outside the cluster", dir, m.Kind, m.Metadata["name"])
 			}
+		}
+		slices.Sort(kinds)
+		want := []string{"Deployment", "Deployment", "NetworkPolicy", "NetworkPolicy", "PersistentVolumeClaim", "Service", "Service"}
+		if !slices.Equal(kinds, want) {
+			t.Errorf("%s: kinds are %v, want %v", dir, kinds, want)
+		}
+		spec := func(kind string) string {
+			i := slices.IndexFunc(all, func(m manifest) bool { return m.Kind == kind && m.Metadata["name"] == "elasticsearch" })
+			if i < 0 {
+				t.Fatalf("%s: no %s elasticsearch", dir, kind)
+			}
+			return string(all[i].Spec)
+		}
+		if nodePort && (!strings.Contains(spec("Service"), `"nodePort":30920`) || !strings.Contains(spec("NetworkPolicy"), `"0.0.0.0/0"`)) {
+			t.Errorf("%s: Elasticsearch is not reachable at port 30920 of the nodes", dir)
 		}
 	}
 }

@@ -97,19 +97,25 @@ type lineKey struct {
 // keyOf returns the key of an entry. Bytes that are not UTF-8 become U+FFFD.
 func keyOf(e fakeapi.Entry) lineKey { return lineKey{e.Time, string([]rune(e.Text))} }
 
-// compare compares all documents with what the pods have written.
+// compare compares all documents of the default target with what the pods have written.
 func (w *world) compare(t *testing.T, s *search.Server) *result {
 	t.Helper()
-	r := &result{}
-	var stream *dataStream
-	if !s.Daily {
-		stream = &dataStream{"logs", "ktail", "default"}
+	if s.Daily {
+		return w.compareIn(t, s, s.Index(), nil)
 	}
+	return w.compareIn(t, s, s.Index(), &dataStream{"logs", "ktail", "default"})
+}
+
+// compareIn compares all documents of an index, or of a data stream, with what the pods
+// have written.
+func (w *world) compareIn(t *testing.T, s *search.Server, index string, stream *dataStream) *result {
+	t.Helper()
+	r := &result{}
 	pods, logs := map[string]*pod{}, map[string]*found{}
 	for _, p := range w.pods {
 		pods[p.uid], logs[p.uid] = p, &found{}
 	}
-	s.Documents(t, s.Index(), "", `["_doc"]`, func(h search.Hit) {
+	s.Documents(t, index, "", `["_doc"]`, func(h search.Hit) {
 		r.Arrived++
 		d, err := parseDocument(h.Source)
 		if err != nil {

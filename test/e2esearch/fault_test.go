@@ -22,17 +22,23 @@ import (
 // settle waits until all lines are there, or nothing more comes, and ends ktail.
 func (w *world) settle(t *testing.T, s *search.Server, r *run) {
 	t.Helper()
-	w.arrive(t, s, r, w.lines())
-	if code := r.signal(syscall.SIGINT); code != 130 {
-		t.Errorf("exit code %d, want 130", code)
-	}
-	r.checkMemory()
+	w.arrive(t, s, s.Index(), r, w.lines())
+	r.interrupt()
 	w.compare(t, s).report(t, r.Usage())
 }
 
-// arrive waits until so many lines are there, or nothing more comes. How long that
-// takes is the server's affair.
-func (w *world) arrive(t *testing.T, s *search.Server, r *run, lines int) {
+// interrupt ends ktail as Ctrl-C does.
+func (r *run) interrupt() {
+	r.t.Helper()
+	if code := r.signal(syscall.SIGINT); code != 130 {
+		r.t.Errorf("exit code %d, want 130", code)
+	}
+	r.checkMemory()
+}
+
+// arrive waits until that many lines are in the index, or no more arrive. The server
+// decides how long that takes.
+func (w *world) arrive(t *testing.T, s *search.Server, index string, r *run, lines int) {
 	t.Helper()
 	const patience = 90 * time.Second
 	there, changed := 0, time.Now()
@@ -42,7 +48,7 @@ func (w *world) arrive(t *testing.T, s *search.Server, r *run, lines int) {
 			t.Fatalf("ktail has ended: exit code %d", r.ExitCode())
 		default:
 		}
-		if n := s.Count(t, s.Index()); n != there {
+		if n := s.Count(t, index); n != there {
 			there, changed = n, time.Now()
 		}
 		if time.Since(changed) > patience {
@@ -69,7 +75,7 @@ func TestOutage_LosesNothing(t *testing.T) {
 		}
 		suite.Sleep(t, away)
 		s.Start(t)
-		w.arrive(t, s, r, w.lines())
+		w.arrive(t, s, s.Index(), r, w.lines())
 		s.Freeze(t)
 		suite.Sleep(t, frozen)
 		s.Thaw(t)

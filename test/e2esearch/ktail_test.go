@@ -22,8 +22,14 @@ type run struct {
 // forward runs ktail on the world, with the server as destination.
 func (w *world) forward(s *search.Server, args ...string) *run {
 	w.t.Helper()
+	return w.forwardTo(s.URL(), args...)
+}
+
+// forwardTo runs ktail on the world, with the nodes at these addresses as destination.
+func (w *world) forwardTo(addresses string, args ...string) *run {
+	w.t.Helper()
 	args = append([]string{".", "-n", namespace, "--kubeconfig", w.kubeconfig, "--only-log-lines", "--color", "never",
-		"--quiet", "--elasticsearch", s.URL()}, args...)
+		"--quiet", "--elasticsearch", addresses}, args...)
 	process, err := ktailproc.Start(w.t.Context(), ktailproc.Options{
 		Path: ktailPath, Args: args, Env: append(os.Environ(), "XDG_STATE_HOME="+w.state),
 	})

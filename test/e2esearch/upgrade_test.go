@@ -39,7 +39,7 @@ func TestUpgrade_KeepsDailyIndex(t *testing.T) {
 			}
 			s.Name, s.Major = to, s.Major+1
 			s.Start(t)
-			w.arrive(t, s, r, w.lines())
+			w.arrive(t, s, s.Index(), r, w.lines())
 			stop()
 			w.settle(t, s, r)
 		})
