@@ -56,6 +56,7 @@ func main() {
 	// limit costs almost nothing.
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(60)
+		go releaseMemory(context.Background()) // ends with the program
 	}
 	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
 		debug.SetMemoryLimit(memoryCeiling())
