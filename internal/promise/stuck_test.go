@@ -2,11 +2,13 @@ package promise_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/pkg/tail"
 )
 
 // A kubelet that missed a rotation sends nothing more of a log, without ending
@@ -74,4 +76,44 @@ func TestStalledFollow_IsReopened(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A resumed log that stays silent is opened once more, since it may be stalled, and not
+// again after the same line, also if the first response does not reach back to the
+// position.
+func TestResumedLog_StaysOpenWhileItIsSilent(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "positions")
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{})
+		c := api.RunPod("default", "web", "app").Container("app")
+		log := func() {
+			for i := range 30 {
+				c.Log(fmt.Sprint("line ", i%3)) // equal lines cannot be counted from the end of the log
+			}
+		}
+		log()
+		for range 3 {
+			positions, err := tail.LoadPositions(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := resume(t, watchAll(connect(t, api), true), positions)
+			pass(time.Minute)
+			before := api.Counts()
+			pass(5 * time.Minute)
+			if n := api.Counts().Logs - before.Logs; n > 0 {
+				t.Errorf("%d log requests in five minutes of silence", n)
+			}
+			c.Rotate()
+			log()
+			pass(time.Minute)
+			if err := r.stop(); err != nil {
+				t.Fatal(err)
+			}
+			if err := positions.Save(); err != nil {
+				t.Fatal(err)
+			}
+			r.wantsNoGap(t)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package podlog
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,9 @@ const (
 func (s *Source) follow(ctx context.Context, r *response, body io.Reader, cancel context.CancelFunc) error {
 	b := &stalledBody{Reader: body, cancel: cancel, opened: time.Now(), response: r, stall: s.log.stall}
 	err := r.copy(ctx, b)
+	if errors.Is(err, errTooShort) || errors.Is(err, errReopen) {
+		return err // the next response starts over, and must not suspect the same line again
+	}
 	s.log.stall = stall{}
 	switch {
 	case !b.cut.Load():
@@ -95,7 +99,8 @@ func (r *lineRate) record(lines []ktail.Line) {
 func (r *lineRate) latest() int64 { return r.times[(r.lines+busyLines-1)%busyLines] }
 
 func (r *lineRate) busy() bool {
-	return r.lines >= busyLines && r.latest()-r.times[r.lines%busyLines] <= int64(busyFor)
+	took := r.latest() - r.times[r.lines%busyLines]
+	return r.lines >= busyLines && -int64(busyFor) <= took && took <= int64(busyFor)
 }
 
 // stalledBody ends, as if the server had closed the response, when the log
