@@ -86,6 +86,9 @@ type ReadError struct {
 	Err        error
 	Permanent  bool          // retrying fails until a permission or an object changes: forbidden, not found
 	RetryAfter time.Duration // how long the server asked to wait; 0 if it did not ask
+	// Shared is set if the error concerns all streams of the server, which retry together:
+	// RetryAfter is when a retry may succeed, and there is no need to wait longer.
+	Shared bool
 }
 
 // Error returns the text of the wrapped error.

@@ -55,6 +55,7 @@ func readError(err error, stream *ktail.Stream) error {
 		Err:        fmt.Errorf("open log of %s: %w", stream, denied(err, "get", "pods --subresource=log", stream.Namespace)),
 		RetryAfter: retryAfter(err),
 	}
+	_, qualified.Shared = errors.AsType[*transport.CredentialError](err)
 	var status apierrors.APIStatus
 	if errors.As(err, &status) {
 		switch status.Status().Code {

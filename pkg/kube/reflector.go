@@ -129,6 +129,10 @@ func (s *watchStatus) works() {
 	s.reported, s.seen = false, time.Now()
 }
 
+// minCredentialWait is the shortest time between two requests without valid
+// credentials.
+const minCredentialWait = 200 * time.Millisecond
+
 // runReflector keeps the store up to date until ctx ends. It replaces the
 // reflector's own loop, which passes errors to a process-wide handler that
 // sleeps.
@@ -141,12 +145,19 @@ func runReflector(ctx context.Context, lw *cache.ListWatch, of runtime.Object, s
 		Name: "ktail", Backoff: &backoff,
 	})
 	_ = delay.Until(ctx, true, true, func(ctx context.Context) (bool, error) { // until ctx ends
-		err := r.ListAndWatchWithContext(ctx)
-		if failed, ok := errors.AsType[*listError](err); ok && ctx.Err() == nil {
+		for {
+			err := r.ListAndWatchWithContext(ctx)
+			failed, ok := errors.AsType[*listError](err)
+			if !ok || ctx.Err() != nil {
+				return false, nil
+			}
 			status.fail(failed)
-			sleep(ctx, retryAfter(err))
+			sleep(ctx, max(retryAfter(err), minCredentialWait))
+			if _, ok := errors.AsType[*transport.CredentialError](err); !ok {
+				return false, nil
+			}
+			// The credentials are retried for all requests together, without another delay.
 		}
-		return false, nil
 	})
 }
 

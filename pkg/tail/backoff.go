@@ -50,7 +50,11 @@ func (b *backoff) next(took time.Duration, err error, progress bool) time.Durati
 		delay = min(firstDelay<<min(b.tries-2, 16), limit)
 		delay = delay/2 + rand.N(delay/2) // a thousand streams must not return at the same moment
 	}
-	if read != nil {
+	switch {
+	case read == nil:
+	case read.Shared:
+		delay = read.RetryAfter
+	default:
 		delay = max(delay, read.RetryAfter)
 	}
 	b.delay = max(delay, minInterval-took)

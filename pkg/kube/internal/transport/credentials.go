@@ -4,13 +4,20 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 )
 
-// credentialInterval is the time between two starts of a failing credential
-// plugin. A start may open a browser or print a prompt.
-const credentialInterval = 20 * time.Second
+// How often a failing credential plugin is started. A start can open a browser, or
+// print a prompt, so there are at most maxStarts in a startPeriod. The second one
+// follows soon, because many failures are over after a moment.
+const (
+	maxStarts       = 5
+	startPeriod     = time.Minute
+	firstStartDelay = 2 * time.Second
+	startDelay      = 14500 * time.Millisecond
+)
 
 // CredentialError reports that the client has no valid credentials. It affects
 // all requests to the server.
@@ -31,9 +38,9 @@ var errUnauthorized = errors.New("the server rejected the credentials (401 Unaut
 // client. client-go starts the plugin for each request that has no valid
 // credentials, and for each 401 response, so a hundred logs that reconnect
 // start it a hundred times (exec.roundTripper in client-go v0.37). The gate
-// starts it immediately when credentials stop working, and then every
-// credentialInterval. Between the starts, requests fail without being sent;
-// they continue as soon as one succeeds.
+// starts it immediately when credentials stop working, and then a few times a
+// minute. Between the starts, requests fail without being sent; they continue as
+// soon as one succeeds.
 //
 // The plugin is between the two halves of the gate: wrap is above it, probe is
 // below it.
@@ -41,10 +48,12 @@ type credentialGate struct {
 	turn chan struct{} // capacity 1: one request at a time gets credentials
 
 	mu        sync.Mutex
-	err       error     // why the last start failed; nil while credentials work
-	failures  int       // consecutive starts that did not help
-	refreshed time.Time // last start caused by a 401
-	next      time.Time // no start before this time
+	err       error       // why the last start failed; nil while credentials work
+	failures  int         // consecutive starts that did not help
+	starts    []time.Time // the last starts, at most maxStarts, the oldest first
+	worked    bool        // the credentials have worked
+	refreshed time.Time   // last start caused by a 401
+	next      time.Time   // no start before this time
 }
 
 func newCredentialGate() *credentialGate { return &credentialGate{turn: make(chan struct{}, 1)} }
@@ -125,8 +134,31 @@ func (g *credentialGate) fail(err error) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.failures++
-	g.err, g.next = err, time.Now().Add(credentialInterval)
+	g.err = err
+	g.record(time.Now())
+	g.schedule(time.Now())
 	return g.failureLocked()
+}
+
+// record records a start.
+func (g *credentialGate) record(at time.Time) {
+	if len(g.starts) == maxStarts {
+		g.starts = slices.Delete(g.starts, 0, 1)
+	}
+	g.starts = append(g.starts, at)
+}
+
+// schedule sets when the plugin is started next, after a start that did not help.
+func (g *credentialGate) schedule(now time.Time) {
+	g.next = now.Add(startDelay)
+	if g.failures == 1 {
+		g.next = now.Add(firstStartDelay)
+	}
+	if len(g.starts) == maxStarts {
+		if earliest := g.starts[0].Add(startPeriod + time.Second); g.next.Before(earliest) {
+			g.next = earliest
+		}
+	}
 }
 
 // mayRefresh reports whether the plugin may see a 401 response, which starts
@@ -144,8 +176,12 @@ func (g *credentialGate) mayRefresh(sent time.Time) (ok, stale bool) {
 	}
 	g.failures++
 	g.err, g.refreshed = errUnauthorized, now
+	if len(g.starts) == 0 && !g.worked {
+		g.record(now) // the start that has returned the rejected credentials
+	}
+	g.record(now)
 	if g.failures > 1 { // the first start may return credentials that work
-		g.next = now.Add(credentialInterval)
+		g.schedule(now)
 	}
 	return true, false
 }
@@ -154,7 +190,7 @@ func (g *credentialGate) mayRefresh(sent time.Time) (ok, stale bool) {
 func (g *credentialGate) succeed() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.err, g.failures, g.next = nil, 0, time.Time{}
+	g.err, g.failures, g.next, g.worked = nil, 0, time.Time{}, true
 }
 
 // probe is the lower half of the gate: requests arrive with credentials, and
