@@ -25,6 +25,7 @@ type backingIndices struct {
 	mu      sync.Mutex
 	loaded  bool
 	denied  time.Time // time at which the server denied access; zero if it did not
+	invalid int       // consecutive responses that were not valid
 	list    []backingIndex
 	foreign map[string]bool // indices that an ingest pipeline selects
 }
@@ -42,6 +43,13 @@ func (x *backingIndices) invalidate() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.loaded = false
+}
+
+// valid records a valid response.
+func (x *backingIndices) valid() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.invalid = 0
 }
 
 // isUnexpected reports whether a document was created in an index that is not in the
@@ -81,32 +89,55 @@ func (s *Sink) backing(ctx context.Context, t target) ([]backingIndex, *problem)
 	case resp.status == http.StatusNotFound: // nothing was created yet
 		x.list, x.loaded = nil, true
 		return nil, nil
-	case s.lookupDenied(resp, t):
-		return nil, nil
 	case resp.status != http.StatusOK:
-		return nil, problemOf(resp.serverError())
+		return nil, s.lookupFailed(resp, t)
 	}
 	list, err := parseBacking(resp.body)
 	if err != nil {
-		return nil, problemOf(fmt.Errorf("%s: %w", resp.node.url.Host, err))
+		return nil, s.lookupInvalid(resp, t, err)
 	}
-	x.list, x.loaded, x.denied = list, true, time.Time{}
+	x.list, x.loaded, x.denied, x.invalid = list, true, time.Time{}, 0
+	s.report.solved("lookup", Event{})
 	return list, nil
 }
 
-// lookupDenied reports whether the server denies a request that finds duplicates. The
-// Sink then continues without it, and tries again after a while. The caller holds the
-// lock of s.backings.
-func (s *Sink) lookupDenied(resp *response, t target) bool {
-	switch resp.status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusGone:
-	default:
-		return false
+// lookupFailed handles the failure of a request that finds duplicates. It returns the
+// problem if the failure is temporary. Otherwise the user may lack a right, or the
+// server may not support the request: the Sink continues without it, and tries again
+// after a while. The caller holds the lock of s.backings.
+func (s *Sink) lookupFailed(resp *response, t target) *problem {
+	err := resp.serverError()
+	switch {
+	case resp.status == http.StatusTooManyRequests, resp.status == http.StatusRequestTimeout, resp.status == http.StatusRequestEntityTooLarge:
+		return &problem{kind: Busy, err: err}
+	case resp.status >= http.StatusInternalServerError && resp.status != http.StatusNotImplemented:
+		return problemOf(err)
 	}
+	s.lookupDenied(err, t)
+	return nil
+}
+
+// maxInvalidLookups is how many consecutive responses may be invalid, for example
+// because a proxy sent an HTML page, before the server counts as one that does not
+// support the request.
+const maxInvalidLookups = 3
+
+// lookupInvalid handles a response that is not valid. The caller holds the lock of
+// s.backings.
+func (s *Sink) lookupInvalid(resp *response, t target, err error) *problem {
+	err = fmt.Errorf("%s: %w", resp.node.url.Host, err)
+	if s.backings.invalid++; s.backings.invalid < maxInvalidLookups {
+		return &problem{kind: Busy, err: err}
+	}
+	s.lookupDenied(err, t)
+	return nil
+}
+
+// lookupDenied disables lookups for a while. The caller holds the lock of s.backings.
+func (s *Sink) lookupDenied(err error, t target) {
 	x := &s.backings
-	x.denied, x.loaded, x.list = time.Now(), false, nil
-	s.report.problem("lookup", Event{Kind: NoLookup, Err: resp.serverError(), Index: t.index}, 0)
-	return true
+	x.denied, x.loaded, x.list, x.invalid = time.Now(), false, nil, 0
+	s.report.problem("lookup", Event{Kind: NoLookup, Err: err, Index: t.index}, 0)
 }
 
 func parseBacking(body []byte) ([]backingIndex, error) {

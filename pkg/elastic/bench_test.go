@@ -72,18 +72,27 @@ func BenchmarkEncode(b *testing.B) {
 	b.ReportMetric(float64(len(buf)/len(ls)), "B/doc")
 }
 
+// Responses of instant.
+const (
+	rootForBench  = `{"version":{"number":"8.15.3"},"tagline":"You Know, for Search"}`
+	indexForBench = ".ds-logs-ktail-default-2026.01.02-000001"
+)
+
 // instant is a server that immediately accepts everything.
 type instant struct{}
 
 func (instant) RoundTrip(r *http.Request) (*http.Response, error) {
 	body := rootForBench
+	if strings.Contains(r.URL.Path, "/_settings/") {
+		body = `{"` + indexForBench + `":{"settings":{"index":{"creation_date":"1767312000000"}}}}`
+	}
 	if strings.HasSuffix(r.URL.Path, "_bulk") {
 		raw, err := io.ReadAll(r.Body)
 		if err != nil {
 			return nil, err
 		}
 		n := docsIn(raw)
-		body = `{"errors":false,"items":[` + strings.TrimSuffix(strings.Repeat(`{"create":{"status":201}},`, n), ",") + `]}`
+		body = `{"errors":false,"items":[` + strings.TrimSuffix(strings.Repeat(`{"create":{"_index":"`+indexForBench+`","status":201}},`, n), ",") + `]}`
 	}
 	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}, nil
 }

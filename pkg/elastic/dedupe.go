@@ -153,13 +153,12 @@ func (s *Sink) deleteCopies(ctx context.Context, keys []docKey, t target) *probl
 	if err != nil {
 		return problemOf(err)
 	}
-	s.backings.mu.Lock()
-	denied := s.lookupDenied(resp, t)
-	s.backings.mu.Unlock()
-	if denied || resp.status == http.StatusOK {
+	if resp.status == http.StatusOK {
 		return s.checkDeleted(resp, t)
 	}
-	return problemOf(resp.serverError())
+	s.backings.mu.Lock()
+	defer s.backings.mu.Unlock()
+	return s.lookupFailed(resp, t)
 }
 
 // checkDeleted reports items that the server did not delete. A missing right remains
@@ -170,8 +169,8 @@ func (s *Sink) checkDeleted(resp *response, t target) *problem {
 			Status int `json:"status"`
 		} `json:"items"`
 	}
-	if resp.status != http.StatusOK || json.Unmarshal(resp.body, &items) != nil {
-		return nil
+	if err := json.Unmarshal(resp.body, &items); err != nil {
+		return &problem{kind: Busy, err: fmt.Errorf("%s: %w to a deletion", resp.node.url.Host, errResponse)}
 	}
 	for _, it := range items.Items {
 		switch status := it["delete"].Status; {
@@ -213,14 +212,10 @@ func (s *Sink) exist(ctx context.Context, keys []docKey, t target) ([]bool, *pro
 		if err != nil {
 			return nil, problemOf(err)
 		}
-		s.backings.mu.Lock()
-		denied := s.lookupDenied(resp, t)
-		s.backings.mu.Unlock()
-		if denied {
-			return nil, nil
-		}
 		if resp.status != http.StatusOK {
-			return nil, problemOf(resp.serverError())
+			s.backings.mu.Lock()
+			defer s.backings.mu.Unlock()
+			return nil, s.lookupFailed(resp, t)
 		}
 		var found struct {
 			Docs []struct {
@@ -231,8 +226,11 @@ func (s *Sink) exist(ctx context.Context, keys []docKey, t target) ([]bool, *pro
 			} `json:"docs"`
 		}
 		if err := json.Unmarshal(resp.body, &found); err != nil || len(found.Docs) != len(chunk) {
-			return nil, problemOf(fmt.Errorf("%s: %w to a lookup", resp.node.url.Host, errResponse))
+			s.backings.mu.Lock()
+			defer s.backings.mu.Unlock()
+			return nil, s.lookupInvalid(resp, t, fmt.Errorf("%w to a lookup", errResponse))
 		}
+		s.backings.valid()
 		for _, doc := range found.Docs {
 			if p := s.lookupError(doc.Error.Type, resp, t); p != nil {
 				return nil, p

@@ -205,3 +205,74 @@ func TestRollover_MissingReadRightIsReported(t *testing.T) {
 		})
 	}
 }
+
+// Servers that are compatible with the bulk API only, and proxies that fail now and
+// then, do not stop delivery.
+func TestRollover_UnsupportedLookupDoesNotStopDelivery(t *testing.T) {
+	faults := map[string]*fakesearch.Fault{
+		"404":       fakesearch.Failed(http.StatusNotFound),
+		"400":       failing(http.StatusBadRequest, "illegal_argument_exception", "no handler found"),
+		"501":       fakesearch.Failed(http.StatusNotImplemented),
+		"HTML page": fakesearch.HTMLPage(http.StatusOK),
+		"JSON":      {Response: &fakesearch.Response{Body: `{"status":"ok"}`}},
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch9})
+				s.SetFault(func(r *http.Request) *fakesearch.Fault {
+					if strings.Contains(r.URL.Path, "_settings") || strings.Contains(r.URL.Path, "_mget") {
+						return fault
+					}
+					return nil
+				})
+				r := start(t, s)
+				texts := numbered(20)
+				for i := range texts {
+					r.write(t, linesAt(time.Now(), texts[i]))
+					time.Sleep(5 * time.Second)
+				}
+				begin := time.Now()
+				r.close(t)
+				same(t, s.messages(), texts)
+				if took := time.Since(begin); took > time.Minute {
+					t.Errorf("closing took %s", took)
+				}
+			})
+		})
+	}
+}
+
+// A proxy that fails some lookups does not lead to duplicates.
+func TestRollover_FailedLookupIsRepeated(t *testing.T) {
+	faults := map[string]*fakesearch.Fault{
+		"413":       fakesearch.Failed(http.StatusRequestEntityTooLarge),
+		"429":       fakesearch.Busy(time.Second),
+		"502":       fakesearch.HTMLPage(http.StatusBadGateway),
+		"HTML page": fakesearch.HTMLPage(http.StatusOK),
+		"lost":      {Cut: fakesearch.CutBeforeResponse},
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			onRollingTargets(t, func(t *testing.T, s server, rt rollingTarget, o func(*elastic.Options)) {
+				texts := numbered(30)
+				logged := linesAt(time.Now(), texts...)
+				for range 3 {
+					var lookups atomic.Int32
+					s.SetFault(func(r *http.Request) *fakesearch.Fault {
+						if lookup := strings.Contains(r.URL.Path, "_settings") || strings.Contains(r.URL.Path, "_mget"); lookup && lookups.Add(1)%3 == 1 {
+							return fault
+						}
+						return nil
+					})
+					r := start(t, s, o)
+					r.write(t, logged)
+					r.close(t)
+					same(t, s.messages(), texts)
+					time.Sleep(time.Minute)
+					s.RollOver(rt.dataset())
+				}
+			})
+		})
+	}
+}

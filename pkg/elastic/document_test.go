@@ -153,8 +153,6 @@ func FuzzDocument(f *testing.F) {
 	})
 }
 
-const rootForBench = `{"version":{"number":"8.15.3"},"tagline":"You Know, for Search"}`
-
 // A document that was encoded for one target and converted to another equals one that
 // was encoded for the second.
 func TestConvert_EqualsEncodingForNewTarget(t *testing.T) {
