@@ -39,6 +39,15 @@ e2e: ## test on a real Kubernetes and real search servers (root on Debian)
 	./test/e2e.sh
 	./test/search.sh
 
+.PHONY: demo-web
+demo-web: build ## show the demo's lines on a page in the browser
+	@$(GO) build -o .bin/ktail-demo ./cmd/ktail-demo
+	@.bin/ktail-demo -ktail ./ktail -web
+
+.PHONY: web-test
+web-test: ## test the page in Chromium (installs it on Debian)
+	./test/web.sh
+
 .PHONY: stern
 stern: .bin/$(STERN) ## compare with stern
 	$(GO) test -race -tags stern -count=1 -run '^TestStern' ./cmd/ktail

@@ -19,6 +19,7 @@ import (
 
 func main() {
 	ktail := flag.String("ktail", "./ktail", "path of the ktail binary")
+	web := flag.Bool("web", false, "show the lines on a page in the browser instead of printing them")
 	color := flag.Bool("color", false, "use colors even if stdout is not a terminal")
 	flag.Usage = func() {
 		_, _ = fmt.Fprintln(flag.CommandLine.Output(), "Runs ktail on a made-up cluster and checks its output, until Ctrl-C or for DEMO_FOR, such as 20s.")
@@ -29,7 +30,7 @@ func main() {
 	terminal := isatty.IsTerminal(os.Stdout.Fd())
 	length, err := demoFor(os.Getenv("DEMO_FOR"), terminal)
 	if err == nil {
-		err = run(demo.Options{Ktail: *ktail, Color: *color || terminal, For: length, Out: os.Stdout, ErrOut: os.Stderr})
+		err = run(demo.Options{Ktail: *ktail, Color: *color || terminal, Web: *web, For: length, Out: os.Stdout, ErrOut: os.Stderr})
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "error: %v\n", err)

@@ -25,6 +25,7 @@ type messenger struct {
 	limit    int
 	failures *failureReporter
 	late     *lateReporter
+	board    *podBoard           // nil if lines are not from a cluster
 	expect   func(*ktail.Stream) // called with each stream before its first line
 
 	onlyMessages atomic.Bool // containers that start or stop are not reported any more
@@ -39,6 +40,7 @@ func newMessenger(s streams, p plan) *messenger {
 		onlyLogs: p.onlyLogLines || p.stdin,
 		once:     p.noFollow,
 		limit:    p.maxLogRequests,
+		board:    p.newPodBoard(),
 		expect:   func(*ktail.Stream) {},
 		out:      s.ErrOut,
 	}

@@ -49,8 +49,13 @@ func (p plan) startPage(ctx context.Context, s streams, messages *messenger) (*p
 		debug.SetGCPercent(webGCPercent)
 	}
 	pg := &page{sink: web.NewSink(int64(p.webBuffer)), ended: make(chan error, 1), notify: messages.printf}
-	server := web.New(web.Options{Sink: pg.sink, Token: token, Title: p.title(), Version: version})
+	o := web.Options{Sink: pg.sink, Token: token, Title: p.title(), Version: version}
 	ctx, pg.stop = context.WithCancel(ctx)
+	if messages.board != nil {
+		o.Pods = messages.board.pods
+		go messages.board.run(ctx)
+	}
+	server := web.New(o)
 	go func() { pg.ended <- server.Serve(ctx, l) }()
 	messages.printf("page: %s", server.URL(l))
 	return pg, nil

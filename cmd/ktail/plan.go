@@ -139,10 +139,12 @@ func (p plan) newWatcher(s streams, m *messenger) ktail.Watcher {
 	if p.readsFiles() {
 		return withoutOwnLog(p.newNodeWatcher(m))
 	}
+	watcher := &kube.Watcher{
+		Client: p.client, Selection: p.selection, Options: p.log, Events: p.eventOptions(m), Warn: m.warn, Untimed: m.untimed,
+	}
+	m.board.observe(watcher)
 	return withoutOwnLog(&noMatchReporter{
-		watcher: &kube.Watcher{
-			Client: p.client, Selection: p.selection, Options: p.log, Events: p.eventOptions(m), Warn: m.warn, Untimed: m.untimed,
-		},
+		watcher: watcher,
 		client:  p.client, o: p, printf: m.printf,
 	})
 }

@@ -14,7 +14,12 @@ func runReporting(ctx context.Context, messages *messenger, t *tail.Tailer) erro
 	reporting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	report := func() { messages.printf("%s", readSummary(t.Status())) }
-	go onSummarySignal(reporting, report)
+	go onSummarySignal(reporting, func() {
+		report()
+		if pods := messages.board.summary(reporting); pods != "" {
+			messages.printf("%s", pods)
+		}
+	})
 	err := t.Run(ctx)
 	if st := t.Status(); !messages.onlyLogs && (st.Gaps > 0 || st.Resumes > 0 || st.Waiting > 0) {
 		report()

@@ -26,6 +26,7 @@ import (
 type Options struct {
 	Ktail string        // path of the ktail binary
 	Color bool          // run ktail with --color=always
+	Web   bool          // run ktail with --web, and do not copy its output
 	For   time.Duration // how long the pods write; 0 means until Stop
 
 	// Stop, when closed, ends the demo gracefully: the pods stop and ktail catches up.

@@ -27,9 +27,14 @@ func startKtail(ctx context.Context, o Options, kubeconfig string, lines *accoun
 		color = "always"
 	}
 	output := &recorder{to: o.Out, lines: lines}
+	args := []string{".", "--namespace", namespace, "--kubeconfig", kubeconfig, "--color", color}
+	if o.Web {
+		args = append(args, "--web")
+		output.to = io.Discard // the page shows the lines; the accounting still reads them
+	}
 	process, err := ktailproc.Start(ctx, ktailproc.Options{
 		Path: o.Ktail,
-		Args: []string{".", "--namespace", namespace, "--kubeconfig", kubeconfig, "--color", color},
+		Args: args,
 		Env:  append(os.Environ(), "KUBECONFIG="+kubeconfig), Stdout: output, Stderr: o.ErrOut,
 		OwnGroup: true, // the demo interrupts it after it has printed everything
 	})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -30,6 +31,7 @@ type sourceSet struct {
 	events   *eventSource  // nil if events are not wanted
 	rejected error         // the server's reason for rejecting the selection
 	changed  chan struct{} // capacity 1
+	version  atomic.Uint64 // of the pods
 }
 
 // podStore holds the pods of one list and watch.
@@ -49,7 +51,8 @@ type podEntry struct {
 	span            *podlog.Span            // while the condition holds; nil if it does not hold or there is none
 	sources         []ktail.Source
 	waiting         []WaitingContainer
-	skipped         []string // names of containers that the selection excludes
+	skipped         []string   // names of containers that the selection excludes
+	status          *PodStatus // nil unless Watcher.KeepStatus is set
 }
 
 // initialState is the state of a container when its pod was selected: at the
@@ -165,6 +168,7 @@ func (s *sourceSet) eventStores() []*eventStore {
 }
 
 func (s *sourceSet) touch() {
+	s.version.Add(1)
 	select {
 	case s.changed <- struct{}{}:
 	default:
@@ -203,6 +207,9 @@ func (p *podStore) put(pod *corev1.Pod) {
 	}
 	if s.wantsPod(pod.Name) && s.Shard.Owns(pod.Spec.NodeName) {
 		next.waiting, next.skipped = s.waiting(pod)
+	}
+	if p.set.w.KeepStatus {
+		next.status = newPodStatus(pod, containers)
 	}
 	p.pods[pod.UID] = next
 	if p.set.events != nil {

@@ -44,6 +44,9 @@ type Watcher struct {
 	// sends without timestamps. Its lines get the time at which ktail receives them.
 	Untimed func(*ktail.Stream)
 
+	// KeepStatus makes Pods return the state of the selected pods.
+	KeepStatus bool
+
 	set     atomic.Pointer[sourceSet] // set by Watch, read by Matches
 	untimed sync.Once
 }

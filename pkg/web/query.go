@@ -22,6 +22,7 @@ import (
 //	src         namespace/pod/container, where an empty part is any; with a - before
 //	            it, everything but that
 //	field       name=value, name!=value, name>number, name<number, or name
+//	logs        1: no gaps, exits and other lines that are not log lines
 //	from, to    times in Unix milliseconds; to is exclusive
 //
 // A text without capital letters matches in any case. Parameters may be repeated.
@@ -36,7 +37,7 @@ const (
 // canonical returns the parameters that make up the filter, in one form.
 func canonical(params url.Values) string {
 	kept := url.Values{}
-	for _, name := range slices.Concat(filterParams, []string{"find", "findr"}) {
+	for _, name := range slices.Concat(filterParams, []string{"find", "findr", "logs"}) {
 		if values := params[name]; len(values) > 0 {
 			kept[name] = values
 		}
@@ -74,6 +75,7 @@ func (s *Server) parseFilter(params url.Values) (*ring.Filter, error) {
 		}
 		f.Fields = append(f.Fields, matches)
 	}
+	f.LogsOnly = params.Get("logs") == "1"
 	f.Stream = s.sources(params["src"])
 	if f.From, err = parseMillis(params.Get("from")); err != nil {
 		return nil, err

@@ -69,10 +69,10 @@ func (s *Server) nextMatch(r *http.Request, params url.Values, a *whereAnswer) e
 		}
 	case "error":
 		narrow = without(params, "find", "findr")
-		narrow["level"] = []string{"error,fatal"}
+		narrow["level"], narrow["logs"] = []string{"error,fatal"}, []string{"1"}
 	case "warn":
 		narrow = without(params, "find", "findr")
-		narrow["level"] = []string{"warn,error,fatal"}
+		narrow["level"], narrow["logs"] = []string{"warn,error,fatal"}, []string{"1"}
 	default:
 		return badRequest{errors.New("invalid next: must be error or warn")}
 	}

@@ -163,7 +163,7 @@ function resize() {
 }
 
 function paint() {
-  if (!height) return;
+  if (!height || !store.view) return; // until the first answer, the rows stay as they are
   total = Math.max(0, store.end - store.first);
   pad.style.height = Math.max(height, Math.min(maxPad, total * rowHeight)) + "px";
   box.classList.toggle("wrap", variable());

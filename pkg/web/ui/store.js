@@ -27,6 +27,7 @@ let stale = new Map();
 /** Forgets all rows: the filter has changed or, with keep, only the marks. @param {boolean} [keep] */
 export function clearRows(keep) {
   generation++;
+  if (!keep) store.view = 0; // its numbers mean nothing any more
   stale = keep ? store.pages : new Map();
   store.pages = new Map();
   store.loading.clear();
@@ -69,7 +70,7 @@ export function rowParams() {
  */
 export function takeRange(a) {
   const fresh = a.view !== store.view || (a.epoch !== undefined && a.epoch !== store.epoch);
-  if (fresh) clearRows();
+  if (fresh && store.view) clearRows();
   store.view = a.view;
   store.first = a.first;
   store.end = a.end;
@@ -81,6 +82,7 @@ export function takeRange(a) {
 
 /** Asks for the rows [from, to) that are not held. @param {number} from @param {number} to */
 export function want(from, to) {
+  if (!store.view) return;
   from = Math.max(from, store.first);
   to = Math.min(to, store.end);
   for (let p = Math.floor(from / pageSize); p * pageSize < to; p++) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	api "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/randfill"
 )
@@ -36,7 +37,20 @@ func partOfContainer(c *api.Container) Container {
 	return Container{
 		Name: c.Name, Image: c.Image, RestartPolicy: (*RestartPolicy)(c.RestartPolicy),
 		RestartPolicyRules: each(c.RestartPolicyRules, func(*api.ContainerRestartRule) struct{} { return struct{}{} }),
+		Resources:          Resources{Limits: quantities(c.Resources.Limits), Requests: quantities(c.Resources.Requests)},
 	}
+}
+
+// quantities returns the list as it is decoded.
+func quantities(list api.ResourceList) map[string]resource.Quantity {
+	if len(list) == 0 {
+		return nil
+	}
+	decoded := map[string]resource.Quantity{}
+	for name, q := range list {
+		decoded[string(name)] = resource.MustParse(q.String())
+	}
+	return decoded
 }
 
 func partOfEphemeral(c *api.EphemeralContainer) Container {
@@ -47,7 +61,7 @@ func partOfEphemeral(c *api.EphemeralContainer) Container {
 func partOfStatus(s *api.ContainerStatus) ContainerStatus {
 	return ContainerStatus{
 		Name: s.Name, State: partOfState(s.State), LastTerminationState: partOfState(s.LastTerminationState),
-		RestartCount: s.RestartCount, Image: s.Image, ContainerID: s.ContainerID,
+		Ready: s.Ready, RestartCount: s.RestartCount, Image: s.Image, ContainerID: s.ContainerID,
 	}
 }
 

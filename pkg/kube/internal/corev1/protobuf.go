@@ -1,6 +1,10 @@
 package corev1
 
-import "cmp"
+import (
+	"cmp"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+)
 
 // Reset clears the pod. The protobuf decoder calls it before Unmarshal.
 func (p *Pod) Reset() { *p = Pod{} }
@@ -68,6 +72,8 @@ func (c *Container) unmarshal(data []byte) error {
 			c.Name = string(f.bytes)
 		case 2:
 			c.Image = string(f.bytes)
+		case 8:
+			return c.Resources.unmarshal(f.bytes)
 		case 24:
 			policy := RestartPolicy(f.bytes)
 			c.RestartPolicy = &policy
@@ -76,6 +82,50 @@ func (c *Container) unmarshal(data []byte) error {
 		}
 		return nil
 	})
+}
+
+func (r *Resources) unmarshal(data []byte) error {
+	return fields(data, func(f field) error {
+		switch f.number {
+		case 1:
+			return addQuantity(&r.Limits, f.bytes)
+		case 2:
+			return addQuantity(&r.Requests, f.bytes)
+		}
+		return nil
+	})
+}
+
+// addQuantity adds an entry of a map to it: field 1 is the key, and field 2 holds the
+// quantity as a text in its field 1.
+func addQuantity(list *map[string]resource.Quantity, data []byte) error {
+	name, text := "", ""
+	err := fields(data, func(f field) error {
+		switch f.number {
+		case 1:
+			name = string(f.bytes)
+		case 2:
+			return fields(f.bytes, func(f field) error {
+				if f.number == 1 {
+					text = string(f.bytes)
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	quantity, err := resource.ParseQuantity(text)
+	if err != nil {
+		return nil //nolint:nilerr // a pod is worth more than one of its numbers
+	}
+	if *list == nil {
+		*list = map[string]resource.Quantity{}
+	}
+	(*list)[name] = quantity
+	return nil
 }
 
 func (s *PodStatus) unmarshal(data []byte) error {
@@ -127,6 +177,8 @@ func (s *ContainerStatus) unmarshal(data []byte) error {
 			return s.State.unmarshal(f.bytes)
 		case 3:
 			return s.LastTerminationState.unmarshal(f.bytes)
+		case 4:
+			s.Ready = f.value != 0
 		case 5:
 			s.RestartCount = int32(f.value)
 		case 6:

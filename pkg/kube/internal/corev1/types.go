@@ -7,6 +7,7 @@
 package corev1
 
 import (
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -51,6 +52,14 @@ type Container struct {
 	Image              string         `json:"image"`
 	RestartPolicy      *RestartPolicy `json:"restartPolicy"`      // nil: the pod's policy
 	RestartPolicyRules []struct{}     `json:"restartPolicyRules"` // only their number is used
+	Resources          Resources      `json:"resources"`
+}
+
+// Resources are what a container may use and what is reserved for it, by the name of
+// the resource.
+type Resources struct {
+	Limits   map[string]resource.Quantity `json:"limits"`
+	Requests map[string]resource.Quantity `json:"requests"`
 }
 
 // RestartPolicy says when a container that has ended is restarted.
@@ -119,6 +128,7 @@ type ContainerStatus struct {
 	Name                 string         `json:"name"`
 	State                ContainerState `json:"state"`
 	LastTerminationState ContainerState `json:"lastState"`
+	Ready                bool           `json:"ready"`
 	RestartCount         int32          `json:"restartCount"`
 	Image                string         `json:"image"`
 	ContainerID          string         `json:"containerID"`

@@ -15,6 +15,7 @@ import (
 type Filter struct {
 	Include, Exclude text.Patterns
 	Find             text.Patterns
+	LogsOnly         bool  // select log lines only, after all
 	Levels           uint8 // a bit for each text.Level; 0 means all
 	// Stream reports whether lines of the stream are selected; nil means all. Its
 	// answer for a stream never changes.
@@ -27,7 +28,7 @@ type Filter struct {
 // IsZero reports whether the filter selects all lines.
 func (f *Filter) IsZero() bool {
 	return f == nil || len(f.Include)+len(f.Exclude)+len(f.Find)+len(f.Fields) == 0 &&
-		f.Levels == 0 && f.Stream == nil && f.From == 0 && f.To == 0
+		f.Levels == 0 && !f.LogsOnly && f.Stream == nil && f.From == 0 && f.To == 0
 }
 
 // needsText reports whether the texts of lines decide.
@@ -63,7 +64,7 @@ func (f *Filter) search(b *block, from, to uint64, texts func(*block) []byte, fo
 
 // hasLevel reports whether a line of the block can have a selected level.
 func (f *Filter) hasLevel(b *block) bool {
-	if f.Levels == 0 || b.events > 0 {
+	if f.Levels == 0 || b.events > 0 && !f.LogsOnly {
 		return true
 	}
 	for level, n := range b.levels {
@@ -90,7 +91,11 @@ func (f *Filter) matches(rec *Record, s *streamSet) bool {
 	if f.From != 0 && rec.Time < f.From || f.To != 0 && rec.Time >= f.To || !s.has(rec.Stream) {
 		return false
 	}
-	if rec.Kind == ktail.Log && !f.matchesLog(rec) {
+	if rec.Kind == ktail.Log {
+		if !f.matchesLog(rec) {
+			return false
+		}
+	} else if f.LogsOnly {
 		return false
 	}
 	return len(f.Find) == 0 || f.Find.Match(rec.Text)

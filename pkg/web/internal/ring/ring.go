@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -56,8 +57,11 @@ func (r *Ring) Append(lines []ktail.Line) {
 	for i := range lines {
 		l := &lines[i]
 		level := text.NoLevel
-		if l.Kind == ktail.Log {
+		switch {
+		case l.Kind == ktail.Log:
 			level, _, _ = text.FindLevel(l.Text)
+		case l.Event != nil:
+			l, level = described(l)
 		}
 		if level >= text.Error {
 			errors++
@@ -72,6 +76,24 @@ func (r *Ring) Append(lines []ktail.Line) {
 		close(r.changed)
 		r.changed = nil
 	}
+}
+
+// described returns a Kubernetes event with all it says in its text, and its level.
+func described(l *ktail.Line) (*ktail.Line, text.Level) {
+	e, level := l.Event, text.Info
+	if e.IsWarning() {
+		level = text.Warn
+	}
+	d := *l
+	d.Text = nil
+	if e.Object != "" {
+		d.Text = append(d.Text, e.Object+": "...)
+	}
+	d.Text = append(append(d.Text, e.Reason+": "...), l.Text...)
+	if e.Count > 1 {
+		d.Text = fmt.Appendf(d.Text, " (%d times)", e.Count)
+	}
+	return &d, level
 }
 
 // seal compresses the open block and evicts the oldest ones.

@@ -1,0 +1,220 @@
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// number writes n numbered lines.
+func (s *site) numbered(n int) {
+	for i := 0; i < n; i += 100 {
+		batch := make([]ktail.Line, 100)
+		for k := range batch {
+			s.next++
+			s.at = s.at.Add(200 * time.Microsecond)
+			batch[k] = ktail.Line{Stream: s.streams[s.next%len(s.streams)], Time: s.at.UnixNano(), Text: fmt.Appendf(nil, "line %07d of the run", s.next)}
+		}
+		s.write(batch...)
+	}
+}
+
+// readBack returns the texts of all lines, as the page's own code reads them.
+func readBack(b *tab) []string {
+	return strings.Split(eval[string](b, `(async () => {
+		const { store, fetchRows } = await import('/store.js');
+		return (await fetchRows(store.first, store.end)).map((r) => r[7]).join('\n');
+	})()`), "\n")
+}
+
+// Lines come once and in order, although they come fast, the tab is hidden, and it is
+// loaded again.
+func TestPage_HasEachLineOnceAndInOrder(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(1000)
+	b := s.open(1400, 900, "light")
+	writing := make(chan struct{})
+	go func() {
+		defer close(writing)
+		for range 60 {
+			s.numbered(1000)
+			<-time.After(50 * time.Millisecond)
+		}
+	}()
+	eval[bool](b, `Object.defineProperty(document, 'hidden', {value: true, configurable: true}), document.dispatchEvent(new Event('visibilitychange')), true`)
+	<-time.After(time.Second)
+	b.do(chromedp.Reload())
+	b.until("the page follows", `document.querySelector('.live').dataset.state === 'live'`)
+	<-writing
+	b.until("the last line is on the screen", `[...document.querySelectorAll('.row:not([hidden])')].at(-1).textContent.includes('line %07d')`, 61000)
+	got := readBack(b)
+	if len(got) != 61000 {
+		t.Fatalf("%d lines, want 61000", len(got))
+	}
+	for i, text := range got {
+		if want := fmt.Sprintf("line %07d of the run", i+1); text != want {
+			t.Fatalf("line %d is %q", i+1, text)
+		}
+	}
+	// Scrolling shows the same: the rows at some places.
+	for _, at := range []int{1, 12345, 30000, 60990} {
+		eval[bool](b, `import('/list.js').then((l) => l.goTo(%d, false, 0)).then(() => true)`, at)
+		b.until("the row is there", `document.querySelector('.row[data-n="%d"] .tx')?.textContent === 'line %07d of the run'`, at, at)
+	}
+	b.noTrouble()
+}
+
+// What has left the buffer is reported, and a link to it says so.
+func TestPage_ReportsEvictedLines(t *testing.T) {
+	s := newSite(t, 4<<20)
+	s.shop(1000, time.Millisecond)
+	b := s.open(1400, 900, "light")
+	link := eval[string](b, `Promise.all([import('/copy.js'), import('/store.js'), import('/state.js')]).then(([c, s, st]) => st.toHash(c.placeOf(s.row(s.store.first + 5) || s.row(s.store.end - 5))))`)
+	s.shop(200_000, time.Millisecond)
+	b.until("lines have left", `import('/store.js').then((s) => s.store.evicted[0] > 0)`)
+	b.keys("g")
+	b.until("the top says so", `/earlier lines \(until .*\) have left the buffer: --web-buffer/.test(document.getElementById('evicted')?.textContent)`)
+	eval[bool](b, `location.hash = %q, true`, link)
+	b.until("the link says so", `/has left the buffer/.test(document.getElementById('toast').textContent)`)
+	b.noTrouble()
+}
+
+// Another run on the same port is told, and its rows do not mix with the old ones.
+func TestPage_NoticesAnotherRun(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(2000)
+	b := s.open(1400, 900, "light")
+	address := s.address
+	s.stop()
+	<-s.stopped
+	b.until("the connection is lost", `/connection to ktail is lost/.test(document.getElementById('banner').textContent)`)
+	s.next = 500_000
+	s.serve(64<<20, address)
+	s.numbered(100)
+	b.until("another run", `/ktail was started again/.test(document.getElementById('banner').textContent)`)
+	b.until("its lines are shown", `[...document.querySelectorAll('.row:not([hidden]):not(.wait)')].every((r) => /line 0500/.test(r.textContent)) && document.querySelectorAll('.row:not([hidden]):not(.wait)').length > 0`)
+	if lost := b.trouble(); slices.ContainsFunc(lost, func(l string) bool { return !strings.Contains(l, "Failed to load resource") && !strings.Contains(l, "ERR_") }) {
+		t.Error(lost)
+	}
+}
+
+// Find hides nothing; filter hides; context shows the same line without filters; Back
+// restores the filter; the address keeps everything over a reload.
+func TestPage_FindFilterContextAndBack(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.shop(5000, 10*time.Millisecond)
+	b := s.open(1400, 900, "light")
+	total := eval[int](b, `import('/store.js').then((s) => s.store.end)`)
+	b.find("order placed\r")
+	b.until("a match is selected", `document.querySelector('.row.sel .m')?.textContent === 'order placed'`)
+	if n := eval[int](b, `import('/store.js').then((s) => s.store.end)`); n != total {
+		t.Errorf("find hides lines: %d of %d", n, total)
+	}
+	eval[bool](b, `document.getElementById('findFilter').click(), true`)
+	b.until("the filter is a chip", `document.querySelectorAll('.chip').length === 1`)
+	b.until("only matches are there", `import('/store.js').then((s) => s.store.view && s.store.end - s.store.first < %d && s.store.complete)`, total)
+	b.until("each log line matches", `[...document.querySelectorAll('.row:not([hidden]):not(.note):not(.wait)')].length > 3 && [...document.querySelectorAll('.row:not([hidden]):not(.note):not(.wait)')].every((r) => /order placed/.test(r.textContent))`)
+	eval[bool](b, `document.getElementById('list').focus(), true`)
+	b.keys("kk")
+	b.until("a line is selected", `document.querySelector('.row.sel')`)
+	text := eval[string](b, `document.querySelector('.row.sel .tx').textContent`)
+	b.keys("c")
+	b.until("the filter is off", `document.querySelectorAll('.chip').length === 0`)
+	b.until("the line is still there", `document.querySelector('.row.sel .tx')?.textContent === %q`, text)
+	b.do(chromedp.NavigateBack())
+	b.until("Back restores the filter", `document.querySelectorAll('.chip').length === 1`)
+	hash := eval[string](b, `location.hash`)
+	b.do(chromedp.Reload())
+	b.until("reload keeps the filter", `document.querySelectorAll('.chip').length === 1 && document.querySelector('.row:not([hidden]):not(.wait)')`)
+	if got := eval[string](b, `location.hash`); got != hash || strings.Contains(hash, token) {
+		t.Errorf("the address was %s and is %s", hash, got)
+	}
+	b.noTrouble()
+}
+
+// Levels can be hidden, and e goes to the next error.
+func TestPage_LevelsAndTimes(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.shop(5000, 10*time.Millisecond)
+	b := s.open(1400, 900, "light")
+	eval[bool](b, `[...document.querySelectorAll('.level')].filter((l) => l.dataset.level !== 'error').forEach((l) => l.click()), true`)
+	b.until("only errors are left", `[...document.querySelectorAll('.row:not([hidden]):not(.wait):not(.note)')].length > 0 && [...document.querySelectorAll('.row:not([hidden]):not(.wait):not(.note)')].every((r) => r.classList.contains('error'))`)
+	for zone, want := range map[string]string{"UTC": s.at.UTC().Format("15:04"), "Asia/Kathmandu": s.at.UTC().Add(5*time.Hour + 45*time.Minute).Format("15:04")} {
+		eval[bool](b, `Promise.all([import('/state.js'), import('/list.js')]).then(([s, l]) => { s.state.zone = %q; l.draw(); return true; })`, zone)
+		b.until("times are in "+zone, `[...document.querySelectorAll('.row:not([hidden]) time')].at(-1).textContent.startsWith(%q)`, want[:4])
+	}
+	if got := eval[string](b, `[...document.querySelectorAll('.row:not([hidden]) time')].at(-1).title`); !strings.Contains(got, "Z") || !strings.Contains(got, ".") {
+		t.Errorf("the full time is %q", got)
+	}
+	b.noTrouble()
+}
+
+// A download is what the filters show, byte for byte.
+func TestPage_DownloadsWhatIsShown(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(20_000)
+	b := s.open(1400, 900, "light")
+	address := eval[string](b, `Promise.all([import('/api.js')]).then(([a]) => a.api('ticket', undefined, undefined, 'POST')).then((t) => '/download?ir=7%%24%%7C7+of&ticket=' + t.ticket)`)
+	address = strings.ReplaceAll(address, "%%", "%")
+	get := func() (int, string) {
+		r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+s.address+address, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.StatusCode, string(body)
+	}
+	status, got := get()
+	var want strings.Builder
+	for i := 7; i <= 20_000; i += 10 {
+		fmt.Fprintf(&want, "line %07d of the run\n", i)
+	}
+	if status != http.StatusOK || got != want.String() {
+		t.Errorf("status %d, %d bytes, want %d", status, len(got), want.Len())
+	}
+	if status, _ := get(); status != http.StatusForbidden {
+		t.Errorf("a ticket is valid twice: %d", status)
+	}
+}
+
+// Eight windows are live at the same time, and can be loaded again.
+func TestPage_EightWindowsAreLive(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(1000)
+	first := s.open(900, 600, "light")
+	var tabs []*tab
+	for range 7 { // of the same browser context: they share six connections
+		ctx, cancel := chromedp.NewContext(first.ctx)
+		t.Cleanup(cancel)
+		if err := chromedp.Do(ctx); err != nil {
+			t.Fatal(err)
+		}
+		tabs = append(tabs, &tab{t: t, ctx: ctx, cancel: cancel})
+	}
+	for _, b := range tabs {
+		b.do(chromedp.Navigate(s.url))
+	}
+	s.numbered(100)
+	for _, b := range append(tabs, first) {
+		b.until("the window is live", `[...document.querySelectorAll('.row:not([hidden])')].at(-1)?.textContent.includes('line 0001100') || document.hidden`)
+	}
+	tabs[3].do(chromedp.Reload())
+	tabs[3].until("it is loaded again", `[...document.querySelectorAll('.row:not([hidden])')].at(-1)?.textContent.includes('line 0001100') || document.hidden`)
+}
