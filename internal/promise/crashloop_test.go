@@ -2,6 +2,7 @@ package promise_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,6 +63,45 @@ func TestCrashLoop_WaitsForTheWatch(t *testing.T) {
 				})
 				if after != pods {
 					t.Errorf("%d of %d containers were printed a second after they ran again", after, pods)
+				}
+			})
+		})
+	}
+}
+
+// A container that waits to be restarted does not keep other logs from being read if
+// their number is limited. When it is restarted, its log has its turn again, and continues
+// where it was left.
+func TestCrashLoop_LetsOthersBeReadWithinTheLimit(t *testing.T) {
+	for _, ends := range []bool{false, true} { // the other log, before the container is restarted
+		synctest.Test(t, func(t *testing.T) {
+			api := newServer(t, fakeapi.Options{})
+			crash := api.RunPod("default", "a-crash", "app").Container("app")
+			crash.Log("before the crash")
+			crash.Exit(1, "")
+			crash.BackOff()
+			other := api.RunPod("default", "b-other", "app").Container("app")
+			other.Log("other 1")
+			r := followAtMost(t, watchAll(connect(t, api), true), 1)
+			pass(10 * time.Second)
+			r.wants(t, "before the crash", "other 1")
+			want := []string{"before the crash", "other 1"}
+			if ends {
+				other.Exit(0, "")
+				pass(time.Minute)
+			}
+			crash.Start()
+			crash.Log("after the crash")
+			pass(time.Minute)
+			if !ends { // the other log has the turn
+				r.wants(t, want...)
+				other.Exit(0, "")
+				pass(time.Minute)
+			}
+			r.wants(t, append(want, "after the crash")...)
+			r.add(func() {
+				if n := strings.Count(strings.Join(r.screen, "\n"), "+"); n != 3 {
+					t.Errorf("%d starts were reported, want 3: %q", n, r.screen)
 				}
 			})
 		})

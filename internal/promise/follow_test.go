@@ -79,10 +79,19 @@ func follow(t testing.TB, w *kube.Watcher) *run { return resume(t, w, nil) }
 // resume runs the engine with positions. Each line is settled when it is
 // written.
 func resume(t testing.TB, w *kube.Watcher, positions *tail.Positions) *run {
+	return start(t, w, positions, 0)
+}
+
+// followAtMost is follow with a limit on the logs that are read at a time.
+func followAtMost(t testing.TB, w *kube.Watcher, limit int) *run { return start(t, w, nil, limit) }
+
+// start runs the engine until the test ends.
+func start(t testing.TB, w *kube.Watcher, positions *tail.Positions, limit int) *run {
 	r := &run{positions: positions, keys: map[ktail.Key]bool{}}
 	w.Warn = func(err error) { r.add(func() { r.warnings = append(r.warnings, err.Error()) }) }
 	tailer := &tail.Tailer{
 		Watchers: []ktail.Watcher{w}, Sink: r, Once: !w.Options.Follow, MergeWindow: 100 * time.Millisecond, Positions: positions,
+		MaxStreams: limit,
 		OnEvent: func(e tail.Event) {
 			r.add(func() {
 				r.events = append(r.events, e)

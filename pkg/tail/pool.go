@@ -49,6 +49,10 @@ type entry struct {
 // If its run is cut while the state is reading, the stream was draining and
 // then came back; flushingAgain follows. The same happens if its run yields to
 // others.
+//
+// If its container waits for its next instance while other streams wait to be
+// read, its run ends, and the state is ended until the watcher reports that
+// instance.
 type state uint8
 
 const (
@@ -177,7 +181,7 @@ func (p *pool) fill(first bool) {
 
 // read runs one stream to its end.
 func (p *pool) read(e *entry, in *input) {
-	if !e.stream.failing { // if it is failing, it has started before and yielded to others
+	if !e.stream.failing && !e.stream.resting { // otherwise it has started before and let others be read
 		p.t.notify(Event{Kind: Started, Stream: e.stream.newest().Stream()})
 	}
 	how, err := e.stream.run(p.ctx, in)
@@ -188,7 +192,7 @@ func (p *pool) read(e *entry, in *input) {
 	// The next stream starts when this one has been written, so with a limit of
 	// one, logs are printed one after another.
 	in.waitDrained(p.ctx)
-	if how != failed && how != yielded && p.ctx.Err() == nil {
+	if how != failed && how != yielded && how != rested && p.ctx.Err() == nil {
 		p.t.notify(Event{Kind: Ended, Stream: e.stream.newest().Stream()})
 	}
 	p.release(e, how)
@@ -202,7 +206,7 @@ func (p *pool) flush(e *entry, how outcome) {
 	switch {
 	case e.state == draining:
 		e.state = flushingGone
-	case (how == cut || how == yielded) && p.ctx.Err() == nil:
+	case (how == cut || how == yielded || how == rested && e.stream.hasNews()) && p.ctx.Err() == nil:
 		e.state = flushingAgain
 	default:
 		e.state = flushing

@@ -20,6 +20,10 @@ const drainSilence = 10 * time.Second
 // reads the log again.
 const waitingDelay = 5 * time.Minute
 
+// restDelay is how long a stream whose container waits for its next instance keeps its
+// turn while other streams wait to be read. Most containers restart sooner.
+const restDelay = 2 * time.Second
+
 // stream reads one source again and again until it has ended for good. Its
 // position records the delivered lines, so that every line is delivered once.
 type stream struct {
@@ -31,6 +35,7 @@ type stream struct {
 	exited  bool // the last line, not counting diagnostics and gaps, was an Exit
 	failing bool // Failing was reported, and Recovered was not
 	wait    backoff
+	resting bool // the last run ended as rested
 
 	mu     sync.Mutex
 	source ktail.Source       // the newest one
@@ -103,13 +108,15 @@ const (
 	cut                    // it was stopped, or the engine is stopping
 	failed                 // the engine gave up on it
 	yielded                // it is failing, and other streams wait to be read
+	rested                 // its container waits for the next instance, and other streams wait to be read
 )
 
 // run reads the stream into the merger. The error says why the stream failed.
 func (s *stream) run(ctx context.Context, in *input) (outcome, error) {
 	defer in.close()
 	how, err := s.read(ctx, in)
-	if how == yielded {
+	s.resting = how == rested
+	if how == yielded || how == rested {
 		return how, err // its next run decides what to report
 	}
 	exited := s.exited
@@ -154,6 +161,9 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 		}
 		delay := s.wait.next(time.Since(began), err, progress)
 		if errors.Is(err, ktail.ErrWaiting) {
+			if s.rest(ctx) {
+				return rested, nil
+			}
 			// The jitter spreads a hundred logs that ended at the same moment.
 			delay, s.wait = waitingDelay+rand.N(waitingDelay), backoff{}
 		}
@@ -182,6 +192,35 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 		s.t.counters.resumes.Add(1)
 	}
 }
+
+// rest waits for the next instance of the container and reports whether other streams
+// are to be read instead. It returns at once if there is no limit.
+func (s *stream) rest(ctx context.Context) bool {
+	if s.t.MaxStreams <= 0 {
+		return false
+	}
+	for waited := time.Duration(0); waited < waitingDelay; waited += restDelay {
+		if s.pause(ctx, restDelay) != elapsed {
+			s.wakeAgain()
+			return false
+		}
+		if s.t.counters.waiting.Load() > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// wakeAgain makes the next pause end at once.
+func (s *stream) wakeAgain() {
+	select {
+	case s.changed <- struct{}{}:
+	default:
+	}
+}
+
+// hasNews reports whether the source was replaced since it was read.
+func (s *stream) hasNews() bool { return len(s.changed) > 0 }
 
 // emit passes lines from the source to the merger.
 func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error {
