@@ -17,7 +17,7 @@ import (
 // each line is written once, with the same key, whether or not the stream has
 // ended and whether the log is busy or quiet.
 func TestMirrorPodRecreated_WritesEachLineOnce(t *testing.T) {
-	for _, tail := range []int64{-1, 2} {
+	for _, tail := range []int64{-1, 0, 2} {
 		for _, absent := range []time.Duration{0, 20 * time.Millisecond, 5 * time.Second, time.Minute} {
 			for _, ended := range []bool{false, true} {
 				for _, every := range []time.Duration{100 * time.Millisecond, time.Minute} { // between lines
@@ -41,9 +41,9 @@ func mirrorPodRecreated(t *testing.T, tail int64, absent time.Duration, ended bo
 	for i := range 4 {
 		c.Log(fmt.Sprint("old ", i))
 	}
-	file := []string{"old 2", "old 3"}
-	if tail < 0 {
-		file = []string{"old 0", "old 1", "old 2", "old 3"}
+	file := []string{"old 0", "old 1", "old 2", "old 3"}
+	if tail >= 0 {
+		file = file[int64(len(file))-tail:]
 	}
 	pass(time.Hour)
 	r := follow(t, &kube.Watcher{

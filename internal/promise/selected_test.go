@@ -2,6 +2,8 @@ package promise_test
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/ktail/ktail/internal/fakeapi"
 	"github.com/ktail/ktail/pkg/kube"
+	"github.com/ktail/ktail/pkg/tail"
 )
 
 // clusterAhead lists differences between the cluster's clock and the local
@@ -134,11 +137,16 @@ func TestContainerStartedLater_IsWrittenFromItsFirstLine(t *testing.T) {
 
 // followReady follows the pods that are ready.
 func followReady(t *testing.T, api *fakeapi.Server) *run {
-	return follow(t, &kube.Watcher{
-		Client: connect(t, api), Options: kube.LogOptions{Follow: true, Tail: 0},
+	return follow(t, watchReady(connect(t, api)))
+}
+
+// watchReady finds the pods that are ready.
+func watchReady(client *kube.Client) *kube.Watcher {
+	return &kube.Watcher{
+		Client: client, Options: kube.LogOptions{Follow: true, Tail: 0},
 		Selection: kube.Selection{Namespaces: []string{"default"},
 			Condition: &kube.Condition{Type: "Ready", Status: "True"}},
-	})
+	}
 }
 
 // Only lines that were written while the condition held are printed, no matter
@@ -208,6 +216,12 @@ func conditionGap(t *testing.T, away, every time.Duration, readyFirst bool, even
 		pod.SetReady(true)
 	}
 	write("ready", 20*time.Second)
+	if event == "cut" { // the log has lines between those delivered
+		for range 3 {
+			api.CutAll(true)
+			write("ready", 20*time.Second)
+		}
+	}
 	pass(time.Minute)
 	if event == "rotate" {
 		r.gaps = nil // the lines may have been written while the condition held
@@ -231,5 +245,57 @@ func TestCondition_OfNewPodSelectsLinesSinceItHolds(t *testing.T) {
 		pod.Container("app").Log("ready") // before the log can be opened
 		pass(time.Minute)
 		r.wants(t, "ready")
+	})
+}
+
+// A run that resumes while the condition holds continues where the run before was stopped,
+// and leaves out what is written while the condition does not hold.
+func TestCondition_ResumedRunWritesEachLineOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "positions")
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{})
+		pod := api.RunPod("default", "web", "app")
+		c := pod.Container("app")
+		pod.SetReady(true)
+		pass(time.Minute)
+		var file, lines []string
+		write := func() {
+			file = append(file, fmt.Sprint("line ", len(file)))
+			c.Log(file[len(file)-1])
+			pass(5 * time.Second)
+		}
+		for i := range 3 {
+			positions, err := tail.LoadPositions(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := watchReady(connect(t, api))
+			w.Options.Tail = -1
+			r := resume(t, w, positions)
+			pass(10 * time.Second)
+			write()
+			pod.SetReady(false)
+			pass(5 * time.Second)
+			c.Log("not ready")
+			pass(5 * time.Second)
+			pod.SetReady(true)
+			pass(5 * time.Second)
+			write()
+			if err := r.stop(); err != nil {
+				t.Fatal(err)
+			}
+			if err := positions.Save(); err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, r.lines...)
+			if i < 2 {
+				write() // between the runs
+				write()
+			}
+			r.wantsNoGap(t)
+		}
+		if !slices.Equal(lines, file) {
+			t.Errorf("wrote %q, want %q", lines, file)
+		}
 	})
 }

@@ -150,19 +150,34 @@ func TestWatch_RestartsWithoutReport(t *testing.T) {
 // A server that is unreachable at the start is reported at once, and ktail
 // waits for it.
 func TestUnreachableAtStart_IsFollowedLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		reset := answer(fakeapi.Fault{Break: fakeapi.Reset})
-		api := newServer(t, fakeapi.Options{Fault: reset})
-		api.RunPod("default", "web", "app").Container("app").Log("one")
-		r := followAll(t, connect(t, api))
-		pass(2 * time.Second)
-		wantsWords(t, "warnings", r.warnings, "^list pods in namespace default: ")
-		pass(10 * time.Minute)
-		wantsWords(t, "warnings", r.warnings, "^list pods in namespace default: ")
-		api.SetFault(noFault)
-		pass(30 * time.Second)
-		r.wants(t, "one")
-	})
+	for name, fault := range map[string]fakeapi.Fault{
+		"connections are reset":  {Break: fakeapi.Reset},
+		"internal error":         {Status: 500},
+		"unavailable":            {Status: 503},
+		"too many requests":      {Status: 429, RetryAfter: time.Second},
+		"forbidden":              {Status: 403, Message: "no"},
+		"unauthorized":           {Status: 401},
+		"a login page":           {Body: "<html><title>Log in</title>", Type: "text/html"},
+		"a list that is cut off": {Break: fakeapi.End, After: 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := newServer(t, fakeapi.Options{Fault: answer(fault)})
+				c := api.RunPod("default", "web", "app").Container("app")
+				c.Log("one")
+				r := followAll(t, connect(t, api))
+				pass(10 * time.Second)
+				wantsWords(t, "warnings", r.warnings, "^(list|watch) pods in namespace default: ")
+				pass(10 * time.Minute)
+				wantsWords(t, "warnings", r.warnings, "^(list|watch) pods in namespace default: ")
+				api.SetFault(noFault)
+				pass(30 * time.Second)
+				c.Log("two")
+				pass(time.Second)
+				r.wants(t, "one", "two")
+			})
+		})
+	}
 }
 
 // A namespace that may not be listed does not keep the others from being

@@ -28,3 +28,37 @@ func podUID(pod *corev1.Pod) string {
 	}
 	return string(pod.UID)
 }
+
+// mirrorOf identifies the static pod that a mirror pod represents. It returns "" for
+// other pods.
+func mirrorOf(pod *corev1.Pod) string {
+	if !isMirror(pod) {
+		return ""
+	}
+	return pod.Namespace + "/" + pod.Name + "/" + podUID(pod)
+}
+
+// absentMirrors holds what is known of static pods whose mirror pod was deleted. When it
+// is created again, their logs continue where they were left, even if nothing was
+// delivered of them, and --tail applied to what was written before.
+type absentMirrors map[string]*podEntry
+
+// maxAbsentMirrors bounds the memory for static pods that do not come back.
+const maxAbsentMirrors = 256
+
+func (a *absentMirrors) put(entry *podEntry) {
+	if entry == nil || entry.mirrorOf == "" {
+		return
+	}
+	if *a == nil || len(*a) == maxAbsentMirrors {
+		*a = absentMirrors{}
+	}
+	(*a)[entry.mirrorOf] = entry
+}
+
+// take returns and removes what is known of the static pod; nil if nothing is.
+func (a absentMirrors) take(pod *corev1.Pod) *podEntry {
+	entry := a[mirrorOf(pod)]
+	delete(a, mirrorOf(pod))
+	return entry
+}

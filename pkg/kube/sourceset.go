@@ -39,6 +39,7 @@ type podStore struct {
 	watchStatus
 	namespace string
 	pods      map[types.UID]*podEntry
+	absent    absentMirrors
 }
 
 // podEntry holds the sources of one pod.
@@ -46,6 +47,7 @@ type podEntry struct {
 	namespace, name string
 	labels          map[string]string
 	owners          []metav1.OwnerReference
+	mirrorOf        string                  // the static pod that a mirror pod represents; empty for other pods
 	named           bool                    // selected by its name; otherwise, its owner decides
 	first           map[string]initialState // its containers, if the pod existed before it was selected
 	span            *podlog.Span            // while the condition holds; nil if it does not hold or there is none
@@ -178,7 +180,7 @@ func (s *sourceSet) touch() {
 func (p *podStore) reflectorStore() *reflectorStore[*corev1.Pod] {
 	return &reflectorStore[*corev1.Pod]{
 		status: &p.watchStatus, resource: "pods", put: p.put,
-		drop:    func(pod *corev1.Pod) { delete(p.pods, pod.UID) },
+		drop:    p.drop,
 		replace: p.replace,
 	}
 }
@@ -189,8 +191,22 @@ func (p *podStore) replace(pods []*corev1.Pod) {
 	p.pods = make(map[types.UID]*podEntry, len(pods))
 	for _, pod := range pods {
 		p.pods[pod.UID] = old[pod.UID]
+		delete(old, pod.UID)
+	}
+	for _, entry := range old {
+		p.absent.put(entry)
+	}
+	for _, pod := range pods {
 		p.put(pod)
 	}
+}
+
+// drop removes the pod from the store.
+func (p *podStore) drop(pod *corev1.Pod) {
+	if entry := p.pods[pod.UID]; entry != nil {
+		p.absent.put(entry)
+	}
+	delete(p.pods, pod.UID)
 }
 
 // put updates the sources of the pod.
@@ -199,11 +215,14 @@ func (p *podStore) put(pod *corev1.Pod) {
 	containers := s.containers(pod)
 	old := p.pods[pod.UID]
 	if old == nil {
+		old = p.absent.take(pod)
+	}
+	if old == nil {
 		old = &podEntry{first: p.initialStates(pod, containers)}
 	}
 	next := &podEntry{
 		namespace: pod.Namespace, name: pod.Name, labels: pod.Labels, owners: pod.OwnerReferences,
-		named: s.namesPod(pod.Name), first: old.first, span: p.span(old, pod),
+		named: s.namesPod(pod.Name), mirrorOf: mirrorOf(pod), first: old.first, span: p.span(old, pod),
 	}
 	if s.wantsPod(pod.Name) && s.Shard.Owns(pod.Spec.NodeName) {
 		next.waiting, next.skipped = s.waiting(pod)

@@ -63,7 +63,7 @@ func newResponse(s *Source, from *ktail.Position, emit func([]ktail.Line) error)
 	switch {
 	case !from.IsZero():
 		r.replay, r.begin, r.isNew = from.Replay(), r.joinPrevious, from.Covers
-		if s.mayPrecedeFirst(from) {
+		if s.mayPrecedeFirst(from) || s.span != nil {
 			r.isNew = r.isLater
 		}
 	case s.options.Follow && (s.log.start == FromFirst || s.log.opens > 1):
@@ -161,8 +161,8 @@ func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {
 		}
 		return false, nil
 	case r.phase == replaying:
-		if !r.replay.CaughtUp() && !r.isNew(l.Time) {
-			return false, nil // a line before the position that equals a line in it
+		if !r.replay.CaughtUp() && (!r.isNew(l.Time) || r.source.span != nil && !r.previous) {
+			return false, nil // a line of the position came early, or the line was outside of the span
 		}
 	case !r.isNew(l.Time):
 		r.passed = true
