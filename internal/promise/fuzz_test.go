@@ -173,7 +173,7 @@ func (n *scheduler) step(what byte, how int) {
 // log writes a few lines with times that long ago.
 func (n *scheduler) log(how int, ago time.Duration) {
 	n.silent = false
-	at := time.Now().Add(-ago).UnixNano()
+	at := time.Now().Add(-ago).UnixNano() + int64(len(n.file)) // a clock that is set does not repeat a nanosecond
 	for i := range 1 + how%9 {
 		text := fmt.Sprintf("text %d", (how>>2+i/2)%4)
 		n.c.Append(fakeapi.Entry{Time: at, Text: text})

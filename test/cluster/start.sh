@@ -7,7 +7,7 @@ set -euo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 [ -x "$bin/testcluster" ] || die "run setup.sh first"
 
-mkdir -p "$state/varlog" "$run"
+mkdir -p "$state/varlog" "$state/manifests" "$run"
 sysctl -qw fs.inotify.max_user_instances=8192 fs.inotify.max_user_watches=1048576 # each follow through kwok needs one
 ulimit -n "$(ulimit -Hn)"
 
