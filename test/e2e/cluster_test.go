@@ -22,12 +22,12 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// A cluster is that of test/cluster. Its node is this machine, so that the tests
-// reach its processes and its files.
+// A cluster is the cluster of test/cluster. Its node is this machine, so the
+// tests can access its processes and files.
 type cluster struct {
 	kubeconfig string
 	work       string // TESTCLUSTER_WORK
-	truth      string // where the containers keep count
+	truth      string // directory of the containers' counts
 	server     string
 	http       *http.Client
 }
@@ -49,7 +49,7 @@ func openCluster() (*cluster, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := c.get(ctx, "/api/v1/nodes/10.200.0.1", nil); err != nil {
-		return nil, fmt.Errorf("the test cluster does not answer: %w: %s", err, hint)
+		return nil, fmt.Errorf("the test cluster does not respond: %w: %s", err, hint)
 	}
 	if c.truth, err = os.MkdirTemp(filepath.Join(c.work, "state"), "e2e-"); err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func (c *cluster) close() error {
 	return errors.Join(c.waitForNamespaces(), os.RemoveAll(c.truth))
 }
 
-// A statusError is an answer of the API server that is none of 2xx.
+// A statusError is a response of the API server other than 2xx.
 type statusError struct {
 	code int
 	text string
@@ -69,7 +69,7 @@ type statusError struct {
 
 func (e *statusError) Error() string { return fmt.Sprintf("%d: %s", e.code, e.text) }
 
-// isStatus reports whether the API server answered so.
+// isStatus reports whether the API server responded with this status.
 func isStatus(err error, code int) bool {
 	var status *statusError
 	return errors.As(err, &status) && status.code == code
@@ -126,7 +126,8 @@ func (c *cluster) do(ctx context.Context, method, path, contentType string, in, 
 	return json.Unmarshal(b, out)
 }
 
-// editKubeconfig writes the cluster's kubeconfig, changed, and returns its path.
+// editKubeconfig writes an edited copy of the cluster's kubeconfig and returns
+// its path.
 func (c *cluster) editKubeconfig(t *testing.T, edit func(*clientcmdapi.Cluster, *clientcmdapi.AuthInfo)) string {
 	t.Helper()
 	config, err := clientcmd.LoadFromFile(c.kubeconfig)
@@ -142,11 +143,11 @@ func (c *cluster) editKubeconfig(t *testing.T, edit func(*clientcmdapi.Cluster, 
 	return path
 }
 
-// address returns host and port of the API server.
+// address returns the host and port of the API server.
 func (c *cluster) address() string {
 	u, err := url.Parse(c.server)
 	if err != nil {
-		panic(err) // openCluster has used it
+		panic(err) // openCluster has parsed it
 	}
 	return u.Host
 }

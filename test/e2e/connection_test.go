@@ -11,8 +11,9 @@ import (
 	"github.com/ktail/ktail/test/internal/suite"
 )
 
-// Rotation while connections are cut. Lines that were rotated away while ktail
-// was not connected cannot be shown; they must be reported as gaps with both times.
+// The log rotates while connections are cut. Lines that were rotated away while
+// ktail was not connected are not available; they must be reported as gaps with
+// both times.
 func TestRotation_ReportsGapsOnly(t *testing.T) {
 	n := newNamespace(t)
 	p := newProxy(t, n.address())
@@ -44,16 +45,16 @@ func TestRotation_ReportsGapsOnly(t *testing.T) {
 		}
 	}
 	if r.Lost > r.Written/2 {
-		t.Errorf("more than half is lost: reading did not resume after the connection came back")
+		t.Errorf("more than half is lost; reading did not resume after the connection was restored")
 	}
 }
 
-// A gap is one that ktail reported. A bound is zero if it was not reported.
+// A gap is a gap that ktail reported. A bound is zero if it was not reported.
 type gap struct{ since, till time.Time }
 
 var rfc3339 = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)`)
 
-// gaps returns the gaps in the log of a pod that stderr reports.
+// gaps returns the gaps in the log of a pod according to stderr.
 func (f *follower) gaps(pod string) []gap {
 	f.t.Helper()
 	var gaps []gap
@@ -74,8 +75,8 @@ func (f *follower) gaps(pod string) []gap {
 	return gaps
 }
 
-// covered reports whether the lost lines lie within a gap. A line is stamped by the
-// container a little before the container runtime takes it.
+// covered reports whether the lost lines lie within a gap. The container stamps
+// a line shortly before the container runtime receives it.
 func covered(lost lostRun, gaps []gap) bool {
 	const delay = time.Second
 	since, till := time.Unix(0, lost.since), time.Unix(0, lost.till)
@@ -87,8 +88,8 @@ func covered(lost lostRun, gaps []gap) bool {
 	return false
 }
 
-// Two containers that write to stdout and stderr as fast as they may: the times
-// in such a log step back. The connection is cut every second.
+// Two containers write to stdout and stderr as fast as possible, so the times
+// in their logs step back. The connection is cut every second.
 func TestTimesStepBack_LinesStayInOrder(t *testing.T) {
 	const seconds, rate = 15, 20000
 	n := newNamespace(t)
@@ -109,9 +110,9 @@ func TestTimesStepBack_LinesStayInOrder(t *testing.T) {
 	f.finish(n).exact(t)
 }
 
-// A connection that is half open, because nothing arrives and no side has closed it, is
-// noticed within a minute.
-func TestHalfOpenConnection_IsNoticed(t *testing.T) {
+// A half-open connection, on which nothing arrives although neither side has
+// closed it, is detected within a minute.
+func TestHalfOpenConnection_IsDetected(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
 	p := newProxy(t, n.address())
@@ -120,10 +121,10 @@ func TestHalfOpenConnection_IsNoticed(t *testing.T) {
 	suite.Eventually(t, time.Minute, "100 lines", func() bool { return f.lines() >= 100 })
 	p.freeze()
 	clock := suite.StartClock(t)
-	clock.Until(2 * time.Second) // what was on its way still arrives
+	clock.Until(2 * time.Second) // data in flight still arrives
 	lines := f.lines()
 	suite.Eventually(t, time.Minute-2*time.Second, "more lines", func() bool { return f.lines() > lines })
-	note := fmt.Sprintf("noticed after %.0f s", clock.Elapsed().Seconds())
+	note := fmt.Sprintf("detected after %.0f s", clock.Elapsed().Seconds())
 	t.Log(note)
 	summary.Add(t.Name(), nil, note)
 	n.waitForCompletion(2 * time.Minute)

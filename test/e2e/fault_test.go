@@ -17,7 +17,7 @@ import (
 	"github.com/ktail/ktail/test/internal/suite"
 )
 
-// kubelet returns the process id of the kubelet, or 0 if it does not run.
+// kubelet returns the process ID of the kubelet, or 0 if it is not running.
 func (c *cluster) kubelet() int {
 	b, err := os.ReadFile(filepath.Join(c.work, "run/kubelet.pid"))
 	if err != nil {
@@ -34,8 +34,8 @@ func (c *cluster) kubelet() int {
 	return pid
 }
 
-// killKubelet kills the kubelet; it is started again by itself. Containers do
-// not notice.
+// killKubelet kills the kubelet, which is restarted automatically. Containers
+// are not affected.
 func (c *cluster) killKubelet(t *testing.T) {
 	t.Helper()
 	var pid int
@@ -69,10 +69,9 @@ func (c *cluster) waitForKubelet(t *testing.T) {
 
 var logMaxSize = regexp.MustCompile(`(?m)^containerLogMaxSize: .*$`)
 
-// rotateAt has the kubelet rotate logs at this size instead of 1Mi, until the
-// test ends: the pod log API serves the newest file only, so that a test that wants
-// to read all of a log after a time of standing still needs one that is large
-// enough.
+// rotateAt sets the size at which the kubelet rotates logs, instead of 1Mi,
+// until the test ends. The pod log API serves only the newest file, so a test
+// that reads a complete log after a pause needs a large one.
 func (c *cluster) rotateAt(t *testing.T, size string) {
 	t.Helper()
 	path := filepath.Join(c.work, "etc/kubelet.yaml")
@@ -98,7 +97,7 @@ func (c *cluster) rotateAt(t *testing.T, size string) {
 			t.Error(err)
 		}
 		if pid := c.kubelet(); pid != 0 {
-			syscall.Kill(pid, syscall.SIGKILL) //nolint:errcheck // it has ended by itself, then
+			syscall.Kill(pid, syscall.SIGKILL) //nolint:errcheck // the kubelet may have ended
 		}
 	})
 }

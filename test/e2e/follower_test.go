@@ -26,7 +26,7 @@ type follower struct {
 	stdout    *os.File
 	collected chan struct{} // closed when all output was read
 
-	reading sync.Mutex // held while reading stdout; block holds it to stop that
+	reading sync.Mutex // held while reading stdout; block holds it to stop reading
 }
 
 // follow runs ktail, and ends it when the test ends.
@@ -42,7 +42,7 @@ func follow(t *testing.T, l *ledger, args ...string) *follower {
 	return f
 }
 
-// start runs ktail and leaves it to the test to read its output.
+// start runs ktail without reading its output, which the test does.
 func start(t *testing.T, l *ledger, args ...string) *follower {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -75,7 +75,7 @@ func (f *follower) collect() {
 
 func (f *follower) read() {
 	r := bufio.NewReaderSize(f.stdout, 1<<20)
-	var line []byte // the start of a line longer than the buffer
+	var line []byte // start of a line that is longer than the buffer
 	for {
 		f.reading.Lock()
 		part, err := r.ReadSlice('\n')
@@ -96,12 +96,13 @@ func (f *follower) read() {
 	}
 }
 
-// block stops reading the output until unblock. It returns with the next output.
+// block stops reading the output until unblock. It returns after the next
+// output.
 func (f *follower) block()   { f.reading.Lock() }
 func (f *follower) unblock() { f.reading.Unlock() }
 
-// wait waits until ktail has ended and its output was read, and returns its exit
-// code.
+// wait waits until ktail has ended and its output has been read, and returns
+// its exit code.
 func (f *follower) wait(limit time.Duration) int {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), limit)
@@ -127,9 +128,9 @@ func (f *follower) signal(sig syscall.Signal) int {
 	return f.wait(20 * time.Second)
 }
 
-// finish waits until everything that the containers of the namespaces wrote was
-// shown, or no more output comes, ends ktail, and compares. All containers must
-// have ended.
+// finish waits until all lines that the containers of the namespaces wrote have
+// been printed, or until no more output arrives, ends ktail, and compares. All
+// containers must have ended.
 func (f *follower) finish(namespaces ...*namespace) *result {
 	f.t.Helper()
 	truth := map[string]writtenLog{}
@@ -147,7 +148,8 @@ func (f *follower) finish(namespaces ...*namespace) *result {
 	return r
 }
 
-// drain waits until everything was shown, or nothing new was for a while.
+// drain waits until all lines have been printed, or nothing new has arrived for
+// a while.
 func (f *follower) drain(truth map[string]writtenLog) {
 	f.t.Helper()
 	const patience = 15 * time.Second
@@ -160,7 +162,7 @@ func (f *follower) drain(truth map[string]writtenLog) {
 	})
 }
 
-// report compares, and adds the result to the summary.
+// report compares the lines and adds the result to the summary.
 func (f *follower) report(truth map[string]writtenLog) *result {
 	f.t.Helper()
 	r := f.compare(truth)

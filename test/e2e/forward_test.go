@@ -16,11 +16,10 @@ import (
 	"github.com/ktail/ktail/test/search"
 )
 
-// Lines are shown and forwarded while the kubelet is killed again and again,
-// containers crash, and the search server goes away, comes back and hangs. What
-// the containers have written is on the terminal and in the index, each line once
-// and in order. For each gap that ktail
-// reports, there is a document.
+// Lines are printed and forwarded while the kubelet is killed repeatedly,
+// containers crash, and the search server goes down, comes back, and hangs. The
+// lines that the containers wrote are on stdout and in the index, each once and
+// in order. For each gap that ktail reports, there is a document.
 func TestForwarding_SurvivesKubeletAndServerFaults(t *testing.T) {
 	const pods = 4
 	s := startSearch(t)
@@ -42,7 +41,7 @@ func TestForwarding_SurvivesKubeletAndServerFaults(t *testing.T) {
 	n.killKubelet(t)
 	clock.Until(18 * time.Second)
 	s.Start(t)
-	clock = suite.StartClock(t) // it may have taken its time
+	clock = suite.StartClock(t) // starting the server may have taken long
 	clock.Until(5 * time.Second)
 	s.Freeze(t)
 	n.killKubelet(t)
@@ -69,8 +68,8 @@ func TestForwarding_SurvivesKubeletAndServerFaults(t *testing.T) {
 	}
 }
 
-// startSearch starts a search server with nothing in it, until the test ends: one
-// that runs on any Java that is recent enough for test/search, or $SEARCH.
+// startSearch starts an empty search server until the test ends: $SEARCH, or
+// one that runs on any Java version that test/search supports.
 func startSearch(t *testing.T) *search.Server {
 	t.Helper()
 	s := search.Named(cmp.Or(os.Getenv("SEARCH"), "opensearch2"))
@@ -83,8 +82,8 @@ func startSearch(t *testing.T) *search.Server {
 	return s
 }
 
-// indexed takes down the documents of lines as a search returns them that sorts by
-// time and sequence, and counts those of gaps.
+// indexed records the documents of lines in the order of a search that sorts by
+// time and sequence, and counts the documents of gaps.
 func indexed(t *testing.T, s *search.Server) (lines *ledger, gaps int) {
 	t.Helper()
 	lines = newLedger()

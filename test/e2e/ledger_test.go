@@ -18,32 +18,32 @@ import (
 	"github.com/ktail/ktail/test/internal/suite"
 )
 
-// A ledger takes down what was shown, line by line, so as to compare it with
-// what was written. The lines themselves are not kept.
+// A ledger records which lines were printed, to compare them with the written
+// ones. It does not keep the lines themselves.
 type ledger struct {
-	namespaced  bool // lines begin with the namespace
-	stderrEvery int  // the lines whose number divides by this are on stderr
+	namespaced  bool // lines start with the namespace
+	stderrEvery int  // every stderrEvery-th line is on stderr
 
 	mu       sync.Mutex
 	logs     map[string]*shownLog // by "POD CONTAINER"
 	shown    int
 	distinct int
-	torn     []string // lines that no container has written like this
+	torn     []string // lines that no container wrote in this form
 }
 
-// A shownLog is what was shown of a container.
+// A shownLog records the printed lines of a container.
 type shownLog struct {
-	pad        int // bytes after the number that do not matter, the same in each line
+	pad        int // bytes of padding after the number, the same in each line
 	times      []int64
-	seen       []uint16 // how often, by number
+	seen       []uint16 // number of occurrences, by line number
 	words      map[string]int
-	last       [2]int // on stdout, on stderr
+	last       [2]int // last number on stdout and on stderr
 	outOfOrder int
 }
 
 func newLedger() *ledger { return &ledger{logs: map[string]*shownLog{}} }
 
-// take takes down a line "POD CONTAINER MESSAGE".
+// take records a line "POD CONTAINER MESSAGE".
 func (l *ledger) take(line []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -60,7 +60,7 @@ func (l *ledger) take(line []byte) {
 	}
 	prefix := line[:len(line)-len(message)]
 	key := prefix[len(prefix)-len(pod)-len(container)-2 : len(prefix)-1]
-	log := l.logs[string(key)] // no allocation
+	log := l.logs[string(key)] // does not allocate
 	if log == nil {
 		log = &shownLog{pad: -1, words: map[string]int{}}
 		l.logs[string(key)] = log
@@ -85,7 +85,7 @@ func (l *ledger) take(line []byte) {
 	}
 }
 
-// tear takes down a line that is not whole. It is called with l.mu held.
+// tear records an incomplete line. It must be called with l.mu held.
 func (l *ledger) tear(line []byte) {
 	if len(line) > 200 {
 		line = slices.Concat(line[:100], []byte(" … "), line[len(line)-100:])
@@ -93,7 +93,7 @@ func (l *ledger) tear(line []byte) {
 	l.torn = append(l.torn, string(line))
 }
 
-// number takes down the number of a line, and reports whether it is new.
+// number records the number of a line, and reports whether it is new.
 func (s *shownLog) number(n int, at int64, stderrEvery int) bool {
 	if n >= len(s.seen) {
 		s.seen = append(s.seen, make([]uint16, n+1-len(s.seen))...)
@@ -119,7 +119,8 @@ func (s *shownLog) number(n int, at int64, stderrEvery int) bool {
 	return true
 }
 
-// parseNumbered takes apart "NUMBER", "NUMBER TIME", "NUMBER xxx", "NUMBER TIME xxx".
+// parseNumbered parses "NUMBER", "NUMBER TIME", "NUMBER xxx", or "NUMBER TIME
+// xxx".
 func parseNumbered(b []byte) (n int, at int64, pad int, ok bool) {
 	number, rest, more := bytes.Cut(b, []byte(" "))
 	n, err := strconv.Atoi(string(number))
@@ -141,21 +142,21 @@ func parseNumbered(b []byte) (n int, at int64, pad int, ok bool) {
 	return n, at, len(rest), true
 }
 
-// heard returns of how many containers anything was shown.
+// heard returns the number of containers of which a line was printed.
 func (l *ledger) heard() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.logs)
 }
 
-// lines returns how many lines were shown.
+// lines returns the number of printed lines.
 func (l *ledger) lines() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.shown
 }
 
-// last returns the highest number shown of a container.
+// last returns the highest printed number of a container.
 func (l *ledger) last(key string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -165,7 +166,8 @@ func (l *ledger) last(key string) int {
 	return 0
 }
 
-// complete reports whether as many different lines were shown as were written.
+// complete reports whether as many different lines were printed as were
+// written.
 func (l *ledger) complete(truth map[string]writtenLog) bool {
 	written := 0
 	for _, w := range truth {
@@ -176,14 +178,14 @@ func (l *ledger) complete(truth map[string]writtenLog) bool {
 	return l.distinct >= written
 }
 
-// A writtenLog is what a container has written: the lines 1 to last, and words.
+// A writtenLog is what a container wrote: the lines 1 to last, and words.
 type writtenLog struct {
 	last  int
 	words []string
 }
 
-// written reads what the containers of the namespace have kept, by
-// "POD CONTAINER". It is the truth about a container when it has ended.
+// written reads the counts of the namespace's containers, by "POD CONTAINER".
+// The count of a container is final when the container has ended.
 func (n *namespace) written() map[string]writtenLog {
 	n.t.Helper()
 	files, err := filepath.Glob(filepath.Join(n.truthDir(), "*_*"))
@@ -209,22 +211,23 @@ type result struct {
 	suite.Counts
 
 	missing []lostRun
-	foreign []string // shown and not written
+	foreign []string // printed but not written
 }
 
-// A lostRun is a run of lines that were not shown, between two that were, or
-// the beginning or the end of the log.
+// A lostRun is a run of lines that were not printed, between two printed lines
+// or at the start or end of the log.
 type lostRun struct {
 	log         string
 	first, last int
-	since, till int64 // times of the lines before and after, where lines have any
+	since, till int64 // times of the lines before and after, if lines have times
 }
 
 func (r lostRun) String() string {
 	return fmt.Sprintf("%s: lines %d to %d are missing", r.log, r.first, r.last)
 }
 
-// exact fails the test unless each line came out once, whole and in order.
+// exact fails the test unless each line was printed once, complete and in
+// order.
 func (r *result) exact(t *testing.T) {
 	t.Helper()
 	r.orderly(t)
@@ -233,7 +236,8 @@ func (r *result) exact(t *testing.T) {
 	}
 }
 
-// orderly fails the test unless what came out did so once, whole and in order.
+// orderly fails the test unless the printed lines were printed once, complete
+// and in order.
 func (r *result) orderly(t *testing.T) {
 	t.Helper()
 	if r.Written == 0 {
@@ -243,7 +247,7 @@ func (r *result) orderly(t *testing.T) {
 		t.Errorf("%d lines are duplicated, %d out of order", r.Duplicated, r.OutOfOrder)
 	}
 	if len(r.foreign) > 0 {
-		t.Errorf("%d lines were shown that no container wrote:\n%s", len(r.foreign), examples(r.foreign))
+		t.Errorf("%d lines were printed that no container wrote:\n%s", len(r.foreign), examples(r.foreign))
 	}
 }
 
@@ -259,7 +263,7 @@ func examples[T any](list []T) string {
 	return s.String()
 }
 
-// compare compares what was shown with what was written.
+// compare compares the printed lines with the written ones.
 func (l *ledger) compare(truth map[string]writtenLog) *result {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -339,7 +343,7 @@ func (s *shownLog) time(n int) int64 {
 	return 0
 }
 
-// words returns how often a line that is not numbered was shown.
+// words returns how often a line without a number was printed.
 func (l *ledger) words(key, text string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

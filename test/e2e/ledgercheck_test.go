@@ -27,7 +27,7 @@ func TestLedger_FindsEveryDifference(t *testing.T) {
 		{"torn", append(good[:5:5], "p c c lin"), result{Counts: suite.Counts{Written: 5, Arrived: 6}, foreign: []string{"p c c lin"}}},
 		{"torn in its number", append(good[:5:5], "p c c line 5"), result{Counts: suite.Counts{Written: 5, Arrived: 6}, foreign: []string{"p c line 5"}}},
 		{"two in one", append(good[:4:4], good[4]+"p c c line 5"), result{Counts: suite.Counts{Written: 5, Arrived: 5, Lost: 1}, foreign: []string{"p c c got terminatedp c c line 5"}}},
-		{"stranger", append(good[:5:5], "q c c line 1"), result{Counts: suite.Counts{Written: 5, Arrived: 6}, foreign: []string{"all of q c"}}},
+		{"unknown container", append(good[:5:5], "q c c line 1"), result{Counts: suite.Counts{Written: 5, Arrived: 6}, foreign: []string{"all of q c"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestLedger_FindsEveryDifference(t *testing.T) {
 	}
 }
 
-// A line whose padding is incomplete is not complete.
+// A line with incomplete padding is incomplete.
 func TestLedger_FindsTornPadding(t *testing.T) {
 	t.Parallel()
 	l := newLedger()

@@ -13,8 +13,8 @@ import (
 	"github.com/ktail/ktail/test/internal/suite"
 )
 
-// The last words of a pod that is deleted, "c got terminated", come out too.
-func TestPodDeleted_LastLinesAreShown(t *testing.T) {
+// The last line of a deleted pod, "c got terminated", is printed, too.
+func TestPodDeleted_LastLinesArePrinted(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
 	f := n.follow(newLedger())
@@ -24,7 +24,7 @@ func TestPodDeleted_LastLinesAreShown(t *testing.T) {
 	f.finish(n).exact(t)
 }
 
-// A pod of the same name is another pod. This one continues counting.
+// A pod with the same name is a different pod. This one continues counting.
 func TestPodRecreated_BothLogsAreComplete(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
@@ -44,7 +44,7 @@ func TestRolloutRestart_LosesNothing(t *testing.T) {
 	f := n.follow(newLedger())
 	n.createDeployment("web", replicas, n.podSpec(n.container("c", "-rate", "50")))
 	suite.Eventually(t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == replicas })
-	// As kubectl rollout restart does.
+	// This is what kubectl rollout restart does.
 	path := n.path("/apis/apps/v1", "deployments/web")
 	restart := map[string]string{"kubectl.kubernetes.io/restartedAt": time.Now().Format(time.RFC3339)}
 	n.must(n.patch(t.Context(), path, map[string]any{"spec": map[string]any{"template": map[string]any{"metadata": map[string]any{"annotations": restart}}}}))
@@ -71,8 +71,8 @@ func TestJob_EndsCompletely(t *testing.T) {
 	f.finish(n).exact(t)
 }
 
-// Init containers, a sidecar that is one, and an ephemeral container that comes
-// later.
+// Init containers, a sidecar, and an ephemeral container that is added later
+// are followed.
 func TestContainerKinds_AllAreFollowed(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
@@ -84,7 +84,7 @@ func TestContainerKinds_AllAreFollowed(t *testing.T) {
 	n.createPod("kinds", spec, nil)
 	suite.Eventually(t, time.Minute, "the first lines of four containers", func() bool { return f.heard() == 4 })
 
-	// As kubectl debug does.
+	// This is what kubectl debug does.
 	debug := n.container("debug", "-rate", "100", "-n", "100")
 	ephemeral := corev1.EphemeralContainer{EphemeralContainerCommon: corev1.EphemeralContainerCommon{
 		Name: debug.Name, Image: debug.Image, ImagePullPolicy: debug.ImagePullPolicy,

@@ -20,9 +20,9 @@ import (
 	"github.com/ktail/ktail/test/internal/suite"
 )
 
-// fakePods makes that many fake pods, by the program `load` of the test cluster,
-// and writes a line a second to each log until the test ends. It returns the
-// directory of the logs.
+// fakePods creates the given number of fake pods with the test cluster's
+// program load, and writes a line per second to each log until the test ends.
+// It returns the directory of the logs.
 func (n *namespace) fakePods(count int) (dir string) {
 	n.t.Helper()
 	dir = n.truthDir()
@@ -44,7 +44,7 @@ func (n *namespace) fakePods(count int) (dir string) {
 	return dir
 }
 
-// createAll creates objects, many at a time. Those that exist are left alone.
+// createAll creates objects in parallel. Existing ones are left unchanged.
 func (n *namespace) createAll(objects []json.RawMessage) {
 	n.t.Helper()
 	queue := make(chan json.RawMessage)
@@ -93,7 +93,7 @@ func (n *namespace) createObject(object json.RawMessage) error {
 	return err
 }
 
-// A thousand pods, with the flags that users start with.
+// ktail follows a thousand pods with the flags that users start with.
 func TestThousandPods_LoseNothing(t *testing.T) {
 	const pods = 1000
 	n := newNamespace(t)
@@ -118,19 +118,19 @@ func thousandByDefault(t *testing.T, namespace, dir string, pods int) {
 	began := time.Now()
 	f := follow(t, newLedger(), ".", "-n", namespace)
 	if !suite.Within(t, limit, func() bool { return f.heard() == pods }) {
-		t.Errorf("after %v, %d of %d pods are heard", limit, f.heard(), pods)
+		t.Errorf("after %v, %d of %d pods have lines", limit, f.heard(), pods)
 	}
 	took := time.Since(began)
 	clock := suite.StartClock(t)
 	clock.Until(10 * time.Second)
 	f.signal(syscall.SIGINT)
-	note := fmt.Sprintf("%d of %d pods heard after %.1f s", f.heard(), pods, took.Seconds())
+	note := fmt.Sprintf("%d of %d pods had lines after %.1f s", f.heard(), pods, took.Seconds())
 	t.Log(note)
 	summary.Add(t.Name(), nil, note)
 	checkFeed(t, f, dir)
 }
 
-// With a limit, the other logs wait, which is reported, and none is rejected.
+// With a limit, the other logs wait, which is reported; none is rejected.
 func thousandLimited(t *testing.T, namespace string, pods int) {
 	const limit = 100
 	f := follow(t, newLedger(), ".", "-n", namespace, "--max-log-requests", fmt.Sprint(limit))
@@ -138,30 +138,30 @@ func thousandLimited(t *testing.T, namespace string, pods int) {
 	clock := suite.StartClock(t)
 	clock.Until(3 * time.Second)
 	if f.heard() != limit {
-		t.Errorf("%d pods are heard, the limit is %d", f.heard(), limit)
+		t.Errorf("lines of %d pods were printed, the limit is %d", f.heard(), limit)
 	}
 	if waiting := f.Stderr.Containing("wait", fmt.Sprint(pods-limit)); len(waiting) == 0 {
-		t.Errorf("stderr does not report that %d logs wait", pods-limit)
+		t.Errorf("stderr does not report that %d logs are waiting", pods-limit)
 	}
 	if code := f.signal(syscall.SIGINT); code != 130 {
-		t.Errorf("exit code %d: ktail has given up", code)
+		t.Errorf("exit code %d: ktail has exited", code)
 	}
 }
 
-// Without following, each has its turn.
+// Without following, each log is read in turn.
 func thousandInTurn(t *testing.T, namespace, dir string, pods int) {
 	f := follow(t, newLedger(), ".", "-n", namespace, "--no-follow", "--max-log-requests", "100")
 	if code := f.wait(time.Minute); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	if f.heard() != pods {
-		t.Errorf("%d of %d pods are heard", f.heard(), pods)
+		t.Errorf("lines of %d of %d pods were printed", f.heard(), pods)
 	}
 	checkFeed(t, f, dir)
 }
 
-// checkFeed checks what was shown of the logs in dir, up to the last line shown of
-// each: the feed continues.
+// checkFeed compares the printed lines of the logs in dir, up to the last
+// printed line of each, because the feed continues.
 func checkFeed(t *testing.T, f *follower, dir string) {
 	t.Helper()
 	truth := map[string]writtenLog{}
@@ -180,9 +180,9 @@ func countLines(path string) int {
 	return bytes.Count(b, []byte("\n"))
 }
 
-// A reader that stands still for a minute stops ktail, which then stops reading:
-// its memory does not grow, and nothing is lost, as the log waits on the node.
-func TestBlockedStdout(t *testing.T) {
+// If the reader of the output stops for a minute, ktail stops reading logs. Its
+// memory does not grow, and nothing is lost, because the logs wait on the node.
+func TestBlockedStdout_LosesNothingInBoundedMemory(t *testing.T) {
 	const pods, rate, seconds = 5, 2000, 75
 	const bound = 45_000_000 // as in ARCHITECTURE.md
 	n := newNamespace(t)
@@ -195,7 +195,7 @@ func TestBlockedStdout(t *testing.T) {
 	clock := suite.StartClock(t)
 	clock.Until(5 * time.Second)
 	f.block()
-	lines := f.shown // nothing else reads
+	lines := f.shown // no other goroutine reads
 	clock.Until(65 * time.Second)
 	blocked := f.PeakRSS()
 	f.unblock()

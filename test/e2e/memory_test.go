@@ -11,7 +11,7 @@ import (
 	"github.com/ktail/ktail/test/internal/suite"
 )
 
-// What following one pod costs.
+// Following one pod is complete; the summary has its cost.
 func TestOnePod_IsComplete(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
@@ -21,23 +21,23 @@ func TestOnePod_IsComplete(t *testing.T) {
 	f.finish(n).exact(t)
 }
 
-// A line of 200 MB is cut or comes in pieces, which stderr reports; what follows
-// it is not harmed, and memory is bounded.
+// A line of 200 MB is cut or printed in pieces, which stderr reports. The lines
+// after it are not affected, and memory is bounded.
 func TestLongLine_IsCutInBoundedMemory(t *testing.T) {
 	const size, bound = 200_000_000, 60_000_000
 	n := newNamespace(t)
-	n.rotateAt(t, "1Gi") // else the node may take away what follows before it is read
+	n.rotateAt(t, "1Gi") // otherwise the node may remove the following lines before they are read
 	f := n.follow(newLedger(), "--only-log-lines")
 	n.createPod("long", n.podSpec(n.container("c", "-n", "1", "-size", fmt.Sprint(size), "-no-newline")), nil)
 	n.waitForCompletion(2 * time.Minute)
 	const words = "c last words without newline"
 	suite.Eventually(t, time.Minute, "the line after the long one", func() bool { return f.words("long c", words) > 0 })
 	f.signal(syscall.SIGINT)
-	note := fmt.Sprintf("%s; the line came in %d pieces", f.Usage(), f.lines()-1)
+	note := fmt.Sprintf("%s; the line was printed in %d pieces", f.Usage(), f.lines()-1)
 	t.Log(note)
 	summary.Add(t.Name(), nil, note)
 	if n := f.words("long c", words); n != 1 {
-		t.Errorf("the line after the long one came %d times", n)
+		t.Errorf("the line after the long one was printed %d times", n)
 	}
 	if len(f.Stderr.Containing("long", "cut")) == 0 {
 		t.Errorf("stderr does not report that the line was cut: %q", f.Stderr.String())

@@ -23,20 +23,21 @@ import (
 	"github.com/ktail/ktail/test/internal/suite"
 )
 
-// A namespace is one test's own.
+// A namespace belongs to one test.
 type namespace struct {
 	*cluster
 	t    *testing.T
 	name string
 }
 
-// made are the namespaces that were made, for close to wait for their end.
+// made holds the created namespaces, so that close can wait until they are
+// deleted.
 var made struct {
 	sync.Mutex
 	names []string
 }
 
-// newNamespace makes a namespace, and deletes it when the test ends.
+// newNamespace creates a namespace, and deletes it when the test ends.
 func newNamespace(t *testing.T) *namespace {
 	t.Helper()
 	base := strings.ToLower(strings.TrimPrefix(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name()), "Test"))
@@ -48,14 +49,14 @@ func newNamespace(t *testing.T) *namespace {
 	made.names = append(made.names, n.name)
 	made.Unlock()
 	t.Cleanup(n.drop)
-	// Pods are refused before the namespace has its service account.
+	// Pods are rejected until the namespace has its service account.
 	suite.Eventually(t, 30*time.Second, "the service account of namespace "+n.name, func() bool {
 		return n.get(t.Context(), n.path("/api/v1", "serviceaccounts/default"), nil) == nil
 	})
 	return n
 }
 
-// drop deletes the namespace and does not wait for its end.
+// drop deletes the namespace without waiting for its end.
 func (n *namespace) drop() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -65,7 +66,7 @@ func (n *namespace) drop() {
 	}
 }
 
-// waitForNamespaces waits until nothing is left of the tests.
+// waitForNamespaces waits until all namespaces of the tests are deleted.
 func (c *cluster) waitForNamespaces() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -78,7 +79,7 @@ func (c *cluster) waitForNamespaces() error {
 			select {
 			case <-tick.C:
 			case <-ctx.Done():
-				return fmt.Errorf("namespace %s is not gone: %w", name, ctx.Err())
+				return fmt.Errorf("namespace %s still exists: %w", name, ctx.Err())
 			}
 		}
 	}
@@ -92,16 +93,17 @@ func (n *namespace) must(err error) {
 	}
 }
 
-// path is that of a resource in the namespace.
+// path returns the path of a resource in the namespace.
 func (n *namespace) path(group, resource string) string {
 	return fmt.Sprintf("%s/namespaces/%s/%s", group, n.name, resource)
 }
 
-// truthDir is where the containers of the namespace keep count.
+// truthDir returns the directory in which the containers of the namespace keep
+// their counts.
 func (n *namespace) truthDir() string { return filepath.Join(n.truth, n.name) }
 
-// container runs the test image with these arguments. Its lines begin with its
-// name, and it keeps count of them.
+// container returns a container that runs the test image with these arguments.
+// Its lines start with its name, and it counts them.
 func (n *namespace) container(name string, args ...string) corev1.Container {
 	return corev1.Container{
 		Name:            name,
@@ -115,7 +117,7 @@ func (n *namespace) container(name string, args ...string) corev1.Container {
 	}
 }
 
-// podSpec is one of containers that are not started again.
+// podSpec returns the spec of a pod whose containers are not restarted.
 func (n *namespace) podSpec(containers ...corev1.Container) corev1.PodSpec {
 	return corev1.PodSpec{
 		RestartPolicy:                 corev1.RestartPolicyNever,
@@ -156,7 +158,7 @@ func (n *namespace) createJob(name string, spec corev1.PodSpec) {
 	}))
 }
 
-// pods returns all pods, or nil if the API server does not answer.
+// pods returns all pods, or nil if the API server does not respond.
 func (n *namespace) pods() []corev1.Pod {
 	var list corev1.PodList
 	if n.get(n.t.Context(), n.path("/api/v1", "pods"), &list) != nil {
@@ -165,7 +167,8 @@ func (n *namespace) pods() []corev1.Pod {
 	return list.Items
 }
 
-// deletePods deletes all pods, as kubectl does, and waits until they are gone.
+// deletePods deletes all pods, as kubectl does, and waits until they no longer
+// exist.
 func (n *namespace) deletePods() {
 	n.t.Helper()
 	n.must(n.delete(n.t.Context(), n.path("/api/v1", "pods")))
@@ -203,9 +206,9 @@ func (n *namespace) waitForCompletion(limit time.Duration) {
 	})
 }
 
-// logFiles logs the files that the node has, to find out which program has
-// lost lines: those of a container that ends right after a burst may never get
-// so far.
+// logFiles logs the files on the node, to find out which program lost lines:
+// the last lines of a container that ends right after a burst may never reach
+// them.
 func (n *namespace) logFiles() {
 	n.t.Helper()
 	files, err := filepath.Glob(filepath.Join(n.work, "state/pods", n.name+"_*/*/*"))

@@ -28,8 +28,8 @@ func (n *namespace) followFiles(l *ledger, args ...string) *follower {
 	return n.follow(l, append(n.podLogs(), args...)...)
 }
 
-// Files and the API give the same lines with the same times, so that their documents
-// have the same IDs.
+// Files and the API return the same lines with the same times, so their
+// documents have the same IDs.
 func TestPodLogs_EqualTheAPI(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
@@ -60,9 +60,9 @@ func TestPodLogs_EqualTheAPI(t *testing.T) {
 	}
 }
 
-// More is rotated away while ktail is stopped than the node keeps: one gap, with the
-// times of the lines on both sides.
-func TestPodLogs_Gap(t *testing.T) {
+// While ktail is stopped, more is rotated away than the node keeps. ktail
+// reports one gap, with the times of the lines on both sides.
+func TestPodLogs_RotatedAwayIsOneGap(t *testing.T) {
 	n := newNamespace(t)
 	state := t.TempDir()
 	s := startSearch(t)
@@ -72,7 +72,7 @@ func TestPodLogs_Gap(t *testing.T) {
 	clock := suite.StartClock(t)
 	clock.Until(5 * time.Second)
 	f.signal(syscall.SIGINT)
-	clock.Until(30 * time.Second) // 12 MB; the node keeps 3 files
+	clock.Until(30 * time.Second) // 12 MB are written; the node keeps 3 files
 	f = n.followFiles(newLedger(), args...)
 	n.waitForCompletion(90 * time.Second)
 	truth := n.written()
@@ -96,8 +96,8 @@ func TestPodLogs_Gap(t *testing.T) {
 	}
 }
 
-// Pods that live for 50 ms and are deleted at once are shown to their last line.
-func TestPodLogs_ShortLived(t *testing.T) {
+// Pods that live for 50 ms and are then deleted are printed completely.
+func TestPodLogs_ShortLivedPodsAreComplete(t *testing.T) {
 	const pods = 200
 	n := newNamespace(t)
 	f := n.followFiles(newLedger())
@@ -114,9 +114,9 @@ func TestPodLogs_ShortLived(t *testing.T) {
 	f.finish(n).exact(t)
 }
 
-// The kubelet and the container runtime are killed while containers write, crash, and
-// are deleted.
-func TestPodLogs_NodeFaults(t *testing.T) {
+// The kubelet and the container runtime are killed while containers write,
+// crash, and are deleted.
+func TestPodLogs_NodeFaultsLoseNothing(t *testing.T) {
 	n := newNamespace(t)
 	f := n.followFiles(newLedger())
 	createWriters(n, f)

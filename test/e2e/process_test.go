@@ -29,9 +29,9 @@ func TestReaderCloses_EndsWithoutMessage(t *testing.T) {
 	}
 }
 
-// A signal ends ktail with the exit code that shells expect, after it has shown
-// everything written up to a moment before.
-func TestSignal_ShowsEverythingWritten(t *testing.T) {
+// A signal ends ktail with the exit code that shells expect, after it has
+// printed everything written up to a moment before.
+func TestSignal_PrintsEverythingWritten(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name string
@@ -56,11 +56,11 @@ func TestSignal_ShowsEverythingWritten(t *testing.T) {
 			last := log.last[0]
 			for i := 1; i <= last; i++ {
 				if log.count(i) != 1 {
-					t.Errorf("line %d was shown %d times", i, log.count(i))
+					t.Errorf("line %d was printed %d times", i, log.count(i))
 				}
 			}
 			if late := at.Sub(time.Unix(0, log.time(last))); late > moment {
-				t.Errorf("the last line shown is from %v before the signal", late)
+				t.Errorf("the last printed line is from %v before the signal", late)
 			}
 		})
 	}

@@ -12,7 +12,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// A proxy stands between ktail and the API server, and cuts their connections.
+// A proxy sits between ktail and the API server, and cuts their connections.
 type proxy struct {
 	listener net.Listener
 	target   string
@@ -75,7 +75,7 @@ func (p *proxy) forward(ctx context.Context, client *net.TCPConn) {
 	io.Copy(&gate{p, client, client}, server) //nolint:errcheck // as above
 }
 
-// A gate lets through what goes to a connection, unless its pair is frozen.
+// A gate forwards data to a connection unless its pair is frozen.
 type gate struct {
 	*proxy
 	to, pair *net.TCPConn
@@ -91,8 +91,8 @@ func (g *gate) Write(b []byte) (int, error) {
 	return g.to.Write(b)
 }
 
-// freeze lets nothing more through on the connections that are open now, and
-// does not close them. New ones work.
+// freeze stops forwarding on the open connections without closing them. New
+// ones work.
 func (p *proxy) freeze() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -117,18 +117,18 @@ func (p *proxy) remove(c *net.TCPConn) {
 	delete(p.conns, c)
 }
 
-// cut breaks all connections, wherever they are in a line.
+// cut breaks all connections, even in the middle of a line.
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.conns {
-		c.SetLinger(0) //nolint:errcheck // a reset is harsher than an end, but either will do
+		c.SetLinger(0) //nolint:errcheck // a reset is more abrupt, but a clean end works as well
 		c.Close()
 	}
 	clear(p.conns)
 }
 
-// hold breaks all connections and lets none come through until release.
+// hold breaks all connections and accepts none until release.
 func (p *proxy) hold() {
 	p.mu.Lock()
 	p.held = true

@@ -12,8 +12,8 @@ import (
 	"github.com/ktail/ktail/test/internal/suite"
 )
 
-// createWriters makes five pods that write 200 lines a second each for 40
-// seconds, 40,000 in all, and waits until all are heard.
+// createWriters creates five pods that write 200 lines per second each for 40
+// seconds, 40,000 in total, and waits until each has written.
 func createWriters(n *namespace, f *follower) {
 	n.t.Helper()
 	const pods = 5
@@ -23,7 +23,7 @@ func createWriters(n *namespace, f *follower) {
 	suite.Eventually(n.t, time.Minute, "the first lines of all pods", func() bool { return f.heard() == pods })
 }
 
-// createCrashing makes pods that crash after 1000 lines, and are started again.
+// createCrashing creates pods that crash after 1000 lines and are restarted.
 func (n *namespace) createCrashing(pods int) {
 	n.t.Helper()
 	for i := range pods {
@@ -33,8 +33,8 @@ func (n *namespace) createCrashing(pods int) {
 	}
 }
 
-// A kubelet that restarts ends all log streams cleanly, as if the containers had
-// ended, and refuses new ones for some seconds. The containers keep writing.
+// A kubelet restart ends all log streams cleanly, as if the containers had
+// ended, and rejects new ones for some seconds. The containers keep writing.
 func TestKubeletRestart_LosesNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -58,8 +58,8 @@ func TestKubeletRestart_LosesNothing(t *testing.T) {
 	}
 }
 
-// With the control plane everything is gone: the streams, the watch, and whom to
-// ask whether the pods are still there.
+// A control plane restart ends the streams and the watch, and there is no
+// server to ask whether the pods still exist.
 func TestControlPlaneRestart_LosesNothing(t *testing.T) {
 	n := newNamespace(t)
 	f := n.follow(newLedger())
@@ -77,8 +77,8 @@ func TestControlPlaneRestart_LosesNothing(t *testing.T) {
 	f.finish(n).exact(t)
 }
 
-// Containers that end and are started again, while the kubelet is killed twice.
-// What a container said last before it crashed is what people look for.
+// Containers end and are restarted, while the kubelet is killed twice. The last
+// lines before a crash are the ones that users look for.
 func TestCrashLoop_ShowsEveryInstance(t *testing.T) {
 	const pods = 6
 	n := newNamespace(t)

@@ -14,7 +14,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// All lines of pods that have completed, then the end.
+// ktail prints all lines of completed pods, and then exits.
 func TestNoFollow_PrintsInOrder(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
@@ -33,7 +33,7 @@ func TestNoFollow_PrintsInOrder(t *testing.T) {
 	}
 }
 
-// Which logs the flags select.
+// The flags select the expected logs.
 func TestSelection_MatchesExpectedPods(t *testing.T) {
 	t.Parallel()
 	first, second := newNamespace(t), newNamespace(t)
@@ -58,7 +58,7 @@ func TestSelection_MatchesExpectedPods(t *testing.T) {
 		args       []string
 		namespaced bool
 		want       []string
-		lines      int // of each
+		lines      int // lines of each log
 	}{
 		{"query", []string{"^web", "-n", first.name}, false, all[:2], 100},
 		{"two queries", []string{web, api, "-n", first.name}, false, all[:3], 100},
@@ -78,11 +78,11 @@ func TestSelection_MatchesExpectedPods(t *testing.T) {
 				t.Errorf("exit code %d", code)
 			}
 			if got, want := slices.Sorted(maps.Keys(f.logs)), slices.Sorted(slices.Values(tt.want)); !slices.Equal(got, want) {
-				t.Fatalf("shown are %q, want %q", got, want)
+				t.Fatalf("printed logs are %q, want %q", got, want)
 			}
 			for key, log := range f.logs {
 				if shown := len(log.seen) - slices.Index(log.seen, 1); log.last[0] != 100 || tt.lines == 100 && shown != 100 || log.sum() != tt.lines {
-					t.Errorf("%s: %d lines are shown, the last is %d, want %d", key, log.sum(), log.last[0], tt.lines)
+					t.Errorf("%s: %d lines were printed, the last is %d, want %d", key, log.sum(), log.last[0], tt.lines)
 				}
 			}
 			if s := f.Stderr.String(); s != "" {
@@ -92,7 +92,7 @@ func TestSelection_MatchesExpectedPods(t *testing.T) {
 	}
 }
 
-// sum returns how many numbered lines were shown.
+// sum returns the number of printed lines with numbers.
 func (s *shownLog) sum() int {
 	sum := 0
 	for _, n := range s.seen {
@@ -101,8 +101,8 @@ func (s *shownLog) sum() int {
 	return sum
 }
 
-// One log may not be read: the others are shown, stderr names it, the exit code
-// is 1.
+// One log may not be read: the others are printed, stderr names it, and the
+// exit code is 1.
 func TestForbidden_DoesNotStopOthers(t *testing.T) {
 	t.Parallel()
 	const user = "e2e-reader"

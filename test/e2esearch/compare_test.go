@@ -19,7 +19,7 @@ import (
 	"github.com/ktail/ktail/test/search"
 )
 
-// A document is what ktail makes of a line: these fields, and no other.
+// A document is ktail's document for a line: exactly these fields.
 type document struct {
 	Timestamp    string     `json:"@timestamp"`
 	Message      string     `json:"message"`
@@ -63,7 +63,7 @@ type (
 // result is the outcome of a comparison.
 type result struct {
 	suite.Counts
-	Foreign []string // documents of no line, and fields that are not as they should be
+	Foreign []string // documents without a line, and wrong fields
 }
 
 // report adds the result to the summary, and fails the test unless it is exact.
@@ -74,7 +74,7 @@ func (r *result) report(t *testing.T, note string) {
 	r.exact(t)
 }
 
-// exact fails the test unless each line is there once.
+// exact fails the test unless each line has exactly one document.
 func (r *result) exact(t *testing.T) {
 	t.Helper()
 	if !r.Exact() || len(r.Foreign) > 0 {
@@ -82,13 +82,13 @@ func (r *result) exact(t *testing.T) {
 	}
 }
 
-// found is what is in an index of one pod.
+// found holds the documents of one pod in an index.
 type found struct {
 	sequences []int64
-	keys      []lineKey // of the same places
+	keys      []lineKey // keys of the documents, in the same order
 }
 
-// lineKey names a line of a pod, up to its repetitions.
+// lineKey identifies a line of a pod, except for its repetitions.
 type lineKey struct {
 	time int64
 	text string
@@ -141,7 +141,7 @@ func (w *world) compareIn(t *testing.T, s *search.Server, index string, stream *
 	return r
 }
 
-// compare adds to the result what is wrong with a log.
+// compare adds the errors in the documents of a log to the result.
 func (p *pod) compare(r *result, got *found) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -164,7 +164,7 @@ func (p *pod) compare(r *result, got *found) {
 			r.Duplicated -= left
 		}
 	}
-	// By their sequence they are in the order of the log.
+	// Sorted by their sequence, they have the order of the log.
 	places := make([]int, len(got.keys))
 	for i := range places {
 		places[i] = i
@@ -180,7 +180,7 @@ func (p *pod) compare(r *result, got *found) {
 	}
 }
 
-// parseDocument refuses fields that no document should have.
+// parseDocument rejects unexpected fields.
 func parseDocument(source []byte) (*document, error) {
 	d := &document{}
 	decoder := json.NewDecoder(bytes.NewReader(source))
@@ -188,8 +188,8 @@ func parseDocument(source []byte) (*document, error) {
 	return d, decoder.Decode(d)
 }
 
-// check returns the differences in a document of the pod. Its time and
-// message are compared with the log elsewhere.
+// check returns the differences in a document of the pod. Its time and message
+// are compared with the log elsewhere.
 func (p *pod) check(d *document, stream *dataStream) string {
 	if len(d.Timestamp) != len("2006-01-02T15:04:05.000000000Z") {
 		return "@timestamp without its nanoseconds"
@@ -235,9 +235,10 @@ func (p *pod) check(d *document, stream *dataStream) string {
 	return ""
 }
 
-// checkServerOrder checks that a search for the first pod that sorts by time and
-// sequence returns its lines by their time, and those of one millisecond, which is
-// as much of a time as the server may keep, in the order of the log.
+// checkServerOrder checks that a search for the first pod that sorts by time
+// and sequence returns its lines in order of time, and lines of the same
+// millisecond, which is the precision that the server may keep, in the order of
+// the log.
 func (w *world) checkServerOrder(t *testing.T, s *search.Server) {
 	t.Helper()
 	p := w.pods[0]
@@ -260,6 +261,6 @@ func (w *world) checkServerOrder(t *testing.T, s *search.Server) {
 		got = append(got, lineKey{at.UnixNano(), d.Message})
 	})
 	if !slices.Equal(got, want) {
-		t.Errorf("a search that sorts by time and sequence has %d lines of a pod, not in the order of its log of %d", len(got), len(want))
+		t.Errorf("a search that sorts by time and sequence returns %d lines of a pod, want %d in the order of its log", len(got), len(want))
 	}
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/ktail/ktail/test/search"
 )
 
-// 200,000 lines of 50 pods, and then once more: each is there once, field by
-// field, and the second run reports that it was.
+// ktail forwards 200,000 lines of 50 pods, and then forwards them again. Each
+// is indexed once, with all fields, and the second run reports that all were
+// already indexed.
 func TestDelivery_EachLineOnce(t *testing.T) {
 	const pods, each = 50, 4000
 	onEach(t, func(t *testing.T, s *search.Server) {
@@ -37,7 +38,8 @@ func TestDelivery_EachLineOnce(t *testing.T) {
 		if indexed := fmt.Sprintf("(%d already indexed)", w.lines()); !strings.Contains(again.Stderr.String(), indexed) {
 			t.Errorf("the second run does not report: %s", indexed)
 		}
-		// With as many documents as before, and none taken away, they are the same.
+		// If the number of documents is unchanged and none was deleted, the
+		// documents are the same.
 		found := s.Count(t, s.Index())
 		(&result{Counts: suite.Counts{Written: w.lines(), Arrived: found, Lost: max(w.lines()-found, 0), Duplicated: max(found-w.lines(), 0)}}).report(t, "second run, "+again.Usage())
 	})

@@ -16,7 +16,7 @@ import (
 	"github.com/ktail/ktail/test/search"
 )
 
-// smallDisk mounts a file system of that many bytes, which needs root.
+// smallDisk mounts a file system of the given size in bytes. It requires root.
 func smallDisk(t *testing.T, size int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -31,8 +31,8 @@ func smallDisk(t *testing.T, size int) string {
 	return dir
 }
 
-// occupy takes all free space on the disk of the directory, but for one page, until
-// free is called: a write of more than that ends in its middle.
+// occupy uses all free space on the disk of the directory except one page,
+// until free is called, so a larger write fails in the middle.
 func occupy(t *testing.T, dir string) (free func()) {
 	t.Helper()
 	path := filepath.Join(dir, "occupied")
@@ -46,7 +46,7 @@ func occupy(t *testing.T, dir string) (free func()) {
 	for block := make([]byte, page); err == nil; size += page {
 		_, err = f.Write(block)
 	}
-	if err := f.Truncate(size - 2*page); err != nil { // the last one has failed
+	if err := f.Truncate(size - 2*page); err != nil { // the last write failed
 		t.Fatal(err)
 	}
 	return func() {
@@ -56,8 +56,8 @@ func occupy(t *testing.T, dir string) (free func()) {
 	}
 }
 
-// The disk of the spool fills up while the server is away, and others free it when
-// it is back.
+// The disk of the spool fills up while the server is down, and space is freed
+// when the server is back.
 func TestFullDisk_BuffersInMemory(t *testing.T) {
 	const pods, rate = 20, 25
 	onEach(t, func(t *testing.T, s *search.Server) {
@@ -87,13 +87,13 @@ func TestFullDisk_BuffersInMemory(t *testing.T) {
 	})
 }
 
-// The disk of the dead letters is full. What is refused waits, and is on the disk
-// once when there is room again.
+// The disk for dead letters is full. Rejected documents wait, and are written
+// once when there is space again.
 func TestFullDisk_DeadLettersAreKeptOrReported(t *testing.T) {
 	onEach(t, func(t *testing.T, s *search.Server) {
 		const index = "e2e-strict"
-		// A keyword may have 32,766 bytes. Lines that fit are accepted, so that the
-		// documents are at fault rather than the index.
+		// A keyword may have 32,766 bytes. Shorter lines are accepted, so ktail
+		// sees faulty documents rather than a faulty index.
 		createIndex(t, s, index, `{"properties":{"@timestamp":{"type":"date"},"message":{"type":"keyword"}}}`)
 		w := newWorld(t, 1)
 		disk := smallDisk(t, 4<<20)
@@ -114,7 +114,7 @@ func TestFullDisk_DeadLettersAreKeptOrReported(t *testing.T) {
 			return err == nil && strings.Count(string(b), "\n") == refused
 		})
 		if code := r.signal(syscall.SIGINT); code == 0 {
-			t.Error("exit code 0, although lines were refused")
+			t.Error("exit code 0, although lines were rejected")
 		}
 		b, err := os.ReadFile(letters)
 		if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/ktail/ktail/test/search"
 )
 
-// settle waits until all lines are there, or nothing more comes, and ends ktail.
+// settle waits until all lines are indexed, or no more arrive, and ends ktail.
 func (w *world) settle(t *testing.T, s *search.Server, r *run) {
 	t.Helper()
 	w.arrive(t, s, s.Index(), r, w.lines())
@@ -42,7 +42,7 @@ func (w *world) arrive(t *testing.T, s *search.Server, index string, r *run, lin
 	t.Helper()
 	const patience = 90 * time.Second
 	there, changed := 0, time.Now()
-	suite.Eventually(t, 8*time.Minute, "all lines to be there", func() bool {
+	suite.Eventually(t, 8*time.Minute, "all lines to be indexed", func() bool {
 		select {
 		case <-r.Done():
 			t.Fatalf("ktail has ended: exit code %d", r.ExitCode())
@@ -52,15 +52,15 @@ func (w *world) arrive(t *testing.T, s *search.Server, index string, r *run, lin
 			there, changed = n, time.Now()
 		}
 		if time.Since(changed) > patience {
-			t.Errorf("%d of %d lines are there, and no more come", there, lines)
+			t.Errorf("%d of %d lines are indexed, and no more arrive", there, lines)
 			return true
 		}
 		return there >= lines
 	})
 }
 
-// The server is away for a minute, and later hangs for longer than ktail waits
-// for an answer, while the pods keep writing.
+// The server is down for a minute, and later hangs for longer than ktail waits
+// for a response, while the pods keep writing.
 func TestOutage_LosesNothing(t *testing.T) {
 	const pods, rate = 20, 25
 	const away, frozen = time.Minute, 40 * time.Second
@@ -86,8 +86,8 @@ func TestOutage_LosesNothing(t *testing.T) {
 	})
 }
 
-// checkReported checks that problems and their ends were reported, both times. A server under
-// load may have been in trouble more often, but not many times.
+// checkReported checks that both problems and their ends were reported. A
+// server under load may have had a few more problems.
 func checkReported(t *testing.T, stderr string) {
 	t.Helper()
 	trouble, ends := false, 0
@@ -108,8 +108,8 @@ func checkReported(t *testing.T, stderr string) {
 	}
 }
 
-// ktail is killed twenty times while it forwards, and continues each time; what
-// waits is on the disk, or only in its memory.
+// ktail is killed twenty times while it forwards, and continues each time.
+// Pending lines are on disk, or only in its memory.
 func TestKill_ResumeLosesNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -149,8 +149,9 @@ func kill(t *testing.T, s *search.Server, args ...string) {
 	w.settle(t, s, r)
 }
 
-// The server refuses items and whole bulks while others write too, takes bodies
-// of one megabyte only, and for some time nothing at all.
+// The server rejects documents and whole bulk requests while other clients
+// write, accepts only bodies up to one megabyte, and for some time nothing at
+// all.
 func TestPressure_RetriesRejectedDocuments(t *testing.T) {
 	const pods, rate = 20, 20
 	onEach(t, func(t *testing.T, s *search.Server) {
@@ -172,13 +173,13 @@ func TestPressure_RetriesRejectedDocuments(t *testing.T) {
 			t.Error("the server was not under pressure: it rejected nothing")
 		}
 		if strings.Contains(r.Stderr.String(), ", 0 retried") {
-			t.Error("ktail was not under pressure: it sent nothing again")
+			t.Error("ktail was not under pressure: it retried nothing")
 		}
 	}, "thread_pool.write.queue_size=1", "http.max_content_length=1mb")
 }
 
-// noise has others write bulks until the function it returns is called, which
-// returns how many of their documents were refused.
+// noise makes other clients write bulk requests until the returned function is
+// called, which returns how many of their documents were rejected.
 func noise(t *testing.T, s *search.Server) (quiet func() int) {
 	const writers, documents = 4, 300
 	kind := ""

@@ -14,7 +14,8 @@ import (
 	"github.com/ktail/ktail/test/search"
 )
 
-// Forwarded lines, read back, are what ktail prints directly, byte for byte.
+// Forwarded lines that are read back equal, byte for byte, what ktail prints
+// from the live logs.
 func TestHistory_EqualsTheLiveLogs(t *testing.T) {
 	const pods, each = 50, 1000
 	onEach(t, func(t *testing.T, s *search.Server) {
@@ -58,7 +59,7 @@ func sorted(output []byte) []byte {
 	return bytes.Join(lines, nil)
 }
 
-// printed returns what ktail prints.
+// printed returns the output of ktail.
 func printed(t *testing.T, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), ktailPath, args...)

@@ -13,8 +13,8 @@ import (
 	"github.com/ktail/ktail/test/search"
 )
 
-// Every field that the objects for Kibana use can be searched and aggregated, and
-// every chart counts the lines that it is about.
+// Every field that the Kibana objects use can be searched and aggregated, and
+// every chart counts the lines that it shows.
 func TestKibana_ChartsCountTheLines(t *testing.T) {
 	const pods, each = 6, 500
 	onEach(t, func(t *testing.T, s *search.Server) {

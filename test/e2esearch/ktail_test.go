@@ -13,13 +13,13 @@ import (
 	"github.com/ktail/ktail/test/search"
 )
 
-// A run is a ktail process that forwards.
+// A run is a ktail process that forwards lines.
 type run struct {
 	*ktailproc.Process
 	t *testing.T
 }
 
-// forward runs ktail on the world, with the server as destination.
+// forward runs ktail on the world and forwards to the server.
 func (w *world) forward(s *search.Server, args ...string) *run {
 	w.t.Helper()
 	return w.forwardTo(s.URL(), args...)
@@ -66,8 +66,8 @@ func (r *run) signal(sig syscall.Signal) int {
 	return r.wait(2 * time.Minute)
 }
 
-// memoryBound is the most memory that ktail uses, in bytes, however slow the
-// server is and however much there is to send.
+// memoryBound is the maximum memory of ktail in bytes, no matter how slow the
+// server is and how many lines are pending.
 const memoryBound = 60_000_000
 
 // checkMemory checks that the process, which has ended, never used more.

@@ -23,9 +23,9 @@ var ktailPath string
 var summary suite.Summary
 
 var (
-	// servers are those that the tests run on.
+	// servers are the servers that the tests run on.
 	servers []*search.Server
-	// installed are all that can be started.
+	// installed are all servers that can be started.
 	installed []*search.Server
 )
 
@@ -65,8 +65,8 @@ func runSuite(m *testing.M) (status int, err error) {
 	return status, nil
 }
 
-// chooseServers takes those that are named, or all; by default the oldest and the
-// newest, and the others to upgrade to and from.
+// chooseServers selects the named servers, or all. By default, it selects the
+// oldest and the newest; the others are used for upgrades.
 func chooseServers(names string) error {
 	all := search.Servers()
 	switch names {
@@ -80,7 +80,7 @@ func chooseServers(names string) error {
 	for name := range strings.FieldsSeq(names) {
 		s := search.Named(name)
 		if s == nil {
-			return fmt.Errorf("SERVERS names %s, which there is none of", name)
+			return fmt.Errorf("SERVERS names %s, which is not installed", name)
 		}
 		servers = append(servers, s)
 	}
@@ -88,8 +88,8 @@ func chooseServers(names string) error {
 	return nil
 }
 
-// onEach runs a scenario on all servers at the same time, each with nothing in it
-// and with these settings.
+// onEach runs a scenario on all servers at the same time. Each is empty and has
+// these settings.
 func onEach(t *testing.T, scenario func(*testing.T, *search.Server), settings ...string) {
 	t.Helper()
 	for _, s := range servers {

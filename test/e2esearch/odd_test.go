@@ -21,10 +21,11 @@ import (
 	"github.com/ktail/ktail/test/search"
 )
 
-// maxLine is the length that ktail cuts lines to: a mebibyte with its time.
+// maxLine is the length to which ktail cuts lines: 1 MiB including the
+// timestamp.
 const maxLine = 1<<20 - len("2006-01-02T15:04:05.000000000Z ")
 
-// Lines that are not text, and lines that are very long.
+// Lines that are not text, and lines that are very long, are delivered.
 func TestOddLines_AreDelivered(t *testing.T) {
 	onEach(t, func(t *testing.T, s *search.Server) {
 		w := newWorld(t, 3)
@@ -38,7 +39,8 @@ func TestOddLines_AreDelivered(t *testing.T) {
 		} {
 			p.write(fakeapi.Entry{Time: at + int64(i), Text: text})
 		}
-		// The message about the longest line says what to find in the index.
+		// The message about the longest line contains what to search for in the
+		// index.
 		long := strings.Repeat("0123456789", 4<<20)
 		p.container.Append(fakeapi.Entry{Time: at + 1000, Text: long})
 		p.mu.Lock()
@@ -60,8 +62,9 @@ func TestOddLines_AreDelivered(t *testing.T) {
 	})
 }
 
-// In the index, fields are numbers that are text in the lines. All lines are in
-// it, one way or another, or in the dead letters, and those that fit are as ever.
+// The index maps fields as numbers that are texts in the lines. Every line is
+// in the index, in full or as a minimal document, or is a dead letter; lines
+// without a conflict are unchanged.
 func TestMappingConflict_DeliversMinimalDocuments(t *testing.T) {
 	for _, field := range []struct{ name, mapping string }{
 		{"message", `{"properties":{"message":{"type":"long"}}}`},
@@ -103,12 +106,12 @@ func createIndex(t *testing.T, s *search.Server, index, mapping string) {
 	s.Must(t, http.MethodPut, "/"+index, `{"mappings":`+mapping+`}`, nil)
 }
 
-// checkMapped compares index and dead letters with the lines, and returns how many
-// dead letters there are.
+// checkMapped compares the index and the dead letters with the lines, and
+// returns the number of dead letters.
 func (w *world) checkMapped(t *testing.T, s *search.Server, index, letters string) int {
 	t.Helper()
 	r := &result{Counts: suite.Counts{Written: w.lines()}}
-	left := map[string]int{} // by time and text; the pods write the same
+	left := map[string]int{} // by time and text, because the pods write the same lines
 	for _, p := range w.pods {
 		for _, e := range p.written {
 			left[fmt.Sprint(e.Time, " ", e.Text)]++

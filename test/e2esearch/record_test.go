@@ -24,7 +24,8 @@ var record = flag.Bool("record", false, "write the answers of the servers to int
 // call is a small request.
 type call struct{ method, path, body string }
 
-// trouble is a state of a server, or a document, that has a bulk fail.
+// trouble is a state of a server, or a document, that makes a bulk request
+// fail.
 type trouble struct {
 	name    string
 	about   string // "index" or "document", as in fakesearch.Recording
@@ -33,9 +34,9 @@ type trouble struct {
 	query   string // more parameters of the bulk
 	doc     string // the second of three documents
 	raw     string // the whole body instead of three documents
-	plainly bool   // without _doc in the path on 6.x
+	plainly bool   // omit _doc in the path on 6.x
 	restore []call
-	not     string // servers that do not have it
+	not     string // servers on which it cannot occur
 }
 
 const plainDoc = `{"@timestamp":"2026-01-31T10:00:00.000000000Z","event":{"sequence":1},"message":"a"}`
@@ -58,7 +59,8 @@ func pipeline(processor string) []call {
 
 var unpipe = []call{{http.MethodDelete, "/_ingest/pipeline/rec", ""}}
 
-// troubles are what is recorded. What a server does not know is left out.
+// troubles are the recorded cases. Cases that a server does not support are
+// skipped.
 var troubles = []trouble{
 	{name: "accepted", about: "nothing", prepare: []call{rec("", `"@timestamp":{"type":"date"},"event":{"properties":{"sequence":{"type":"long"}}},"message":{"type":"text"}`)}},
 	{name: "conflict", about: "nothing", prepare: []call{{http.MethodPut, "/rec/_doc/rec-1", plainDoc}}},
@@ -120,8 +122,8 @@ var troubles = []trouble{
 	{name: "too large", about: "size", raw: `{"create":{"_id":"rec-1"}}` + "\n" + `{"message":"` + strings.Repeat("m", 2<<20) + `"}` + "\n"},
 }
 
-// The servers answer as is recorded in internal/fakesearch/testdata/recorded. With
-// -record the answers are written there:
+// The servers respond as recorded in internal/fakesearch/testdata/recorded.
+// With -record, the responses are written there:
 //
 //	SERVERS=all go test -tags e2e ./test/e2esearch -run TestRecordedResponses -record
 func TestRecordedResponses(t *testing.T) {
@@ -146,7 +148,7 @@ func checkRecordings(t *testing.T, s *search.Server) {
 		}
 		got, ok := tr.run(t, s)
 		if !ok {
-			continue // the server cannot be brought into that state
+			continue // the server does not support the state
 		}
 		path := filepath.Join("..", "..", "internal", "fakesearch", "testdata", "recorded", s.Name, strings.ReplaceAll(tr.name, " ", "-")+".json")
 		if *record {
@@ -184,7 +186,8 @@ func writeRecording(t *testing.T, path string, r *fakesearch.Recording) {
 	}
 }
 
-// run brings the server into the state, and returns its answer to a bulk.
+// run brings the server into the state and returns its response to a bulk
+// request.
 func (tr *trouble) run(t *testing.T, s *search.Server) (*fakesearch.Recording, bool) {
 	t.Helper()
 	defer func() {
@@ -233,7 +236,7 @@ func (tr *trouble) run(t *testing.T, s *search.Server) (*fakesearch.Recording, b
 	return &fakesearch.Recording{Name: tr.name, About: tr.about, Status: resp.StatusCode, Body: stable(string(b))}, true
 }
 
-// changing are parts of answers that differ from run to run.
+// changing matches the parts of responses that differ from run to run.
 var changing = regexp.MustCompile(`(\[rec[^\]/]*/)[^\]]{22}\]|(index_uuid":")[^"]{22}|(@)[0-9a-f]{6,8}\b|(total_size_in_bytes":)\d+`)
 
 func stable(body string) string { return changing.ReplaceAllString(body, "$1$2$3$4*") }

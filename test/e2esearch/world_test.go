@@ -16,12 +16,13 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-// A world is a cluster of pods that write, and what they have written.
+// A world is a cluster of pods that write, and a record of what they have
+// written.
 type world struct {
 	t          *testing.T
 	api        *fakeapi.Server
 	kubeconfig string
-	state      string // directory that outlives a run of ktail
+	state      string // state directory, which outlives a run of ktail
 	pods       []*pod
 	writers    sync.WaitGroup
 }
@@ -55,8 +56,8 @@ func newWorld(t *testing.T, pods int) *world {
 	return w
 }
 
-// owners are what the pods belong to, in turn: some to a Deployment, some to
-// nothing.
+// owners are the owners of the pods, in turn: some belong to a Deployment, some
+// to nothing.
 var owners = [][]metav1.OwnerReference{
 	{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web-5d4f8c7b9", UID: "1", Controller: new(true)}},
 	{{APIVersion: "apps/v1", Kind: "StatefulSet", Name: "db", UID: "2", Controller: new(true)}},
@@ -77,7 +78,7 @@ func (w *world) addPod(i int) {
 	w.pods = append(w.pods, p)
 }
 
-// write appends lines to the log, and to what is known of it.
+// write appends lines to the log and to the record.
 func (p *pod) write(entries ...fakeapi.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -85,8 +86,9 @@ func (p *pod) write(entries ...fakeapi.Entry) {
 	p.container.Append(entries...)
 }
 
-// fill writes that many lines into each log, of the last minutes. Several share a
-// time, some a time and a text, and times step back now and then.
+// fill writes the given number of lines, from the last minutes, into each log.
+// Several share a time, some share a time and text, and times sometimes step
+// back.
 func (w *world) fill(each int) {
 	begin := time.Now().Add(-10 * time.Minute).UnixNano()
 	for n, p := range w.pods {
@@ -109,7 +111,7 @@ func (w *world) fill(each int) {
 	}
 }
 
-// burst writes that many lines into each log at once.
+// burst writes the given number of lines into each log at once.
 func (w *world) burst(each int) {
 	for _, p := range w.pods {
 		entries := make([]fakeapi.Entry, each)
@@ -121,8 +123,8 @@ func (w *world) burst(each int) {
 	}
 }
 
-// flow writes so many lines a second into each log until the function that it
-// returns is called.
+// flow writes the given number of lines per second into each log until the
+// returned function is called.
 func (w *world) flow(perSecond int) (stop func()) {
 	done := make(chan struct{})
 	const step = 20 * time.Millisecond
@@ -154,7 +156,7 @@ func (w *world) flow(perSecond int) (stop func()) {
 	return stop
 }
 
-// lines returns how many were written.
+// lines returns the number of written lines.
 func (w *world) lines() int {
 	n := 0
 	for _, p := range w.pods {
