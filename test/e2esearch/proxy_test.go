@@ -3,7 +3,6 @@
 package e2esearch
 
 import (
-	"crypto/x509"
 	"encoding/pem"
 	"io"
 	"net"
@@ -90,8 +89,7 @@ func strayFaults(n int64, w http.ResponseWriter, r *http.Request, pass http.Hand
 func (p *proxy) writeCA(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ca.pem")
-	var cert *x509.Certificate = p.Certificate()
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), 0o600); err != nil {
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw}), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -102,7 +102,9 @@ func TestPage_NoticesAnotherRun(t *testing.T) {
 	s.numbered(100)
 	b.until("another run", `/ktail was started again/.test(document.getElementById('banner').textContent)`)
 	b.until("its lines are shown", `[...document.querySelectorAll('.row:not([hidden]):not(.wait)')].every((r) => /line 0500/.test(r.textContent)) && document.querySelectorAll('.row:not([hidden]):not(.wait)').length > 0`)
-	if lost := b.trouble(); slices.ContainsFunc(lost, func(l string) bool { return !strings.Contains(l, "Failed to load resource") && !strings.Contains(l, "ERR_") }) {
+	if lost := b.trouble(); slices.ContainsFunc(lost, func(l string) bool {
+		return !strings.Contains(l, "Failed to load resource") && !strings.Contains(l, "ERR_")
+	}) {
 		t.Error(lost)
 	}
 }
