@@ -13,6 +13,7 @@ import (
 
 // With a latency of 4 s, ktail keeps up with 5,000 lines/s.
 func TestLatency_KeepsUp(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		s.fault(func(int, *http.Request) *fakesearch.Fault { return &fakesearch.Fault{Delay: 4 * time.Second} })
@@ -44,6 +45,7 @@ func TestLatency_KeepsUp(t *testing.T) {
 // A proxy that sometimes responds with 413 to requests of any size, loses responses, or
 // is busy does not make bulks shrink permanently.
 func TestLimit_RecoversFromStray413(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		s.fault(func(n int, _ *http.Request) *fakesearch.Fault {

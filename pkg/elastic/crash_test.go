@@ -39,6 +39,7 @@ type powerCycle struct {
 // Whenever the power fails, every settled line is on the server, in the spool, or among
 // the dead letters.
 func TestSink_PowerFailureLosesNothing(t *testing.T) {
+	t.Parallel()
 	const each = 4
 	for seed := range uint64(*crashes / each) {
 		synctest.Test(t, func(t *testing.T) {

@@ -89,6 +89,7 @@ func TestRollover_SecondRunCreatesNoDuplicates(t *testing.T) {
 // A rollover between two attempts creates no duplicates, whatever happens to the
 // responses, and whatever the times of the lines are.
 func TestRollover_BetweenAttemptsCreatesNoDuplicates(t *testing.T) {
+	t.Parallel()
 	faults := map[string]*fakesearch.Fault{
 		"lost response":      {Cut: fakesearch.CutBeforeResponse},
 		"truncated response": {Cut: fakesearch.CutResponse, After: 30},
@@ -245,6 +246,7 @@ func TestRollover_UnsupportedLookupDoesNotStopDelivery(t *testing.T) {
 
 // A proxy that fails some lookups does not lead to duplicates.
 func TestRollover_FailedLookupIsRepeated(t *testing.T) {
+	t.Parallel()
 	faults := map[string]*fakesearch.Fault{
 		"413":       fakesearch.Failed(http.StatusRequestEntityTooLarge),
 		"429":       fakesearch.Busy(time.Second),

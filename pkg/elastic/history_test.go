@@ -97,6 +97,7 @@ func merged(r *rand.Rand, streams, n int) []ktail.Line {
 }
 
 func TestHistory_ReturnsForwardedLinesInTheirOrder(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
 		want := merged(rand.New(rand.NewPCG(1, 2)), 5, 12_000)
@@ -134,6 +135,7 @@ func TestHistory_ReturnsForwardedLinesInTheirOrder(t *testing.T) {
 
 // A window never has more lines than a server returns, whatever their distribution is.
 func TestHistory_ReturnsBurstsCompletely(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64})
 		var want []ktail.Line

@@ -81,6 +81,7 @@ func FuzzIdentity(f *testing.F) {
 }
 
 func TestIdentity_IsBoundedAndLinearWhateverTheClockDoes(t *testing.T) {
+	t.Parallel()
 	const rate = 100_000 // lines per second
 	for name, back := range map[string]time.Duration{
 		"never":                  0,

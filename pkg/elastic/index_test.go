@@ -57,6 +57,7 @@ func TestIndex_RedDayDelaysNoOther(t *testing.T) {
 // If an index rejects everything, the index is at fault, not the documents. Once it
 // accepts documents again, all but the first ones are delivered.
 func TestIndex_RejectingEverythingIsNotTheDocuments(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		s.fault(func(int, *http.Request) *fakesearch.Fault {
@@ -111,6 +112,7 @@ func TestIndex_UnknownRefusalWaits(t *testing.T) {
 // A firewall blocks requests with one document, with any kind of response. ktail
 // isolates the document and delivers the others.
 func TestRequest_DocumentThatFailsRequestsIsFound(t *testing.T) {
+	t.Parallel()
 	faults := map[string]*fakesearch.Fault{
 		"firewall": {Response: &fakesearch.Response{Status: http.StatusForbidden, Body: "<html>Request blocked.</html>"}},
 		"500":      fakesearch.Failed(http.StatusInternalServerError),

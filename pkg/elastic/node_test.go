@@ -34,6 +34,7 @@ func nodes(all ...server) func(*elastic.Options) {
 // A node that does not respond, or whose gateway responds with an HTML page, delays one
 // request. The problem is reported, and the node is used again when it has recovered.
 func TestNode_SilentNodeIsTakenOut(t *testing.T) {
+	t.Parallel()
 	faults := map[string]*fakesearch.Fault{
 		"silent":  {Delay: time.Hour},
 		"gateway": fakesearch.HTMLPage(http.StatusBadGateway),

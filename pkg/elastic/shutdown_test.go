@@ -16,6 +16,7 @@ import (
 
 // After its context has ended, the sink stops in time, whatever the server does.
 func TestSink_EndsWithinShutdownTimeout(t *testing.T) {
+	t.Parallel()
 	const timeout = 20 * time.Second
 	faults := map[string]*fakesearch.Fault{
 		"slow":          {Delay: 8 * time.Second},

@@ -18,6 +18,7 @@ import (
 )
 
 func TestSink_DeliversEachLineOnce(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch9})
 		r := start(t, s)
@@ -155,6 +156,7 @@ func TestSettled_IsInOrder(t *testing.T) {
 
 // The queue is bounded: Write waits, or the oldest lines are dropped.
 func TestQueue_IsBounded(t *testing.T) {
+	t.Parallel()
 	for _, drop := range []bool{false, true} {
 		t.Run(fmt.Sprint("drop ", drop), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
