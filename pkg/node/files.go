@@ -35,6 +35,8 @@ type logFiles struct {
 	size    int64      // of waiting, when the reader was there
 	cursor  cursor
 
+	someRead bool // a file was read to its end
+
 	cutoff     int64  // Unix nanoseconds; lines before the first one with this time or a later one are not wanted
 	fromStart  bool   // the log is wanted from its first line, because the container was created after the watcher started
 	diagnostic string // the last one reported
@@ -275,9 +277,11 @@ func (l *logFiles) linkAdded(added []*logFile, there []bool, listed []listedFile
 		case vanished:
 			// It may be one of the added files, in compressed form.
 			f.link = unknown
+		case len(l.files) > 0 && next, f.instance != before.instance && !next:
+			f.link = unlinked
 		case next && l.limit.probablyComplete(files), f.afterStep && !l.limit.complete(files):
 			f.link = doubtful
-		case f.instance != before.instance:
+		case next:
 			f.link = unlinked
 		}
 	}

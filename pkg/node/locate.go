@@ -16,7 +16,7 @@ func (r *logReader) begin(ctx context.Context, from *ktail.Position) error {
 		r.log.mu.Lock()
 		c, cutoff, fromStart, gone := r.log.cursor, r.log.cutoff, r.log.fromStart, r.log.removed
 		r.log.mu.Unlock()
-		files := r.log.snapshot()
+		files, continues := r.log.unread()
 		switch {
 		case len(files) == 0 && (gone || !r.options.Follow):
 			return nil
@@ -31,7 +31,7 @@ func (r *logReader) begin(ctx context.Context, from *ktail.Position) error {
 			}
 			return r.start(c.file, c.offset)
 		case !from.IsZero():
-			return r.resume(files, from)
+			return r.resume(files, continues, from)
 		case fromStart && (files[0].instance > 0 || !r.log.instanceComplete(files[0].instance)):
 			r.gap = filesRemoved
 			return r.start(files[0], 0)
@@ -61,18 +61,20 @@ func (r *logReader) start(f *logFile, offset int64) error {
 }
 
 // resume starts after the lines of the position. If none of them is left,
-// everything that is left is new.
-func (r *logReader) resume(files []*logFile, from *ktail.Position) error {
+// everything that is left is new; continues says that no file is missing before
+// it.
+func (r *logReader) resume(files []*logFile, continues bool, from *ktail.Position) error {
 	found, err := find(files, from)
 	if err != nil {
 		return err
 	}
-	r.log.settleLinks()
-	if found.file == nil {
-		r.gap = filesRemoved
-		return r.start(files[0], 0)
+	if found.file != nil {
+		return r.start(found.file, found.offset)
 	}
-	return r.start(found.file, found.offset)
+	if !continues {
+		r.gap = filesRemoved
+	}
+	return r.start(files[0], 0)
 }
 
 // place is where the lines of a position end.

@@ -37,6 +37,7 @@ type simulation struct {
 	lines    []*simLine // all written lines, in the order of the files
 	deleted  bool       // the pod was deleted
 	setBack  bool       // the clock was set back by an hour
+	held     bool       // the reader is not notified of changes
 
 	notify *manualNotifier
 }
@@ -48,6 +49,7 @@ type simFile struct {
 	removed int  // step in which its content was removed; 0: not removed
 	order   int  // order of the file
 	part    bool // its last record is a partial line
+	hidden  bool // the reader was never notified of it
 }
 
 // simLine is a line that the container wrote.
@@ -70,6 +72,12 @@ type simPart struct {
 // may lack the parts that were in them.
 func (w *simLine) is(l *ktail.Line, before int) bool {
 	text := w.text
+	for _, p := range slices.Backward(w.parts) {
+		if len(text) <= len(l.Text) || !p.file.hidden {
+			break // only parts in files that the reader never noticed may be missing at the end
+		}
+		text = text[:len(text)-len(p.text)]
+	}
 	for i, p := range w.parts {
 		if p.time == l.Time && text == string(l.Text) {
 			return true
@@ -77,7 +85,7 @@ func (w *simLine) is(l *ktail.Line, before int) bool {
 		if w.parts[i].file.removed == 0 || w.parts[i].file.removed > before {
 			return false
 		}
-		text = text[len(p.text):]
+		text = text[min(len(p.text), len(text)):]
 	}
 	return false
 }
@@ -150,6 +158,10 @@ func (s *simulation) must(err error) {
 // changed ends a step. The reader sees it before the next step.
 func (s *simulation) changed(dir string) {
 	s.step++
+	if s.held {
+		return
+	}
+	s.show()
 	s.notify.report(dir, s.step%7 == 0)
 	synctest.Wait()
 }
@@ -158,7 +170,7 @@ func (s *simulation) create() {
 	name := fmt.Sprintf("%d.log", s.instance)
 	file, err := os.Create(filepath.Join(s.path, name))
 	s.must(err)
-	s.live = &simFile{name: name, file: file, order: len(s.files)}
+	s.live = &simFile{name: name, file: file, order: len(s.files), hidden: true}
 	s.files = append(s.files, s.live)
 	s.changed(s.path)
 }
@@ -216,11 +228,33 @@ func (s *simulation) repeat() {
 	s.now = now
 }
 
+// hold keeps the reader from noticing changes, as on a busy machine, or lets it notice all
+// of them at once. It does nothing if the clock was set back: what the reader missed meanwhile
+// is in no order then.
+func (s *simulation) hold() {
+	if s.setBack && !s.held {
+		return
+	}
+	s.held = !s.held
+	if !s.held {
+		s.show()
+		s.notify.report(s.dir, true)
+		synctest.Wait()
+	}
+}
+
+// show records that the reader can notice the files that exist.
+func (s *simulation) show() {
+	for _, f := range s.files {
+		f.hidden = f.hidden && f.removed > 0
+	}
+}
+
 // setClockBack sets the clock back by an hour, once. If it were set forward
 // again, the names of the files would be in order although files between them
 // are removed.
 func (s *simulation) setClockBack() {
-	if !s.setBack {
+	if !s.setBack && !s.held {
 		s.setBack, s.now = true, s.now.Add(-time.Hour)
 	}
 }
@@ -305,8 +339,8 @@ func (s *simulation) failReopen() {
 
 func (s *simulation) remove(f *simFile) {
 	s.must(os.Remove(filepath.Join(s.path, f.name)))
+	f.removed = s.step + 1
 	s.changed(s.path)
-	f.removed = s.step
 }
 
 func (s *simulation) compress(f *simFile) {

@@ -183,7 +183,7 @@ func (r *logReader) advance(next *logFile) error {
 	link := r.log.linkOf(next)
 	if link == unknown {
 		// The position determines where to continue.
-		r.log.drop(r.file)
+		r.log.markRead(r.file)
 		return ktail.ErrInterrupted
 	}
 	if link == unlinked || link == doubtful && r.resumed {

@@ -119,7 +119,7 @@ func (l *logFiles) moveCursor(f *logFile, offset int64) {
 func (l *logFiles) move(f *logFile, offset int64) {
 	if l.cursor.file != f {
 		for _, before := range l.files[:max(slices.Index(l.files, f), 0)] {
-			before.done = true
+			before.done, l.someRead = true, true
 			before.close()
 		}
 	}
@@ -137,32 +137,29 @@ func (l *logFiles) close() {
 	}
 }
 
-// drop removes a file that was read to its end and no longer exists, together
-// with the cursor in it.
-func (l *logFiles) drop(f *logFile) {
+// markRead records that the file was read to its end, and forgets the cursor, so
+// that the position says where to continue.
+func (l *logFiles) markRead(f *logFile) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f.close()
-	l.files = slices.DeleteFunc(l.files, func(k *logFile) bool { return k == f })
+	f.done, l.someRead = true, true
 	l.cursor = cursor{}
+}
+
+// unread returns the files that were not read to their end, oldest first, and
+// whether the first one continues a file that was.
+func (l *logFiles) unread() (files []*logFile, continues bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	files = slices.DeleteFunc(slices.Clone(l.files), func(f *logFile) bool { return f.done })
+	return files, len(files) > 0 && l.someRead && files[0].link == linked
 }
 
 func (l *logFiles) linkOf(f *logFile) link {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return f.link
-}
-
-// settleLinks is called after a search. Files that the search did not find have
-// been removed.
-func (l *logFiles) settleLinks() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, f := range l.files {
-		if f.link == unknown {
-			f.link = unlinked
-		}
-	}
 }
 
 // isNews reports whether a diagnostic differs from the previous one. The same
@@ -175,11 +172,4 @@ func (l *logFiles) isNews(diagnostic []byte) bool {
 	}
 	l.diagnostic = string(diagnostic)
 	return true
-}
-
-// snapshot returns the files, oldest first.
-func (l *logFiles) snapshot() []*logFile {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return slices.Clone(l.files)
 }
