@@ -15,7 +15,8 @@ import (
 )
 
 // rsyslogConf configures rsyslog for low cost: one queue, and bulk requests as
-// large as ktail's. Its arguments are the directory and the sink's port.
+// large as ktail's. Its arguments are the directory, the sink's port, and the
+// files.
 const rsyslogConf = `global(workDirectory="%[1]s")
 module(load="imfile")
 module(load="omelasticsearch")
@@ -25,7 +26,7 @@ template(name="document" type="list") {
   constant(value="{\"@timestamp\":\"") property(name="timereported" dateFormat="rfc3339")
   constant(value="\",\"message\":\"") property(name="msg" format="json") constant(value="\"}")
 }
-input(type="imfile" file="%[1]s/lines" tag="bench")
+input(type="imfile" file="%[3]s" tag="bench")
 action(type="omelasticsearch" server="http://127.0.0.1" serverport="%[2]s" searchIndex="bench" searchType=""
   bulkmode="on" template="document")
 `
@@ -82,6 +83,18 @@ func (t *table) printDocuments(out *strings.Builder, base string) {
 // deliver makes one program deliver the lines to its own sink, and checks that
 // every line has arrived once.
 func (b *bench) deliver(ctx context.Context, name, dir string) (usage, error) {
+	if name == "rsyslog" {
+		return b.deliverTo(ctx, dir, rsyslogTo)
+	}
+	return b.deliverTo(ctx, dir, b.ktailTo)
+}
+
+// deliverer has a program deliver the lines in the directory to the sink.
+type deliverer func(ctx context.Context, s *sink, dir string) (usage, error)
+
+// deliverTo has a program deliver the lines to a sink of its own, and checks that
+// each has arrived.
+func (b *bench) deliverTo(ctx context.Context, dir string, run deliverer) (usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	s, err := b.startSink(ctx)
@@ -89,10 +102,6 @@ func (b *bench) deliver(ctx context.Context, name, dir string) (usage, error) {
 		return usage{}, err
 	}
 	defer s.stop()
-	run := b.ktailTo
-	if name == "rsyslog" {
-		run = rsyslogTo
-	}
 	u, err := run(ctx, s, dir)
 	if err != nil {
 		return u, err
@@ -117,6 +126,11 @@ func (b *bench) ktailTo(ctx context.Context, s *sink, dir string) (usage, error)
 // rsyslogTo runs rsyslog, which does not end by itself, until the sink has all
 // documents.
 func rsyslogTo(ctx context.Context, s *sink, dir string) (usage, error) {
+	return rsyslog(ctx, s, dir, filepath.Join(dir, "lines"))
+}
+
+// rsyslog runs rsyslog on the files.
+func rsyslog(ctx context.Context, s *sink, dir, files string) (usage, error) {
 	state, err := filepath.Glob(filepath.Join(dir, "imfile-state*")) // records how far it has read
 	if err != nil {
 		return usage{}, err
@@ -128,7 +142,7 @@ func rsyslogTo(ctx context.Context, s *sink, dir string) (usage, error) {
 	}
 	_, port, _ := strings.Cut(s.address, ":")
 	conf := filepath.Join(dir, "rsyslog.conf")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, rsyslogConf, dir, port), 0o600); err != nil {
+	if err := os.WriteFile(conf, fmt.Appendf(nil, rsyslogConf, dir, port, files), 0o600); err != nil {
 		return usage{}, err
 	}
 	p := program{path: "rsyslogd", args: []string{"-n", "-f", conf, "-i", filepath.Join(dir, "rsyslog.pid")}}

@@ -46,6 +46,7 @@ var sections = []section{
 	{"window", "Effect of the merge window", (*bench).window, false},
 	{"memory", "Memory of bursts and of a blocked output", (*bench).memory, true},
 	{"forward", "Lines forwarded to a search server", (*bench).forward, true},
+	{"files", "Log files of a node", (*bench).files, true},
 	{"size", "Size", (*bench).size, true},
 }
 
