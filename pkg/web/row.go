@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	maxRowText  = 4 << 10 // bytes of a line in a list
-	maxLineText = 1 << 20 // bytes of a line that is shown alone
+	maxRowText  = 4 << 10   // bytes of a line in a list
+	maxLineText = 256 << 10 // bytes of a line that is shown alone: to wrap more takes seconds
 )
 
 // Flags of a row.

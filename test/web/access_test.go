@@ -44,7 +44,7 @@ func TestPage_IsAccessible(t *testing.T) {
 				b.keys("\r")
 				b.until("the drawer is open", `!document.getElementById('drawer').hidden`)
 				check("drawer")
-				eval[bool](b, `Promise.all([import('/state.js')]).then(([s]) => { location.hash = '#i=order&e=nothing&src=shop%%2Fsearch-0%%2F&find=placed'; return true; })`)
+				eval[bool](b, `location.hash = %q, true`, "#i=order&e=nothing&src=shop%2Fsearch-0%2F&find=placed")
 				b.until("filtered", `document.querySelectorAll('.chip').length === 3 && document.querySelector('.row .m')`)
 				check("filtered")
 				eval[bool](b, `document.getElementById('list').focus(), true`)

@@ -51,7 +51,7 @@ func TestPage_ShowsHostileTextAsText(t *testing.T) {
 		}
 		s.write(ktail.Line{Stream: streams[1], Kind: ktail.Exit, Text: []byte(line), Time: s.at.UnixNano() + int64(i)})
 	}
-	for _, mode := range []string{"", "&wrap=1", "&fields=1&pods=1", "&find=a", "&findr=%5B%5Ea%5D"} {
+	for _, mode := range []string{"", "&wrap=1", "&fields=1&pods=1", "&findr=%5B%5Ea%5D"} {
 		t.Run("mode"+mode, func(t *testing.T) {
 			s.t = t
 			url := s.url

@@ -66,7 +66,7 @@ func TestPage_ShowsItsStates(t *testing.T) {
 				b.until("the matches are marked", `document.querySelector('.row .m')`)
 				b.shot(name("find"))
 				eval[bool](b, `document.getElementById('findFilter').click(), true`)
-				b.until("only matches are left", `document.querySelectorAll('.row:not([hidden])').length > 0 && document.querySelectorAll('.chip').length === 1`)
+				b.until("only matches are left", `document.querySelector('.row:not([hidden]):not(.wait):not(.note)')?.textContent.includes('timed out') && document.querySelectorAll('.chip').length === 1 && !document.querySelector('.row.wait:not([hidden])')`)
 				b.shot(name("filtered"))
 				eval[bool](b, `document.getElementById('list').focus(), true`)
 				b.keys("?")

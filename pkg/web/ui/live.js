@@ -12,7 +12,7 @@ const everyMs = 100, pausedMs = 500;
 
 /** @type {AbortController|null} */
 let poll = null;
-let after = 0, lost = false, seen = 0, run = 0;
+let after = 0, lost = false, seen = 0;
 /** @type {{anchor: () => void, update: (streams: boolean) => void, pods: () => void}} */
 let hooks = { anchor: () => {}, update: () => {}, pods: () => {} };
 
@@ -45,7 +45,6 @@ export async function startLive(h) {
     try {
       await ask(poll.signal);
       wait = 250;
-      if (lost) { lost = false; banner(""); }
     } catch (err) {
       if (poll.signal.aborted) continue;
       if (!(await failed(err))) { $("liveText").textContent = "ended"; return; }
@@ -67,6 +66,7 @@ async function ask(signal) {
   params.set("pv", String(store.pods));
   if (list.follow) params.set("rows", String(rowsOnScreen()));
   const a = await api("live", params, signal);
+  if (lost) { lost = false; banner(""); }
   if (store.epoch && a.epoch !== store.epoch) anotherRun();
   const fresh = takeRange(a);
   store.epoch = a.epoch;
@@ -84,7 +84,6 @@ async function ask(signal) {
 }
 
 function anotherRun() {
-  run++;
   store.streams.clear();
   store.sv = 0;
   banner(`ktail was started again: the lines before are gone (${shortClock(store.time[0])} to ${shortClock(store.time[1])}).`);
