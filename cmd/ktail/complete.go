@@ -78,6 +78,8 @@ func (c *completer) register(cmd *cobra.Command) error {
 		"exclude-pod":             c.ask(c.pods, noFiles),
 		"selector":                c.ask(inList(c.labels), noSpace),
 		"events":                  fixed([]string{"important\twarnings and reasons for an end", "all"}, noFiles),
+		"unit":                    fixed([]string{"kubelet", "containerd", "crio", "docker"}, noFiles),
+		"file":                    fixed([]string{"syslog", "messages", "kern.log"}, noFiles),
 		"container-state":         fixed(kube.StateNames(), noFiles),
 		"condition":               fixed(kube.ConditionNames(), noFiles),
 		"output":                  c.outputs,

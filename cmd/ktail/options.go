@@ -26,6 +26,7 @@ type options struct {
 	shareFlags
 	connectionFlags
 	podLogsFlags
+	nodes nodeFlags
 	listenFlags
 	configFlags
 	programFlags
@@ -36,6 +37,7 @@ type options struct {
 // meanings are those of stern.
 func (o *options) addFlags(fs *pflag.FlagSet) {
 	inSection(sectionSelection, fs, o.selectFlags.addFlags)
+	inSection(sectionSelection, fs, o.nodes.addFlags)
 	inSection(sectionFiltering, fs, o.logFlags.addFlags)
 	inSection(sectionFiltering, fs, o.addFilterFlags)
 	inSection(sectionOutput, fs, o.addOutputFlags)

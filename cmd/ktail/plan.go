@@ -93,7 +93,16 @@ func offlinePlan(o options, queries []string) (plan, error) {
 		p.noFollow = true
 		return p, nil
 	}
-	if p.selection, err = o.selectionOf(queries); err != nil {
+	var podQueries []string
+	if p.nodes, podQueries, err = o.nodes.parsed(queries); err != nil {
+		return p, err
+	}
+	if p.nodes.only {
+		p.selection = o.base
+		if err := p.validateNodesOnly(); err != nil {
+			return p, err
+		}
+	} else if p.selection, err = o.selectionOf(podQueries); err != nil {
 		return p, err
 	}
 	p.selection.Shard = o.shard
@@ -138,6 +147,9 @@ func (p plan) newWatcher(s streams, m *messenger) ktail.Watcher {
 	}
 	if p.readsFiles() {
 		return withoutOwnLog(p.newNodeWatcher(m))
+	}
+	if p.nodes.only {
+		return p.newSystemWatcher(m)
 	}
 	watcher := &kube.Watcher{
 		Client: p.client, Selection: p.selection, Options: p.log, Events: p.eventOptions(m), Warn: m.warn, Untimed: m.untimed,

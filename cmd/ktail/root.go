@@ -172,6 +172,9 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 	}
 	defer probes.close()
 	t.Watchers = []ktail.Watcher{probes.observe(p.limitRate(p.newWatcher(s, messages), messages))}
+	if len(p.nodes.queries) > 0 && !p.nodes.only {
+		t.Watchers = append(t.Watchers, p.newSystemWatcher(messages))
+	}
 	err = p.holdingLease(ctx, messages, func(ctx context.Context) error {
 		if p.elastic.enabled() {
 			return runForwarding(ctx, s, p, messages, &t, probes)

@@ -43,6 +43,9 @@ func TestMain(m *testing.M) {
 //	fault VERB RESOURCE [K=V]…   make requests fail, see faultOf; `fault none` ends that
 //	event NAME KIND NAMESPACE/OBJECT[/CONTAINER] REASON TYPE COUNT AGE MESSAGE
 //	                             add a Kubernetes event, or a repetition of one
+//	node NAME [LABEL=VALUE]...   add a node
+//	journal NODE UNIT TEXT...    append entries to a journal of the node
+//	nodefile NODE PATH LINE...   append lines to a file in /var/log of the node
 //	deny [RESOURCE[/SUBRESOURCE]...]
 //	                             take permissions away
 //	follows N                    wait until N logs are being followed
@@ -105,6 +108,10 @@ func scripts(dir string) testscript.Params {
 			"follows": cmdFollows,
 			"event":   cmdEvent,
 			"deny":    cmdDeny,
+
+			"node":     cmdNode,
+			"journal":  cmdJournal,
+			"nodefile": cmdNodeFile,
 			"asked":   cmdAsked,
 
 			"search":     cmdSearch,

@@ -31,7 +31,10 @@ func (p plan) run(ctx context.Context, s streams, m *messenger, t *tail.Tailer) 
 	places := &readPlaces{positions: map[ktail.Key]*ktail.Position{}}
 	first := partOf(t)
 	first.Sink = staysOpen{t.Sink}
-	first.Watchers = []ktail.Watcher{&wrappedSources{t.Watchers[0], places.record}}
+	first.Watchers = nil
+	for _, w := range t.Watchers {
+		first.Watchers = append(first.Watchers, &wrappedSources{w, places.record})
+	}
 	following, cancel := context.WithDeadlineCause(ctx, p.period.until.Add(untilGrace), errUntil)
 	err := runReporting(following, m, first)
 	cancel()
@@ -42,6 +45,9 @@ func (p plan) run(ctx context.Context, s streams, m *messenger, t *tail.Tailer) 
 	m.onlyMessages.Store(true)
 	rest := partOf(t)
 	rest.Watchers, rest.Start = []ktail.Watcher{p.newWatcher(s, m)}, places.position
+	if len(t.Watchers) > 1 {
+		rest.Watchers = append(rest.Watchers, p.newSystemWatcher(m))
+	}
 	rest.Once, rest.MergeWindow = true, -1
 	return rest.Run(ctx)
 }

@@ -76,6 +76,7 @@ type Server struct {
 	pods      map[string]*Pod // by namespace/name
 	kinds     []*Kind
 	stores    map[string]*store // of objects other than pods, by group/resource
+	nodes     map[string]*Node
 	podsMade  int
 	responses map[*response]struct{} // open log streams
 }
@@ -102,6 +103,7 @@ func New(opts Options) *Server {
 		pods:      map[string]*Pod{},
 		kinds:     builtIn(),
 		stores:    map[string]*store{},
+		nodes:     map[string]*Node{},
 		responses: map[*response]struct{}{},
 		url:       "http://fakeapi",
 	}

@@ -56,6 +56,8 @@ func (s *Server) route(w *response) {
 	switch what := w.req.Resource + "/" + w.req.Subresource; {
 	case what == "pods/log" && w.req.Name != "":
 		s.serveLog(w)
+	case what == "nodes/proxy" && w.req.Name != "":
+		s.serveNodeLog(w)
 	case what == "namespaces/" && w.req.Verb == "get":
 		s.getNamespace(w)
 	case what == "namespaces/" && w.req.Verb == "list":

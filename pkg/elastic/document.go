@@ -245,6 +245,10 @@ func (e *encoder) appendConstant(dst []byte, s *ktail.Stream) []byte {
 
 // kubernetes adds the Kubernetes metadata of the stream.
 func (o *object) kubernetes(s *ktail.Stream) {
+	if s.IsNode() {
+		o.node(s)
+		return
+	}
 	o.open("kubernetes")
 	o.add("namespace", s.Namespace)
 	o.nested("pod", "name", s.Pod, "uid", s.PodUID)
@@ -266,6 +270,19 @@ func (o *object) kubernetes(s *ktail.Stream) {
 		o.nested("image", "name", s.Image)
 		o.end()
 	}
+	o.open("orchestrator")
+	o.add("type", "kubernetes")
+	o.nested("cluster", "name", s.Cluster)
+	o.end()
+	o.nested("host", "name", s.Node)
+}
+
+// node adds the metadata of a system component on a node.
+func (o *object) node(s *ktail.Stream) {
+	o.open("kubernetes")
+	o.nested("node", "name", s.Node)
+	o.end()
+	o.nested("service", "name", s.Container)
 	o.open("orchestrator")
 	o.add("type", "kubernetes")
 	o.nested("cluster", "name", s.Cluster)

@@ -41,3 +41,18 @@ func TestKubeEvent_IsADocumentWithAnIDOfItsOwn(t *testing.T) {
 		t.Error("a repetition has the same ID")
 	}
 }
+
+func TestNode_IsNoPodInADocument(t *testing.T) {
+	e := &encoder{agent: "1.2.3", dataStream: parseDataStream("logs-ktail-default")}
+	_, doc := encode(t, e, ktail.Line{Stream: ktail.NodeStream("prod", "worker-1", "kubelet"), Time: testTime.UnixNano(), Text: []byte("x")})
+	var want map[string]any
+	err := json.Unmarshal([]byte(`{"kubernetes": {"node": {"name": "worker-1"}}, "service": {"name": "kubelet"}, "host": {"name": "worker-1"}}`), &want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key := range want {
+		if !reflect.DeepEqual(doc[key], want[key]) {
+			t.Errorf("%s is %v, want %v", key, doc[key], want[key])
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package ktail
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Key identifies a stream permanently. It stays the same when the container
 // restarts, differs for a new pod with the same name, and does not depend on
@@ -46,6 +49,21 @@ type Instance struct {
 func (s *Stream) Key() Key {
 	return Key{PodUID: s.PodUID, Container: s.Container}
 }
+
+// NodeStream returns the stream of a system component on a node: a systemd unit, or a
+// log file. In place of a pod, it has the query that selects the node.
+func NodeStream(cluster, node, component string) *Stream {
+	name := nodePrefix + node
+	// The instance differs from that of containers, which have an ID of a runtime.
+	return &Stream{Cluster: cluster, Pod: name, PodUID: name, Container: component, Node: node, Instance: Instance{ID: "node"}}
+}
+
+// nodePrefix begins the name of a node in place of a pod. No pod has a slash in its
+// name or UID.
+const nodePrefix = "node/"
+
+// IsNode reports whether the stream is that of a system component on a node.
+func (s *Stream) IsNode() bool { return strings.HasPrefix(s.PodUID, nodePrefix) }
 
 // IsZero reports whether the key names no container. Such a stream, for example
 // stdin, cannot be read again, and no other run of ktail can refer to it.

@@ -160,3 +160,6 @@ func BuiltInKind(word string) (Kind, bool) {
 	}
 	return builtIn[i], true
 }
+
+// IsNodeKind reports whether the word means nodes.
+func IsNodeKind(word string) bool { return NodeKind.answersTo(word) }

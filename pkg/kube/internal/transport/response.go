@@ -141,7 +141,7 @@ func boundRetryAfter(header http.Header) {
 // to plain HTTP.
 func notAPIServer(req *http.Request, resp *http.Response) error {
 	typ, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if err == nil && typ == "text/html" {
+	if err == nil && typ == "text/html" && !isListing(req, resp) {
 		page := fmt.Sprintf("%s answered with a web page", req.URL.Host)
 		if title := title(head(resp)); title != "" {
 			page += fmt.Sprintf(" (%q)", title)
@@ -159,6 +159,12 @@ func notAPIServer(req *http.Request, resp *http.Response) error {
 		}
 	}
 	return nil
+}
+
+// isListing reports whether the response is the listing of a directory by the log
+// endpoint of a kubelet.
+func isListing(req *http.Request, resp *http.Response) bool {
+	return strings.Contains(req.URL.Path, "/proxy/logs/") && bytes.Contains(head(resp), []byte("<pre>\n"))
 }
 
 // explainPlainHTTP adds to the error of a plain HTTP request that the server

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube"
+)
+
+// nodeFlags select the logs of system components that queries such as node/worker-1
+// read.
+type nodeFlags struct {
+	units listValue
+	files listValue
+
+	queries []kube.NodeQuery // set by parsed
+	only    bool             // set by parsed: the command line selects no pods
+}
+
+func (f *nodeFlags) addFlags(fs *pflag.FlagSet) {
+	f.units.valueName, f.files.valueName = "UNITS", "FILES"
+	fs.VarP(&f.units, "unit", "u",
+		"Units to read with queries such as node/worker-1. Separate several with commas (default: kubelet,containerd)")
+	fs.Var(&f.files, "file",
+		"Log files to read with queries such as node/worker-1. Paths are below /var/log, such as syslog. Replaces --unit")
+}
+
+// parsed takes the queries for nodes out of the others, and returns the rest.
+func (f nodeFlags) parsed(queries []string) (nodeFlags, []string, error) {
+	var others []string
+	for _, query := range queries {
+		word, name, ok := strings.Cut(query, "/")
+		if !ok || !kube.IsNodeKind(word) {
+			others = append(others, query)
+			continue
+		}
+		q, err := kube.ParseNodeQuery(name)
+		if err != nil {
+			return f, nil, err
+		}
+		f.queries = append(f.queries, q)
+	}
+	f.only = len(f.queries) > 0 && len(others) == 0
+	switch {
+	case len(f.queries) == 0 && len(f.units.values)+len(f.files.values) > 0:
+		return f, nil, errors.New("--unit and --file require a query for nodes, such as node/worker-1")
+	case len(f.units.values) > 0 && len(f.files.values) > 0:
+		return f, nil, errors.New("--unit cannot be combined with --file")
+	}
+	for _, file := range f.files.values {
+		if strings.HasPrefix(file, "/") || strings.Contains("/"+file+"/", "/../") {
+			return f, nil, fmt.Errorf("invalid --file %s: must be a path below /var/log, such as syslog", quoted(file))
+		}
+	}
+	return f, others, nil
+}
+
+// validateNodesOnly checks a command line that selects nodes and no pods.
+func (p plan) validateNodesOnly() error {
+	switch {
+	case p.readsFiles():
+		return errors.New("queries for nodes cannot be combined with --pod-logs-dir")
+	case p.history.enabled():
+		return errors.New("queries for nodes cannot be combined with --history")
+	case p.prompt:
+		return errors.New("queries for nodes cannot be combined with --prompt")
+	}
+	return nil
+}
+
+// newSystemWatcher returns the watcher of the logs of nodes.
+func (p plan) newSystemWatcher(m *messenger) ktail.Watcher {
+	w := &kube.NodeWatcher{
+		Client: p.client, Nodes: p.nodes.queries, Units: p.nodes.units.values, Files: p.nodes.files.values, Options: p.log, Warn: m.warn,
+	}
+	if len(w.Units) == 0 {
+		w.Units = []string{"kubelet", "containerd"}
+	}
+	if p.nodes.only {
+		w.LabelSelector = p.selection.LabelSelector
+	}
+	return w
+}

@@ -1,0 +1,170 @@
+package fakeapi
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Node is a node whose kubelet serves its logs: files below /var/log, and journals.
+type Node struct {
+	mu       sync.Mutex
+	files    map[string][]byte // by their paths below /var/log
+	journals map[string][]string
+	noQuery  bool
+	asked    int
+}
+
+// AddNode adds a node without logs.
+func (s *Server) AddNode(name string, labels map[string]string) *Node {
+	text := map[string]any{}
+	for key, value := range labels {
+		text[key] = value
+	}
+	err := s.PutObject(Object{"apiVersion": "v1", "kind": "Node", "metadata": map[string]any{"name": name, "labels": text}})
+	if err != nil {
+		panic(fmt.Sprintf("fakeapi: add node: %v", err)) // the kind is built in
+	}
+	n := &Node{files: map[string][]byte{}, journals: map[string][]string{}}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nodes[name] = n
+	return n
+}
+
+// Node returns the node, or nil.
+func (s *Server) Node(name string) *Node {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nodes[name]
+}
+
+// Journal appends entries to the journal of a unit, as journalctl prints them.
+func (n *Node) Journal(unit string, at time.Time, texts ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, text := range texts {
+		prefix := at.UTC().Format(time.StampMicro) + " host " + unit + "[42]: "
+		text = strings.ReplaceAll(text, "\n", "\n"+strings.Repeat(" ", len(prefix)))
+		n.journals[unit] = append(n.journals[unit], prefix+text+"\n")
+		at = at.Add(time.Microsecond)
+	}
+}
+
+// Vacuum removes all but the last entries of the journal of a unit.
+func (n *Node) Vacuum(unit string, keep int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	j := n.journals[unit]
+	n.journals[unit] = slices.Clone(j[max(0, len(j)-keep):])
+}
+
+// NoJournals makes the kubelet ignore queries, as without enableSystemLogQuery.
+func (n *Node) NoJournals() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.noQuery = true
+}
+
+// Write appends to a file, given by its path below /var/log.
+func (n *Node) Write(name, text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.files[name] = append(n.files[name], text...)
+}
+
+// Rename renames a file. An empty new name removes it.
+func (n *Node) Rename(name, to string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if to != "" {
+		n.files[to] = n.files[name]
+	}
+	delete(n.files, name)
+}
+
+// Asked returns how many requests for logs of the node there were.
+func (n *Node) Asked() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.asked
+}
+
+// serveNodeLog answers as the kubelet does on /logs/.
+func (s *Server) serveNodeLog(w *response) {
+	n := s.Node(w.req.Name)
+	_, name, ok := strings.Cut(w.r.URL.Path, "/proxy/logs/")
+	if n == nil || !ok {
+		http.NotFound(w, w.r)
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked++
+	q := w.r.URL.Query()
+	if q.Has("query") && !n.noQuery {
+		n.serveJournal(w, q["query"], q.Get("tailLines"))
+		return
+	}
+	if content, ok := n.files[name]; ok {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		if strings.HasSuffix(name, ".gz") {
+			w.Header().Set("Content-Type", "application/gzip")
+		}
+		http.ServeContent(w, w.r, "", time.Time{}, bytes.NewReader(content))
+		return
+	}
+	if name != "" && !strings.HasSuffix(name, "/") {
+		http.NotFound(w, w.r)
+		return
+	}
+	n.serveListing(w, name)
+}
+
+func (n *Node) serveJournal(w *response, units []string, tailLines string) {
+	w.Header().Set("Content-Type", "text/plain")
+	for _, unit := range units {
+		entries, ok := n.journals[unit]
+		if !ok {
+			_, _ = fmt.Fprintf(w, "\nlog not found for %s\n", unit)
+			continue
+		}
+		if most, err := strconv.Atoi(tailLines); err == nil {
+			entries = entries[max(0, len(entries)-most):]
+		}
+		if len(entries) == 0 {
+			entries = []string{"-- No entries --\n"}
+		}
+		_, _ = w.Write([]byte(strings.Join(entries, "")))
+	}
+}
+
+func (n *Node) serveListing(w *response, dir string) {
+	var names []string
+	for name := range n.files {
+		if rest, ok := strings.CutPrefix(name, dir); ok {
+			first, _, below := strings.Cut(rest, "/")
+			if below {
+				first += "/"
+			}
+			names = append(names, first)
+		}
+	}
+	if len(names) == 0 && dir != "" {
+		http.NotFound(w, w.r)
+		return
+	}
+	slices.Sort(names)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = fmt.Fprint(w, "<!doctype html>\n<meta name=\"viewport\" content=\"width=device-width\">\n<pre>\n")
+	for _, name := range slices.Compact(names) {
+		_, _ = fmt.Fprintf(w, "<a href=\"%s\">%s</a>\n", path.Clean(name)+strings.Repeat("/", strings.Count(name, "/")), name)
+	}
+	_, _ = fmt.Fprint(w, "</pre>\n")
+}

@@ -1,0 +1,277 @@
+package kube_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"k8s.io/client-go/rest"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube"
+)
+
+// systemReader reads the logs of nodes like the engine: from the position, again and
+// again.
+type systemReader struct {
+	lines []string // node, unit, text
+	gaps  int
+	errs  []error
+}
+
+func readNodes(t *testing.T, api *fakeapi.Server, w *kube.NodeWatcher) *systemReader {
+	t.Helper()
+	config := &rest.Config{Host: api.URL()}
+	config.Wrap(func(http.RoundTripper) http.RoundTripper { return api.Transport() })
+	client, err := kube.NewClient(config, "fake", "default", kube.ClientOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Client = client
+	r := &systemReader{}
+	locked := make(chan struct{}, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	started := map[ktail.Key]bool{}
+	var running []chan struct{}
+	read := func(src ktail.Source, ended chan struct{}) {
+		defer close(ended)
+		var position ktail.Position
+		for ctx.Err() == nil {
+			err := src.Read(ctx, position.Clone(), func(lines []ktail.Line) error {
+				locked <- struct{}{}
+				position.Advance(lines)
+				for i := range lines {
+					if l := &lines[i]; l.Kind == ktail.Gap {
+						r.gaps++
+					} else {
+						r.lines = append(r.lines, l.Stream.Node+" "+l.Stream.Container+" "+string(l.Text))
+					}
+				}
+				<-locked
+				return nil
+			})
+			if err == nil {
+				return
+			}
+			if ctx.Err() == nil {
+				locked <- struct{}{}
+				r.errs = append(r.errs, err)
+				<-locked
+			}
+			select {
+			case <-time.After(5 * time.Second):
+			case <-ctx.Done():
+			}
+		}
+	}
+	go func() {
+		defer close(done)
+		err := w.Watch(ctx, func(set []ktail.Source) {
+			for _, src := range set {
+				if key := src.Stream().Key(); !started[key] {
+					started[key] = true
+					ended := make(chan struct{})
+					running = append(running, ended)
+					go read(src, ended)
+				}
+			}
+		})
+		if err != nil && ctx.Err() == nil {
+			r.errs = append(r.errs, err)
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+		for _, ended := range running {
+			<-ended
+		}
+	})
+	return r
+}
+
+func nodeQueries(t *testing.T, names ...string) []kube.NodeQuery {
+	t.Helper()
+	var queries []kube.NodeQuery
+	for _, name := range names {
+		q, err := kube.ParseNodeQuery(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		queries = append(queries, q)
+	}
+	return queries
+}
+
+func TestNodeWatcher_ShowsEachJournalEntryOnce(t *testing.T) {
+	for _, rate := range []int{1, 200, 3000} { // entries between two steps
+		t.Run(fmt.Sprint(rate), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := fakeapi.New(fakeapi.Options{})
+				t.Cleanup(api.Close)
+				node := api.AddNode("worker-1", nil)
+				node.Journal("kubelet", time.Now(), "before")
+				r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker-1"), Units: []string{"kubelet"}, Options: kube.LogOptions{Follow: true, Tail: -1}})
+				n := 0
+				for step := range 20 {
+					at := time.Now()
+					if step == 10 {
+						at = at.Add(-time.Hour) // the clock is set back
+					}
+					for range rate {
+						n++
+						node.Journal("kubelet", at.Add(time.Duration(n)*time.Microsecond), fmt.Sprintf("line %d", n))
+					}
+					time.Sleep(3 * time.Second)
+				}
+				time.Sleep(20 * time.Second)
+				synctest.Wait()
+				want := []string{"worker-1 kubelet before"}
+				for i := range n {
+					want = append(want, fmt.Sprintf("worker-1 kubelet line %d", i+1))
+				}
+				if !slices.Equal(r.lines, want) || r.gaps > 0 || len(r.errs) > 0 {
+					t.Errorf("got %d lines, %d gaps, %v, want %d lines", len(r.lines), r.gaps, r.errs, len(want))
+				}
+			})
+		})
+	}
+}
+
+func TestNodeWatcher_ReportsAJournalThatWasRotatedAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		t.Cleanup(api.Close)
+		node := api.AddNode("worker-1", nil)
+		node.Journal("kubelet", time.Now(), "one", "two")
+		r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker-1"), Units: []string{"kubelet"}, Options: kube.LogOptions{Follow: true, Tail: -1}})
+		time.Sleep(5 * time.Second)
+		node.Journal("kubelet", time.Now(), "lost", "kept")
+		node.Vacuum("kubelet", 1)
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if want := []string{"worker-1 kubelet one", "worker-1 kubelet two", "worker-1 kubelet kept"}; !slices.Equal(r.lines, want) || r.gaps != 1 {
+			t.Errorf("got %q and %d gaps", r.lines, r.gaps)
+		}
+	})
+}
+
+func TestNodeWatcher_QuietNodesCauseFewRequests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		t.Cleanup(api.Close)
+		const nodes = 100
+		for i := range nodes {
+			node := api.AddNode(fmt.Sprintf("worker-%d", i), nil)
+			node.Journal("kubelet", time.Now(), "quiet")
+			node.Journal("containerd", time.Now(), "quiet")
+		}
+		r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, ""), Units: []string{"kubelet", "containerd"}, Options: kube.LogOptions{Follow: true, Tail: -1}})
+		asked := func() (n int) {
+			for i := range nodes {
+				n += api.Node(fmt.Sprintf("worker-%d", i)).Asked()
+			}
+			return n
+		}
+		time.Sleep(2 * time.Minute)
+		before := asked()
+		time.Sleep(time.Minute)
+		if perSecond := float64(asked()-before) / 60; perSecond > 10 {
+			t.Errorf("%.1f requests per second", perSecond)
+		}
+		if len(r.lines) != 2*nodes {
+			t.Errorf("got %d lines", len(r.lines))
+		}
+	})
+}
+
+func TestNodeWatcher_FollowsFilesAcrossRotation(t *testing.T) {
+	tests := []struct {
+		name   string
+		rotate func(n *fakeapi.Node)
+		gaps   int
+	}{
+		{"rename", func(n *fakeapi.Node) { n.Rename("syslog", "syslog.1") }, 0},
+		{"rename while the new file is longer", func(n *fakeapi.Node) {
+			n.Rename("syslog", "syslog.1")
+			n.Write("syslog", "")
+		}, 0},
+		{"removed", func(n *fakeapi.Node) { n.Rename("syslog", "") }, 1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := fakeapi.New(fakeapi.Options{})
+				t.Cleanup(api.Close)
+				node := api.AddNode("worker-1", nil)
+				node.Write("syslog", "one\ntwo\npart")
+				r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker-1"), Files: []string{"syslog"}, Options: kube.LogOptions{Follow: true, Tail: -1}})
+				time.Sleep(3 * time.Second)
+				node.Write("syslog", "ial\nthree\n")
+				time.Sleep(20 * time.Second)
+				node.Write("syslog", "last of the old\n")
+				tt.rotate(node)
+				node.Write("syslog", "first of the new\n"+strings.Repeat("more\n", 20))
+				time.Sleep(20 * time.Second)
+				synctest.Wait()
+				want := []string{"one", "two", "partial", "three", "last of the old", "first of the new"}
+				if tt.gaps > 0 {
+					want = slices.Delete(want, 4, 5)
+				}
+				for range 20 {
+					want = append(want, "more")
+				}
+				for i := range want {
+					want[i] = "worker-1 syslog " + want[i]
+				}
+				if !slices.Equal(r.lines, want) || r.gaps != tt.gaps || len(r.errs) > 0 {
+					t.Errorf("got %q, %d gaps, %v", r.lines, r.gaps, r.errs)
+				}
+			})
+		})
+	}
+}
+
+func TestNodeWatcher_FallsBackToFilesAndSaysWhatIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		t.Cleanup(api.Close)
+		node := api.AddNode("worker-1", nil)
+		node.NoJournals()
+		node.Write("kubelet.log", "from the file\n")
+		r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker"), Units: []string{"kubelet", "containerd"}, Options: kube.LogOptions{Tail: -1}})
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		if len(r.lines) != 1 || !strings.HasSuffix(r.lines[0], "from the file") {
+			t.Errorf("got %q", r.lines)
+		}
+		if len(r.errs) == 0 || !strings.Contains(r.errs[0].Error(), "read log of node worker-1, containerd:") || !strings.Contains(r.errs[0].Error(), "enableSystemLogQuery") {
+			t.Errorf("errors are %v", r.errs)
+		}
+	})
+}
+
+func TestNodeWatcher_NeedsThePermission(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		t.Cleanup(api.Close)
+		api.AddNode("worker-1", nil)
+		api.Deny(func(r fakeapi.Request) bool { return r.Resource == "nodes" && r.Subresource == "proxy" })
+		r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker"), Units: []string{"kubelet"}, Options: kube.LogOptions{Follow: true, Tail: -1}})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if len(r.errs) != 1 || !strings.Contains(r.errs[0].Error(), "nodes/proxy") || !strings.Contains(r.errs[0].Error(), "run commands in every pod") {
+			t.Errorf("errors are %v", r.errs)
+		}
+		if api.Node("worker-1").Asked() > 0 {
+			t.Error("the node was asked")
+		}
+	})
+}

@@ -1,0 +1,199 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// nodeFile is how far a log file of a node was read. It is followed by its bytes: the
+// lines have no timestamps that identify them.
+type nodeFile struct {
+	begun  bool
+	offset int64  // of the first byte that was not delivered
+	head   []byte // first bytes, to recognize another file of the same name
+	latest int64  // time of the last line
+}
+
+const (
+	headLength = 64
+	// firstBytes is how much of a file is read at the start, counted from its end,
+	// unless all of it is wanted.
+	firstBytes = 1 << 20
+	// maxFileRead bounds what one poll reads.
+	maxFileRead = 4 << 20
+)
+
+// nextOfFile returns the lines of a file that follow what was read.
+func (s *nodeLog) nextOfFile(ctx context.Context, path string) ([]ktail.Line, error) {
+	release, err := s.w.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	f := &s.file
+	if !f.begun {
+		return s.startFile(ctx, path)
+	}
+	before := *f
+	lines, err := s.readFile(ctx, path, f.offset)
+	past, isPast := errors.AsType[*errPastEnd](err)
+	switch {
+	case isPast && past.size == f.offset:
+		return nil, nil
+	case err != nil && !isPast:
+		return nil, err
+	case err == nil && len(lines) == 0:
+		return nil, nil
+	case err == nil:
+		head, err := s.headOf(ctx, path)
+		if err != nil {
+			*f = before
+			return nil, err
+		}
+		if bytes.HasPrefix(head, f.head) {
+			f.head = head
+			return lines, nil
+		}
+	}
+	*f = before
+	if lines, err = s.rotated(ctx, path); err != nil {
+		*f = before
+	}
+	return lines, err
+}
+
+// startFile reads the file for the first time.
+func (s *nodeLog) startFile(ctx context.Context, path string) ([]ktail.Line, error) {
+	f, o := &s.file, &s.w.Options
+	from := int64(0)
+	if o.Tail >= 0 || o.Since > 0 {
+		from = -firstBytes
+	}
+	head, err := s.headOf(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	*f = nodeFile{begun: true, head: head}
+	lines, err := s.readFile(ctx, path, from)
+	if _, empty := errors.AsType[*errPastEnd](err); empty {
+		return nil, nil
+	}
+	if err != nil {
+		f.begun = false
+		return nil, err
+	}
+	if n := int64(len(lines)) - o.Tail; o.Tail >= 0 && n > 0 {
+		lines = lines[n:]
+	}
+	return lines, nil
+}
+
+// readFile reads whole lines from an offset on, or the last bytes if it is negative,
+// and advances the offset.
+func (s *nodeLog) readFile(ctx context.Context, path string, from int64) ([]ktail.Line, error) {
+	f := &s.file
+	reply, err := s.w.Client.openNodeLog(ctx, s.node, path, nil, from)
+	if err != nil {
+		return nil, err
+	}
+	defer reply.Close() //nolint:errcheck // errors do not matter after reading
+	start := int64(0)
+	switch {
+	case from > 0 && !reply.partial: // a proxy has removed the range
+		if _, err := io.CopyN(io.Discard, reply, from); err != nil {
+			return nil, fmt.Errorf("read file: %w", err)
+		}
+		start = from
+	case from > 0:
+		start = from
+	case from < 0 && reply.partial:
+		start = max(0, reply.size+from)
+	}
+	body, err := io.ReadAll(io.LimitReader(reply, maxFileRead))
+	if err != nil {
+		return nil, fmt.Errorf("read file: %w", err)
+	}
+	var lines []ktail.Line
+	if from < 0 && start > 0 {
+		cut := bytes.IndexByte(body, '\n') + 1
+		body, start = body[cut:], start+int64(cut)
+		lines = append(lines, ktail.Line{Stream: s.stream, Kind: ktail.Diagnostic, Text: fmt.Appendf(nil,
+			"%d KiB of the file come before this; --since 0 reads all of it", start>>10)})
+	}
+	whole := bytes.LastIndexByte(body, '\n') + 1
+	if whole == 0 && len(body) == maxFileRead {
+		whole = len(body) // a line without end
+	}
+	f.offset = start + int64(whole)
+	for text := range bytes.Lines(body[:whole]) {
+		text = bytes.TrimSuffix(text, []byte("\n"))
+		f.latest = timeOfText(text, f.latest)
+		lines = append(lines, ktail.Line{Stream: s.stream, Time: f.latest, Text: text})
+	}
+	return lines, nil
+}
+
+// timeOfText returns the time at the start of a text, or the present if it begins with
+// none: then the line has just been written, or it is not known when.
+func timeOfText(text []byte, latest int64) int64 {
+	word, _, _ := bytes.Cut(text, []byte(" "))
+	if t, err := time.Parse(time.RFC3339Nano, string(word)); err == nil {
+		return t.UnixNano()
+	}
+	if latest != 0 && len(text) > 0 && (text[0] == ' ' || text[0] == '\t') {
+		return latest // continues the line before
+	}
+	return time.Now().UnixNano()
+}
+
+// headOf returns the first bytes of the file.
+func (s *nodeLog) headOf(ctx context.Context, path string) ([]byte, error) {
+	reply, err := s.w.Client.openNodeLog(ctx, s.node, path, nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer reply.Close() //nolint:errcheck // errors do not matter after reading
+	head := make([]byte, headLength)
+	n, err := io.ReadFull(reply, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("read file: %w", err)
+	}
+	return head[:n], nil
+}
+
+// rotated returns the rest of the file that was read, which logrotate has renamed, and
+// the beginning of the new one. If the rest is not there, it reports a gap.
+func (s *nodeLog) rotated(ctx context.Context, path string) ([]ktail.Line, error) {
+	f := &s.file
+	latest, offset := f.latest, f.offset
+	head, err := s.headOf(ctx, path+".1")
+	var lines []ktail.Line
+	switch {
+	case err != nil && !apierrors.IsNotFound(err):
+		return nil, err
+	case err == nil && bytes.HasPrefix(head, f.head):
+		lines, err = s.readFile(ctx, path+".1", offset)
+		if _, isPast := errors.AsType[*errPastEnd](err); err != nil && !isPast {
+			return nil, err
+		}
+	default:
+		lines = append(lines, ktail.Line{Stream: s.stream, Kind: ktail.Gap, Since: latest, Text: []byte("the file was rotated")})
+	}
+	if head, err = s.headOf(ctx, path); err != nil {
+		return nil, err
+	}
+	*f = nodeFile{begun: true, head: head, latest: f.latest}
+	fresh, err := s.readFile(ctx, path, 0)
+	if err != nil {
+		return nil, err
+	}
+	return append(lines, fresh...), nil
+}
