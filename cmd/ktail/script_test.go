@@ -112,7 +112,7 @@ func scripts(dir string) testscript.Params {
 			"node":     cmdNode,
 			"journal":  cmdJournal,
 			"nodefile": cmdNodeFile,
-			"asked":   cmdAsked,
+			"asked":    cmdAsked,
 
 			"search":     cmdSearch,
 			"searchdown": cmdSearchDown,

@@ -111,7 +111,7 @@ func (s *shop) start() {
 	}
 	add(s.add("cart", "cart-66f5c9d7c8-h4vtn", corev1.PodSpec{Containers: containers("cart")}), "cart", cart).steady = true
 	add(s.add("search", "search-5b7f98d6f9-zz7rd", corev1.PodSpec{Containers: containers("indexer")}), "indexer", search)
-	add(s.add("worker", "worker-849d5f7c6b-bl2ps", corev1.PodSpec{Containers: containers("worker")}), "worker", worker)
+	crashing := add(s.add("worker", "worker-849d5f7c6b-bl2ps", corev1.PodSpec{Containers: containers("worker")}), "worker", worker)
 
 	always := corev1.ContainerRestartPolicyAlways
 	proxy := containers("proxy")
@@ -123,6 +123,27 @@ func (s *shop) start() {
 	for _, w := range s.writers {
 		w.pod.Start()
 		w.log(fmt.Sprintf("%s starting, version 1.4.%d", w.logName.container, w.random.IntN(20)))
+	}
+	// It has crashed before; --previous shows that instance.
+	crashing.log("ERROR [consumer-0] cannot reach the database", "last words of the previous instance")
+	crashing.container.Exit(1, "")
+	crashing.backOff(1)
+	crashing.container.Start()
+	crashing.log("INFO  [main] worker starting, version 1.4.2")
+}
+
+// backOff makes the container wait for its next instance, and puts the event that the
+// kubelet writes then.
+func (w *writer) backOff(times int) {
+	w.container.BackOff()
+	pod := w.pod.Object()
+	err := w.shop.server.PutEvent(fakeapi.Event{
+		Name: pod.Name + ".backoff", Kind: "Pod", Namespace: pod.Namespace, Object: pod.Name, UID: string(pod.UID),
+		Container: w.logName.container, Reason: "BackOff", Type: "Warning", Count: times, At: time.Now(),
+		Message: fmt.Sprintf("Back-off restarting failed container %s in pod %s_%s(%s)", w.logName.container, pod.Name, pod.Namespace, pod.UID),
+	})
+	if err != nil {
+		panic(fmt.Sprintf("demo: put event: %v", err)) // the server knows events
 	}
 }
 

@@ -83,7 +83,7 @@ func search(ctx context.Context, w *writer) {
 
 // worker crashes repeatedly.
 func worker(ctx context.Context, w *writer) {
-	for {
+	for crashes := 2; ; crashes++ {
 		for i := range 6 + w.random.IntN(6) {
 			if !w.after(ctx, 200*time.Millisecond) {
 				return
@@ -99,7 +99,7 @@ func worker(ctx context.Context, w *writer) {
 		if !w.after(ctx, time.Second) {
 			return
 		}
-		w.container.BackOff()
+		w.backOff(crashes)
 		if !w.after(ctx, 2*time.Second) {
 			return
 		}
