@@ -86,7 +86,7 @@ func (s *nodeLog) Read(ctx context.Context, from ktail.Position, emit func([]kta
 			}
 		}
 		switch {
-		case !s.w.Options.Follow && !(s.isFile && brought): // a file comes in parts
+		case !s.w.Options.Follow && (!s.isFile || !brought): // a file comes in parts
 			return nil
 		case !s.w.Options.Follow:
 			continue
