@@ -7,8 +7,8 @@ import (
 	"github.com/ktail/ktail/pkg/kube"
 )
 
-// eventsValue is the flag that selects Kubernetes events: important or all. It also
-// takes true and false.
+// eventsValue is the flag that selects Kubernetes events: important or all. It
+// also accepts true and false.
 type eventsValue struct{ read, all bool }
 
 // String implements pflag.Value.
@@ -50,7 +50,7 @@ func (p plan) eventOptions(m *messenger) kube.EventOptions {
 		Missing: func(err error) { m.printf("warning: --events: %v", err) },
 	}
 	if p.log.Tail == 0 {
-		o.Since = p.period.now // only what is to come
+		o.Since = p.period.now // only new events
 	}
 	return o
 }

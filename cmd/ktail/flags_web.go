@@ -26,14 +26,15 @@ func (f *webFlags) addFlags(fs *pflag.FlagSet) {
 		"Maximum memory for the lines that the page can show, compressed. 64Mi holds about a million lines")
 }
 
-// minWebBuffer has room for some blocks with the longest lines.
+// minWebBuffer allows for several blocks with the longest lines.
 const minWebBuffer = 4 << 20
 
-// likeAddress matches arguments that are meant as the address of --web.
+// likeAddress matches arguments that were probably meant as the address of
+// --web.
 var likeAddress = regexp.MustCompile(`^(\d+\.\d+\.\d+\.\d+|localhost|\[[0-9a-f:]+\])?:\d+$`)
 
-// validateWeb checks the flags of the page, and --quiet, which needs another place for
-// the lines.
+// validateWeb checks the flags for the page, and that --quiet has another
+// destination for the lines.
 func (o options) validateWeb(queries []string) error {
 	f := &o.webFlags
 	switch {

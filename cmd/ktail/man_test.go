@@ -54,7 +54,7 @@ EXIT STATUS
   An error: invalid usage, the cluster cannot be used, the output cannot be written, or, with --no-follow, a log could not be read.
 
 129, 130, 143
-  Ended by SIGHUP, SIGINT or SIGTERM, after printing the lines it had read. A second signal exits at once. A SIGHUP is ignored under nohup.
+  Ended by SIGHUP, SIGINT, or SIGTERM, after printing the lines that were read. A second signal exits at once. SIGHUP is ignored under nohup.
 
 141
   The reader closed the pipe.
@@ -65,7 +65,13 @@ KTAILCONFIG
   The config file.
 
 KTAIL_FLAG
-  The value of --flag, for example KTAIL_MAX_LOG_REQUESTS=100. Command line and presets take precedence over it, and it takes precedence over the config file. Secrets, destinations and the connection flags of kubectl cannot be set this way.
+  The value of --flag, for example KTAIL_MAX_LOG_REQUESTS=100. Command line and presets take precedence over it, and it takes precedence over the config file. Secrets, destinations, and the connection flags of kubectl cannot be set this way.
+
+KTAIL_WEB_TOKEN
+  The token in the address of the page of --web, at least 16 characters. By default, each run has a new one.
+
+KTAIL_NO_READ_COALESCING
+  If true, ktail reads busy connections as soon as bytes arrive. Use it to find out whether a proxy has a problem with delayed reads.
 
 KUBECONFIG
   The kubeconfig files, as for kubectl.
@@ -76,7 +82,7 @@ NO_COLOR, CLICOLOR_FORCE
 FILES
 
 $XDG_CONFIG_HOME/ktail/config.yaml, ~/.config/ktail/config.yaml
-  The config file, in YAML. It sets flags by their long names. The key templates is a mapping of names to Go templates for --output. The key presets is a mapping of names to presets; each has queries, a description, and flags. ktail @NAME is the same as the queries and flags of the preset.
+  The config file, in YAML. It sets flags by their long names. The key templates is a mapping of names to Go templates for --output. The key presets is a mapping of names to presets; each has queries, a description, and flags. ktail @NAME stands for the queries and flags of the preset.
 `
 
 // man is a manual page under construction.

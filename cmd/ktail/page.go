@@ -14,17 +14,17 @@ import (
 	"github.com/ktail/ktail/pkg/web"
 )
 
-// webTokenVariable sets the secret of the page, for those who open it again and again.
+// webTokenVariable sets the secret of the page, for users who open it often.
 const webTokenVariable = "KTAIL_WEB_TOKEN"
 
-// minWebToken is the number of characters that a token must have at least.
+// minWebToken is the minimum number of characters of a token.
 const minWebToken = 16
 
-// webGCPercent keeps garbage small beside the buffer of the page, which consists of
-// few and large objects: to mark them costs next to nothing.
+// webGCPercent keeps garbage small compared with the buffer of the page, whose
+// few large objects are cheap to mark.
 const webGCPercent = 15
 
-// page shows the lines of a run in a browser. A nil one does nothing.
+// page shows the lines of a run in a browser. A nil page does nothing.
 type page struct {
 	sink   *web.Sink
 	stop   context.CancelFunc
@@ -69,7 +69,7 @@ func withoutOp(err error) error {
 	return err
 }
 
-// title says on the page what is followed.
+// title returns the text on the page that says what is followed.
 func (p plan) title() string {
 	switch {
 	case p.stdin:
@@ -94,8 +94,8 @@ func (pg *page) with(sink ktail.Sink) ktail.Sink {
 	return tail.Fanout{sink, pg.sink}
 }
 
-// stay returns when the user ends the run, or the page cannot be served: the lines
-// of a run that has ended can still be read.
+// stay returns when the user ends the run, or when the page cannot be served.
+// Until then, the lines of a run that has ended can still be read.
 func (pg *page) stay(ctx context.Context) error {
 	if pg == nil || ctx.Err() != nil {
 		return nil

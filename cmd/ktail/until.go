@@ -11,19 +11,19 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// untilGrace is how long after --until the logs are still followed: the clock of a node
-// may be behind, and lines take a moment to arrive.
+// untilGrace is how long after --until logs are still followed, because the
+// clock of a node may be slow and lines take a moment to arrive.
 const untilGrace = 2 * time.Second
 
 // errUntil ends the first part of a run that ends at --until.
 var errUntil = errors.New("--until has come")
 
-// run runs the tailer as the plan says: until all logs have ended, or until the time of
-// --until has come.
+// run runs the tailer according to the plan: until all logs have ended, or
+// until the time of --until.
 //
-// At that time, the lines before it may not have arrived, for example because a
-// connection has just broken. So a second tailer reads each log once more, from where
-// the first one has left it to its present end.
+// At that time, earlier lines may not have arrived yet, for example because a
+// connection was just lost. Therefore a second tailer reads each log once more,
+// from where the first one stopped to its current end.
 func (p plan) run(ctx context.Context, s streams, m *messenger, t *tail.Tailer) error {
 	if p.noFollow || p.period.until.IsZero() {
 		return runReporting(ctx, m, t)
@@ -66,7 +66,7 @@ type readPlaces struct {
 	positions map[ktail.Key]*ktail.Position
 }
 
-// position returns where the stream was left.
+// position returns how far the stream was read.
 func (r *readPlaces) position(key ktail.Key) ktail.Position {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -116,16 +116,17 @@ func (w *wrappedSources) Watch(ctx context.Context, set func([]ktail.Source)) er
 	})
 }
 
-// lastLines is a source that ends, and of which the last lines before a time are
-// wanted. The server counts lines from the end of the log, so they are counted here.
+// lastLines is a source that ends, and from which the last lines before a time
+// are wanted. The server counts lines from the end of the log, so lastLines
+// counts them itself.
 type lastLines struct {
 	ktail.Source
 	until int64 // Unix nanoseconds
 	n     int
 }
 
-// Read implements ktail.Source. Lines are emitted when the whole log was read: until
-// then, an error makes the engine begin again.
+// Read implements ktail.Source. It emits lines after it has read the whole log;
+// before that, an error makes the engine start again.
 func (s lastLines) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
 	var last []ktail.Line
 	err := s.Source.Read(ctx, from, func(lines []ktail.Line) error {
@@ -135,7 +136,7 @@ func (s lastLines) Read(ctx context.Context, from ktail.Position, emit func([]kt
 			case l.Kind != ktail.Log:
 				others = append(others, l)
 			case l.Time < s.until:
-				l.Text = bytes.Clone(l.Text) // or it would keep the chunk that it was read into
+				l.Text = bytes.Clone(l.Text) // otherwise it would keep its chunk in memory
 				last = append(last, l)
 			}
 		}

@@ -23,18 +23,18 @@ import (
 	"github.com/ktail/ktail/pkg/kube/internal/events"
 )
 
-// EventOptions say which Kubernetes events a Watcher reads along with the logs: those
-// about the selected pods and about the owners in the selection. The zero value reads
-// none, and sends no request.
+// EventOptions say which Kubernetes events a Watcher reads along with the logs:
+// those about the selected pods and about the owners in the selection. The zero
+// value reads none and sends no request.
 type EventOptions struct {
 	Read bool
-	All  bool // also events that are no warnings and do not explain an end
+	All  bool // also events that neither are warnings nor explain an end
 
 	// Since and Until bound the time of the events. Zero means no bound.
 	Since, Until time.Time
 
-	// Missing, if set, is called with each reason why events are not read: a missing
-	// permission. Logs are read all the same.
+	// Missing, if set, is called with each missing permission that prevents
+	// reading events. Logs are read anyway.
 	Missing func(error)
 }
 
@@ -91,8 +91,8 @@ func newEventSource(set *sourceSet, o EventOptions, namespaces []string) *eventS
 // Stream implements ktail.Source. It names no container.
 func (s *eventSource) Stream() *ktail.Stream { return s.stream }
 
-// Read implements ktail.Source. A position is not needed: what was shown is known by
-// the UIDs of the events.
+// Read implements ktail.Source. It needs no position, because the UIDs of
+// events identify the ones that were shown.
 func (s *eventSource) Read(ctx context.Context, _ ktail.Position, emit func([]ktail.Line) error) error {
 	if err := emit(nil); err != nil {
 		return err
@@ -116,7 +116,7 @@ func (s *eventSource) Read(ctx context.Context, _ ktail.Position, emit func([]kt
 	}
 }
 
-// take returns the queued lines, and whether no other will follow.
+// take returns the queued lines, and reports whether no more will follow.
 func (s *eventSource) take() (lines []ktail.Line, final bool) {
 	q := &s.queue
 	q.mu.Lock()
@@ -143,7 +143,7 @@ func (s *eventSource) enqueue(l ktail.Line) {
 	s.signal()
 }
 
-// finish reports that no other event will come.
+// finish records that no more events will arrive.
 func (s *eventSource) finish() {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
@@ -158,12 +158,12 @@ func (s *eventSource) signal() {
 	}
 }
 
-// permitted reports whether the user may read the events of the store. If not, it
-// reports that once.
+// permitted reports whether the user may read the events of the store. If not,
+// it reports that once.
 func (s *eventSource) permitted(ctx context.Context, store *eventStore) bool {
 	for _, verb := range []string{"list", "watch"} {
 		ok, err := s.set.w.Client.isAllowed(ctx, permission{Namespace: store.namespace, Verb: verb, Resource: "events"})
-		if ok || err != nil { // then the request itself shows it
+		if ok || err != nil { // on error, the request for events reports the reason
 			continue
 		}
 		where, flag := "in namespace "+store.namespace, "-n "+store.namespace
@@ -236,7 +236,7 @@ func (s *eventSource) listWatch(store *eventStore) *cache.ListWatch {
 func (s *eventSource) reflectorStore(store *eventStore) *reflectorStore[*events.Event] {
 	return &reflectorStore[*events.Event]{
 		status: &store.watchStatus, resource: "events", put: s.put,
-		drop: func(*events.Event) {}, // it is an hour old
+		drop: func(*events.Event) {}, // deleted events are an hour old
 		replace: func(all []*events.Event) {
 			slices.SortFunc(all, func(a, b *events.Event) int {
 				return cmp.Or(a.At().Compare(b.At()), compareVersions(a.ResourceVersion, b.ResourceVersion))
@@ -258,7 +258,7 @@ func compareVersions(a, b string) int {
 	return cmp.Compare(x, y)
 }
 
-// put shows the event if it is wanted and was not shown yet.
+// put shows the event if it is wanted and has not been shown.
 func (s *eventSource) put(e *events.Event) {
 	at := e.At()
 	switch {
@@ -276,7 +276,7 @@ func (s *eventSource) put(e *events.Event) {
 	}
 }
 
-// show queues the event unless it was shown.
+// show queues the event unless it was already shown.
 func (s *eventSource) show(e *events.Event, about target, now time.Time) {
 	s.recordCause(e, about)
 	if !s.shown.Wants(e, now) {

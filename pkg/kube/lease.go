@@ -10,18 +10,18 @@ import (
 )
 
 // Lease makes sure that at most one process does something, with a Lease of the
-// coordination API. The process that holds the Lease renews it; another one takes it over
-// when it was not renewed for its whole duration. Both use their own clock to measure
-// that, so that clocks may differ.
+// coordination API. The process that holds the Lease renews it. Another process
+// takes it over when it has not been renewed for its whole duration. Each
+// process measures that with its own clock, so clocks may differ.
 type Lease struct {
 	Client          *Client
 	Namespace, Name string
 	Identity        string        // of this process, unique among all that want the Lease
 	Duration        time.Duration // 0: 30 s
 
-	// OnWait, if set, is called when the Lease cannot be acquired at once: with the
-	// identity of the holder, or with the error of a request. It is not called again for
-	// the same reason.
+	// OnWait, if set, is called when the Lease cannot be acquired at once, with
+	// the identity of the holder or the error of a request. It is not called
+	// again for the same reason.
 	OnWait func(holder string, err error)
 
 	api leaseAPI // nil: that of Client
@@ -36,19 +36,19 @@ type leaseAPI interface {
 
 const (
 	leaseDuration = 30 * time.Second
-	// leaseRetry is how long a failed request, or a Lease that another process holds, is
-	// left alone.
+	// leaseRetry is the time before a retry after a failed request, or while
+	// another process holds the Lease.
 	leaseRetry = 2 * time.Second
 )
 
-// ErrLeaseLost is returned by Lease.Hold if the Lease could not be renewed in time, or
-// another process has taken it over.
+// ErrLeaseLost is returned by Lease.Hold if the Lease could not be renewed in
+// time, or if another process has taken it over.
 var ErrLeaseLost = errors.New("the lease is lost")
 
-// Hold waits until the process holds the Lease, and calls run. The context of run ends
-// when two thirds of the duration have passed since the last renewal: the rest is the time
-// that run has to return before another process may take over. Hold returns the error of
-// run, and ErrLeaseLost if it had to end.
+// Hold waits until the process holds the Lease, and calls run. The context of
+// run ends when two thirds of the duration have passed since the last renewal;
+// the rest is the time in which run must return before another process may take
+// over. Hold returns the error of run, and ErrLeaseLost if run had to end.
 func (l *Lease) Hold(ctx context.Context, run func(context.Context) error) error {
 	h := &leaseHolder{Lease: l, api: l.api, duration: l.Duration}
 	if h.api == nil {
@@ -86,10 +86,10 @@ type leaseHolder struct {
 	api      leaseAPI
 	duration time.Duration
 
-	object  *leaseObject // as it was read or written last
-	since   time.Time    // when this version of it was seen first
-	renewed time.Time    // before it was last renewed
-	waits   string       // reported last
+	object  *leaseObject // as last read or written
+	since   time.Time    // when this version was first seen
+	renewed time.Time    // time just before the last renewal
+	waits   string       // the last reported reason for waiting
 }
 
 // acquire returns nil when the process holds the Lease, or an error when ctx ends.
@@ -138,8 +138,8 @@ func (h *leaseHolder) try(ctx context.Context) (bool, error) {
 	return h.taken(now)(h.api.update(ctx, newLeaseObject(h.Lease, object, h.duration, now)))
 }
 
-// taken handles the response to a request that was sent at the time and makes this process
-// the holder.
+// taken handles the response to a request, sent at the given time, that makes
+// this process the holder.
 func (h *leaseHolder) taken(now time.Time) func(*leaseObject, error) (bool, error) {
 	return func(object *leaseObject, err error) (bool, error) {
 		switch {
@@ -156,7 +156,7 @@ func (h *leaseHolder) taken(now time.Time) func(*leaseObject, error) (bool, erro
 // renew renews the Lease until ended is closed. It returns ErrLeaseLost with the reason if
 // that fails for too long.
 func (h *leaseHolder) renew(ctx context.Context, ended <-chan struct{}) error {
-	ctx = context.WithoutCancel(ctx) // run still works for a while when ctx has ended
+	ctx = context.WithoutCancel(ctx) // run continues for a while after ctx has ended
 	for wait := h.duration / 3; ; {
 		if pause(ctx, wait, ended) == nil && isClosed(ended) {
 			return nil
@@ -189,7 +189,8 @@ func (h *leaseHolder) renewOnce(ctx context.Context) error {
 	if !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 		return err
 	}
-	// The response to an earlier renewal may be lost, or somebody has edited the Lease.
+	// The response to an earlier renewal may have been lost, or the Lease was
+	// edited.
 	object, getErr := h.api.get(ctx)
 	switch {
 	case apierrors.IsNotFound(getErr):
@@ -203,7 +204,8 @@ func (h *leaseHolder) renewOnce(ctx context.Context) error {
 	return err
 }
 
-// release lets another process take the Lease at once. If that fails, it has to wait.
+// release lets another process take the Lease at once. If that fails, the other
+// process must wait.
 func (h *leaseHolder) release(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, leaseRetry)
 	defer cancel()

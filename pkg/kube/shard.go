@@ -9,7 +9,7 @@ import (
 )
 
 // Shard is one of several processes that share the nodes of a cluster. The zero
-// value has all nodes.
+// value owns all nodes.
 type Shard struct {
 	Index int // from 0
 	Count int
@@ -26,7 +26,7 @@ func ParseShard(s string) (Shard, error) {
 	return Shard{Index: int(i), Count: int(n)}, nil
 }
 
-// String returns INDEX/COUNT; empty for the zero value.
+// String returns INDEX/COUNT, or "" for the zero value.
 func (s Shard) String() string {
 	if s.Count == 0 {
 		return ""
@@ -54,7 +54,7 @@ func (s Shard) Owns(node string) bool {
 // two versions of ktail run together during an upgrade.
 func shardWeight(node string, index int) uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(node)) // it never fails
+	_, _ = h.Write([]byte(node)) // never fails
 	x := h.Sum64() + uint64(index)*0x9e3779b97f4a7c15
 	// The finalizer of SplitMix64 spreads similar names and indices over all bits.
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

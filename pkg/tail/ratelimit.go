@@ -8,25 +8,25 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// rateBurst is how far ahead of its rate a stream may be: a log that is busy for a moment
-// is not delayed.
+// rateBurst is how far a stream may exceed its rate for a moment without being
+// delayed.
 const rateBurst = time.Second
 
-// RateLimit is a watcher whose streams are read at a limited rate. Lines above the rate
-// are delayed, not dropped: their source waits, and with it the writer of the log, or the
-// log grows on the node.
+// RateLimit is a watcher whose streams are read at a limited rate. Lines above
+// the rate are delayed rather than dropped: the source waits, so either the
+// writer of the log waits, or the log grows on the node.
 type RateLimit struct {
 	ktail.Watcher
 	BytesPerSecond int64 // of each stream's text, at least 1
 
-	// OnDelay, if set, is called when lines of a stream begin to be delayed, at most once
-	// per stream and delayReported.
+	// OnDelay, if set, is called when lines of a stream start to be delayed, at
+	// most once per stream in each period of delayReported.
 	OnDelay func(*ktail.Stream)
 
 	limits map[ktail.Key]*streamRate // used by Watch only
 }
 
-// delayReported is how long a stream whose delay was reported is not reported again.
+// delayReported is the time between two reports about the same stream.
 const delayReported = time.Hour
 
 // Unwrap returns the watcher without the limit.
@@ -60,7 +60,8 @@ func (r *RateLimit) Watch(ctx context.Context, set func([]ktail.Source)) error {
 	})
 }
 
-// streamRate is the rate of one stream, however often its source is replaced.
+// streamRate is the rate of one stream, no matter how often its source is
+// replaced.
 type streamRate struct {
 	limit  *RateLimit
 	source *limitedSource // the last one; used by Watch only

@@ -33,7 +33,7 @@ func (t *tickets) issue(now time.Time) string {
 			delete(t.pending, ticket)
 		}
 	}
-	for ticket := range t.pending { // any one: nobody asks for so many
+	for ticket := range t.pending { // any one; no user requests so many downloads
 		if len(t.pending) < maxTickets {
 			break
 		}

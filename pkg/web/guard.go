@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// The page is for one user of this machine. Other web pages in the same browser and
-// other users are kept out by, in this order:
+// The page is for one user of this machine. Other web pages in the same browser
+// and other users are kept out by these checks, in this order:
 //
 //   - the Host header, which has to name this machine. It stops DNS rebinding, where
 //     another page reaches this server under its own name.
@@ -22,8 +22,8 @@ import (
 //     address, which browsers send to nobody, and then in the Authorization header.
 //     There is no cookie: cookies of 127.0.0.1 are sent to each of its ports.
 //
-// The content security policy lets the page load and connect to nothing but this
-// server, and run no code that is not one of its files.
+// The content security policy allows the page to load and connect to nothing
+// but this server, and to run only code in its files.
 
 const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
 	"img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +

@@ -101,8 +101,8 @@ func (e *Event) At() time.Time {
 
 var inFieldPath = regexp.MustCompile(`^spec\.(containers|initContainers|ephemeralContainers)\{(.+)\}$`)
 
-// Container returns the name of the container that the event is about; empty if it is
-// about the whole object.
+// Container returns the name of the container that the event is about, or "" if
+// it is about the whole object.
 func (e *Event) Container() string {
 	m := inFieldPath.FindStringSubmatch(e.InvolvedObject.FieldPath)
 	if m == nil {
@@ -111,8 +111,8 @@ func (e *Event) Container() string {
 	return m[2]
 }
 
-// explaining are the reasons of events that are no warnings and explain why a
-// container or a pod has ended.
+// explaining lists the reasons of events that are not warnings but explain why
+// a container or a pod ended.
 var explaining = []string{
 	"Killing", "Preempting", "Preempted", "Evicted", "ScalingReplicaSet", "SuccessfulDelete", "TaintManagerEviction",
 	"NodeNotReady", "SuccessfulRescale",
@@ -132,8 +132,8 @@ var (
 	whiteSpace = regexp.MustCompile(`\s+`)
 )
 
-// Text returns the message in one line, without what its object says already, and cut
-// if it is long.
+// Text returns the message on one line, without what the object already says,
+// and cut if it is long.
 func (e *Event) Text() string {
 	s := podSuffix.ReplaceAllString(e.Message, "")
 	s = combined.ReplaceAllString(s, "")
@@ -149,8 +149,9 @@ func (e *Event) Text() string {
 
 var failedProbe = regexp.MustCompile(`failed (liveness|startup) probe`)
 
-// Cause returns what the event says about why a container or a pod is ending, and the
-// status of the container does not; empty if it says nothing of that kind.
+// Cause returns what the event says about why a container or a pod is ending if
+// the status of the container does not say it. It returns "" if the event does
+// not say it, either.
 func (e *Event) Cause() string {
 	switch e.Reason {
 	case "Killing":

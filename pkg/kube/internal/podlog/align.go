@@ -15,29 +15,30 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// alignTimeout bounds how long reading an untimed log to its present end may take.
+// alignTimeout bounds how long reading an untimed log to its current end may
+// take.
 const alignTimeout = 2 * time.Minute
 
 // alignment is where a position is in an untimed log.
 type alignment struct {
 	found     bool
-	ambiguous bool // it may be elsewhere: the lines repeat
-	counted   bool // it is where the number of lines delivered puts it
+	ambiguous bool // the place may be elsewhere, because the lines repeat
+	counted   bool // the place matches the number of delivered lines
 	whole     bool // the log has all lines of the window
-	lines     int  // that come before the first one that was not delivered; 0 if not found
+	lines     int  // lines before the first undelivered one; 0 if not found
 
 	total int    // lines in the log
-	size  int64  // of the log in bytes
+	size  int64  // size of the log in bytes
 	sum   uint64 // of all lines
 }
 
-// align reads the log to its present end and finds the position in it. If the position
-// fits in several places, it takes the one that is known by the number of lines, or
-// else the last one.
+// align reads the log to its current end and finds the position in it. If the
+// position fits in several places, align uses the one that matches the number
+// of delivered lines, or else the last one.
 func (s *Source) align(ctx context.Context, query url.Values, from *ktail.Position) (alignment, error) {
 	window := slices.Collect(from.Digests())
 	if since := s.log.since; since > 0 {
-		window = window[max(0, len(window)-since):] // the others had times
+		window = window[max(0, len(window)-since):] // the other lines had times
 	}
 	m := newMatcher(window, s.log.count)
 	total, sum := 0, uint64(0)
@@ -57,8 +58,8 @@ func (s *Source) align(ctx context.Context, query url.Values, from *ktail.Positi
 	return a, nil
 }
 
-// alignWhole is align for a log that does not change any more. A response may be cut
-// short without a sign of it: it is believed when the next one is the same.
+// alignWhole is like align, for a log that no longer changes. A response may be
+// cut short without any sign, so it is trusted when the next one is equal.
 func (s *Source) alignWhole(ctx context.Context, query url.Values, from *ktail.Position) (alignment, error) {
 	const most = 10
 	var before alignment
@@ -88,8 +89,8 @@ func (s *Source) beginsWith(ctx context.Context, query url.Values, other alignme
 
 func mix(sum, digest uint64) uint64 { return sum*0x9e3779b97f4a7c15 + digest + 1 }
 
-// scanUntimed calls add with each line of the log, until it returns
-// false. What follows the last newline counts as a line. It returns the size.
+// scanUntimed calls add with each line of the log until add returns false. Text
+// after the last newline counts as a line. It returns the size of the log.
 func (s *Source) scanUntimed(ctx context.Context, query url.Values, add func(*ktail.Line) bool) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, alignTimeout)
 	defer cancel()
@@ -97,7 +98,7 @@ func (s *Source) scanUntimed(ctx context.Context, query url.Values, add func(*kt
 	if err != nil {
 		return 0, err
 	}
-	defer body.Close() //nolint:errcheck // it is only read from
+	defer body.Close() //nolint:errcheck // errors do not matter after reading
 	sc := newScanner(body, s.stream)
 	sc.untimed = true
 	for {
@@ -131,27 +132,28 @@ func withoutFollow(query url.Values) url.Values {
 	return q
 }
 
-// isBadRequest reports whether the server refuses a request for a log that does not
-// exist.
+// isBadRequest reports whether the server rejected a request for a log that
+// does not exist.
 func isBadRequest(err error) bool {
 	var status apierrors.APIStatus
 	return errors.As(err, &status) && status.Status().Code == http.StatusBadRequest
 }
 
-// matcher finds the places in a log behind which a window of lines ends. The log may
-// begin in the middle of the window: it was rotated, or the lines before are those of
-// another instance. It is the algorithm of Knuth, Morris and Pratt.
+// matcher finds the places in a log at which a window of lines ends. The log
+// may start in the middle of the window, because it was rotated or because the
+// earlier lines belong to another instance. It uses the Knuth-Morris-Pratt
+// algorithm.
 type matcher struct {
 	window []uint64
 	border []int    // border[i]: length of the longest border of window[:i]
-	state  int      // how many lines of the window the last lines are
+	state  int      // number of lines of the window that the last lines match
 	head   []uint64 // the first lines, fewer than the window has
 	lines  int
 
-	expected int  // the place that is known by the number of lines; 0: none
+	expected int  // the place according to the number of lines; 0: unknown
 	fits     bool // the window fits there
 	places   int
-	last     int // place
+	last     int // the last matching place
 }
 
 func newMatcher(window []uint64, expected int) *matcher {
@@ -191,9 +193,9 @@ func (m *matcher) record(place int) {
 	m.fits = m.fits || place == m.expected
 }
 
-// place returns the number of lines up to the end of the window. A part of the window at
-// the beginning of the log counts only if the whole window is nowhere, or if the number of
-// lines is known.
+// place returns the number of lines up to the end of the window. A part of the
+// window at the start of the log counts only if the whole window occurs
+// nowhere, or if the number of lines is known.
 func (m *matcher) place() (lines int, found, ambiguous bool) {
 	whole := *m
 	for n := 1; n <= len(m.head); n++ {

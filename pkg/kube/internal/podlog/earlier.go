@@ -8,23 +8,25 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// earlier is what Options.Previous adds to a Log.
+// earlier is the state that Options.Previous adds to a Log.
 type earlier struct {
 	wanted bool // the log of the previous instance is still to be read
 }
 
-// decideEarlier decides, when the log was opened for the first time, whether the log
-// of the previous instance comes first. A log that continues at a position of an
-// earlier run, and one that began after the program, are read from there anyway.
+// decideEarlier decides, when the log is opened for the first time, whether to
+// emit the log of the previous instance first. It does not if the log continues
+// at a position of an earlier run, or if the container was created after ktail
+// started.
 func (s *Source) decideEarlier(from *ktail.Position) {
 	s.log.earlier.wanted = s.options.Previous && from.IsZero() && s.log.start == FromOptions && s.span == nil
 }
 
-// readEarlier emits the log of the previous instance, then its end and the start of
-// the current one. It advances the position.
+// readEarlier emits the log of the previous instance, followed by its exit and
+// the restart. It advances the position.
 //
-// The current log is open already. If the container was restarted since, the previous
-// log is the one that is open; its lines are recognized by the position then.
+// The current log is already open. If the container was restarted since, the
+// open log is now the previous one, whose lines are then recognized by the
+// position.
 func (s *Source) readEarlier(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) error {
 	l := s.log
 	_, err := s.readPrevious(ctx, from, func(lines []ktail.Line) error {
@@ -51,8 +53,8 @@ func (s *Source) readEarlier(ctx context.Context, from *ktail.Position, emit fun
 	})
 }
 
-// isNoLog reports whether the line is the kubelet's message that the previous
-// instance's log does not exist any more.
+// isNoLog reports whether the line is the kubelet's message that the log of the
+// previous instance no longer exists.
 func isNoLog(l ktail.Line) bool {
 	return l.Kind == ktail.Diagnostic && bytes.HasPrefix(l.Text, []byte("unable to retrieve container logs"))
 }

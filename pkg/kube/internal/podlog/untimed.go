@@ -12,29 +12,30 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// A log API may ignore the parameter timestamps; virtual kubelets may implement as
-// little as they like. Lines then arrive without a time. They get the time at which
-// they are received, which is another one when they are read again, and their marks
-// are made of the text only.
+// A log API may ignore the parameter timestamps; virtual kubelets implement
+// only parts of the API. Lines then arrive without a time. They get the time at
+// which they are received, which differs when they are read again, so their
+// marks are computed from the text only.
 //
-// Such a log cannot be resumed by its times. It is read to its present end first, to
-// find the lines delivered last by their texts, and then once more from there on; see
-// align.go. Which container instance has written a log is not told by its text: a
-// container that crashes writes the same lines again. The restart count tells it.
+// Such a log cannot be resumed by its times. It is first read to its current
+// end, to find the lines delivered last by their texts, and then once more from
+// there; see align.go. The text does not show which container instance wrote
+// it, because a container that crashes writes the same lines again. The restart
+// count does.
 
-// clockMode says what is known of the timestamps of a log.
+// clockMode records what is known about the timestamps of a log.
 type clockMode struct {
 	untimed bool      // the server sends no timestamps
 	timed   bool      // a line had a timestamp
 	probed  bool      // the server was asked to leave out timestamps
-	count   int       // lines from the beginning of an untimed log that are delivered; 0: not known
-	before  alignment // of the last response, if it was not believed
-	unsure  int       // responses that were not believed
-	since   int       // lines delivered since it is known that the log is untimed, if others were before
+	count   int       // delivered lines, counted from the start of an untimed log; 0: unknown
+	before  alignment // of the last response, if it was not trusted
+	unsure  int       // responses that were not trusted
+	since   int       // lines delivered since the log is known to be untimed, if there were others before
 }
 
-// deliver records that so many lines are delivered. counted says that they follow those
-// that were counted.
+// deliver records that n lines were delivered. counted reports that they follow
+// the counted lines.
 func (c *clockMode) deliver(lines int, counted bool) {
 	if c.count += lines; !counted {
 		c.count = 0
@@ -44,7 +45,7 @@ func (c *clockMode) deliver(lines int, counted bool) {
 	}
 }
 
-// detectUntimed looks at lines that the scanner has returned. If they show that the
+// detectUntimed examines lines that the scanner returned. If they show that the
 // server sends no timestamps, it returns them as untimed lines.
 func (r *response) detectUntimed(ctx context.Context, lines []ktail.Line) ([]ktail.Line, error) {
 	l, sc := r.source.log, r.scanner
@@ -78,24 +79,25 @@ func (r *response) detectUntimed(ctx context.Context, lines []ktail.Line) ([]kta
 	}
 	l.untimed, l.since = !sc.untimed, 0
 	if !l.untimed {
-		l.expect = followsOn // what was delivered last is not a line of the log
+		l.expect = followsOn // the line delivered last is not a line of the log
 	}
 	if l.OnUntimed != nil && l.untimed {
 		l.OnUntimed(r.source.stream)
 	}
 	if r.phase != allNew || !l.untimed {
-		return nil, ktail.ErrInterrupted // the position has to be found in another way
+		return nil, ktail.ErrInterrupted // the position must be found in another way
 	}
 	return sc.reparse(), nil
 }
 
-// ignoresTimestamps reports whether the server ignores the parameter timestamps. If it
-// does, the lines that begin with a time do so because the container wrote it, and do
-// so without the parameter, too.
+// ignoresTimestamps reports whether the server ignores the parameter
+// timestamps. If it does, lines that start with a time do so because the
+// container wrote the time, so they start with it without the parameter as
+// well.
 func (r *response) ignoresTimestamps(ctx context.Context, lines []ktail.Line) (bool, error) {
 	for i := range lines {
 		if lines[i].Kind == ktail.Log && !lines[i].Untimed && startsWithTime(lines[i].Text) {
-			return false, nil // a second time
+			return false, nil // second request
 		}
 	}
 	query := url.Values{}
@@ -110,7 +112,7 @@ func (r *response) ignoresTimestamps(ctx context.Context, lines []ktail.Line) (b
 	if err != nil {
 		return false, err
 	}
-	defer body.Close() //nolint:errcheck // it is only read from
+	defer body.Close() //nolint:errcheck // errors do not matter after reading
 	sc := newScanner(io.LimitReader(body, MaxLine), r.source.stream)
 	for {
 		lines, err := sc.next()
@@ -132,9 +134,9 @@ func startsWithTime(text []byte) bool {
 	return n > 0
 }
 
-// readUntimed prepares to resume an untimed log at the position. It returns how many
-// lines from the beginning of the log were delivered. What an instance that has ended
-// wrote last is emitted.
+// readUntimed prepares to resume an untimed log at the position. It returns how
+// many lines, counted from the start of the log, were delivered. It emits the
+// last lines of an instance that has ended.
 func (s *Source) readUntimed(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) (delivered int, err error) {
 	l := s.log
 	if l.expect == fresh {
@@ -159,7 +161,7 @@ func (s *Source) readUntimed(ctx context.Context, from *ktail.Position, emit fun
 	case !l.believes(a):
 		return 0, ktail.ErrInterrupted
 	case a.ambiguous:
-		// The last place that fits may be behind the right one.
+		// The last matching place may be after the right one.
 		err = emit(s.untimedGap(from, linesRepeat))
 	case a.found:
 	case l.expect == followsOn:
@@ -172,10 +174,11 @@ func (s *Source) readUntimed(ctx context.Context, from *ktail.Position, emit fun
 	return a.lines, err
 }
 
-// believes reports whether the place of the position is certain. A response may have
-// been cut short: then the position is not in it, or seems to be in another place. If
-// neither the number of lines nor a whole window confirms the place, the next response
-// must be the same, unless the log changes all the time.
+// believes reports whether the place of the position is certain. If the
+// response was cut short, it may not contain the position, or the position may
+// seem to be in another place. If neither the number of lines nor a whole
+// window confirms the place, the next response must be equal, unless the log
+// changes all the time.
 func (l *Log) believes(a alignment) bool {
 	const most = 10
 	if a.counted || a.whole && l.count == 0 || l.expect == followsOn && a.found {
@@ -187,15 +190,15 @@ func (l *Log) believes(a alignment) bool {
 	return same || l.unsure > most
 }
 
-// linesRepeat is why lines of an untimed log may be missing.
+// linesRepeat is the reason why lines of an untimed log may be missing.
 const linesRepeat = "the server sends no timestamps, and the lines delivered last occur more than once"
 
 func (s *Source) untimedGap(from *ktail.Position, why string) []ktail.Line {
 	return []ktail.Line{{Stream: s.stream, Kind: ktail.Gap, Since: from.Last().Time, Time: time.Now().UnixNano(), Text: []byte(why)}}
 }
 
-// leaveUntimed emits the rest of the log of the instance that was being read, and
-// goes on to the instance that runs now.
+// leaveUntimed emits the rest of the log of the instance that was being read,
+// and continues with the running instance.
 func (s *Source) leaveUntimed(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error, now *State) error {
 	l := s.log
 	next := now.Instance.Restarts == l.reading.Restarts+1
@@ -212,8 +215,8 @@ func (s *Source) leaveUntimed(ctx context.Context, from *ktail.Position, emit fu
 	return emitAny(emit, l.next(s.stream, now))
 }
 
-// previousLog says what the log of the instance before the present one has to do with
-// the position.
+// previousLog says how the log of the previous instance relates to the
+// position.
 type previousLog uint8
 
 const (
@@ -222,9 +225,9 @@ const (
 	ifContinues                     // not known: it is wanted if it contains the position
 )
 
-// readPreviousUntimed emits what was not delivered of the log of the instance before
-// the present one, and advances the position. A gap is reported if the log does not
-// continue at the position.
+// readPreviousUntimed emits the lines of the previous instance's log that were
+// not delivered, and advances the position. It reports a gap if the log does
+// not continue at the position.
 func (s *Source) readPreviousUntimed(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error, which previousLog) error {
 	query := s.query(from, -1)
 	previous := s.query(from, -1)
@@ -235,13 +238,13 @@ func (s *Source) readPreviousUntimed(ctx context.Context, from *ktail.Position, 
 		return err
 	}
 	if exists && a.total > 0 {
-		// A server that ignores the parameter returns the present log.
+		// A server that ignores the parameter returns the current log.
 		present, err := s.beginsWith(ctx, query, a)
 		if err != nil {
 			return err
 		}
 		if present && a.found && a.lines == a.total && which != anyInstance {
-			return nil // or both instances have written the same, and it is delivered
+			return nil // or both instances wrote the same lines, which are delivered
 		}
 		exists = !present
 	}
@@ -260,7 +263,7 @@ func (s *Source) readPreviousUntimed(ctx context.Context, from *ktail.Position, 
 	if err != nil {
 		return err
 	}
-	defer body.Close() //nolint:errcheck // it is only read from
+	defer body.Close() //nolint:errcheck // errors do not matter after reading
 	r := newResponse(s, from, func(lines []ktail.Line) error {
 		from.Advance(lines)
 		return emit(lines)
@@ -276,8 +279,8 @@ func (s *Source) readPreviousUntimed(ctx context.Context, from *ktail.Position, 
 	return r.emitRest(ctx)
 }
 
-// stillReading returns errReopen if the container was restarted since it had so many
-// restarts: a response that has come since may be the log of another instance.
+// stillReading returns errReopen if the container's restart count has changed,
+// because a response since then may have the log of another instance.
 func (s *Source) stillReading(ctx context.Context, restarts int) error {
 	now, err := s.api.Container(ctx)
 	switch {

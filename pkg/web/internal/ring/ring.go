@@ -24,7 +24,7 @@ type Ring struct {
 	scratch []byte // for compression
 	evicted Evicted
 	rate    rates
-	changed chan struct{} // closed when lines come; nil if nobody waits
+	changed chan struct{} // closed when lines are added; nil if nothing waits
 	closed  bool
 
 	cache cache
@@ -129,7 +129,8 @@ func (r *Ring) evict() {
 	}
 }
 
-// Close wakes up everybody who waits for a change. No lines are added afterwards.
+// Close wakes up all callers that wait for a change. No lines may be added
+// afterwards.
 func (r *Ring) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -149,7 +150,7 @@ type State struct {
 	Lines      float64 // per second, over the last seconds
 	Errors     float64 // per second
 	Size       int64   // bytes in memory
-	Closed     bool    // no more lines will come
+	Closed     bool    // no more lines will be added
 }
 
 // State returns the current state.
