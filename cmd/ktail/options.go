@@ -103,7 +103,7 @@ func (f *logFlags) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVarP(&f.previous, "previous", "P", false,
 		"Start with the previous instance of each container that was restarted. --since and --tail apply to both instances")
 	fs.Var(&f.events, "events",
-		"Show Kubernetes events of the selected pods and owners: warnings and reasons for an end, or all (--events=all). "+
+		"Show Kubernetes events of the selected pods and owners. By default, warnings and reasons for an end; --events=all shows all. "+
 			"They are printed to stderr, and with -o json to stdout as objects with the key event")
 	fs.Lookup("events").NoOptDefVal = "important"
 	fs.BoolVar(&f.onlyLogLines, "only-log-lines", false,
