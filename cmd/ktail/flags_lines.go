@@ -39,7 +39,7 @@ type lineFlags struct {
 
 func (o *lineFlags) addFilterFlags(fs *pflag.FlagSet) {
 	fs.VarP(&o.include, "include", "i",
-		"Only show lines that match (can be repeated: any of the expressions). Matches are highlighted")
+		"Only show lines that match any of these expressions (can be repeated). Matches are highlighted")
 	fs.VarP(&o.exclude, "exclude", "e",
 		"Hide lines that match (can be repeated). Takes precedence over --include")
 	fs.VarP(&o.highlight, "highlight", "H",
