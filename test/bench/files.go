@@ -54,7 +54,7 @@ func (b *bench) files(ctx context.Context, out *strings.Builder) error {
 func (b *bench) readFiles(ctx context.Context, name, dir string) (usage, error) {
 	pods := filepath.Join(dir, "pods")
 	if name == "ktail -o raw" {
-		return program{path: b.ktail, args: []string{".", "--pod-logs-dir", pods, "--no-follow", "-o", "raw", "--only-log-lines"}}.run(ctx, nil)
+		return program{path: b.ktail, args: []string{".", "--pod-logs-dir", pods, "--no-follow", "-o", "raw", "--only-log-lines"}}.run(ctx)
 	}
 	return b.deliverTo(ctx, dir, map[string]deliverer{"ktail, forwarding": b.ktailFiles, "rsyslog, forwarding": rsyslogFiles}[name])
 }
@@ -62,7 +62,7 @@ func (b *bench) readFiles(ctx context.Context, name, dir string) (usage, error) 
 func (b *bench) ktailFiles(ctx context.Context, s *sink, dir string) (usage, error) {
 	return program{path: b.ktail, args: []string{
 		".", "--pod-logs-dir", filepath.Join(dir, "pods"), "--no-follow", "--quiet", "--elasticsearch", "http://" + s.address,
-	}}.run(ctx, nil)
+	}}.run(ctx)
 }
 
 func rsyslogFiles(ctx context.Context, s *sink, dir string) (usage, error) {

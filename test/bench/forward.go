@@ -120,7 +120,7 @@ func (b *bench) ktailTo(ctx context.Context, s *sink, dir string) (usage, error)
 		"-c", `lines=$1; shift; exec "$@" <"$lines"`, "sh", filepath.Join(dir, "lines"),
 		b.ktail, "--stdin", "--quiet", "--elasticsearch", "http://" + s.address,
 	}}
-	return p.run(ctx, nil)
+	return p.run(ctx)
 }
 
 // rsyslogTo runs rsyslog, which does not end by itself, until the sink has all

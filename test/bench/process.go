@@ -21,10 +21,9 @@ type program struct {
 	args []string
 }
 
-// run runs the program until it ends. Its output goes to out, or is discarded
-// if out is nil.
-func (p program) run(ctx context.Context, out *os.File) (usage, error) {
-	r, err := p.start(ctx, out)
+// run runs the program until it ends and discards its output.
+func (p program) run(ctx context.Context) (usage, error) {
+	r, err := p.start(ctx, nil)
 	if err != nil {
 		return usage{}, err
 	}

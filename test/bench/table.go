@@ -32,7 +32,7 @@ func (b *bench) interleaved(ctx context.Context, programs []program, rounds int)
 	t := newTable(programs)
 	for range rounds {
 		for _, p := range programs {
-			u, err := p.run(ctx, nil)
+			u, err := p.run(ctx)
 			if err != nil {
 				return nil, err
 			}
