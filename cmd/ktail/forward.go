@@ -241,7 +241,9 @@ func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, 
 		f.beside = int64(p.webBuffer)
 	}
 	t.Sink = tail.Fanout{t.Sink, f.sink}
-	t.Positions = f.positions
+	if f.positions != nil {
+		t.Positions = append(t.Positions, f.positions)
+	}
 	t.CloseTimeout = forwardTimeout
 	return f.run(ctx, func(ctx context.Context) error { return p.run(ctx, s, messages, t) })
 }

@@ -90,7 +90,7 @@ func start(t testing.TB, w *kube.Watcher, positions *tail.Positions, limit int) 
 	r := &run{positions: positions, keys: map[ktail.Key]bool{}}
 	w.Warn = func(err error) { r.add(func() { r.warnings = append(r.warnings, err.Error()) }) }
 	tailer := &tail.Tailer{
-		Watchers: []ktail.Watcher{w}, Sink: r, Once: !w.Options.Follow, MergeWindow: 100 * time.Millisecond, Positions: positions,
+		Watchers: []ktail.Watcher{w}, Sink: r, Once: !w.Options.Follow, MergeWindow: 100 * time.Millisecond,
 		MaxStreams: limit,
 		OnEvent: func(e tail.Event) {
 			r.add(func() {
@@ -100,6 +100,9 @@ func start(t testing.TB, w *kube.Watcher, positions *tail.Positions, limit int) 
 				}
 			})
 		},
+	}
+	if positions != nil {
+		tailer.Positions = []*tail.Positions{positions}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error, 1)

@@ -221,9 +221,9 @@ func (p *pool) release(e *entry, how outcome) {
 	if how == failed {
 		p.failed++
 	}
-	if p.t.Positions != nil {
+	for _, positions := range p.t.Positions {
 		// Without following, the end of a log is not the end of the stream.
-		p.t.Positions.end(e.key, how == over && !p.t.Once && p.ctx.Err() == nil)
+		positions.end(e.key, how == over && !p.t.Once && p.ctx.Err() == nil)
 	}
 	switch e.state {
 	case flushingGone:

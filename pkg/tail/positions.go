@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -37,6 +38,9 @@ type Positions struct {
 	records []byte // scratch of Save
 	payload []byte
 
+	fresh    bool         // there was nothing to load; see NewPositions
+	skipping atomic.Int64 // lines, of all streams, that the sink must not see
+
 	mu      sync.Mutex
 	streams map[ktail.Key]*streamProgress
 	pending int         // lines, of all streams
@@ -63,6 +67,9 @@ type streamProgress struct {
 
 	// overflow is set if more lines follow those in pending.
 	overflow *overflow
+
+	ahead *catchUp // nil: the stream is read from where it was settled
+	skip  int      // lines that the sink must not see, of those that were read
 
 	idle    bool // not being read
 	ended   bool // idle, and no further line is expected
@@ -223,6 +230,9 @@ func (p *Positions) record(key ktail.Key, lines []ktail.Line, keep func(*ktail.L
 			continue
 		}
 		kept, mark := keep(l), l.Mark()
+		if s.ahead != nil && p.skips(s, mark, kept) {
+			continue
+		}
 		switch {
 		case s.overflow != nil:
 			s.overflow.add(mark, kept)

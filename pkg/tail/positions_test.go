@@ -68,7 +68,7 @@ func TestPositions_ResumeAfterLastSettledLine(t *testing.T) {
 				sink := &settler{positions: positions, most: most}
 				tailer := tail.Tailer{
 					Watchers: []ktail.Watcher{once(logFile("web", begin, texts...))}, Sink: sink, Once: true, MergeWindow: -1,
-					Positions: positions,
+					Positions: []*tail.Positions{positions},
 					Filters:   []ktail.Filter{func(l *ktail.Line) bool { return !strings.HasPrefix(string(l.Text), "drop") }},
 				}
 				if err := tailer.Run(t.Context()); err != nil {

@@ -47,8 +47,8 @@ type stream struct {
 
 func newStream(t *Tailer, src ktail.Source) *stream {
 	s := &stream{t: t, source: src, changed: make(chan struct{}, 1)}
-	if t.Positions != nil {
-		s.pos = t.Positions.start(src.Stream().Key())
+	if len(t.Positions) > 0 {
+		s.pos = t.startOf(src.Stream().Key())
 	}
 	if t.Start != nil && s.pos.IsZero() {
 		s.pos = t.Start(src.Stream().Key())
@@ -237,8 +237,11 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 	if !lines[0].Stream.Key().IsZero() { // a stream without a key cannot be resumed
 		s.pos.Advance(lines)
 	}
-	if s.t.Positions != nil && lines[0].Kind != ktail.KubeEvent { // events are no part of a log
-		s.t.Positions.record(lines[0].Stream.Key(), lines, func(l *ktail.Line) bool { return keeps(l, s.t.Filters) })
+	for _, p := range s.t.Positions {
+		if lines[0].Kind == ktail.KubeEvent { // events are no part of a log
+			break
+		}
+		p.record(lines[0].Stream.Key(), lines, func(l *ktail.Line) bool { return keeps(l, s.t.Filters) })
 	}
 	return in.push(ctx, filter(lines, s.t.Filters))
 }

@@ -46,10 +46,11 @@ type Tailer struct {
 	// means no limit.
 	MaxStreams int
 
-	// Positions, if set, provides the positions from which to resume streams
-	// that an earlier run has read, and records what this run reads. The sink,
-	// or a wrapper around it, must report settled lines.
-	Positions *Positions
+	// Positions provide the positions from which to resume streams that an
+	// earlier run has read, and record what this run reads. There is one for
+	// each sink that settles lines; the sink, or a wrapper around it, must
+	// report these. With several, see Positions.Unsettled.
+	Positions []*Positions
 
 	// Start, if set, returns the position from which to read a stream that
 	// Positions do not contain, for example because another source of its lines
