@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/pflag"
+
+	"github.com/ktail/ktail/pkg/metrics"
 )
 
 // config is the content of a config file.
@@ -20,6 +22,7 @@ type config struct {
 	flags     []setting
 	templates map[string]string
 	presets   []preset
+	metrics   []metrics.Rule
 }
 
 // Keys of a config file that are not flags.
@@ -91,9 +94,11 @@ func (c *config) read(r io.Reader, flags *pflag.FlagSet) error {
 			err = c.readTemplates(s)
 		case keyPresets:
 			err = c.readPresets(s, flags)
+		case keyMetrics:
+			c.metrics, err = readMetrics(s)
 		default:
 			c.flags = append(c.flags, *s)
-			err = at(s.line, checkKey(s.key, flags, keyTemplates, keyPresets))
+			err = at(s.line, checkKey(s.key, flags, keyTemplates, keyPresets, keyMetrics))
 		}
 		if err != nil {
 			return err

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"github.com/ktail/ktail/pkg/metrics"
 )
 
 // presetPrefix marks an argument as the name of a preset. Names of pods and
@@ -18,6 +20,7 @@ type preset struct {
 	name, description string
 	queries           []string
 	flags             []setting
+	metrics           []metrics.Rule
 }
 
 // applyPresets sets the flags of the presets among the arguments. It returns the
@@ -40,6 +43,7 @@ func (f *configFlags) applyPresets(c *config, flags *pflag.FlagSet, args []strin
 			return nil, usageError{err}
 		}
 		queries = append(queries, p.queries...)
+		f.presetMetrics = append(f.presetMetrics, p.metrics...)
 		for i := range p.flags {
 			s := &p.flags[i]
 			flag := flags.Lookup(s.key)
@@ -106,9 +110,11 @@ func readPreset(s *setting, flags *pflag.FlagSet) (preset, error) {
 			}
 		case keyQueries:
 			p.queries, err = readQueries(sub)
+		case keyMetrics:
+			p.metrics, err = readMetrics(sub)
 		default:
 			p.flags = append(p.flags, *sub)
-			err = checkKey(sub.key, flags, keyDescription, keyQueries)
+			err = checkKey(sub.key, flags, keyDescription, keyQueries, keyMetrics)
 		}
 		if err != nil {
 			return p, at(s.sub[i].line, fmt.Errorf("preset %s: %w", p.name, err))

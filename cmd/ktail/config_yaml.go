@@ -11,9 +11,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxDepth is how deeply mappings can be nested; presets need three levels. It
+// maxDepth is how deeply mappings can be nested; the metrics of presets need five levels. It
 // also bounds the expansion of aliases.
-const maxDepth = 4
+const maxDepth = 6
 
 // setting is a key of the config file and its value: nothing, a string, a list of
 // strings, or a mapping.

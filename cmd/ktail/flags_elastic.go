@@ -80,7 +80,7 @@ func (o *elasticOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.resume, "resume", false,
 		"Continue where the previous run to this destination stopped")
 	fs.BoolVar(&o.quiet, "quiet", false,
-		"Print no log lines. Requires --elasticsearch or --web")
+		"Print no log lines. Requires --elasticsearch, --web, or metrics")
 }
 
 // addSecurityFlags declares the flags for authentication and TLS.
@@ -106,10 +106,7 @@ func (o *elasticOptions) addSecurityFlags(fs *pflag.FlagSet) {
 // parsed checks the flags and returns them with the values derived from them.
 func (o elasticOptions) parsed() (elasticOptions, error) {
 	if !o.enabled() {
-		switch {
-		case o.resume:
-			return o, errors.New("--resume requires --elasticsearch")
-		case o.resend != "":
+		if o.resend != "" {
 			return o, errors.New("--elasticsearch-resend requires --elasticsearch")
 		}
 		return o, nil

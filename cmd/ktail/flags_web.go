@@ -39,8 +39,8 @@ func (o options) validateWeb(queries []string) error {
 	f := &o.webFlags
 	switch {
 	case f.web.on:
-	case o.elastic.quiet && !o.elastic.enabled():
-		return errors.New("--quiet requires --elasticsearch or --web: otherwise ktail would print nothing")
+	case o.elastic.quiet && !o.elastic.enabled() && !o.metrics.enabled():
+		return errors.New("--quiet requires --elasticsearch, --web, or metrics (such as --metrics-listen): otherwise ktail would print nothing")
 	default:
 		return nil
 	}

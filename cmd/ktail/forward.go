@@ -240,7 +240,11 @@ func runForwarding(ctx context.Context, s streams, p plan, messages *messenger, 
 	if p.web.on {
 		f.beside = int64(p.webBuffer)
 	}
-	t.Sink = tail.Fanout{t.Sink, f.sink}
+	sink := ktail.Sink(f.sink)
+	if f.positions != nil {
+		sink = f.positions.Unsettled(sink)
+	}
+	t.Sink = tail.Fanout{t.Sink, sink}
 	if f.positions != nil {
 		t.Positions = append(t.Positions, f.positions)
 	}

@@ -18,6 +18,7 @@ const (
 	sectionOutput     = "Output"
 	sectionForwarding = "Forwarding"
 	sectionHistory    = "History and Kibana"
+	sectionMetrics    = "Metrics"
 	sectionLimits     = "Limits and ordering"
 	sectionCluster    = "Cluster"
 	sectionGeneral    = "General"
@@ -25,7 +26,7 @@ const (
 )
 
 var sections = []string{
-	sectionSelection, sectionFiltering, sectionOutput, sectionForwarding, sectionHistory, sectionLimits, sectionCluster, sectionGeneral,
+	sectionSelection, sectionFiltering, sectionOutput, sectionForwarding, sectionHistory, sectionMetrics, sectionLimits, sectionCluster, sectionGeneral,
 }
 
 // summaryFlags are the most used flags, which -h describes.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/ktail/ktail/pkg/elastic"
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/metrics"
 )
 
 // listenFlags make ktail serve HTTP requests about itself.
@@ -33,7 +36,7 @@ const saveOverdue = time.Minute
 // An unreachable destination makes a run neither unhealthy nor unready, because
 // restarting ktail does not help and a rollout must not wait for it.
 type probes struct {
-	server *http.Server
+	servers []*http.Server
 
 	found   atomic.Bool                  // the first set of logs is known
 	savedAt atomic.Int64                 // when positions were last saved, Unix nanoseconds; 0: positions are not saved
@@ -42,23 +45,70 @@ type probes struct {
 	check   atomic.Pointer[func() error] // returns an error if reading makes no progress; nil: nothing is known about that
 }
 
-// startProbes serves the probes if --listen is given.
-func (f listenFlags) startProbes(ctx context.Context) (*probes, error) {
-	if f.listen == "" {
+// startProbes serves the probes on the addresses of --listen and --metrics-listen,
+// and metrics on the latter. One listener serves both if the addresses are equal.
+func (p plan) startProbes(ctx context.Context, m *metering) (*probes, error) {
+	if p.listen == "" && p.metrics.listen == "" {
 		return nil, nil
 	}
-	var config net.ListenConfig
-	l, err := config.Listen(ctx, "tcp", f.listen)
-	if err != nil {
-		return nil, fmt.Errorf("--listen: %w", err)
+	pr := &probes{}
+	if m != nil {
+		m.probes = pr
 	}
-	p := &probes{}
+	if p.metrics.listen != "" {
+		mux := pr.mux()
+		mux.Handle("GET /metrics", m.handler)
+		mux.HandleFunc("GET /-/healthy", answer(pr.unhealthy))
+		mux.HandleFunc("GET /-/ready", answer(pr.unready))
+		server := newServer(mux)
+		server.ConnContext = m.handler.ConnContext
+		if err := pr.serve(ctx, "--metrics-listen", p.metrics.listen, server, p.metrics.webConfig); err != nil {
+			return nil, err
+		}
+	}
+	if p.listen != "" && p.listen != p.metrics.listen {
+		if err := pr.serve(ctx, "--listen", p.listen, newServer(pr.mux()), ""); err != nil {
+			pr.close()
+			return nil, err
+		}
+	}
+	return pr, nil
+}
+
+// mux returns a handler of the probes.
+func (p *probes) mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", answer(p.unhealthy))
 	mux.HandleFunc("GET /readyz", answer(p.unready))
-	p.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	go p.server.Serve(l) //nolint:errcheck // until close
-	return p, nil
+	return mux
+}
+
+// scrapeIdle is how long a connection may be idle. Prometheus reuses it for the next
+// scrape, which is a minute later by default.
+const scrapeIdle = 5 * time.Minute
+
+func newServer(mux *http.ServeMux) *http.Server {
+	return &http.Server{
+		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: scrapeIdle,
+		ErrorLog: log.New(io.Discard, "", 0), // what clients do wrong
+	}
+}
+
+// serve serves requests on the address until close, with the web config file if
+// there is one.
+func (p *probes) serve(ctx context.Context, flag, address string, server *http.Server, webConfig string) error {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", address)
+	if err != nil {
+		return fmt.Errorf("%s: %w", flag, err)
+	}
+	p.servers = append(p.servers, server)
+	if webConfig != "" {
+		go metrics.Serve(l, server, webConfig) //nolint:errcheck // until close; the file was checked
+	} else {
+		go server.Serve(l) //nolint:errcheck // until close
+	}
+	return nil
 }
 
 // answer responds with 200 if check succeeds, and with 503 otherwise.
@@ -73,8 +123,11 @@ func answer(check func() error) http.HandlerFunc {
 }
 
 func (p *probes) close() {
-	if p != nil {
-		_ = p.server.Close() // the run is over
+	if p == nil {
+		return
+	}
+	for _, server := range p.servers {
+		_ = server.Close() // the run is over
 	}
 }
 

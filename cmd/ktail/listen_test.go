@@ -87,7 +87,7 @@ func TestProbes_RespondWithStatus(t *testing.T) {
 }
 
 func TestProbes_NilIsUsable(t *testing.T) {
-	p, err := listenFlags{}.startProbes(t.Context())
+	p, err := plan{}.startProbes(t.Context(), nil)
 	if p != nil || err != nil {
 		t.Fatalf("startProbes() = %v, %v without --listen", p, err)
 	}

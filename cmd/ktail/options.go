@@ -28,6 +28,7 @@ type options struct {
 	podLogsFlags
 	nodes nodeFlags
 	listenFlags
+	metrics metricsFlags
 	configFlags
 	programFlags
 	kubectlFlags
@@ -45,6 +46,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	inSection(sectionHistory, fs, o.history.addFlags)
 	inSection(sectionHistory, fs, o.kibana.addFlags)
 	inSection(sectionOutput, fs, o.webFlags.addFlags)
+	inSection(sectionMetrics, fs, o.metrics.addFlags)
 	inSection(sectionLimits, fs, o.limitFlags.addFlags)
 	inSection(sectionLimits, fs, o.shareFlags.addFlags)
 	inSection(sectionCluster, fs, o.connectionFlags.addFlags)
@@ -60,10 +62,14 @@ func (o options) validate() error {
 	switch {
 	case o.follow && o.noFollow:
 		return errors.New("--follow cannot be combined with --no-follow")
+	case o.elastic.resume && !o.elastic.enabled() && !o.metrics.enabled():
+		return errors.New("--resume requires --elasticsearch or metrics (--metrics-listen, --metrics-push, --metrics-file)")
 	case o.stdin && o.elastic.resume:
 		return errors.New("--resume cannot be combined with --stdin, which cannot be read again")
 	case o.until.isSet() && o.elastic.resume:
 		return errors.New("--until cannot be combined with --resume, which would not deliver the later lines any more")
+	case o.history.enabled() && o.noFollow && o.metrics.enabled():
+		return errors.New("metrics cannot be combined with --history --no-follow: forwarded lines are not counted")
 	case o.stdin && o.history.enabled():
 		return errors.New("--history cannot be combined with --stdin")
 	case o.stdin: // all other flags about Kubernetes are ignored

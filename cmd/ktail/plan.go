@@ -74,6 +74,9 @@ func offlinePlan(o options, queries []string) (plan, error) {
 	if p.elastic, err = o.elastic.parsed(); err != nil {
 		return p, err
 	}
+	if p.metrics, err = o.metrics.parsed(); err != nil {
+		return p, err
+	}
 	if p.history, err = o.history.parsed(o.tail); err != nil {
 		return p, err
 	}

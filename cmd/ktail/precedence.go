@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/ktail/ktail/pkg/metrics"
 )
 
 // configFlags sets the flags that are not on the command line. In order of
@@ -17,7 +19,9 @@ import (
 type configFlags struct {
 	configFile string
 
-	config  *config           // nil: not yet read
+	config        *config        // nil: not yet read
+	presetMetrics []metrics.Rule // of the presets among the arguments
+
 	origins map[string]string // where each flag was set, if not on the command line
 }
 
@@ -95,6 +99,7 @@ func (o *options) configure(flags *pflag.FlagSet, args []string, env func(string
 	if err != nil {
 		return nil, err
 	}
+	o.metrics.configured = slices.Concat(c.metrics, o.presetMetrics)
 	if err := o.applyEnvironment(flags, env); err != nil {
 		return nil, err
 	}

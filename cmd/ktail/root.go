@@ -166,20 +166,27 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 		}
 		t.Start = history.Position
 	}
-	probes, err := p.startProbes(ctx)
+	metering, err := newMetering(s, p, messages)
 	if err != nil {
 		return err
+	}
+	probes, err := p.startProbes(ctx, metering)
+	if err != nil {
+		return errors.Join(err, metering.close())
 	}
 	defer probes.close()
 	t.Watchers = []ktail.Watcher{probes.observe(p.limitRate(p.newWatcher(s, messages), messages))}
 	if len(p.nodes.queries) > 0 && !p.nodes.only {
 		t.Watchers = append(t.Watchers, p.newSystemWatcher(messages))
 	}
-	err = p.holdingLease(ctx, messages, func(ctx context.Context) error {
-		if p.elastic.enabled() {
-			return runForwarding(ctx, s, p, messages, &t, probes)
-		}
-		return p.run(ctx, s, messages, &t)
+	metering.meter(&t)
+	err = metering.run(ctx, func(ctx context.Context) error {
+		return p.holdingLease(ctx, messages, func(ctx context.Context) error {
+			if p.elastic.enabled() {
+				return runForwarding(ctx, s, p, messages, &t, probes)
+			}
+			return p.run(ctx, s, messages, &t)
+		})
 	})
 	if err != nil {
 		return err

@@ -201,15 +201,10 @@ func indexName(index string) string {
 // findStateDir returns the directory of the destination in the user's state
 // directory: the one that belongs to it or, if there is none, a new one.
 func findStateDir(now destination, env func(string) (string, bool)) (string, error) {
-	base, ok := env("XDG_STATE_HOME")
-	if !ok || base == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", err
-		}
-		base = filepath.Join(home, ".local", "state")
+	base, err := stateHome(env)
+	if err != nil {
+		return "", err
 	}
-	base = filepath.Join(base, "ktail")
 	entries, err := os.ReadDir(base)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
@@ -235,6 +230,19 @@ func findStateDir(now destination, env func(string) (string, bool)) (string, err
 	}
 	sum := sha256.Sum256([]byte(strings.Join(append(now.Hosts, now.Index), "\n")))
 	return filepath.Join(base, hex.EncodeToString(sum[:8])), nil
+}
+
+// stateHome returns ktail's directory in the user's state directory.
+func stateHome(env func(string) (string, bool)) (string, error) {
+	base, ok := env("XDG_STATE_HOME")
+	if !ok || base == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", err
+		}
+		base = filepath.Join(home, ".local", "state")
+	}
+	return filepath.Join(base, "ktail"), nil
 }
 
 // readDestination returns the zero destination if none is recorded.

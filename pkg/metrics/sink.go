@@ -56,6 +56,7 @@ type Sink struct {
 	series   int                       // of rules
 	scrapes  uint64                    // number of scrapes so far, of all scrapers
 	scrapers map[*scraper]bool         // that have scraped lately
+	file     scraper                   // of WriteFile
 	known    bool                      // the first set of streams has come
 	state    loaded                    // what was read at the start
 	full     bool                      // that there are too many series was reported

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// freeAddress returns an address that nothing listens on.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // only its address matters
+	return l.Addr().String()
+}
+
+// runBeside runs the command line with lines on its stdin until the test ends.
+func runBeside(t *testing.T, args ...string) (in io.Writer) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	r, w := io.Pipe()
+	cmd := newCommand(streams{In: r, Out: io.Discard, ErrOut: t.Output(), Width: func() int { return 80 }, Env: func(name string) (string, bool) {
+		return map[string]string{"KTAILCONFIG": os.DevNull}[name], name == "KTAILCONFIG"
+	}})
+	cmd.SetArgs(args)
+	done := make(chan error, 1)
+	go func() { done <- cmd.ExecuteContext(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		_ = w.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// get asks until the server answers with a text that matches.
+func get(t *testing.T, client *http.Client, url, pattern string) string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	var last string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
+		resp, err := client.Get(url) //nolint:noctx // of a test
+		if err != nil {
+			last = err.Error()
+			continue
+		}
+		b, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if last = fmt.Sprintf("%d\n%s", resp.StatusCode, b); re.MatchString(last) {
+			return last
+		}
+	}
+	t.Fatalf("%s does not answer with %s, but with\n%s", url, pattern, last)
+	return ""
+}
+
+func TestMetricsListen_ServesMetricsAndProbesOnOneAddress(t *testing.T) {
+	address := freeAddress(t)
+	in := runBeside(t, "--stdin", "--quiet", "--metric", `errors_total=ERROR`, "--metrics-listen", address, "--listen", address)
+	get(t, http.DefaultClient, "http://"+address+"/metrics", `(?m)^errors_total 0$`)
+	fmt.Fprintln(in, "ERROR x")                                                                //nolint:errcheck // of a test
+	answer := get(t, http.DefaultClient, "http://"+address+"/metrics", `(?m)^errors_total 1$`) // the sample is in the second answer
+	for _, name := range []string{"go_goroutines", "ktail_build_info", "ktail_log_lines_total 1"} {
+		if !strings.Contains(answer, name) {
+			t.Errorf("there is no %s", name)
+		}
+	}
+	for _, path := range []string{"/healthz", "/readyz", "/-/healthy", "/-/ready"} {
+		get(t, http.DefaultClient, "http://"+address+path, `^200\nok`)
+	}
+	get(t, http.DefaultClient, "http://"+address+"/debug/pprof/", `^404`)
+}
+
+func TestMetricsWebConfig_RequiresThePassword(t *testing.T) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "web.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, "basic_auth_users:\n  prometheus: %s\n", hash), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := freeAddress(t)
+	runBeside(t, "--stdin", "--quiet", "--metrics-listen", address, "--metrics-web-config", file)
+	get(t, http.DefaultClient, "http://"+address+"/metrics", `^401`)
+	get(t, http.DefaultClient, "http://prometheus:secret@"+address+"/metrics", `^200`)
+	get(t, http.DefaultClient, "http://prometheus:wrong@"+address+"/metrics", `^401`)
+}

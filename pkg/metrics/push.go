@@ -1,0 +1,151 @@
+package metrics
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/push"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+)
+
+// PushOptions say where a Pushgateway is, and which group the series belong to.
+type PushOptions struct {
+	URL   string // may contain a user and a password
+	Job   string
+	Group []FigureLabel // labels of the group besides job
+}
+
+// pushTimeout bounds how long a push takes.
+const pushTimeout = 8 * time.Second
+
+// Check returns what is wrong with the options, also in respect of the rules: a series
+// cannot have a label of the group.
+func (o *PushOptions) Check(rules []Rule) error {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return errors.New("must be a URL such as http://pushgateway:9091")
+	}
+	for _, l := range o.Group {
+		switch {
+		case !validLabel.MatchString(l.Name) || strings.HasPrefix(l.Name, "__"):
+			return fmt.Errorf("the group label %q is invalid; write letters, digits and underscores", l.Name)
+		case l.Name == "job":
+			return errors.New("the group label job is set by --metrics-push-job")
+		case l.Name == "namespace" || l.Name == "container":
+			return fmt.Errorf("the group label %s is a label of the series; write another name", l.Name)
+		}
+		for _, r := range rules {
+			if slices.ContainsFunc(r.Labels, func(own Label) bool { return own.Name == l.Name }) || slices.Contains(r.By, l.Name) {
+				return fmt.Errorf("metric %s has the label %s, which is also a group label; write another name for one of them", r.Name, l.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// Run is what is pushed about the run as a whole.
+type Run struct {
+	Began   time.Time
+	Success bool
+}
+
+// Push replaces the series of the group with those of the run.
+func (s *Sink) Push(ctx context.Context, o PushOptions, run Run) error {
+	ctx, cancel := context.WithTimeout(ctx, pushTimeout)
+	defer cancel()
+	u, err := url.Parse(o.URL)
+	if err != nil {
+		return fmt.Errorf("push metrics: %w", err)
+	}
+	user := u.User
+	u.User = nil
+	p := push.New(strings.TrimSuffix(u.String(), "/"), o.Job).Gatherer(s.gatherer(run.figures())).Client(&http.Client{})
+	if user != nil {
+		password, _ := user.Password()
+		p.BasicAuth(user.Username(), password)
+	}
+	for _, l := range o.Group {
+		p.Grouping(l.Name, l.Value)
+	}
+	if err := p.PushContext(ctx); err != nil {
+		return fmt.Errorf("push metrics: %w", err)
+	}
+	return nil
+}
+
+func (r Run) figures() []Figure {
+	success := 0.0
+	if r.Success {
+		success = 1
+	}
+	return []Figure{
+		{"ktail_run_success", "1 if the run has ended without an error.", false, nil, success},
+		{"ktail_run_duration_seconds", "How long the run took.", false, nil, time.Since(r.Began).Seconds()},
+		{"ktail_run_completion_timestamp_seconds", "When the run ended, in seconds since the epoch.", false, nil, float64(time.Now().UnixNano()) / float64(time.Second)},
+	}
+}
+
+// gatherer returns all series as they are, and more figures.
+func (s *Sink) gatherer(more []Figure) prometheus.Gatherer {
+	return gathererFunc(func() ([]*dto.MetricFamily, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		families := append(s.collect(nil), figureFamilies(more)...)
+		slices.SortFunc(families, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
+		return families, nil
+	})
+}
+
+// WriteText writes all series in the text format. To whom the file is shown, series
+// that are new are not shown as 0: a file can be read at any time, or never.
+func (s *Sink) WriteText(w io.Writer) error {
+	families, err := s.gatherer(nil).Gather()
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(&b, f); err != nil {
+			return err
+		}
+	}
+	_, err = w.Write(b.Bytes())
+	return err
+}
+
+// WriteFile replaces the file with all series in the text format. A reader sees the
+// old file or the new one. It counts as a scrape: series of pods that are gone leave.
+func (s *Sink) WriteFile(path string) error {
+	var b strings.Builder
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	if err := s.WriteText(&b); err != nil {
+		return err
+	}
+	if err := replaceFile(path, 0o644, []byte(b.String())); err != nil {
+		return fmt.Errorf("write metrics to %s: %w", path, errors.Unwrap(asPathError(err)))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shown(&s.file, time.Now())
+	return nil
+}
+
+// asPathError returns an error whose wrapped error does not repeat the path.
+func asPathError(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return p
+	}
+	return fmt.Errorf("%w", err)
+}
