@@ -1,0 +1,104 @@
+//go:build e2e
+
+package monitoring
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Prometheus counts each line once although ktail is killed again and again, and sees
+// no counter go back.
+func TestKill_PrometheusCountsEachLineOnce(t *testing.T) {
+	const (
+		lines = 16_000
+		kills = 10
+	)
+	dir := t.TempDir()
+	logs := newPodLog(t, filepath.Join(dir, "pods"), "web-1")
+	address := freeAddress(t)
+	run := func() *process {
+		return start(t, ktail, ".", "--pod-logs-dir", filepath.Join(dir, "pods"), "--quiet", "--resume", "--metrics-listen", address,
+			"--metrics-state", filepath.Join(dir, "state"), "--metric", `lines_total{code}=code=(?P<code>\d+)`)
+	}
+	p := run()
+	server := startPrometheus(t, "", "", address)
+	eventually(t, "ktail is scraped", func() bool { v, ok := server.value("ktail_log_lines_total"); return ok && v == 0 })
+	begin := time.Now()
+	for i := range lines {
+		logs.line(t, fmt.Sprintf("line %d code=%d", i, 200+i%2))
+		if i%20 == 19 {
+			<-time.After(time.Until(begin.Add(time.Duration(i) * time.Second / 200))) // 200 lines a second
+		}
+		if i%(lines/(kills+1)) == 500 && i > 1000 {
+			p.kill()
+			p = run()
+		}
+	}
+	eventually(t, "all lines are counted", func() bool { v, ok := server.value("sum(lines_total)"); return ok && v >= lines })
+	<-time.After(3 * time.Second) // further scrapes must not count more
+	for expr, want := range map[string]float64{
+		"sum(lines_total)":                   lines,
+		"ktail_log_lines_total":              lines,
+		"sum(resets(lines_total[10m]))":      0,
+		"resets(ktail_log_lines_total[10m])": 0,
+		"ktail_log_lines_total - min_over_time(ktail_log_lines_total[10m])": lines,
+		"sum(lines_total - min_over_time(lines_total[10m]))":                lines,
+	} {
+		if v, ok := server.value(expr); !ok || v != want {
+			t.Errorf("%s is %v (%v), want %v", expr, v, ok, want)
+		}
+	}
+	t.Logf("%d lines at 200/s, ktail killed %d times: last - first = %v, resets = %v", lines, kills,
+		server.query("sum(lines_total - min_over_time(lines_total[10m]))"), server.query("sum(resets(lines_total[10m]))"))
+}
+
+// The first value of a series counts, for each of three servers.
+func TestFirstValue_IncreaseSeesIt(t *testing.T) {
+	dir := t.TempDir()
+	logs := newPodLog(t, dir, "web-1")
+	address := freeAddress(t)
+	start(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--metrics-listen", address, "--metric", `responses_total{code}=code=(?P<code>\d+)`)
+	var servers []*prometheus
+	for range 3 {
+		servers = append(servers, startPrometheus(t, "", "", address))
+	}
+	for _, s := range servers {
+		eventually(t, "ktail is scraped", func() bool { _, ok := s.value("ktail_log_lines_total"); return ok })
+	}
+	for range 3 {
+		logs.line(t, "code=500")
+	}
+	for i, s := range servers {
+		eventually(t, "the value arrives", func() bool { v, ok := s.value("responses_total"); return ok && v == 3 })
+		<-time.After(2 * time.Second)
+		v, ok := s.value(`increase(responses_total[1m])`)
+		if !ok || v < 2.5 {
+			t.Errorf("server %d: increase is %v (%v), want about 3", i, v, ok)
+		}
+		t.Logf("server %d: increase(responses_total[1m]) = %.2f", i, v)
+	}
+}
+
+// Series of deleted pods get a staleness marker.
+func TestGonePods_SeriesEnd(t *testing.T) {
+	dir := t.TempDir()
+	logs := newPodLog(t, dir, "web-1")
+	newPodLog(t, dir, "web-2")
+	address := freeAddress(t)
+	start(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--metrics-listen", address, "--metric", `lines_total=`)
+	server := startPrometheus(t, "", "", address)
+	logs.line(t, "x")
+	eventually(t, "two pods", func() bool { return len(server.query("lines_total")) == 2 })
+	if out, err := exec.Command("rm", "-r", filepath.Join(dir, "shop_web-1_uid-web-1")).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	eventually(t, "one pod is left", func() bool {
+		left := server.query("lines_total")
+		return len(left) == 1 && strings.Contains(fmt.Sprint(left), "web-2")
+	})
+}
