@@ -126,8 +126,12 @@ func (s *Sink) Write(_ context.Context, lines []ktail.Line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := 0; i < len(lines); {
+		if lines[i].Kind == ktail.KubeEvent { // it is no part of a log
+			i++
+			continue
+		}
 		st, key, logs := s.streamOf(lines[i].Stream), lines[i].Stream, 0
-		for ; i < len(lines) && lines[i].Stream == key; i++ {
+		for ; i < len(lines) && lines[i].Stream == key && lines[i].Kind != ktail.KubeEvent; i++ {
 			if lines[i].Kind == ktail.Log {
 				logs++
 			}

@@ -27,8 +27,10 @@ func (s *Sink) Streams(set []*ktail.Stream) {
 	defer s.mu.Unlock()
 	present := make(map[ktail.Key]bool, len(set))
 	for _, k := range set {
-		present[k.Key()] = true
-		s.streamOf(k).join()
+		if hasLog(k) {
+			present[k.Key()] = true
+			s.streamOf(k).join()
+		}
 	}
 	for key, st := range s.streams {
 		if !present[key] && st.present {
@@ -49,7 +51,9 @@ func (s *Sink) Streams(set []*ktail.Stream) {
 func (s *Sink) Started(k *ktail.Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.streamOf(k).reading = true
+	if hasLog(k) {
+		s.streamOf(k).reading = true
+	}
 }
 
 // Ended tells the sink that a log is not read any more, and that its last lines were
@@ -65,6 +69,10 @@ func (s *Sink) Ended(k *ktail.Stream) {
 		s.detach(st)
 	}
 }
+
+// hasLog reports whether the stream is a log, and not that of Kubernetes events. The
+// stream of stdin has no key either, and no instance.
+func hasLog(k *ktail.Stream) bool { return !k.Key().IsZero() || k.Instance == (ktail.Instance{}) }
 
 func (st *stream) join() { st.present = true }
 
