@@ -82,7 +82,7 @@ func (s *Sink) backing(ctx context.Context, t target) ([]backingIndex, *problem)
 	if x.loaded || t.daily() || time.Since(x.denied) < repeatInterval {
 		return x.list, nil
 	}
-	resp, err := s.client.sendJSON(ctx, http.MethodGet, "/"+url.PathEscape(t.index)+"/_settings/index.creation_date", "")
+	resp, err := s.client.sendJSONWithin(ctx, lookupTimeout, http.MethodGet, "/"+url.PathEscape(t.index)+"/_settings/index.creation_date", "")
 	switch {
 	case err != nil:
 		return nil, problemOf(err)

@@ -33,6 +33,8 @@ const (
 	dialTimeout = 5 * time.Second
 	// probeTimeout is how long a small request may take.
 	probeTimeout = 5 * time.Second
+	// lookupTimeout is how long a lookup of documents may take.
+	lookupTimeout = 30 * time.Second
 	// maxResponse is the maximum length of a response. A rejected item takes a few
 	// hundred bytes.
 	maxResponse = 32 << 20
@@ -253,7 +255,12 @@ func parseRetryAfter(s string) time.Duration {
 
 // sendJSON sends a small request with a JSON body.
 func (c *client) sendJSON(ctx context.Context, method, path, body string) (*response, error) {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	return c.sendJSONWithin(ctx, probeTimeout, method, path, body)
+}
+
+// sendJSONWithin is sendJSON with another timeout.
+func (c *client) sendJSONWithin(ctx context.Context, timeout time.Duration, method, path, body string) (*response, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	header := http.Header{"Accept": {"application/json"}}
 	if body != "" {

@@ -47,14 +47,14 @@ func (d *delivery) skipIndexed(ctx context.Context, part []int, t target) ([]int
 		return nil, p
 	}
 	current := newest(list)
-	if d.lookedUp == nil || d.lookedUpFor != current {
-		d.lookedUp, d.lookedUpFor = make([]bool, len(d.bulk.ends)), current
-	}
 	if d.firstIndex == "" {
 		d.firstIndex = current
 	}
 	if len(list) < 2 || d.firstIndex == current && d.bulk.oldest > list[len(list)-1].created+int64(clockTolerance) {
 		return part, nil
+	}
+	if d.lookedUp == nil || d.lookedUpFor != current {
+		d.lookedUp, d.lookedUpFor = make([]bool, len(d.bulk.ends)), current
 	}
 	lookups, err := d.lookups(part, list)
 	if err != nil || len(lookups) == 0 {
@@ -149,7 +149,7 @@ func (s *Sink) deleteCopies(ctx context.Context, keys []docKey, t target) *probl
 	if body.Len() == 0 {
 		return nil
 	}
-	resp, err := s.client.sendJSON(ctx, http.MethodPost, "/_bulk?filter_path=errors,items.*.status", body.String())
+	resp, err := s.client.sendJSONWithin(ctx, lookupTimeout, http.MethodPost, "/_bulk?filter_path=errors,items.*.status", body.String())
 	if err != nil {
 		return problemOf(err)
 	}
@@ -208,7 +208,7 @@ func (s *Sink) exist(ctx context.Context, keys []docKey, t target) ([]bool, *pro
 			body = append(body, '}')
 		}
 		body = append(body, "]}"...)
-		resp, err := s.client.sendJSON(ctx, http.MethodPost, "/_mget?filter_path=docs.found,docs.error.type", string(body))
+		resp, err := s.client.sendJSONWithin(ctx, lookupTimeout, http.MethodPost, "/_mget?filter_path=docs.found,docs.error.type", string(body))
 		if err != nil {
 			return nil, problemOf(err)
 		}
