@@ -3,6 +3,7 @@
 package e2esearch
 
 import (
+	"flag"
 	"fmt"
 	"net"
 	"net/http"
@@ -14,6 +15,18 @@ import (
 	"github.com/ktail/ktail/test/internal/suite"
 	"github.com/ktail/ktail/test/search"
 )
+
+// connections enables the tests of this file and the second half of TestRollover. They
+// need an idle machine, because they compare the delay of lines with limits.
+var connections = flag.Bool("connections", false, "run the tests of connection faults, latency, and kills during rollovers")
+
+// needConnections skips the test unless -connections is set.
+func needConnections(t *testing.T) {
+	t.Helper()
+	if !*connections {
+		t.Skip("needs -connections and an idle machine")
+	}
+}
 
 // finish waits until all lines are in the index, ends ktail, and compares.
 func (w *world) finish(t *testing.T, s *search.Server, index string, r *run, limit time.Duration, note string) {
@@ -36,6 +49,7 @@ func started(t *testing.T, s *search.Server, index string) {
 
 // Faults of connections, each with an index of its own, at the same time.
 func TestConnections_LoseNothing(t *testing.T) {
+	needConnections(t)
 	scenarios := map[string]func(*testing.T, *search.Server, string){
 		"stray faults": strayFaultsScenario,
 		"half open":    halfOpenScenario,
@@ -111,13 +125,14 @@ func silentNodeScenario(t *testing.T, s *search.Server, index string) {
 	}
 	stop()
 	w.finish(t, s, index, r, 45*time.Second, fmt.Sprintf("%d lines behind after a minute", behind))
-	if !strings.Contains(r.Stderr.String(), "node "+silent.Addr().String()+" does not answer") {
+	if !strings.Contains(r.Stderr.String(), "node "+silent.Addr().String()+" does not respond") {
 		t.Error("the silent node is not reported")
 	}
 }
 
 // With a latency of 4 s for each response, ktail keeps up with 5,000 lines/s.
 func TestLatency_KeepsUpWith5000LinesPerSecond(t *testing.T) {
+	needConnections(t)
 	const pods, rate = 50, 100
 	onEach(t, func(t *testing.T, s *search.Server) {
 		const index = "e2e-latency"
