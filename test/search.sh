@@ -13,4 +13,4 @@ servers=${SERVERS:-all}
 # shellcheck disable=SC2086
 search/setup.sh $servers
 trap 'search/stop.sh all wipe' EXIT
-go test -tags e2e -count=1 -v -parallel 4 -timeout 35m "$@" ./e2esearch
+go test -tags e2e -count=1 -v -parallel 4 -timeout 35m ./e2esearch "$@"
