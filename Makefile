@@ -48,6 +48,10 @@ demo-web: build ## show the demo's lines on a page in the browser
 web-test: ## test the page in Chromium (installs it on Debian)
 	./test/web.sh
 
+.PHONY: monitoring
+monitoring: ## test metrics with a real Prometheus, Alertmanager and Pushgateway (Debian)
+	./test/monitoring.sh
+
 .PHONY: stern
 stern: .bin/$(STERN) ## compare with stern
 	$(GO) test -race -tags stern -count=1 -run '^TestStern' ./cmd/ktail
