@@ -1,7 +1,7 @@
 // Command ktail-image writes the container image of ktail as an OCI archive,
 // which containerd, podman, skopeo, and crane read. It needs neither Docker nor
-// a base image: the image consists of the program, which has the certificates
-// of public CAs built in.
+// a base image: the image consists of the program and the certificates of public
+// CAs.
 //
 //	ktail-image -o ktail.tar -version v1.2.3 amd64=dist/ktail-amd64 arm64=dist/ktail-arm64
 //
@@ -16,12 +16,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"golang.org/x/crypto/x509roots/fallback/bundle"
 )
 
 const (
@@ -174,20 +177,40 @@ func (a *archive) platformImage(p platform, path, version string) (descriptor, e
 	return d, err
 }
 
-// layerOf returns a file system with the program and a directory for temporary
-// files.
+// layerOf returns a file system with the program, the certificates of public CAs,
+// and a directory for temporary files.
 func layerOf(program []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
-	err := errors.Join(
-		w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777}),
-		w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "ktail", Mode: 0o755, Size: int64(len(program))}),
-	)
-	if err == nil {
-		_, err = w.Write(program)
+	err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeDir, Name: "tmp/", Mode: 0o1777})
+	for _, f := range []struct {
+		name string
+		mode int64
+		data []byte
+	}{
+		{"etc/ssl/certs/ca-certificates.crt", 0o644, publicCAs()},
+		{"ktail", 0o755, program},
+	} {
+		err = errors.Join(err, w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: f.name, Mode: f.mode, Size: int64(len(f.data))}))
+		if err == nil {
+			_, err = w.Write(f.data)
+		}
 	}
 	err = errors.Join(err, w.Close())
 	return b.Bytes(), err
+}
+
+// publicCAs returns the certificates that browsers trust without constraints, in PEM.
+// A file cannot express the constraints of the others, such as a date from which on
+// new certificates are not trusted.
+func publicCAs() []byte {
+	var b bytes.Buffer
+	for root := range bundle.Roots() {
+		if root.Constraint == nil {
+			b.Write(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root.Certificate}))
+		}
+	}
+	return b.Bytes()
 }
 
 func digest(b []byte) string {

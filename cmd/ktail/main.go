@@ -63,7 +63,6 @@ func main() {
 	}
 	klog.SetLogger(logr.Discard()) // client-go's log; --verbosity enables it
 	env, err := takeSecretsFromEnv()
-	err = errors.Join(err, addFallbackRoots())
 	if err != nil {
 		printError(os.Stderr, "ktail", err)
 		os.Exit(exitError)
