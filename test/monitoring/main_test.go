@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -86,6 +87,18 @@ func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	err := <-p.done
 	p.done <- err
+}
+
+// interrupt ends the process with SIGINT, and returns its exit status.
+func (p *process) interrupt() int {
+	_ = p.cmd.Process.Signal(syscall.SIGINT)
+	select {
+	case err := <-p.done:
+		p.done <- err
+	case <-time.After(patience):
+		p.t.Fatal("it does not end after SIGINT")
+	}
+	return p.cmd.ProcessState.ExitCode()
 }
 
 func freeAddress(t *testing.T) string {
