@@ -9,6 +9,10 @@ import (
 	"time"
 )
 
+// patience is how long a test waits for an expected event. It is long because it only
+// passes if the test fails.
+const patience = time.Minute
+
 func TestSignals_SecondOneExitsAtOnce(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

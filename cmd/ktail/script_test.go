@@ -12,14 +12,9 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
-
-// patience is how long a script waits for an expected event. It is long because
-// it only passes if the test fails.
-const patience = time.Minute
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"ktail": main, pluginName: main, completerName: main})
