@@ -16,9 +16,10 @@ import (
 	"github.com/ktail/ktail/test/search"
 )
 
-// connections enables the tests of this file and the second half of TestRollover. They
-// need an idle machine, because they compare the delay of lines with limits.
-var connections = flag.Bool("connections", false, "run the tests of connection faults, latency, and kills during rollovers")
+// connections enables the tests of this file, the second half of TestRollover, and the
+// tests of outages, kills, pressure, and upgrades. They need an idle machine, because
+// they compare the delay of lines with limits.
+var connections = flag.Bool("connections", false, "run the tests of connection faults, outages, upgrades, latency, and kills during rollovers")
 
 // needConnections skips the test unless -connections is set.
 func needConnections(t *testing.T) {

@@ -62,6 +62,7 @@ func (w *world) arrive(t *testing.T, s *search.Server, index string, r *run, lin
 // The server is down for a minute, and later hangs for longer than ktail waits
 // for a response, while the pods keep writing.
 func TestOutage_LosesNothing(t *testing.T) {
+	needConnections(t)
 	const pods, rate = 20, 25
 	const away, frozen = time.Minute, 40 * time.Second
 	onEach(t, func(t *testing.T, s *search.Server) {
@@ -111,6 +112,7 @@ func checkReported(t *testing.T, stderr string) {
 // ktail is killed twenty times while it forwards, and continues each time.
 // Pending lines are on disk, or only in its memory.
 func TestKill_ResumeLosesNothing(t *testing.T) {
+	needConnections(t)
 	for _, tt := range []struct {
 		name  string
 		spool bool
@@ -153,6 +155,7 @@ func kill(t *testing.T, s *search.Server, args ...string) {
 // write, accepts only bodies up to one megabyte, and for some time nothing at
 // all.
 func TestPressure_RetriesRejectedDocuments(t *testing.T) {
+	needConnections(t)
 	const pods, rate = 20, 20
 	onEach(t, func(t *testing.T, s *search.Server) {
 		w := newWorld(t, pods)

@@ -15,6 +15,7 @@ import (
 // A server is replaced by the next version, on the same port and with its data,
 // while ktail is following.
 func TestUpgrade_KeepsDailyIndex(t *testing.T) {
+	needConnections(t)
 	for i, from := range installed {
 		if i+1 == len(installed) || from.Daily != installed[i+1].Daily {
 			continue
