@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 )
@@ -30,6 +31,9 @@ func normal(preset string) string {
 	switch preset = strings.Trim(preset, `"[]`); preset {
 	case "false", "0":
 		return ""
+	}
+	if d, err := time.ParseDuration(preset); err == nil {
+		return d.String() // 48h is 48h0m0s
 	}
 	return preset
 }
