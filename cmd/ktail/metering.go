@@ -41,7 +41,7 @@ type metering struct {
 const (
 	// metricsStateFile has the counts and the positions of --resume.
 	metricsStateFile = "metrics.1"
-	// saveMetricsEvery is how often they are saved when nobody scrapes.
+	// saveMetricsEvery is the time between two saves of the counts if no scrape saves them.
 	saveMetricsEvery = 10 * time.Second
 	// writeMetricsEvery is how often --metrics-file is written.
 	writeMetricsEvery = 15 * time.Second

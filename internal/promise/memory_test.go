@@ -93,7 +93,7 @@ func heap() int64 {
 // burstLines is how many lines a burstBody has.
 const burstLines = 5000
 
-// burstLogs serves logs that begin with a line and go on with a burst. Nothing of them is
+// burstLogs serves logs that begin with a line, followed by a burst. Nothing of them is
 // kept in memory.
 type burstLogs struct {
 	next  http.RoundTripper

@@ -81,7 +81,7 @@ func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	place := v.Search(r.Context(), time.Minute)
 	control := http.NewResponseController(w)
 	out := bufio.NewWriterSize(w, 64<<10)
-	// The sequence number is where to continue: numbers may leave the view meanwhile.
+	// The sequence number is where to continue: numbers may leave the view in the meantime.
 	for at := place.First; at < place.End && r.Context().Err() == nil; at += maxRows {
 		_ = control.SetWriteDeadline(time.Now().Add(answerTimeout)) // a recorder of tests has none
 		s.sink.ring.ReadEach(v.Seqs(at, int(min(maxRows, place.End-at))), func(rec *ring.Record) {

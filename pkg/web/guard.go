@@ -19,7 +19,7 @@ import (
 //     another page reaches this server under its own name.
 //   - Fetch Metadata, by which the browser says that another page asks.
 //   - the token, without which there is no data. It travels in the fragment of the
-//     address, which browsers send to nobody, and then in the Authorization header.
+//     address, which browsers do not send to a server, and then in the Authorization header.
 //     There is no cookie: cookies of 127.0.0.1 are sent to each of its ports.
 //
 // The content security policy allows the page to load and connect to nothing

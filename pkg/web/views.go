@@ -11,7 +11,7 @@ import (
 
 const (
 	maxViews = 8
-	viewIdle = time.Minute // after which a view that nobody reads is forgotten
+	viewIdle = time.Minute // after which a view without requests is removed
 )
 
 // view is a ring.View with the query that it belongs to. Numbers of matches are

@@ -8,6 +8,6 @@
 //
 // A View numbers the lines that match a filter. It searches in the goroutine of its
 // caller, for a limited time, from the newest line to the oldest, so a search that
-// nobody waits for costs nothing. The number of a match never changes as long as
+// no request waits for costs nothing. The number of a match never changes as long as
 // the view exists.
 package ring

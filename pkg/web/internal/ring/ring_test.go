@@ -247,7 +247,7 @@ func TestRing_ForgetsStreamsWithoutLines(t *testing.T) {
 	})
 }
 
-// A search that nobody waits for stops, and continues with the next call.
+// A search that no request waits for stops, and continues with the next call.
 func TestView_SearchesInSteps(t *testing.T) {
 	r := ring.New(64 << 20)
 	fill(r, 100_000)
