@@ -86,6 +86,8 @@ type scheduler struct {
 	began  time.Time    // start of the running instance
 	silent bool         // the running instance has not written anything
 	broken map[int]bool // lengths to which responses were cut
+
+	unavailable int // faults in which the kubelet cannot retrieve the log
 }
 
 func newScheduler(t *testing.T) *scheduler { return newSchedulerAt(t, "") }
@@ -153,7 +155,15 @@ func (n *scheduler) step(what byte, how int) {
 			{Body: "unable to retrieve container logs for containerd://0"},
 			{Prefix: "failed to create fsnotify watcher: too many open files\n"},
 		}
-		n.fault(&refusals[how%len(refusals)])
+		how %= len(refusals)
+		if how == 5 {
+			// A log that is unavailable for long counts as removed.
+			const most = 5
+			if n.unavailable++; n.unavailable > most {
+				return
+			}
+		}
+		n.fault(&refusals[how])
 	case 6:
 		// Two goroutines of the runtime stamp stdout and stderr, and the clock
 		// of the node is set, so the times of a log step back and forward by up
@@ -213,7 +223,7 @@ func (n *scheduler) rotate(how int) {
 
 // recover lets everything work until all lines were written.
 func (n *scheduler) recover() {
-	n.faults = nil
+	n.faults, n.unavailable = nil, 0
 	n.api.SetFault(noFault)
 	pass(time.Minute)
 }

@@ -160,10 +160,37 @@ func TestPreviousLogGone_ReportsGap(t *testing.T) {
 		again := time.Now()
 		c.Exit(1, "")
 		back()
-		pass(10 * time.Second)
+		pass(30 * time.Second)
 		r.wantsGap(t, wrote, again)
 		r.wants(t, "one", "three")
 		wantsWords(t, "diagnostics", r.diagnostics, "^unable to retrieve container logs for containerd://")
+	})
+}
+
+// While the container runtime is being restarted, the kubelet answers as if the
+// log of the previous instance had been removed.
+func TestPreviousLogUnavailable_IsReadLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{})
+		c := api.RunPod("default", "web", "app").Container("app")
+		c.Log("one")
+		r := followAll(t, connect(t, api))
+		pass(10 * time.Second)
+		available := time.Now().Add(5 * time.Second)
+		api.SetFault(func(r *http.Request) *fakeapi.Fault {
+			if r.URL.Query().Get("previous") == "" || time.Now().After(available) {
+				return nil
+			}
+			return &fakeapi.Fault{Body: "unable to retrieve container logs for containerd://0"}
+		})
+		api.CutAll(true)
+		c.Log("two")
+		c.Exit(1, "")
+		c.Start()
+		c.Log("three")
+		pass(10 * time.Second)
+		r.wants(t, "one", "two", "three")
+		r.wantsNoGap(t)
 	})
 }
 

@@ -30,7 +30,7 @@ func (r *runs) next(follow bool) *run {
 		r.t.Fatal(err)
 	}
 	run := resume(r.t, watchAll(connect(r.t, r.api), follow), positions)
-	pass(10 * time.Second)
+	pass(30 * time.Second)
 	if err := run.stop(); err != nil && !follow {
 		r.t.Error(err)
 	}

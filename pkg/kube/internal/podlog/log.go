@@ -47,6 +47,7 @@ type instances struct {
 	announced int            // restart count up to which Exit and Restart lines were emitted
 	exited    bool           // the Exit of that instance was emitted
 	skipped   bool           // instances came and went unread, and no gap has been reported for them
+	removed   ktail.Instance // the log of the instance before this one was removed
 }
 
 // isReading records that the lines emitted before belong to the log of this

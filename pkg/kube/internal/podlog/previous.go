@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -178,6 +179,10 @@ func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 	// instance's log, the previous log cannot reach it; then two responses must
 	// end at the same byte.
 	const most = 10
+	var waited, wait time.Duration // while the log was unavailable
+	if s.log.removed == s.stream.Instance {
+		waited = unavailableFor
+	}
 	for try := 0; try < most; try++ {
 		r := newResponse(s, from, func(lines []ktail.Line) error {
 			from.Advance(lines)
@@ -202,6 +207,16 @@ func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 		if err != nil && !errors.Is(err, io.EOF) {
 			return false, err
 		}
+		if !from.IsZero() && !r.any && isKubeletText(r.scanner.rest()) && waited < unavailableFor {
+			if wait, err = pause(ctx, wait); err != nil {
+				return false, err
+			}
+			if waited += wait; waited >= unavailableFor {
+				s.log.removed = s.stream.Instance
+			}
+			try = -1
+			continue
+		}
 		joined = joined || r.reachesLast()
 		if try > 0 && !r.progress && bytes.Equal(r.scanner.rest(), rest) && (r.caughtUp() || r.scanner.total == size) {
 			err := r.emitRest(ctx)
@@ -210,6 +225,24 @@ func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 		rest, size = bytes.Clone(r.scanner.rest()), r.scanner.total
 	}
 	return joined, ktail.ErrInterrupted
+}
+
+// unavailableFor is how long the log of a previous instance may be unavailable
+// before it counts as removed. The kubelet answers with the same text if the log
+// was removed and if the container runtime is being restarted.
+const unavailableFor = 10 * time.Second
+
+// pause waits before the next request for a log that is unavailable, longer
+// each time. It returns the time waited.
+func pause(ctx context.Context, last time.Duration) (time.Duration, error) {
+	const first, longest = 250 * time.Millisecond, 2 * time.Second
+	wait := min(max(first, 2*last), longest)
+	select {
+	case <-ctx.Done():
+		return wait, ctx.Err()
+	case <-time.After(wait):
+		return wait, nil
+	}
 }
 
 // reachesLast reports whether the response contains the line delivered last. If
