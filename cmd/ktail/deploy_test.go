@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// workload is the part of a DaemonSet or a StatefulSet that the tests look at.
+type workload struct {
+	Kind string
+	Spec struct {
+		Template struct {
+			Metadata struct{ Labels map[string]string }
+			Spec     struct {
+				Containers []struct {
+					Args  []string
+					Ports []struct {
+						Name          string
+						ContainerPort int
+					}
+				}
+			}
+		}
+	}
+}
+
+// readDocument decodes the document of this kind in a file below deploy.
+func readDocument(t *testing.T, path, kind string, into any) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "..", "deploy", path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for document := range bytes.SplitSeq(b, []byte("\n---\n")) {
+		var is struct{ Kind string }
+		if err := yaml.Unmarshal(document, &is); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		if is.Kind != kind {
+			continue
+		}
+		if err := yaml.Unmarshal(document, into); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		return
+	}
+	t.Fatalf("%s has no %s", path, kind)
+}
+
+// manifestVariables has what the manifests put into arguments.
+var manifestVariables = strings.NewReplacer("$(POD_INDEX)", "0", "$(SHARDS)", "3", "$(NODE_NAME)", "node-1", "$(POD_NAMESPACE)", "ktail", "$(POD_NAME)", "ktail-0")
+
+// The pods of the manifests have the ports that their arguments listen on, and the
+// PodMonitor finds the one with the metrics.
+func TestDeploy_PortsAgree(t *testing.T) {
+	var monitor struct {
+		Spec struct {
+			Selector            struct{ MatchLabels map[string]string }
+			PodMetricsEndpoints []struct {
+				Port        string
+				HonorLabels bool
+			}
+		}
+	}
+	readDocument(t, "monitoring/podmonitor.yaml", "PodMonitor", &monitor)
+	if n := len(monitor.Spec.PodMetricsEndpoints); n != 1 || !monitor.Spec.PodMetricsEndpoints[0].HonorLabels {
+		t.Fatalf("the PodMonitor has %d endpoints, want one that honors labels", n)
+	}
+	metricsPort := monitor.Spec.PodMetricsEndpoints[0].Port
+	for path, kind := range map[string]string{"ktail/daemonset.yaml": "DaemonSet", "ktail-shards/statefulset.yaml": "StatefulSet"} {
+		var w workload
+		readDocument(t, path, kind, &w)
+		for name, value := range monitor.Spec.Selector.MatchLabels {
+			if got := w.Spec.Template.Metadata.Labels[name]; got != value {
+				t.Errorf("%s: the label %s is %q, the PodMonitor selects %q", path, name, got, value)
+			}
+		}
+		c := w.Spec.Template.Spec.Containers[0]
+		args := make([]string, len(c.Args))
+		for i, arg := range c.Args {
+			args[i] = manifestVariables.Replace(arg)
+		}
+		args = append(args, "--elasticsearch=http://elasticsearch") // as in the config file
+		o, queries := parse(t, args...)                             // fails for a flag that ktail does not have
+		if _, err := offlinePlan(o, queries); err != nil {
+			t.Errorf("%s: ktail refuses the arguments: %v", path, err)
+		}
+		for name, address := range map[string]string{"http": o.listen, metricsPort: o.metrics.listen} {
+			got := "nothing"
+			for _, p := range c.Ports {
+				if p.Name == name {
+					got = fmt.Sprintf(":%d", p.ContainerPort)
+				}
+			}
+			if got != address {
+				t.Errorf("%s: the port %s is %s, ktail listens on %s", path, name, got, address)
+			}
+		}
+	}
+}
