@@ -1,6 +1,7 @@
 #!/bin/bash
-# Tests metrics with a real Prometheus, Alertmanager and Pushgateway, on Debian with
-# Go. Takes less than five minutes. Arguments go to `go test`:
+# Tests metrics with a real Prometheus, Alertmanager, and Pushgateway, on Debian with
+# Go. Takes about five minutes, and five more the first time, to build a newer
+# Prometheus. Arguments go to `go test`:
 #   test/monitoring.sh -run TestAlert
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"

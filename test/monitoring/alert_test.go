@@ -52,7 +52,7 @@ func TestAlert_ReachesTheWebhook(t *testing.T) {
 	logs := newPodLog(t, pods, "web-1")
 	listen := freeAddress(t)
 	start(t, ktail, ".", "--pod-logs-dir", pods, "--quiet", "--metrics-listen", listen, "--metric", `errors_total{code}=ERROR (?P<code>\d+)`)
-	server := startPrometheus(t, rules, address, listen)
+	server := startPrometheus(t, listen, serverOptions{rules: rules, alertmanager: address})
 	eventually(t, "ktail is scraped", func() bool { _, ok := server.value("ktail_log_lines_total"); return ok })
 	began := time.Now()
 	logs.line(t, "ERROR 500")
@@ -73,9 +73,9 @@ func TestAlert_ReachesTheWebhook(t *testing.T) {
 }
 
 // promtool runs promtool, which must succeed.
-func promtool(t *testing.T, stdin string, args ...string) {
+func promtool(t *testing.T, program, stdin string, args ...string) {
 	t.Helper()
-	program, err := filepath.Abs(tool("promtool"))
+	program, err := filepath.Abs(program)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,8 +88,10 @@ func promtool(t *testing.T, stdin string, args ...string) {
 }
 
 func TestRules_FireAndStaySilent(t *testing.T) {
-	promtool(t, "", "check", "rules", "rules.yaml")
-	promtool(t, "", "test", "rules", "rules_test.yaml")
+	for _, program := range []string{tool("promtool"), filepath.Join(newer, "promtool")} {
+		promtool(t, program, "", "check", "rules", "rules.yaml")
+		promtool(t, program, "", "test", "rules", "rules_test.yaml")
+	}
 }
 
 func TestRules_AreThoseOfTheOperator(t *testing.T) {
@@ -138,7 +140,7 @@ func TestExposition_PassesCheckMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	promtool(t, string(out), "check", "metrics")
+	promtool(t, tool("promtool"), string(out), "check", "metrics")
 }
 
 // A run pushes once, also after SIGINT; the next one replaces the group.
@@ -163,10 +165,13 @@ func TestPush_ReplacesTheGroup(t *testing.T) {
 	if strings.Contains(pushed, "pod=") {
 		t.Error("series have pods")
 	}
-	following := start(t, ktail, append(args, "--metrics-listen", freeAddress(t))...)
-	eventually(t, "it follows", func() bool { b, _ := os.ReadFile(following.log); return len(b) > 0 })
+	listen := freeAddress(t)
+	following := start(t, ktail, append(args, "--metrics-listen", listen)...)
+	eventually(t, "it follows", func() bool { return strings.Contains(get("http://"+listen+"/metrics"), "ktail_log_lines_total{") })
 	logs.line(t, "migrated 9 rows of carts")
-	<-time.After(time.Second)
+	eventually(t, "the line is counted", func() bool {
+		return strings.Contains(get("http://"+listen+"/metrics"), `table="carts"`)
+	})
 	if code := following.interrupt(); code != 130 {
 		t.Errorf("exit status %d, want 130", code)
 	}

@@ -26,8 +26,10 @@ func TestKill_PrometheusCountsEachLineOnce(t *testing.T) {
 			"--metrics-state", filepath.Join(dir, "state"), "--metric", `lines_total{code}=code=(?P<code>\d+)`)
 	}
 	p := run()
-	server := startPrometheus(t, "", "", address)
-	eventually(t, "ktail is scraped", func() bool { v, ok := server.value("ktail_log_lines_total"); return ok && v == 0 })
+	servers := []*prometheus{startPrometheus(t, address, serverOptions{}), startPrometheus(t, address, serverOptions{newer: true})}
+	for _, server := range servers {
+		eventually(t, "ktail is scraped", func() bool { v, ok := server.value("ktail_log_lines_total"); return ok && v == 0 })
+	}
 	begin := time.Now()
 	for i := range lines {
 		logs.line(t, fmt.Sprintf("line %d code=%d", i, 200+i%2))
@@ -39,8 +41,12 @@ func TestKill_PrometheusCountsEachLineOnce(t *testing.T) {
 			p = run()
 		}
 	}
-	eventually(t, "all lines are counted", func() bool { v, ok := server.value("sum(lines_total)"); return ok && v >= lines })
-	<-time.After(3 * time.Second) // further scrapes must not count more
+	for _, server := range servers {
+		eventually(t, "all lines are counted", func() bool { v, ok := server.value("sum(lines_total)"); return ok && v >= lines })
+	}
+	for _, server := range servers {
+		server.waitForScrapes(3) // they must not count more
+	}
 	for expr, want := range map[string]float64{
 		"sum(lines_total)":                   lines,
 		"ktail_log_lines_total":              lines,
@@ -49,23 +55,30 @@ func TestKill_PrometheusCountsEachLineOnce(t *testing.T) {
 		"ktail_log_lines_total - min_over_time(ktail_log_lines_total[10m])": lines,
 		"sum(lines_total - min_over_time(lines_total[10m]))":                lines,
 	} {
-		if v, ok := server.value(expr); !ok || v != want {
-			t.Errorf("%s is %v (%v), want %v", expr, v, ok, want)
+		for _, server := range servers {
+			if v, ok := server.value(expr); !ok || v != want {
+				t.Errorf("%s is %v (%v), want %v", expr, v, ok, want)
+			}
 		}
 	}
-	t.Logf("%d lines at 200/s, ktail killed %d times: last - first = %v, resets = %v", lines, kills,
-		server.query("sum(lines_total - min_over_time(lines_total[10m]))"), server.query("sum(resets(lines_total[10m]))"))
+	const exact = "sum(increase(lines_total[10m] anchored))"
+	if v, ok := servers[1].value(exact); !ok || v != lines {
+		t.Errorf("%s is %v (%v), want %v", exact, v, ok, lines)
+	}
+	t.Logf("%d lines at 200/s, ktail killed %d times: last - first = %v, resets = %v, %s = %v", lines, kills,
+		servers[0].query("sum(lines_total - min_over_time(lines_total[10m]))"), servers[0].query("sum(resets(lines_total[10m]))"), exact, servers[1].query(exact))
 }
 
-// The first value of a series counts, for each of three servers.
+// The first value of a series counts for each of several servers, with default flags
+// and with those that use the start times of series.
 func TestFirstValue_IncreaseSeesIt(t *testing.T) {
 	dir := t.TempDir()
 	logs := newPodLog(t, dir, "web-1")
 	address := freeAddress(t)
 	start(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--metrics-listen", address, "--metric", `responses_total{code}=code=(?P<code>\d+)`)
-	var servers []*prometheus
-	for range 3 {
-		servers = append(servers, startPrometheus(t, "", "", address))
+	servers := []*prometheus{startPrometheus(t, address, serverOptions{})}
+	for _, flags := range [][]string{nil, nil, nil, {"--enable-feature=created-timestamp-zero-ingestion"}} {
+		servers = append(servers, startPrometheus(t, address, serverOptions{newer: true, flags: flags}))
 	}
 	for _, s := range servers {
 		eventually(t, "ktail is scraped", func() bool { _, ok := s.value("ktail_log_lines_total"); return ok })
@@ -75,12 +88,18 @@ func TestFirstValue_IncreaseSeesIt(t *testing.T) {
 	}
 	for i, s := range servers {
 		eventually(t, "the value arrives", func() bool { v, ok := s.value("responses_total"); return ok && v == 3 })
-		<-time.After(2 * time.Second)
+		s.waitForScrapes(2)
 		v, ok := s.value(`increase(responses_total[1m])`)
 		if !ok || v < 2.5 {
 			t.Errorf("server %d: increase is %v (%v), want about 3", i, v, ok)
 		}
 		t.Logf("server %d: increase(responses_total[1m]) = %.2f", i, v)
+		if i == 0 { // it is older than exact increases
+			continue
+		}
+		if v, ok := s.value(`increase(responses_total[1m] anchored)`); !ok || v != 3 {
+			t.Errorf("server %d: the exact increase is %v (%v), want 3", i, v, ok)
+		}
 	}
 }
 
@@ -91,7 +110,7 @@ func TestGonePods_SeriesEnd(t *testing.T) {
 	newPodLog(t, dir, "web-2")
 	address := freeAddress(t)
 	start(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--metrics-listen", address, "--metric", `lines_total=`)
-	server := startPrometheus(t, "", "", address)
+	server := startPrometheus(t, address, serverOptions{})
 	logs.line(t, "x")
 	eventually(t, "two pods", func() bool { return len(server.query("lines_total")) == 2 })
 	if out, err := exec.Command("rm", "-r", filepath.Join(dir, "shop_web-1_uid-web-1")).CombinedOutput(); err != nil {

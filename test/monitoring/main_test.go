@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -25,7 +24,8 @@ const patience = time.Minute
 var (
 	root  = filepath.Join("..", "..")
 	tools = filepath.Join(root, ".bin", "monitoring")
-	ktail string // the program under test
+	newer = filepath.Join(root, ".bin", "prometheus-v0.316.0") // Prometheus 3.16
+	ktail string                                               // the program under test
 )
 
 func TestMain(m *testing.M) { os.Exit(testMain(m)) }
@@ -173,22 +173,34 @@ type prometheus struct {
 	url string
 }
 
-// startPrometheus starts a server that scrapes the targets. The rules are the path of
-// a file, or empty.
-func startPrometheus(t *testing.T, rules, alertmanager string, targets ...string) *prometheus {
+// serverOptions are how a Prometheus differs from Debian's without rules.
+type serverOptions struct {
+	newer        bool     // Prometheus 3.16
+	flags        []string // further flags
+	rules        string   // path of a file
+	alertmanager string   // its address
+}
+
+// startPrometheus starts a server that scrapes the target.
+func startPrometheus(t *testing.T, target string, o serverOptions) *prometheus {
 	t.Helper()
 	dir := t.TempDir()
 	config := "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
-	if rules != "" {
-		config += "rule_files: [" + rules + "]\n"
+	if o.rules != "" {
+		config += "rule_files: [" + o.rules + "]\n"
 	}
-	if alertmanager != "" {
-		config += "alerting: {alertmanagers: [{static_configs: [{targets: [" + alertmanager + "]}]}]}\n"
+	if o.alertmanager != "" {
+		config += "alerting: {alertmanagers: [{static_configs: [{targets: [" + o.alertmanager + "]}]}]}\n"
 	}
-	config += "scrape_configs:\n- {job_name: ktail, honor_labels: true, static_configs: [{targets: [" + strings.Join(targets, ", ") + "]}]}\n"
+	config += "scrape_configs:\n- {job_name: ktail, honor_labels: true, static_configs: [{targets: [" + target + "]}]}\n"
+	program := tool("prometheus")
+	if o.newer {
+		program = filepath.Join(newer, "prometheus")
+	}
 	write(t, filepath.Join(dir, "prometheus.yml"), config)
 	address := freeAddress(t)
-	start(t, tool("prometheus"), "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address, "--log.level=warn")
+	start(t, program, append(o.flags, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+address, "--log.level=warn")...)
 	p := &prometheus{t, "http://" + address}
 	eventually(t, "Prometheus is ready", func() bool { return get(p.url+"/-/ready") != "" })
 	return p
@@ -237,4 +249,12 @@ func (p *prometheus) value(expr string) (float64, bool) {
 		return v, len(all) == 1
 	}
 	return 0, false
+}
+
+// waitForScrapes waits for so many more scrapes.
+func (p *prometheus) waitForScrapes(n float64) {
+	p.t.Helper()
+	const scrapes = "count_over_time(up[1h])"
+	before, _ := p.value(scrapes)
+	eventually(p.t, "more scrapes", func() bool { v, _ := p.value(scrapes); return v >= before+n })
 }
