@@ -156,7 +156,7 @@ func (m *metering) meter(t *tail.Tailer) {
 	}
 }
 
-// meteredWatcher tells the metrics which streams there are.
+// meteredWatcher reports to the metrics which streams exist.
 type meteredWatcher struct {
 	ktail.Watcher
 	m     *metering
@@ -175,7 +175,7 @@ func (w meteredWatcher) Watch(ctx context.Context, set func([]ktail.Source)) err
 	})
 }
 
-// set records the set of one watcher. The sink is told all sets as one, once each is
+// set records the set of one watcher. The sink gets the union of all sets, once each is
 // known.
 func (m *metering) set(watcher int, streams []*ktail.Stream) {
 	m.mu.Lock()

@@ -9,7 +9,7 @@ import (
 
 // moment is a flag with a point in time, as the user wrote it. What it means depends on
 // the present and on the time zone of another flag, so it is resolved when all flags
-// are known. The zero value is no point in time.
+// are known. The zero value means no point in time.
 type moment struct{ text string }
 
 // String implements pflag.Value.

@@ -129,7 +129,7 @@ func offlinePlan(o options, queries []string) (plan, error) {
 // lines.
 const clockSkew = time.Minute
 
-// wholeSeconds rounds an age up to what the pod log API can tell.
+// wholeSeconds rounds an age up to whole seconds, as the pod log API requires.
 func wholeSeconds(age time.Duration) time.Duration {
 	return (age + time.Second - 1).Truncate(time.Second)
 }

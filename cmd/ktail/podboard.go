@@ -176,8 +176,7 @@ func (b *podBoard) add(name containerName, s web.Sample) {
 	b.changes++
 }
 
-// summary describes the pods in one line: their states, and what they use at the
-// moment as far as that is known.
+// summary describes the pods in one line: their states, and what they use, if known.
 func (b *podBoard) summary(ctx context.Context) string {
 	if b == nil || b.watcher.Load() == nil {
 		return ""

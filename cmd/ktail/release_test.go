@@ -3,7 +3,7 @@ package main
 import "testing"
 
 // The end of a burst is reported once, after two quiet intervals, however long it was and
-// however slowly it ends. A steady rate is no burst.
+// however slowly it ends. A steady rate is not a burst.
 func TestBurstDetector_ReportsTheEndOnce(t *testing.T) {
 	const mb = 1 << 20
 	tests := []struct {

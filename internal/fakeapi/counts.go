@@ -2,9 +2,7 @@ package fakeapi
 
 import (
 	"context"
-	"fmt"
 	"strconv"
-	"sync"
 )
 
 // Counts counts the requests to the server.
@@ -22,57 +20,17 @@ type Counts struct {
 	PeakFollows int // maximum of OpenFollows so far
 }
 
-// tally counts requests and wakes callers that wait for counts.
-type tally struct {
-	mu      sync.Mutex
-	counts  Counts
-	changed chan struct{} // closed at the next change; nil if nothing waits
-}
-
-func (t *tally) add(f func(*Counts)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	f(&t.counts)
-	t.counts.PeakFollows = max(t.counts.PeakFollows, t.counts.OpenFollows)
-	if t.changed != nil {
-		close(t.changed)
-		t.changed = nil
-	}
-}
-
-func (t *tally) read() (Counts, <-chan struct{}) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.changed == nil {
-		t.changed = make(chan struct{})
-	}
-	return t.counts, t.changed
-}
-
 // Counts returns the requests so far.
-func (s *Server) Counts() Counts {
-	c, _ := s.tally.read()
-	return c
-}
+func (s *Server) Counts() Counts { return s.counter.Counts() }
 
 // Wait returns when ok accepts the counts, or an error when ctx ends.
 func (s *Server) Wait(ctx context.Context, ok func(Counts) bool) error {
-	for {
-		c, changed := s.tally.read()
-		if ok(c) {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("wait for requests, so far %+v: %w", c, ctx.Err())
-		}
-	}
+	return s.counter.Wait(ctx, ok)
 }
 
 // countRequest counts a request that has arrived.
-func (t *tally) countRequest(req Request) {
-	t.add(func(c *Counts) {
+func (s *Server) countRequest(req Request) {
+	s.counter.Update(func(c *Counts) {
 		c.Requests++
 		switch {
 		case req.Subresource == "log":

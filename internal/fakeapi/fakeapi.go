@@ -23,6 +23,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ktail/ktail/internal/faultserver"
 )
 
 // Options of a Server. The zero value is a server with TLS and HTTP/2.
@@ -55,11 +57,11 @@ type Options struct {
 
 // Server is the API server. Its methods may be called by any goroutine.
 type Server struct {
-	opts   Options
-	store  *store
-	tally  *tally
-	fault  atomic.Pointer[func(*http.Request) *Fault]
-	denied atomic.Pointer[func(Request) bool]
+	opts    Options
+	store   *store
+	counter faultserver.Counter[Counts]
+	fault   atomic.Pointer[func(*http.Request) *Fault]
+	denied  atomic.Pointer[func(Request) bool]
 
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
@@ -67,7 +69,7 @@ type Server struct {
 
 	// The following fields are only set for a server with a listener.
 	http     *http.Server
-	listener *listener
+	listener *faultserver.Listener
 	url      string
 	ca       []byte // PEM; nil without TLS
 
@@ -99,7 +101,6 @@ func New(opts Options) *Server {
 	s := &Server{
 		opts:      opts,
 		store:     newStore(),
-		tally:     &tally{},
 		pods:      map[string]*Pod{},
 		kinds:     builtIn(),
 		stores:    map[string]*store{},
@@ -119,26 +120,31 @@ func Start(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	s.listener = newListener(tcp)
+	s.listener = faultserver.NewListener(tcp)
 	s.http = &http.Server{
 		Handler:           s,
-		ConnContext:       withConn,
+		ConnContext:       faultserver.WithConn,
 		ReadHeaderTimeout: time.Minute,
 		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: s.opts.MaxStreams},
-		ErrorLog:          discard,
+		ErrorLog:          faultserver.Discard,
 	}
 	if opts.PlainHTTP {
 		s.url = "http://" + tcp.Addr().String()
 		go func() { _ = s.http.Serve(s.listener) }() // ends with Close
 		return s, nil
 	}
-	cert, ca, err := newCertificate()
+	authority, err := faultserver.NewAuthority("fakeapi")
 	if err != nil {
 		_ = tcp.Close()
 		return nil, err
 	}
-	s.url, s.ca = "https://"+tcp.Addr().String(), ca
-	s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	cert, err := authority.Issue("kubernetes")
+	if err != nil {
+		_ = tcp.Close()
+		return nil, err
+	}
+	s.url, s.ca = "https://"+tcp.Addr().String(), authority.PEM
+	s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{cert.TLS}, MinVersion: tls.VersionTLS12}
 	go func() { _ = s.http.ServeTLS(s.listener, "", "") }()
 	return s, nil
 }
@@ -159,7 +165,7 @@ func (s *Server) Close() {
 		s.cancel()
 		if s.http != nil {
 			_ = s.http.Close()
-			s.listener.drop()
+			s.listener.Drop()
 		}
 	}
 	s.handlers.Wait()

@@ -22,7 +22,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fault = f(r)
 	}
 	resp := newResponse(w, r, s.ctx.Done(), fault)
-	s.tally.countRequest(resp.req)
+	s.countRequest(resp.req)
 	if fault != nil {
 		if fault.Delay > 0 {
 			timer := time.NewTimer(fault.Delay)

@@ -134,10 +134,11 @@ func (s *Server) openLog(w *response, follow bool, n int) {
 		delete(s.responses, w)
 	}
 	s.mu.Unlock()
-	s.tally.add(func(c *Counts) {
+	s.counter.Update(func(c *Counts) {
 		c.OpenLogs += n
 		if follow {
 			c.OpenFollows += n
+			c.PeakFollows = max(c.PeakFollows, c.OpenFollows)
 		}
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/ktail/ktail/internal/faultserver"
 )
 
 // errBroken is the error that a handler gets when its response must end.
@@ -90,7 +92,7 @@ func (w *response) breakOff() error {
 		w.abort = true
 		return errBroken
 	case Freeze:
-		freezeSoon(w.r)
+		faultserver.FreezeSoon(w.r)
 		fallthrough
 	case Stall:
 		select {

@@ -44,8 +44,8 @@ func (s *Server) watch(w *response, what serving) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusOK)
 	closing := what.store.closingWatches()
-	s.tally.add(func(c *Counts) { c.OpenWatches++ })
-	defer s.tally.add(func(c *Counts) { c.OpenWatches-- })
+	s.counter.Update(func(c *Counts) { c.OpenWatches++ })
+	defer s.counter.Update(func(c *Counts) { c.OpenWatches-- })
 
 	if w.flush() != nil {
 		return

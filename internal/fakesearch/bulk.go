@@ -52,7 +52,7 @@ func (s *Server) bulk(flavor *Flavor, r *http.Request, index string, body []byte
 		if v == nil {
 			v = s.execute(flavor, a.op, &d, requireStream)
 		}
-		s.tally.countVerdict(v)
+		s.countVerdict(v)
 		failed = failed || v.Type != ""
 		items = append(items, itemOf(flavor, a, cmp.Or(d.Backing, a.Index), v, filter))
 	}
@@ -230,8 +230,8 @@ func (s *store) write(flavor *Flavor, op string, d *Document, requireStream bool
 	return &Verdict{Status: http.StatusCreated}
 }
 
-func (t *tally) countVerdict(v *Verdict) {
-	t.add(func(c *Counts) {
+func (s *Server) countVerdict(v *Verdict) {
+	s.counter.Update(func(c *Counts) {
 		switch {
 		case v.Status < 300:
 			c.Created++

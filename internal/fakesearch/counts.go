@@ -2,10 +2,8 @@ package fakesearch
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
-	"sync"
 )
 
 // Counts counts the requests to the server.
@@ -27,39 +25,12 @@ type Request struct {
 	Header              http.Header
 }
 
-// tally counts requests and notifies waiting goroutines of changes.
-type tally struct {
-	mu       sync.Mutex
-	counts   Counts
-	requests []Request
-	changed  chan struct{} // closed at the next change; nil if no goroutine waits
-}
-
-func (t *tally) add(f func(*Counts)) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	f(&t.counts)
-	if t.changed != nil {
-		close(t.changed)
-		t.changed = nil
-	}
-}
-
-func (t *tally) read() (Counts, <-chan struct{}) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.changed == nil {
-		t.changed = make(chan struct{})
-	}
-	return t.counts, t.changed
-}
-
 // countRequest counts a received request.
-func (t *tally) countRequest(r *http.Request) {
-	t.mu.Lock()
-	t.requests = append(t.requests, Request{r.Method, r.URL.Path, r.URL.RawQuery, r.Header.Clone()})
-	t.mu.Unlock()
-	t.add(func(c *Counts) {
+func (s *Server) countRequest(r *http.Request) {
+	s.mu.Lock()
+	s.requests = append(s.requests, Request{r.Method, r.URL.Path, r.URL.RawQuery, r.Header.Clone()})
+	s.mu.Unlock()
+	s.counter.Update(func(c *Counts) {
 		c.Requests++
 		switch {
 		case r.URL.Path == "/":
@@ -74,29 +45,16 @@ func (t *tally) countRequest(r *http.Request) {
 }
 
 // Counts returns the current counts.
-func (s *Server) Counts() Counts {
-	c, _ := s.tally.read()
-	return c
-}
+func (s *Server) Counts() Counts { return s.counter.Counts() }
 
 // Requests returns all received requests in their order.
 func (s *Server) Requests() []Request {
-	s.tally.mu.Lock()
-	defer s.tally.mu.Unlock()
-	return slices.Clone(s.tally.requests)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
 }
 
 // Wait waits until ok accepts the counts. It returns an error if ctx ends first.
 func (s *Server) Wait(ctx context.Context, ok func(Counts) bool) error {
-	for {
-		c, changed := s.tally.read()
-		if ok(c) {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return fmt.Errorf("wait for requests, so far %+v: %w", c, ctx.Err())
-		}
-	}
+	return s.counter.Wait(ctx, ok)
 }

@@ -16,15 +16,14 @@ package fakesearch
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"io"
-	"log"
 	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ktail/ktail/internal/faultserver"
 )
 
 // Options configure a Server. The zero value is an Elasticsearch 7.10 without TLS and
@@ -58,20 +57,25 @@ type Server struct {
 	fault  atomic.Pointer[func(*http.Request) *Fault]
 
 	decoded sync.Map // decoded fields of documents, for searches
-	tally   tally
 	store   *store
 
 	http     *http.Server
-	listener *listener
-	authority
-	url string
+	listener *faultserver.Listener
+	url      string
+
+	// The following fields are only set with TLS.
+	authority      *faultserver.Authority
+	server, client *faultserver.Certificate
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
 	serving chan struct{} // closed when the listener's goroutine has ended
 
+	counter faultserver.Counter[Counts]
+
 	mu       sync.Mutex
 	closed   bool
+	requests []Request
 	handlers sync.WaitGroup
 }
 
@@ -97,7 +101,7 @@ func start(opts Options, l net.Listener, address string) (*Server, error) {
 	s := &Server{
 		opts:     opts,
 		store:    newStore(opts.Numbers),
-		listener: newListener(l),
+		listener: faultserver.NewListener(l),
 		url:      "http://" + address,
 		serving:  make(chan struct{}),
 	}
@@ -107,21 +111,19 @@ func start(opts Options, l net.Listener, address string) (*Server, error) {
 	s.http = &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: time.Minute,
-		ErrorLog:          log.New(io.Discard, "", 0), // discards messages about failed handshakes
+		ErrorLog:          faultserver.Discard,
 	}
 	serve := func() error { return s.http.Serve(s.listener) }
 	if opts.TLS {
-		var err error
-		if s.authority, err = newAuthority(); err != nil {
+		if err := s.issue(); err != nil {
 			_ = l.Close()
 			return nil, err
 		}
 		s.url = "https://" + address
-		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{s.server}, MinVersion: tls.VersionTLS12}
+		s.http.TLSConfig = &tls.Config{Certificates: []tls.Certificate{s.server.TLS}, MinVersion: tls.VersionTLS12}
 		if opts.ClientCertificates {
 			s.http.TLSConfig.ClientAuth = tls.RequireAndVerifyClientCert
-			s.http.TLSConfig.ClientCAs = x509.NewCertPool()
-			s.http.TLSConfig.ClientCAs.AddCert(s.root)
+			s.http.TLSConfig.ClientCAs = s.authority.Pool()
 		}
 		serve = func() error { return s.http.ServeTLS(s.listener, "", "") }
 	}

@@ -26,7 +26,7 @@ const (
 	CutResponse
 )
 
-// Fault describes how one request fails. The zero value is no fault.
+// Fault describes how one request fails. The zero value means no fault.
 type Fault struct {
 	// Response replaces the real response. The request is not executed unless Executed
 	// is set.

@@ -22,7 +22,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if flavor.ProductHeader {
 		w.Header().Set("X-Elastic-Product", "Elasticsearch")
 	}
-	s.tally.countRequest(r)
+	s.countRequest(r)
 	fault := &Fault{}
 	if f := *s.fault.Load(); f != nil {
 		if got := f(r); got != nil {

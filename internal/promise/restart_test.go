@@ -277,8 +277,8 @@ func TestEmptyLog_AfterExitReportsGap(t *testing.T) {
 	})
 }
 
-// If a Job had ended before it was seen and its log is empty, nothing is
-// missing as far as the API shows.
+// If a Job had ended before it was seen and its log is empty, the API does not
+// show that anything is missing.
 func TestEmptyLog_OfEndedJobReportsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})

@@ -85,8 +85,8 @@ func noTimestamps(t *testing.T, text func(int) string, history int, params []str
 	wantsWords(t, "logs without timestamps that were reported", untimed, `^default/web\[app\]$`)
 }
 
-// FuzzNoTimestamps is FuzzResume with a server that sends no timestamps, and lines of which
-// no two are the same.
+// FuzzNoTimestamps is FuzzResume with a server that sends no timestamps, and without equal
+// lines.
 func FuzzNoTimestamps(f *testing.F) {
 	f.Add([]byte("\x00\x05\x02\x00\x00\x05\x02\x00"))                         // log, cut, log, cut
 	f.Add([]byte("\x00\x09\x04\x40\x02\x00\x04\x10\x03\x00\x04\x33\x02\x00")) // responses cut short
@@ -292,7 +292,7 @@ func TestTextBeforeLinesWithTimestamps_LosesNothing(t *testing.T) {
 					}
 					pass(10 * time.Second)
 					if !strings.HasPrefix(text, "rpc") {
-						file = append([]string{text}, file...) // nothing tells it from a line at first
+						file = append([]string{text}, file...) // at first, nothing distinguishes it from a line
 					} else {
 						wantsWords(t, "diagnostics", r.diagnostics, "^"+text+"$")
 					}

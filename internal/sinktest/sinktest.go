@@ -39,7 +39,7 @@ func Run(t *testing.T, open func(t *testing.T, ctx context.Context) Subject) {
 	for name, test := range map[string]func(context.Context, *testing.T, context.CancelFunc, Subject){
 		"the caller may reuse the slice":              reuse,
 		"Close flushes":                               closeFlushes,
-		"an empty batch is no line":                   empty,
+		"an empty batch has no lines":                 empty,
 		"an error is permanent":                       errorIsPermanent,
 		"the end of the context ends a blocked Write": contextEnds,
 	} {

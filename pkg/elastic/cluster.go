@@ -12,7 +12,7 @@ import (
 
 // unauthorizedGrace is how long a 401 response to the detection request blocks bulks.
 // Servers respond with 401 while their security plugin is starting, and if they reject
-// the credentials; neither tells which target is right. Some proxies always reject the
+// the credentials; neither shows which target is right. Some proxies always reject the
 // detection request but accept bulks. The fourth request, 17 to 35 seconds after the
 // first, ends the block, before closeTimeout expires.
 const unauthorizedGrace = 15 * time.Second
@@ -31,7 +31,7 @@ type clusterInfo struct {
 	connected bool
 }
 
-// currentTarget returns the target of documents and the server, as far as known.
+// currentTarget returns the target of documents and the server; either may be unknown.
 func (s *Sink) currentTarget() (target, server) {
 	s.cluster.mu.Lock()
 	defer s.cluster.mu.Unlock()

@@ -145,7 +145,7 @@ func TestTooLargeBulk_IsHalved(t *testing.T) {
 	})
 }
 
-// Nothing is sent during a Retry-After, even if another bulk succeeds meanwhile.
+// Nothing is sent during a Retry-After, even if another bulk succeeds in that time.
 func TestRetryAfter_IsHonored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})

@@ -320,7 +320,7 @@ func decodeStream(doc *rawDocument) (*ktail.Stream, error) {
 	return s, nil
 }
 
-// completeness holds the fields of a search response that tell whether it is complete.
+// completeness holds the fields of a search response that show whether it is complete.
 type completeness struct {
 	timedOut bool
 	shards   []byte

@@ -223,7 +223,7 @@ func TestResend_DeliversDeadLetters(t *testing.T) {
 				}
 				same(t, s.messages(), append([]string{"\x00\ufffd\""}, numbered(100)...))
 				checkDataStreams(t, s)
-				// The lines themselves were delivered meanwhile.
+				// The lines themselves were delivered in that time.
 				r = start(t, s)
 				r.write(t, lines(texts...))
 				r.close(t)

@@ -45,7 +45,7 @@ func TestDetect_RecognizesServers(t *testing.T) {
 	}{
 		{"6.4", fakesearch.Elasticsearch64, daily, "POST /ktail-2026.01.31/_doc/_bulk?", "Elasticsearch 6.4"},
 		{"6.4, free", version(fakesearch.Elasticsearch64, "6.4.0", "oss"), daily, "PUT /_template/ktail?", "Elasticsearch 6.4"},
-		{"6.2, which does not tell", version(fakesearch.Elasticsearch64, "6.2.4", ""), daily, "PUT /_template/ktail?", "Elasticsearch 6.2"},
+		{"6.2, which does not report a build flavor", version(fakesearch.Elasticsearch64, "6.2.4", ""), daily, "PUT /_template/ktail?", "Elasticsearch 6.2"},
 		{"7.7", version(old, "7.7.0", "default"), daily, "PUT /_template/ktail?", "Elasticsearch 7.7"},
 		{"7.10, free", fakesearch.Elasticsearch710, daily, "PUT /_index_template/ktail?", "Elasticsearch 7.10"},
 		{"7.10, own build", version(fakesearch.Elasticsearch710, "7.10.2", "unknown"), daily, "PUT /_index_template/ktail?", "Elasticsearch 7.10"},

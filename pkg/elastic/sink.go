@@ -236,7 +236,7 @@ func (s *Sink) Status() Status {
 	return st
 }
 
-// Server returns the product and version of the servers, as far as known.
+// Server returns the product and version of the servers, if known.
 func (s *Sink) Server() string {
 	_, srv := s.currentTarget()
 	return srv.String()

@@ -32,7 +32,7 @@ const (
 	Restart
 	// KubeEvent is a Kubernetes event about a container, a pod, or an object that owns
 	// pods. Its Text is the message, and Line.Event has the rest. Its Stream
-	// describes the object as far as it is known; only a container has a full key.
+	// describes what is known of the object; only a container has a full key.
 	KubeEvent
 )
 
@@ -84,12 +84,12 @@ func (l *Line) Mark() Mark {
 	return Mark{Time: l.Time, Digest: l.digest}
 }
 
-// Event is what a Kubernetes event says besides its message.
+// Event has the fields of a Kubernetes event other than its message.
 type Event struct {
 	UID    string // of the event object; with Count, it identifies what happened
 	Reason string // such as BackOff
 	Type   string // Normal or Warning
-	Count  int    // how often it happened, as far as the cluster has counted
+	Count  int    // how often it happened, by the cluster's count
 	At     int64  // when it happened last, in Unix nanoseconds, often whole seconds
 	Object string // KIND/NAME of an object other than a pod; empty for a pod
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// leaseObject is a Lease of coordination.k8s.io/v1, as far as it is needed.
+// leaseObject has the fields of a Lease of coordination.k8s.io/v1 that are needed.
 type leaseObject struct {
 	APIVersion string        `json:"apiVersion"`
 	Kind       string        `json:"kind"`

@@ -267,7 +267,7 @@ func TestNodeWatcher_NeedsThePermission(t *testing.T) {
 		r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker"), Units: []string{"kubelet"}, Options: kube.LogOptions{Follow: true, Tail: -1}})
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if len(r.errs) != 1 || !strings.Contains(r.errs[0].Error(), "nodes/proxy") || !strings.Contains(r.errs[0].Error(), "run commands in every pod") {
+		if len(r.errs) != 1 || !strings.Contains(r.errs[0].Error(), "nodes/proxy") || !strings.Contains(r.errs[0].Error(), "running commands in every pod") {
 			t.Errorf("errors are %v", r.errs)
 		}
 		if api.Node("worker-1").Asked() > 0 {

@@ -34,7 +34,7 @@ type nodeLog struct {
 	isFile bool // name is a file, or the kubelet has no journal of the unit
 
 	begun bool           // the journal was read
-	base  ktail.Position // as far as it was read, including lines that the options exclude
+	base  ktail.Position // of the last line read, including lines that the options exclude
 	file  nodeFile
 }
 

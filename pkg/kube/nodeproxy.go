@@ -12,8 +12,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// ProxyImplies says what the permission to read the logs of nodes allows besides.
-const ProxyImplies = "note that it also allows to run commands in every pod of the node"
+// ProxyImplies says what else the permission to read the logs of nodes allows.
+const ProxyImplies = "note that it also allows running commands in every pod of the node"
 
 // nodeReply is a response of the log endpoint of a kubelet.
 type nodeReply struct {

@@ -208,8 +208,8 @@ func (l *logFiles) merge(listed []listedFile) error {
 }
 
 // keepFiles removes files that are not in the directory, unless they are open and still
-// to be read, and appends those that are added. there tells which files are in the
-// directory; nil: none is.
+// to be read, and appends those that are added. there says for each file whether it is
+// in the directory; nil: none is.
 func (l *logFiles) keepFiles(there []bool, added []*logFile) {
 	kept := l.files[:0]
 	lost := false // a file was removed before it was read

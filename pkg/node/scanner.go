@@ -65,7 +65,7 @@ func (s *scanner) open(f *logFile, offset int64) error {
 
 // next reads once and returns the complete lines. They are valid until next is
 // called again; their texts stay valid. io.EOF means that there are no more
-// lines at present.
+// lines yet.
 func (s *scanner) next() ([]ktail.Line, error) {
 	s.clear()
 	if s.end == len(s.chunk) {

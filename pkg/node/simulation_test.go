@@ -229,8 +229,8 @@ func (s *simulation) repeat() {
 }
 
 // hold keeps the reader from noticing changes, as on a busy machine, or lets it notice all
-// of them at once. It does nothing if the clock was set back: what the reader missed meanwhile
-// is in no order then.
+// of them at once. It does nothing if the clock was set back, because then the order of what the
+// reader missed is not known.
 func (s *simulation) hold() {
 	if s.setBack && !s.held {
 		return

@@ -18,7 +18,7 @@ const (
 )
 
 // state returns the state of a file that was read up to the offset, and the
-// next file. If the file is current, changed signals when that is no longer so.
+// next file. If the file is current, changed signals when its state changes.
 func (l *logFiles) state(f *logFile, offset int64) (fileState, *logFile, error) {
 	compressed := f.isCompressed()
 	l.mu.Lock()

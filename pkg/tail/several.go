@@ -108,8 +108,8 @@ func behind(a, b *ktail.Position) bool {
 // setBack reports whether the clock was set back before the last line.
 func setBack(p *ktail.Position) bool { return p.Time-p.Last().Time > int64(2*time.Second) }
 
-// distance returns by how many lines the position "to" is after the position "from",
-// as far as the windows of both show it.
+// distance returns by how many lines the position "to" is after the position "from". ok
+// is false if their windows do not overlap.
 func distance(from, to *ktail.Position) (lines int, ok bool) {
 	a, b := slices.Collect(from.Digests()), slices.Collect(to.Digests())
 	for d := range len(b) {

@@ -238,7 +238,7 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 		s.pos.Advance(lines)
 	}
 	for _, p := range s.t.Positions {
-		if lines[0].Kind == ktail.KubeEvent { // events are no part of a log
+		if lines[0].Kind == ktail.KubeEvent { // events are not part of a log
 			break
 		}
 		p.record(lines[0].Stream.Key(), lines, func(l *ktail.Line) bool { return keeps(l, s.t.Filters) })

@@ -8,7 +8,7 @@ import (
 )
 
 // EachPair calls pair with each key=value pair of a logfmt line, from left to
-// right, until it returns false. A word without "=" is no pair. quoted reports
+// right, until it returns false. A word without "=" is not a pair. quoted reports
 // that the value was in quotes, which are not part of it, and may contain escapes
 // for AppendUnescaped. EachPair reports whether the text is logfmt: it starts with
 // a key and "=".

@@ -18,7 +18,7 @@ type reader struct {
 	lines  int
 	late   int           // lines printed after a line with a later time
 	latest int64         // latest time of a line so far
-	heard  map[int]bool  // pods of which a line was printed
+	heard  map[int]bool  // pods that have a printed line
 	full   int           // number of pods
 	allAt  time.Time     // when lines of all pods had been printed
 	sample time.Time     // delays are measured from this time on

@@ -142,7 +142,7 @@ func parseNumbered(b []byte) (n int, at int64, pad int, ok bool) {
 	return n, at, len(rest), true
 }
 
-// heard returns the number of containers of which a line was printed.
+// heard returns the number of containers that have a printed line.
 func (l *ledger) heard() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

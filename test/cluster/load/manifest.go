@@ -10,7 +10,7 @@ import (
 type object = map[string]any
 
 // manifest prints the namespace, the nodes, and each pod with the Logs object
-// that tells kwok where its log is. It creates the log files and empties
+// that gives kwok the path of its log. It creates the log files and empties
 // existing ones, because kwok does not follow a file that does not exist.
 func manifest(o *options) error {
 	items := []object{{"apiVersion": "v1", "kind": "Namespace", "metadata": object{"name": o.ns}}}

@@ -31,7 +31,7 @@ type segment struct {
 	size   int64 // of the file
 	end    int64 // of its frames
 	read   int64 // offset of the first frame that was not taken yet
-	docs   int   // in frames that were not taken yet, as far as known
+	docs   int   // in frames that were not taken yet; 0 if unknown
 
 	written int // documents in all frames, if this run has written them
 

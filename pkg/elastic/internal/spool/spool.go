@@ -53,7 +53,7 @@ var (
 type DamageError struct {
 	Path  string // where the file is kept
 	Bytes int64  // damaged
-	Docs  int    // documents in damaged entries, as far as known
+	Docs  int    // documents in damaged entries whose number is known
 }
 
 // Error implements error.
@@ -349,8 +349,8 @@ func (s *Spool) reap(g *segment) {
 	_ = s.fs.Remove(g.path)
 }
 
-// Usage returns the number of documents that are not acknowledged yet, as far as
-// known, and the size of the files in bytes.
+// Usage returns the number of documents known to be unacknowledged, and the size
+// of the files in bytes.
 func (s *Spool) Usage() (docs int, size int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -64,8 +64,8 @@ func (i *instances) first(instance ktail.Instance, fromFirst bool) {
 	i.skipped = fromFirst && instance.Restarts > 1
 }
 
-// skip records that the instances between the one being read, of which nothing
-// was read, and this one were not read. The node keeps the log of one instance
+// skip records that no instance between the one being read and this one was
+// read, and that nothing was read from the former. The node keeps the log of one instance
 // that has ended.
 func (i *instances) skip(now ktail.Instance) {
 	i.skipped = i.skipped || now.Restarts > i.reading.Restarts+1

@@ -64,12 +64,12 @@ type Options struct {
 // everything reports whether the log is wanted from its first line.
 func (o *Options) everything() bool { return o.Tail < 0 && o.Since <= 0 }
 
-// Start says where to start reading the log of a container of which nothing was
-// read.
+// Start says where to start reading the log of a container from which nothing
+// was read.
 type Start uint8
 
 const (
-	// FromOptions starts where the options say.
+	// FromOptions starts where Options.Since and Options.Tail say.
 	FromOptions Start = iota
 	// FromFirst starts with the first line that the container ever wrote,
 	// because it was created after ktail started.

@@ -20,9 +20,9 @@ import (
 const (
 	busyLines = 20              // a log with so many lines within busyFor, by their times, is rotated often
 	busyFor   = 2 * time.Second // time before the silence
-	// stalledAfter is how long after its opening a silent log is no longer
-	// taken for a quiet one. It also bounds how long a response may contain
-	// lines of which it is unknown whether they were delivered.
+	// stalledAfter is how long after its opening a silent log counts as stalled
+	// rather than quiet. It also bounds how long a response may contain lines
+	// that may or may not have been delivered.
 	stalledAfter = 10 * time.Second
 	silentAfter  = time.Second
 	// farBack is an age that a request may ask for without hiding lines that

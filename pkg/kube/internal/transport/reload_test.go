@@ -1,83 +1,37 @@
 package transport
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"k8s.io/client-go/rest"
+
+	"github.com/ktail/ktail/internal/faultserver"
 )
 
-// authority issues certificates.
-type authority struct {
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-	pem  []byte
-}
-
-var serial atomic.Int64
-
-func template(name string) *x509.Certificate {
-	return &x509.Certificate{
-		SerialNumber: big.NewInt(serial.Add(1)), Subject: pkix.Name{CommonName: name},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, BasicConstraintsValid: true,
-	}
-}
-
-func newAuthority(t *testing.T, name string) *authority {
+func newAuthority(t *testing.T, name string) *faultserver.Authority {
 	t.Helper()
-	a := &authority{}
-	tmpl := template(name)
-	tmpl.IsCA, tmpl.KeyUsage = true, x509.KeyUsageCertSign
-	var err error
-	if a.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, a.key.Public(), a.key)
+	a, err := faultserver.NewAuthority(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.cert, err = x509.ParseCertificate(der); err != nil {
-		t.Fatal(err)
-	}
-	a.pem = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	return a
 }
 
-// issue returns a certificate, and the certificate and its key in PEM.
-func (a *authority) issue(t *testing.T, name string) (cert tls.Certificate, certPEM, keyPEM []byte) {
+func issue(t *testing.T, a *faultserver.Authority, name string) *faultserver.Certificate {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	c, err := a.Issue(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template(name), a.cert, key.Public(), a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certPEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	keyPEM = pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, certPEM, keyPEM
+	return c
 }
 
 // secured is a server whose certificate, and whose client authority, can be
@@ -88,7 +42,7 @@ type secured struct {
 	pool atomic.Pointer[x509.CertPool]
 }
 
-func startSecured(t *testing.T, a *authority) *secured {
+func startSecured(t *testing.T, a *faultserver.Authority) *secured {
 	t.Helper()
 	s := &secured{}
 	s.trust(t, a)
@@ -123,12 +77,9 @@ func startSecured(t *testing.T, a *authority) *secured {
 
 // trust makes the server use a certificate of the authority, and accept clients
 // with a certificate of the authority.
-func (s *secured) trust(t *testing.T, a *authority) {
-	cert, _, _ := a.issue(t, "server")
-	s.cert.Store(&cert)
-	pool := x509.NewCertPool()
-	pool.AddCert(a.cert)
-	s.pool.Store(pool)
+func (s *secured) trust(t *testing.T, a *faultserver.Authority) {
+	s.cert.Store(&issue(t, a, "server").TLS)
+	s.pool.Store(a.Pool())
 }
 
 func write(t *testing.T, name string, content []byte) {
@@ -161,7 +112,7 @@ func TestReload_FollowsRotationOfServerAuthority(t *testing.T) {
 	old, next := newAuthority(t, "old"), newAuthority(t, "next")
 	server := startSecured(t, old)
 	file := filepath.Join(t.TempDir(), "ca.crt")
-	write(t, file, old.pem)
+	write(t, file, old.PEM)
 	requests, logs, err := New(&rest.Config{Host: server.url, TLSClientConfig: rest.TLSClientConfig{CAFile: file}}, Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +127,7 @@ func TestReload_FollowsRotationOfServerAuthority(t *testing.T) {
 	if _, err := try(t, requests, server.url); err != nil {
 		t.Errorf("while the file is written: %v", err)
 	}
-	write(t, file, next.pem)
+	write(t, file, next.PEM)
 	server.trust(t, next)
 	if _, err := try(t, requests, server.url); err != nil {
 		t.Errorf("after the rotation: %v", err)
@@ -194,32 +145,26 @@ func TestReload_FollowsRotationOfServerAuthority(t *testing.T) {
 func TestReload_FollowsRotationOfClientCertificate(t *testing.T) {
 	ca, clients, newClients := newAuthority(t, "ca"), newAuthority(t, "clients"), newAuthority(t, "new clients")
 	server := startSecured(t, ca)
-	accept := func(a *authority) {
-		pool := x509.NewCertPool()
-		pool.AddCert(a.cert)
-		server.pool.Store(pool)
-	}
-	accept(clients)
+	server.pool.Store(clients.Pool())
 	dir := t.TempDir()
 	certFile, keyFile := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
-	_, cert, key := clients.issue(t, "first")
-	write(t, certFile, cert)
-	write(t, keyFile, key)
+	first, second := issue(t, clients, "first"), issue(t, newClients, "second")
+	write(t, certFile, first.Cert)
+	write(t, keyFile, first.Key)
 	requests, _, err := New(&rest.Config{Host: server.url, TLSClientConfig: rest.TLSClientConfig{
-		CAData: ca.pem, CertFile: certFile, KeyFile: keyFile}}, Options{})
+		CAData: ca.PEM, CertFile: certFile, KeyFile: keyFile}}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if name, err := try(t, requests, server.url); name != "first" {
 		t.Fatalf("before the rotation: %q, %v", name, err)
 	}
-	accept(newClients)
-	_, cert, key = newClients.issue(t, "second")
-	write(t, certFile, cert) // for a moment, certificate and key do not belong together
+	server.pool.Store(newClients.Pool())
+	write(t, certFile, second.Cert) // for a moment, certificate and key do not belong together
 	if _, err := try(t, requests, server.url); err != nil {
 		t.Errorf("while the files are written: %v", err)
 	}
-	write(t, keyFile, key)
+	write(t, keyFile, second.Key)
 	if name, err := try(t, requests, server.url); name != "second" {
 		t.Errorf("after the rotation, on an open connection: %q, %v", name, err)
 	}
