@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/ktail/ktail/pkg/elastic/internal/spool"
+	"github.com/ktail/ktail/pkg/internal/wire"
 )
 
 // entryVersion is the first byte of the metadata of a spooled bulk.
@@ -18,8 +19,8 @@ var errEntry = errors.New("a spool entry is not a valid bulk")
 // toEntry returns the bulk in the form in which the spool stores it.
 func (b *bulk) toEntry() *spool.Entry {
 	meta := binary.AppendVarint([]byte{entryVersion}, b.oldest)
-	meta = append(binary.AppendUvarint(meta, uint64(len(b.day))), b.day...)
-	meta = append(binary.AppendUvarint(meta, uint64(len(b.stream))), b.stream...)
+	meta = wire.AppendText(meta, b.day)
+	meta = wire.AppendText(meta, b.stream)
 	last := uint32(0)
 	for _, end := range b.ends {
 		meta = binary.AppendUvarint(meta, uint64(end-last))
@@ -30,62 +31,25 @@ func (b *bulk) toEntry() *spool.Entry {
 
 // fromEntry returns the bulk in a spool entry.
 func fromEntry(e *spool.Entry) (*bulk, error) {
-	d := decoder{p: e.Meta, ok: true}
-	if v := d.take(1); !d.ok || v[0] != entryVersion {
+	d := wire.Reader{Rest: e.Meta}
+	if v := d.Bytes(1); v == nil || v[0] != entryVersion {
 		return nil, errEntry
 	}
-	b := &bulk{oldest: d.varint(), body: e.Body}
-	b.day = string(d.take(d.uvarint()))
-	b.stream = string(d.take(d.uvarint()))
-	if !d.ok || e.Docs <= 0 || e.Docs > len(d.p) {
+	b := &bulk{oldest: d.Varint(), body: e.Body}
+	b.day, b.stream = string(d.Text()), string(d.Text())
+	if e.Docs <= 0 || e.Docs > len(d.Rest) {
 		return nil, errEntry
 	}
 	b.ends = make([]uint32, e.Docs)
 	end := uint64(0)
 	for i := range b.ends {
-		if end += d.uvarint(); end > maxUnpacked {
+		if end += d.Uvarint(); end > maxUnpacked {
 			return nil, errEntry
 		}
 		b.ends[i] = uint32(end)
 	}
-	if !d.ok || len(d.p) > 0 {
+	if d.Failed() || len(d.Rest) > 0 {
 		return nil, errEntry
 	}
 	return b, nil
-}
-
-// decoder reads numbers and texts from the front of p. ok becomes false if one is
-// missing.
-type decoder struct {
-	p  []byte
-	ok bool
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.p)
-	return d.skip(v, n)
-}
-
-func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.p)
-	return int64(d.skip(uint64(v), n))
-}
-
-func (d *decoder) skip(v uint64, n int) uint64 {
-	if n <= 0 {
-		d.ok, d.p = false, nil
-		return 0
-	}
-	d.p = d.p[n:]
-	return v
-}
-
-func (d *decoder) take(n uint64) []byte {
-	if n > uint64(len(d.p)) {
-		d.ok, d.p = false, nil
-		return nil
-	}
-	t := d.p[:n]
-	d.p = d.p[n:]
-	return t
 }

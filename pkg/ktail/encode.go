@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+
+	"github.com/ktail/ktail/pkg/internal/wire"
 )
 
 // positionVersion is the first byte of an encoded position. Version 1 kept its
@@ -53,64 +55,27 @@ func (p *Position) UnmarshalBinary(b []byte) error {
 		*p = Position{}
 		return nil
 	}
-	d := decoder{b: b[1:], ok: true}
-	next := Position{Time: d.varint(), Begin: d.varint()}
-	next.last = Mark{Time: d.varint(), Digest: d.fixed()}
-	next.before = d.varint()
-	for d.ok && len(d.b) > 0 {
-		r := run{min: d.varint()}
-		r.max = r.min + int64(d.uvarint())
-		n := d.uvarint()
-		if n == 0 || n > uint64(len(d.b)/8) || r.max < r.min {
+	d := wire.Reader{Rest: b[1:]}
+	next := Position{Time: d.Varint(), Begin: d.Varint()}
+	next.last = Mark{Time: d.Varint(), Digest: d.Uint64()}
+	next.before = d.Varint()
+	for len(d.Rest) > 0 {
+		r := run{min: d.Varint()}
+		r.max = r.min + int64(d.Uvarint())
+		n := d.Uvarint()
+		if n == 0 || n > uint64(len(d.Rest)/8) || r.max < r.min {
 			return errBadPosition
 		}
 		r.lines = int(n)
 		next.sums = slices.Grow(next.sums, r.lines)
 		for range r.lines {
-			next.sums = append(next.sums, d.fixed())
+			next.sums = append(next.sums, d.Uint64())
 		}
 		next.runs = append(next.runs, r)
 	}
-	if !d.ok || next.IsZero() {
+	if d.Failed() || next.IsZero() {
 		return errBadPosition
 	}
 	*p = next
 	return nil
-}
-
-// decoder reads numbers from the front of b. ok becomes false when b is too
-// short.
-type decoder struct {
-	b  []byte
-	ok bool
-}
-
-func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.b)
-	d.skip(n)
-	return v
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	d.skip(n)
-	return v
-}
-
-func (d *decoder) fixed() uint64 {
-	if len(d.b) < 8 {
-		d.skip(0)
-		return 0
-	}
-	v := binary.LittleEndian.Uint64(d.b)
-	d.skip(8)
-	return v
-}
-
-func (d *decoder) skip(n int) {
-	if n <= 0 {
-		d.ok, d.b = false, nil
-		return
-	}
-	d.b = d.b[n:]
 }

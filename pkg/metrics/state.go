@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ktail/ktail/pkg/internal/wire"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -110,11 +112,11 @@ func LoadPositions(path string) ([]byte, error) {
 	if content == nil || err != nil {
 		return nil, err
 	}
-	d := &decoder{b: content}
-	d.int()
-	d.uint()
-	positions := d.bytes()
-	if d.failed {
+	d := &wire.Reader{Rest: content}
+	d.Varint()
+	d.Uvarint()
+	positions := d.Text()
+	if d.Failed() {
 		return nil, fmt.Errorf("read metrics from %s: %w", path, errDamagedState)
 	}
 	return positions, nil
@@ -129,16 +131,16 @@ func readState(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	rest, ok := strings.CutPrefix(string(b), stateMagic)
-	if !ok {
-		return nil, errOtherState
-	}
+	rest, ok := bytes.CutPrefix(b, []byte(stateMagic))
 	const head, tail = 8, crc32.Size
-	if len(rest) < head+tail || binary.LittleEndian.Uint64([]byte(rest[:head])) != uint64(len(rest)-head-tail) {
+	switch {
+	case !ok && !bytes.HasPrefix([]byte(stateMagic), b): // a part of it is left if the file was cut off
+		return nil, errOtherState
+	case len(rest) < head+tail, binary.LittleEndian.Uint64(rest) != uint64(len(rest)-head-tail):
 		return nil, errDamagedState
 	}
-	content := []byte(rest[head : len(rest)-tail])
-	if crc32.Checksum(content, castagnoli()) != binary.LittleEndian.Uint32([]byte(rest[len(rest)-tail:])) {
+	content := rest[head : len(rest)-tail]
+	if crc32.Checksum(content, castagnoli()) != binary.LittleEndian.Uint32(rest[len(rest)-tail:]) {
 		return nil, errDamagedState
 	}
 	return content, nil
@@ -152,11 +154,11 @@ func (s *Sink) encode(b []byte) []byte {
 	if s.o.Positions != nil {
 		positions = s.o.Positions.AppendSnapshot(nil)
 	}
-	b = appendBytes(b, positions)
+	b = wire.AppendText(b, positions)
 	b = binary.AppendUvarint(b, uint64(len(s.streams)))
 	for key, st := range s.streams {
-		b = appendText(b, key.PodUID)
-		b = appendText(b, key.Container)
+		b = wire.AppendText(b, key.PodUID)
+		b = wire.AppendText(b, key.Container)
 		b = binary.AppendVarint(b, st.exitAt)
 	}
 	b = binary.AppendUvarint(b, uint64(len(s.metrics)))
@@ -167,8 +169,8 @@ func (s *Sink) encode(b []byte) []byte {
 }
 
 func (m *metric) encode(b []byte) []byte {
-	b = appendText(b, m.name)
-	b = appendText(b, m.definition())
+	b = wire.AppendText(b, m.name)
+	b = wire.AppendText(b, m.definition())
 	b = binary.AppendUvarint(b, m.errors)
 	for _, n := range m.overflows {
 		b = binary.AppendUvarint(b, n)
@@ -176,12 +178,12 @@ func (m *metric) encode(b []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(m.groups)))
 	for _, g := range m.groups {
 		for _, v := range g.values {
-			b = appendText(b, v)
+			b = wire.AppendText(b, v)
 		}
 		b = binary.AppendUvarint(b, uint64(len(g.series)))
 		for _, sr := range g.series {
 			for _, v := range sr.values {
-				b = appendText(b, v)
+				b = wire.AppendText(b, v)
 			}
 			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(sr.value))
 			for _, n := range sr.counts {
@@ -203,21 +205,21 @@ func (s *Sink) load() error {
 	if content == nil || err != nil {
 		return err
 	}
-	d := &decoder{b: content}
-	s.state.saved = time.Unix(0, d.int())
-	s.scrapes = d.uint()
-	s.state.positions = d.bytes()
-	for range d.count() {
-		key := ktail.Key{PodUID: d.text(), Container: d.text()}
+	d := &wire.Reader{Rest: content}
+	s.state.saved = time.Unix(0, d.Varint())
+	s.scrapes = d.Uvarint()
+	s.state.positions = d.Text()
+	for range d.Count() {
+		key := ktail.Key{PodUID: string(d.Text()), Container: string(d.Text())}
 		s.state.streams[key] = true
-		s.state.exits[key] = d.int()
+		s.state.exits[key] = d.Varint()
 	}
 	byName := map[string]*metric{}
 	for _, m := range s.metrics {
 		byName[m.name] = m
 	}
-	for range d.count() {
-		name, definition := d.text(), d.text()
+	for range d.Count() {
+		name, definition := string(d.Text()), string(d.Text())
 		m := byName[name]
 		if m != nil && m.definition() != definition {
 			s.warn("warning: metric %s starts from 0, because its rule has changed", name)
@@ -225,50 +227,55 @@ func (s *Sink) load() error {
 		}
 		s.decode(d, m, definition)
 	}
-	if d.failed || len(d.b) > 0 {
+	if d.Failed() || len(d.Rest) > 0 {
 		return errDamagedState
 	}
 	return nil
 }
 
 // decode reads the series of a metric, and drops them if m is nil.
-func (s *Sink) decode(d *decoder, m *metric, definition string) {
+func (s *Sink) decode(d *wire.Reader, m *metric, definition string) {
 	by, labels, buckets := shape(definition)
-	lost := d.uint()
+	lost := d.Uvarint()
 	overflows := make([]uint64, labels)
 	for i := range overflows {
-		overflows[i] = d.uint()
+		overflows[i] = d.Uvarint()
 	}
 	if m != nil {
 		m.errors, m.overflows = lost, overflows
 	}
-	for range d.count() {
+	for range d.Count() {
+		if d.Failed() { // do not allocate for each entry that is not there
+			return
+		}
 		values := make([]string, by)
 		for i := range values {
-			values[i] = d.text()
+			values[i] = string(d.Text())
 		}
 		var g *group
 		if m != nil {
 			g = m.groupOf(values)
 		}
-		for range d.count() {
-			s.decodeSeries(d, g, labels, buckets)
+		for range d.Count() {
+			if s.decodeSeries(d, g, labels, buckets); d.Failed() {
+				return
+			}
 		}
 	}
 }
 
-func (s *Sink) decodeSeries(d *decoder, g *group, labels, buckets int) {
+func (s *Sink) decodeSeries(d *wire.Reader, g *group, labels, buckets int) {
 	values := make([]string, labels)
 	for i := range values {
-		values[i] = d.text()
+		values[i] = string(d.Text())
 	}
-	value := d.float()
+	value := math.Float64frombits(d.Uint64())
 	counts := make([]uint64, buckets)
 	for i := range counts {
-		counts[i] = d.uint()
+		counts[i] = d.Uvarint()
 	}
-	birth, changed, created := d.uint(), d.uint(), time.Unix(0, d.int())
-	if g == nil || d.failed {
+	birth, changed, created := d.Uvarint(), d.Uvarint(), time.Unix(0, d.Varint())
+	if g == nil || d.Failed() {
 		return
 	}
 	sr := g.add(values, birth, created)
@@ -319,71 +326,3 @@ func formatFloats(all []float64) string {
 	}
 	return strings.Join(texts, ",")
 }
-
-func appendText(b []byte, s string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(s)))
-	return append(b, s...)
-}
-
-func appendBytes(b, s []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(len(s)))
-	return append(b, s...)
-}
-
-// decoder takes values off the front of b; failed is set once one was missing.
-type decoder struct {
-	b      []byte
-	failed bool
-}
-
-func (d *decoder) uint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	d.skip(n)
-	return v
-}
-
-func (d *decoder) int() int64 {
-	v, n := binary.Varint(d.b)
-	d.skip(n)
-	return v
-}
-
-// count returns the length of a list, each element of which takes at least a byte.
-func (d *decoder) count() int {
-	n := d.uint()
-	if n > uint64(len(d.b)) {
-		d.fail()
-		return 0
-	}
-	return int(n)
-}
-
-func (d *decoder) bytes() []byte {
-	n := d.count()
-	b := d.b[:n]
-	d.b = d.b[n:]
-	return b
-}
-
-func (d *decoder) text() string { return string(d.bytes()) }
-
-func (d *decoder) float() float64 {
-	if len(d.b) < 8 {
-		d.fail()
-		return 0
-	}
-	v := math.Float64frombits(binary.LittleEndian.Uint64(d.b))
-	d.b = d.b[8:]
-	return v
-}
-
-// skip skips a number of n bytes; it is missing or invalid if n is not positive.
-func (d *decoder) skip(n int) {
-	if n <= 0 {
-		d.fail()
-		return
-	}
-	d.b = d.b[n:]
-}
-
-func (d *decoder) fail() { d.failed, d.b = true, nil }
