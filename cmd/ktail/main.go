@@ -30,6 +30,9 @@ type streams struct {
 	// AwaitOutClosed returns true when the reader of Out has exited, and false
 	// when ctx ends. It is nil if that cannot be detected.
 	AwaitOutClosed func(ctx context.Context) bool
+	// AwaitEnter calls pressed each time the user presses Enter, until ctx ends.
+	// It is nil if In or Out is not a terminal.
+	AwaitEnter func(ctx context.Context, pressed func())
 }
 
 // Exit statuses; for a signal, the status that a shell reports.
@@ -43,8 +46,9 @@ const (
 
 func main() {
 	// A write to a closed pipe returns an error instead of ending the program,
-	// so that the other outputs are still flushed.
-	signal.Ignore(syscall.SIGPIPE)
+	// so that the other outputs are still flushed. Child processes, such as a
+	// pager, would inherit an ignored signal.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	// Lines arrive in small pieces, and waking another processor for each piece
 	// costs more than the work itself. One processor handles half a million
 	// lines per second.
@@ -68,7 +72,7 @@ func main() {
 		os.Exit(exitError)
 	}
 	name, args := asPlugin(os.Args)
-	os.Exit(run(name, args, streams{
+	s := streams{
 		In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr,
 		OutTTY: isatty.IsTerminal(os.Stdout.Fd()),
 		ErrTTY: isatty.IsTerminal(os.Stderr.Fd()),
@@ -78,7 +82,11 @@ func main() {
 		},
 		Env:            env,
 		AwaitOutClosed: awaitClosed(os.Stdout),
-	}))
+	}
+	if s.OutTTY && isatty.IsTerminal(os.Stdin.Fd()) {
+		s.AwaitEnter = awaitEnter(os.Stdin)
+	}
+	os.Exit(run(name, args, s))
 }
 
 // run is main without access to the process. It returns the exit status.

@@ -22,6 +22,7 @@ type options struct {
 	history historyFlags
 	kibana  kibanaFlags
 	webFlags
+	pagerFlags
 	limitFlags
 	shareFlags
 	connectionFlags
@@ -45,6 +46,7 @@ func (o *options) addFlags(fs *pflag.FlagSet) {
 	inSection(sectionForwarding, fs, o.elastic.addFlags)
 	inSection(sectionHistory, fs, o.history.addFlags)
 	inSection(sectionHistory, fs, o.kibana.addFlags)
+	inSection(sectionOutput, fs, o.pagerFlags.addFlags)
 	inSection(sectionOutput, fs, o.webFlags.addFlags)
 	inSection(sectionMetrics, fs, o.metrics.addFlags)
 	inSection(sectionLimits, fs, o.limitFlags.addFlags)

@@ -30,6 +30,7 @@ type page struct {
 	stop   context.CancelFunc
 	ended  chan error
 	notify func(format string, args ...any)
+	until  string // what ends the run, for a message
 }
 
 // startPage serves the page if --web is given.
@@ -48,7 +49,10 @@ func (p plan) startPage(ctx context.Context, s streams, messages *messenger) (*p
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(webGCPercent)
 	}
-	pg := &page{sink: web.NewSink(int64(p.webBuffer)), ended: make(chan error, 1), notify: messages.printf}
+	pg := &page{sink: web.NewSink(int64(p.webBuffer)), ended: make(chan error, 1), notify: messages.printf, until: "until Ctrl-C"}
+	if p.pagerRuns {
+		pg.until = "until the pager is closed"
+	}
 	o := web.Options{Sink: pg.sink, Token: token, Title: p.title(), Version: version}
 	ctx, pg.stop = context.WithCancel(ctx)
 	if messages.board != nil {
@@ -100,7 +104,7 @@ func (pg *page) stay(ctx context.Context) error {
 	if pg == nil || ctx.Err() != nil {
 		return nil
 	}
-	pg.notify("all logs are read; the page stays until Ctrl-C")
+	pg.notify("all logs are read; the page stays %s", pg.until)
 	select {
 	case <-ctx.Done():
 		return nil

@@ -24,6 +24,7 @@ type plan struct {
 	mergeWindow   time.Duration // negative: wait for all streams
 	showNamespace bool          // lines can come from more than one namespace
 	client        *kube.Client  // nil if not needsCluster, and possibly if onlyHistory
+	pagerRuns     bool          // the output is shown in a pager
 }
 
 // onlyHistory reports whether the run needs no cluster because it prints
@@ -88,7 +89,7 @@ func offlinePlan(o options, queries []string) (plan, error) {
 	if p.period.isOver() {
 		o.noFollow, p.noFollow = true, true
 	}
-	if err := errors.Join(o.validate(), o.validateWeb(queries)); err != nil {
+	if err := errors.Join(o.validate(), o.pagerFlags.validate(), o.validateWeb(queries)); err != nil {
 		return p, err
 	}
 	p.filters = p.lineFlags.filters()

@@ -111,6 +111,25 @@ func runTail(ctx context.Context, s streams, o options, queries []string) error 
 	if err != nil {
 		return err
 	}
+	command := p.pagerFlags.command(s)
+	if command == "" || p.elastic.quiet {
+		return runPrinting(ctx, s, p)
+	}
+	pager, err := startPager(command, s)
+	if err != nil {
+		return err
+	}
+	s = pager.streams(s)
+	if err = o.setVerbosity(s.ErrOut); err == nil {
+		p.pagerRuns = true
+		err = runPrinting(ctx, s, p)
+	}
+	return pager.finish(err, s.ErrOut)
+}
+
+// runPrinting runs the plan until its end or until the reader of the output has
+// exited.
+func runPrinting(ctx context.Context, s streams, p plan) error {
 	if !p.elastic.quiet {
 		var stop context.CancelFunc
 		ctx, stop = untilReaderGone(ctx, s)
@@ -119,7 +138,13 @@ func runTail(ctx context.Context, s streams, o options, queries []string) error 
 	out := newInterruptibleWriter(ctx, s.Out)
 	defer out.close()
 	s.Out = out
-	err = runPlan(ctx, s, p)
+	if s.AwaitEnter != nil && !p.stdin && !p.elastic.quiet {
+		screen := newScreen(out, p.separator)
+		defer screen.close()
+		s.Out = screen
+		go screen.separateOnEnter(ctx, s.AwaitEnter)
+	}
+	err := runPlan(ctx, s, p)
 	if err == nil && errors.Is(context.Cause(ctx), errReaderGone) {
 		return errReaderGone
 	}
