@@ -53,6 +53,9 @@ func (p plan) startPage(ctx context.Context, s streams, messages *messenger) (*p
 	if p.pagerRuns {
 		pg.until = "until the pager is closed"
 	}
+	pg.sink.OnDamage(func(lines int) {
+		messages.printf("warning: %d lines cannot be shown on the page, because the memory that holds them is damaged; the other outputs are not affected", lines)
+	})
 	o := web.Options{Sink: pg.sink, Token: token, Title: p.title(), Version: version}
 	ctx, pg.stop = context.WithCancel(ctx)
 	if messages.board != nil {

@@ -21,6 +21,10 @@ func NewSink(limit int64) *Sink {
 	return &Sink{ring: ring.New(limit)}
 }
 
+// OnDamage sets a function that is called with the number of lines that cannot be
+// shown because their place in memory is damaged. It must be called before Write.
+func (s *Sink) OnDamage(report func(lines int)) { s.ring.OnDamage = report }
+
 // Write implements ktail.Sink. It never fails.
 func (s *Sink) Write(_ context.Context, lines []ktail.Line) error {
 	s.ring.Append(lines)

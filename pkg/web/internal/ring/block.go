@@ -2,6 +2,7 @@ package ring
 
 import (
 	"encoding/binary"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/s2"
 
@@ -45,7 +46,21 @@ type block struct {
 	// is set.
 	text   []byte
 	packed bool
+
+	damage *damage // nil if the block is not sealed
 }
+
+// damage records that the texts of a block cannot be unpacked, for example because of
+// faulty memory. The lines keep their numbers and times.
+type damage struct {
+	found  atomic.Bool
+	report func(lines int) // called once; may be nil
+}
+
+// damagedText is shown in place of a text that cannot be unpacked.
+var damagedText = []byte("this line is damaged in the buffer of the page")
+
+func (b *block) isDamaged() bool { return b.damage != nil && b.damage.found.Load() }
 
 // A header byte has the level in its low three bits, then one for Cut, then the
 // kind.
@@ -91,8 +106,9 @@ func (b *block) add(stream uint32, l *ktail.Line, level text.Level) {
 }
 
 // sealed returns the block with its text compressed. scratch is a buffer to
-// compress into, which it returns for the next call.
-func (b *block) sealed(scratch []byte) (*block, []byte) {
+// compress into, which it returns for the next call. report is called with the number
+// of lines if the text turns out to be damaged.
+func (b *block) sealed(scratch []byte, report func(lines int)) (*block, []byte) {
 	if n := s2.MaxEncodedLen(len(b.text)); cap(scratch) < n {
 		scratch = make([]byte, n)
 	}
@@ -100,7 +116,7 @@ func (b *block) sealed(scratch []byte) (*block, []byte) {
 	s := *b
 	s.meta = append([]byte(nil), b.meta...)
 	s.text = append([]byte(nil), packed...)
-	s.packed = true
+	s.packed, s.damage = true, &damage{report: report}
 	return &s, scratch
 }
 
@@ -112,23 +128,29 @@ func (b *block) size() int64 { return int64(len(b.meta)+len(b.text)) + overhead 
 // end returns the sequence number after the last line.
 func (b *block) end() uint64 { return b.first + uint64(b.n) }
 
-// unpack returns the texts.
+// unpack returns the texts, or nil if they are damaged.
 func (b *block) unpack(dst []byte) []byte {
 	if !b.packed {
 		return b.text
 	}
-	raw, err := s2.Decode(dst[:cap(dst)], b.text)
-	if err != nil {
-		panic(err) // it was compressed by this process
+	if n, err := s2.DecodedLen(b.text); err == nil && n == b.rawLen { // a wrong length could allocate gigabytes
+		if raw, err := s2.Decode(dst[:cap(dst)], b.text); err == nil {
+			return raw
+		}
 	}
-	return raw
+	if b.damage.found.CompareAndSwap(false, true) && b.damage.report != nil {
+		b.damage.report(b.n)
+	}
+	return nil
 }
 
 // walk calls visit with each line of the block until it returns false. texts are
-// the unpacked texts; if nil, lines have no text.
+// the unpacked texts; if nil, lines have no text. Lines of a damaged block become
+// diagnostics that say so.
 func (b *block) walk(texts []byte, visit func(*Record) bool) {
 	var rec Record
 	meta, at, offset := b.meta, int64(0), 0
+	damaged := b.isDamaged()
 	for i := range b.n {
 		head := meta[0]
 		rec.Seq = b.first + uint64(i)
@@ -150,6 +172,9 @@ func (b *block) walk(texts []byte, visit func(*Record) bool) {
 			rec.Text = texts[offset : offset+int(length) : offset+int(length)]
 		}
 		offset += int(length) + 1
+		if damaged {
+			rec.Kind, rec.Text = ktail.Diagnostic, damagedText
+		}
 		if !visit(&rec) {
 			return
 		}

@@ -78,7 +78,7 @@ func (f *Filter) hasLevel(b *block) bool {
 // impossible reports whether no line of the block matches, from one look at all
 // texts: searching for a literal in 64 KiB takes less than looking at each line.
 func (f *Filter) impossible(b *block, raw []byte) bool {
-	if bytes.IndexByte(raw, '\x1b') >= 0 { // colors may hide a literal
+	if b.isDamaged() || bytes.IndexByte(raw, '\x1b') >= 0 { // colors may hide a literal
 		return false
 	}
 	if len(f.Find) > 0 && !f.Find.MayMatch(raw) {

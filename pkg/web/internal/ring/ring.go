@@ -13,6 +13,10 @@ import (
 // Ring holds the latest lines. Append is called by one goroutine at a time; all
 // other methods are safe for concurrent use.
 type Ring struct {
+	// OnDamage, if set, is called with the number of lines whose texts cannot be
+	// unpacked, once for each block. It must be set before the first Append.
+	OnDamage func(lines int)
+
 	limit   int64
 	streams streams
 
@@ -99,7 +103,7 @@ func described(l *ktail.Line) (*ktail.Line, text.Level) {
 // seal compresses the open block and evicts the oldest ones.
 func (r *Ring) seal() {
 	var sealed *block
-	sealed, r.scratch = r.open.sealed(r.scratch)
+	sealed, r.scratch = r.open.sealed(r.scratch, r.OnDamage)
 	if cap(r.scratch) > 4*blockSize {
 		r.scratch = nil
 	}
