@@ -180,13 +180,19 @@ func (r *logReader) beginAtEnd(files []*logFile) error {
 	return r.start(first.file, first.offset)
 }
 
-// firstTime returns the time of the first line of the file.
+// firstTime returns the time of the first record of the file. It may be a part of a line
+// that ends in another file.
 func firstTime(f *logFile) (at int64, ok bool, err error) {
-	err = newScanner(&ktail.Stream{}).scanAll(f, func(l *ktail.Line, _ int64) bool {
-		at, ok = l.Time, l.Kind == ktail.Log
-		return !ok
-	})
-	return at, ok, err
+	s := newScanner(&ktail.Stream{})
+	err = s.scanChunks(f, func() bool { return !s.timed })
+	return s.first, s.timed, err
+}
+
+// lastTime returns the time of the last record of the file.
+func lastTime(f *logFile) (at int64, err error) {
+	s := newScanner(&ktail.Stream{})
+	err = s.scanChunks(f, func() bool { return true })
+	return s.last, err
 }
 
 // lastLines returns where the last n lines of the files start.

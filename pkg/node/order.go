@@ -5,8 +5,6 @@ import (
 	"errors"
 	"slices"
 	"time"
-
-	"github.com/ktail/ktail/pkg/ktail"
 )
 
 // orderFiles brings files that are seen for the first time, and are sorted by name, into
@@ -25,13 +23,13 @@ func orderFiles(files []*logFile) error {
 	return nil
 }
 
-// span is a file and the times of its first and its last line.
+// span is a file and the times of its first and its last record.
 type span struct {
 	file        *logFile
 	first, last int64
 }
 
-// orderInstance sorts the files of one instance, if the times of their lines contradict
+// orderInstance sorts the files of one instance, if the times of their records contradict
 // their names. Files that are not compressed are the latest ones and are in order.
 func orderInstance(files []*logFile) error {
 	if len(files) < 2 {
@@ -79,12 +77,8 @@ func orderSpans(spans []span, compressed int) error {
 	}
 	for i := range spans[:compressed] {
 		s := &spans[i]
-		err := newScanner(&ktail.Stream{}).scanAll(s.file, func(l *ktail.Line, _ int64) bool {
-			if l.Kind == ktail.Log {
-				s.last = l.Time
-			}
-			return true
-		})
+		var err error
+		s.last, err = lastTime(s.file)
 		s.file.close()
 		if err != nil && !errors.Is(err, errDamaged) {
 			return err

@@ -44,6 +44,9 @@ type scanner struct {
 	lines     []ktail.Line
 	ends      []int64 // offset after the last record of each line
 	malformed int     // malformed records in this file
+
+	first, last int64 // times of the first and the last record of this file
+	timed       bool  // first and last are set
 }
 
 func newScanner(stream *ktail.Stream) *scanner {
@@ -59,7 +62,7 @@ func (s *scanner) open(f *logFile, offset int64) error {
 	}
 	s.reader, s.base = reader, offset
 	s.chunk, s.start, s.end, s.scanned, s.long = nil, 0, 0, 0, nil
-	s.malformed = 0
+	s.malformed, s.timed = 0, false
 	return nil
 }
 
@@ -131,6 +134,10 @@ func (s *scanner) add(raw []byte, end int64) {
 		s.reportMalformed(raw, end, err)
 		return
 	}
+	if !s.timed {
+		s.first, s.timed = r.Time, true
+	}
+	s.last = r.Time
 	l, ok := s.joiner.Add(&r)
 	if !ok {
 		return
@@ -184,20 +191,28 @@ func (s *scanner) finishFile(instanceEnded bool) []ktail.Line {
 // scanAll calls visit with each line that the file has now, until visit returns
 // false.
 func (s *scanner) scanAll(f *logFile, visit func(l *ktail.Line, end int64) bool) error {
+	return s.scanChunks(f, func() bool {
+		for i := range s.lines {
+			if !visit(&s.lines[i], s.ends[i]) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// scanChunks reads what the file has now, and calls visit after each read, until visit
+// returns false.
+func (s *scanner) scanChunks(f *logFile, visit func() bool) error {
 	if err := s.open(f, 0); err != nil {
 		return err
 	}
 	for {
-		lines, err := s.next()
-		for i := range lines {
-			if !visit(&lines[i], s.ends[i]) {
-				return nil
-			}
-		}
-		if errors.Is(err, io.EOF) {
+		_, err := s.next()
+		switch {
+		case !visit(), errors.Is(err, io.EOF):
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
 	}
