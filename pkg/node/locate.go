@@ -188,13 +188,6 @@ func firstTime(f *logFile) (at int64, ok bool, err error) {
 	return s.first, s.timed, err
 }
 
-// lastTime returns the time of the last record of the file.
-func lastTime(f *logFile) (at int64, err error) {
-	s := newScanner(&ktail.Stream{})
-	err = s.scanChunks(f, func() bool { return true })
-	return s.last, err
-}
-
 // lastLines returns where the last n lines of the files start.
 func lastLines(files []*logFile, n int64) (place, error) {
 	for i := len(files) - 1; ; i-- {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
 )
 
 // orderFiles brings files that are seen for the first time, and are sorted by name, into
@@ -27,6 +29,7 @@ func orderFiles(files []*logFile) error {
 type span struct {
 	file        *logFile
 	first, last int64
+	rotated     int64 // when the file was rotated, to the second; last if that is unknown
 }
 
 // orderInstance sorts the files of one instance, if the times of their records contradict
@@ -77,11 +80,15 @@ func orderSpans(spans []span, compressed int) error {
 	}
 	for i := range spans[:compressed] {
 		s := &spans[i]
-		var err error
-		s.last, err = lastTime(s.file)
+		scanner := newScanner(&ktail.Stream{})
+		err := scanner.scanChunks(s.file, func() bool { return true })
 		s.file.close()
 		if err != nil && !errors.Is(err, errDamaged) {
 			return err
+		}
+		s.last, s.rotated = scanner.last, scanner.last
+		if at, err := time.ParseInLocation(rotatedLayout, s.file.name.rotated, scanner.zone); err == nil {
+			s.rotated = at.UnixNano()
 		}
 	}
 	order := shortestOrder(spans, min(compressed, len(spans)-1))
@@ -103,12 +110,19 @@ type cost struct {
 // file: it writes stdout and stderr separately.
 const tolerance = int64(time.Second)
 
-// add adds the cost of the second file following the first one.
+// add adds the cost of the second file following the first one. The clock may have been
+// set back after the last line of a file and before its rotation; only one of the two is
+// close to the first line of the next file then.
 func (c cost) add(before, next *span) cost {
-	if before.last-next.first > tolerance {
+	return slices.MinFunc([]cost{c.step(before.last, next.first), c.step(before.rotated, next.first)}, cost.compare)
+}
+
+// step adds the cost of the clock going from one time to another between two files.
+func (c cost) step(from, to int64) cost {
+	if from-to > tolerance {
 		c.back++
 	}
-	c.gaps += max(before.last, next.first) - min(before.last, next.first)
+	c.gaps += max(from, to) - min(from, to)
 	return c
 }
 

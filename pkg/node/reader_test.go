@@ -26,6 +26,7 @@ func startReader(sim *simulation, from *ktail.Position) *reader {
 	r := &reader{sim: sim, started: sim.step, position: from.Clone(), gate: make(chan struct{}, 1)}
 	r.gate <- struct{}{}
 	done := make(chan struct{})
+	sim.show() // it lists the directory, whether it is notified or not
 	sim.notify = newManualNotifier()
 	w := &Watcher{Dir: sim.dir, Options: Options{Follow: true, Tail: -1}, notifier: sim.notify}
 	ctx, cancel := context.WithCancel(context.Background())

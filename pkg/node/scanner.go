@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
@@ -45,8 +46,9 @@ type scanner struct {
 	ends      []int64 // offset after the last record of each line
 	malformed int     // malformed records in this file
 
-	first, last int64 // times of the first and the last record of this file
-	timed       bool  // first and last are set
+	timed       bool           // this file has a record
+	first, last int64          // times of its first and its last record
+	zone        *time.Location // of its first record
 }
 
 func newScanner(stream *ktail.Stream) *scanner {
@@ -62,7 +64,7 @@ func (s *scanner) open(f *logFile, offset int64) error {
 	}
 	s.reader, s.base = reader, offset
 	s.chunk, s.start, s.end, s.scanned, s.long = nil, 0, 0, 0, nil
-	s.malformed, s.timed = 0, false
+	s.malformed, s.timed, s.zone = 0, false, time.UTC
 	return nil
 }
 
@@ -135,7 +137,7 @@ func (s *scanner) add(raw []byte, end int64) {
 		return
 	}
 	if !s.timed {
-		s.first, s.timed = r.Time, true
+		s.timed, s.first, s.zone = true, r.Time, zoneOf(raw)
 	}
 	s.last = r.Time
 	l, ok := s.joiner.Add(&r)
@@ -144,6 +146,17 @@ func (s *scanner) add(raw []byte, end int64) {
 	}
 	s.lines = append(s.lines, ktail.Line{Stream: s.stream, Time: l.Time, Text: l.Text, Cut: l.Cut})
 	s.ends = append(s.ends, end)
+}
+
+// zoneOf returns the time zone of a record: that of its timestamp.
+func zoneOf(record []byte) *time.Location {
+	stamp, _, _ := bytes.Cut(record, []byte(" "))
+	at, err := time.Parse(time.RFC3339Nano, string(stamp))
+	if err != nil {
+		return time.UTC // Docker's
+	}
+	_, offset := at.Zone()
+	return time.FixedZone("", offset)
 }
 
 // reportMalformed adds a diagnostic for the first malformed record of a file.
