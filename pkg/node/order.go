@@ -89,6 +89,9 @@ func orderSpans(spans []span, compressed int) error {
 		s.last, s.rotated = scanner.last, scanner.last
 		if at, err := time.ParseInLocation(rotatedLayout, s.file.name.rotated, scanner.zone); err == nil {
 			s.rotated = at.UnixNano()
+			if at.Add(time.Second).UnixNano() > s.last {
+				s.rotated = max(s.rotated, s.last) // a fraction of a second is missing
+			}
 		}
 	}
 	order := shortestOrder(spans, min(compressed, len(spans)-1))

@@ -50,6 +50,7 @@ type simFile struct {
 	order   int  // order of the file
 	part    bool // its last record is a partial line
 	hidden  bool // the reader was never notified of it
+	missed  bool // it was removed while the reader was not notified
 }
 
 // simLine is a line that the container wrote.
@@ -68,8 +69,8 @@ type simPart struct {
 	file *simFile
 }
 
-// is reports whether the line is l. If files were removed before the step, l
-// may lack the parts that were in them.
+// is reports whether the line is l. If files were removed before the step, or while the
+// reader was not notified, l may lack the parts that were in them.
 func (w *simLine) is(l *ktail.Line, before int) bool {
 	text := w.text
 	for _, p := range slices.Backward(w.parts) {
@@ -78,11 +79,11 @@ func (w *simLine) is(l *ktail.Line, before int) bool {
 		}
 		text = text[:len(text)-len(p.text)]
 	}
-	for i, p := range w.parts {
+	for _, p := range w.parts {
 		if p.time == l.Time && text == string(l.Text) {
 			return true
 		}
-		if w.parts[i].file.removed == 0 || w.parts[i].file.removed > before {
+		if p.file.removed == 0 || p.file.removed > before && !p.file.missed {
 			return false
 		}
 		text = text[min(len(p.text), len(text)):]
@@ -339,7 +340,7 @@ func (s *simulation) failReopen() {
 
 func (s *simulation) remove(f *simFile) {
 	s.must(os.Remove(filepath.Join(s.path, f.name)))
-	f.removed = s.step + 1
+	f.removed, f.missed = s.step+1, s.held
 	s.changed(s.path)
 }
 
