@@ -199,6 +199,7 @@ func (l *logFiles) merge(listed []listedFile) error {
 		return err
 	}
 	l.countInstances(listed)
+	l.relink(listed)
 	l.linkAdded(added, there, listed)
 	if err := l.openAdded(added); err != nil {
 		return err
@@ -253,6 +254,22 @@ func (l *logFiles) countInstances(listed []listedFile) {
 		}
 		n++
 		l.limit.seen(n)
+	}
+}
+
+// relink links files again whose link is unknown only because the first one was renamed
+// while the directory was listed: it was not in that listing, but is in this one.
+func (l *logFiles) relink(listed []listedFile) {
+	index := func(f *logFile) int {
+		return slices.IndexFunc(listed, func(e listedFile) bool { return e.name == f.name && f.isFile(&e) })
+	}
+	for i, f := range l.files {
+		if f.link != unknown || i == 0 || l.files[i-1].instance != f.instance {
+			continue
+		}
+		if before := index(l.files[i-1]); before >= 0 && before+1 == index(f) {
+			f.link = linked
+		}
 	}
 }
 

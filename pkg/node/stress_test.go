@@ -155,3 +155,49 @@ func readOnce(ctx context.Context, t *testing.T, dir string, position *ktail.Pos
 		t.Error(err)
 	}
 }
+
+// The kubelet renames the log, and the runtime creates the next file, after ktail has read
+// the names in the directory and before it has looked at the files. The next listing shows
+// that no file is missing, so the line that continues in the next file is complete.
+func TestRead_JoinsALineAcrossARotationDuringAListing(t *testing.T) {
+	dir := t.TempDir()
+	live := filepath.Join(dir, "0.log")
+	write := func(records string) {
+		t.Helper()
+		if err := os.WriteFile(live, []byte(records), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("2026-01-31T10:00:01Z stdout F one\n2026-01-31T10:00:02Z stdout P tw\n")
+	log := newLogFiles(dir, true, &fileLimit{})
+	if err := log.update(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(live, live+".20260131-100002"); err != nil {
+		t.Fatal(err)
+	}
+	write("2026-01-31T10:00:03Z stdout F o\n")
+	info, err := os.Stat(live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.merge([]listedFile{{logName{}, info}}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var lines []string
+	src := &source{log: log, stream: &ktail.Stream{}, options: &Options{Follow: true, Tail: -1}}
+	err = src.Read(ctx, ktail.Position{}, func(l []ktail.Line) error {
+		for i := range l {
+			lines = append(lines, string(l[i].Text))
+		}
+		if len(lines) == 2 {
+			cancel()
+		}
+		return nil
+	})
+	if want := []string{"one", "two"}; !slices.Equal(lines, want) {
+		t.Errorf("lines %q, want %q; Read returned %v", lines, want, err)
+	}
+}
