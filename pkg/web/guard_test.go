@@ -338,7 +338,7 @@ func TestPage_IsSmall(t *testing.T) {
 	}
 	report := fmt.Sprintf("%d bytes, %d compressed, %d lines of JavaScript", size, zipped, lines)
 	t.Log(report)
-	if size > 120<<10 || zipped > 37<<10 || lines > 2200 {
+	if size > 120_000 || zipped > 35_000 || lines > 2000 {
 		t.Error("too large: " + report)
 	}
 }
