@@ -12,9 +12,13 @@ import (
 )
 
 const (
-	maxPolls = 3 // held at a time; a browser has six connections for all windows
-	maxRows  = 512
-	maxWait  = 25 * time.Second
+	// maxPolls is how many polls are held at a time. A browser has six connections
+	// for all windows of the page, and a poll occupies one until it is answered.
+	maxPolls = 3
+	// againAfter is when a window whose poll is not held asks again.
+	againAfter = time.Second
+	maxRows    = 512
+	maxWait    = 25 * time.Second
 	// searchBudget is how long a request may search before it answers with what it
 	// has found.
 	searchBudget = 150 * time.Millisecond
@@ -32,7 +36,8 @@ type liveAnswer struct {
 	Time       [2]int64          `json:"time"`    // of the first and the last line, milliseconds
 	Evicted    [2]int64          `json:"evicted"` // lines that have left the buffer, and until when, milliseconds
 	Ended      bool              `json:"ended,omitempty"`
-	Pods       uint64            `json:"pods,omitempty"` // version of the state of the pods
+	Pods       uint64            `json:"pods,omitempty"`  // version of the state of the pods
+	Again      int64             `json:"again,omitempty"` // milliseconds after which to ask again; 0: soon
 	Title      string            `json:"title,omitempty"`
 	Version    string            `json:"version,omitempty"`
 }
@@ -80,12 +85,15 @@ func (s *Server) live(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	place := v.Search(r.Context(), searchBudget)
+	place, held := v.Search(r.Context(), searchBudget), true
 	if place.Complete || place.Limited {
-		s.awaitLines(r, uint64(after), time.Duration(wait)*time.Second, params.Get("pv"))
+		held = s.awaitLines(r, uint64(after), time.Duration(wait)*time.Second, params.Get("pv"))
 		place = v.Search(r.Context(), searchBudget)
 	}
 	a := s.describe(params)
+	if !held {
+		a.Again = againAfter.Milliseconds()
+	}
 	a.rangeAnswer = newRangeAnswer(v, place)
 	if rows > 0 {
 		a.Rows = s.rows(v, params, max(place.First, place.End-rows), int(rows))
@@ -125,15 +133,19 @@ func newStreamAnswer(id uint32, s *ktail.Stream) streamAnswer {
 	}
 }
 
-// awaitLines returns when there are lines after the sequence number, when the state
-// of the pods has another version, or after a while: a short one if too many polls
-// are held already.
-func (s *Server) awaitLines(r *http.Request, after uint64, wait time.Duration, pods string) {
+// awaitLines returns true when there are lines after the sequence number, when the
+// state of the pods has another version, or after a while. If too many polls are held
+// already, it returns false at once: a connection that waits is not available to the
+// other windows, and one that is being loaded needs several.
+func (s *Server) awaitLines(r *http.Request, after uint64, wait time.Duration, pods string) (held bool) {
+	if end, _ := s.sink.ring.Changed(); end > after || s.podsChanged(pods) {
+		return true
+	}
 	select {
 	case s.polls <- struct{}{}:
 		defer func() { <-s.polls }()
 	default:
-		wait = min(wait, time.Second)
+		return false
 	}
 	over := time.NewTimer(wait)
 	defer over.Stop()
@@ -142,7 +154,7 @@ func (s *Server) awaitLines(r *http.Request, after uint64, wait time.Duration, p
 	for {
 		end, changed := s.sink.ring.Changed()
 		if end > after || s.podsChanged(pods) {
-			return
+			return true
 		}
 		if s.sink.ring.State().Closed {
 			changed = nil
@@ -151,9 +163,9 @@ func (s *Server) awaitLines(r *http.Request, after uint64, wait time.Duration, p
 		case <-changed:
 		case <-tick.C:
 		case <-over.C:
-			return
+			return true
 		case <-r.Context().Done():
-			return
+			return true
 		}
 	}
 }

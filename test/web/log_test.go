@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -197,11 +196,9 @@ func TestPage_DownloadsWhatIsShown(t *testing.T) {
 	}
 }
 
-// Eight windows are live at the same time, and can be loaded again.
+// Eight windows are live at the same time, and can be loaded again, although a browser
+// has only six connections for them.
 func TestPage_EightWindowsAreLive(t *testing.T) {
-	if os.Getenv("WEB_PERF") == "" {
-		t.Skip("needs WEB_PERF and an idle machine: eight renderers share the cores")
-	}
 	s := newSite(t, 64<<20)
 	s.numbered(1000)
 	first := s.open(900, 600, "light")
@@ -219,8 +216,8 @@ func TestPage_EightWindowsAreLive(t *testing.T) {
 	}
 	s.numbered(100)
 	for _, b := range append(tabs, first) {
-		b.until("the window is live", `[...document.querySelectorAll('.row:not([hidden])')].at(-1)?.textContent.includes('line 0001100') || document.hidden`)
+		b.until("the window is live", `[...document.querySelectorAll('.row:not([hidden])')].at(-1)?.textContent.includes('line 0001100')`)
 	}
 	tabs[3].do(chromedp.Reload())
-	tabs[3].until("it is loaded again", `[...document.querySelectorAll('.row:not([hidden])')].at(-1)?.textContent.includes('line 0001100') || document.hidden`)
+	tabs[3].until("it is loaded again", `[...document.querySelectorAll('.row:not([hidden])')].at(-1)?.textContent.includes('line 0001100')`)
 }

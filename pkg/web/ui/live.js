@@ -20,10 +20,15 @@ let hooks = { anchor: () => {}, update: () => {}, pods: () => {} };
 export function restart() {
   after = 0;
   poll?.abort();
+  wake();
 }
 
-/** @param {number} ms */
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+let wake = () => {};
+/** Waits, at most until restart is called. @param {number} ms */
+const sleep = (ms) => new Promise((done) => {
+  wake = () => done(undefined);
+  setTimeout(wake, ms);
+});
 const visible = () => new Promise((done) => {
   if (!document.hidden) return done(undefined);
   document.title = "ktail (asleep)";
@@ -42,8 +47,9 @@ export async function startLive(h) {
     await visible();
     const started = performance.now();
     poll = new AbortController();
+    let again = 0;
     try {
-      await ask(poll.signal);
+      again = await ask(poll.signal);
       wait = 250;
     } catch (err) {
       if (poll.signal.aborted) continue;
@@ -52,12 +58,12 @@ export async function startLive(h) {
       wait = Math.min(wait * 2, 5000);
       continue;
     }
-    const pause = list.follow || !store.complete ? everyMs : pausedMs;
+    const pause = Math.max(again, list.follow || !store.complete ? everyMs : pausedMs);
     await sleep(Math.max(store.complete ? 0 : 10, pause - (performance.now() - started)));
   }
 }
 
-/** @param {AbortSignal} signal */
+/** Returns after how many milliseconds ktail wants to be asked again. @param {AbortSignal} signal @returns {Promise<number>} */
 async function ask(signal) {
   const params = rowParams();
   params.set("after", String(after));
@@ -81,6 +87,7 @@ async function ask(signal) {
   if (fresh) hooks.anchor();
   hooks.update(!!a.streams);
   draw();
+  return a.again || 0;
 }
 
 function anotherRun() {
