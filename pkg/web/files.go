@@ -59,8 +59,8 @@ var kinds = map[string]string{
 
 // comments are those that have lines of their own.
 var comments = map[string]*regexp.Regexp{
-	".js":  regexp.MustCompile(`(?m)^[ \t]*(//.*|/\*\*(?s:.*?)\*/[ \t]*)$`),
-	".css": regexp.MustCompile(`(?m)^[ \t]*/\*(?s:.*?)\*/[ \t]*$`),
+	".js":  regexp.MustCompile(`(?m)^[ \t]*(//.*|/\*(?:[^*]|\*+[^*/])*\*+/[ \t]*)$`),
+	".css": regexp.MustCompile(`(?m)^[ \t]*/\*(?:[^*]|\*+[^*/])*\*+/[ \t]*$`),
 }
 
 // withoutComments returns a file of the page as browsers get it: without comments,

@@ -1,19 +1,48 @@
 package web
 
-import "testing"
+import (
+	"os"
+	"strings"
+	"testing"
+)
 
 func TestWithoutComments(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"a.js", "// one\n  // two\ncode(); // kept\n", "\n\ncode(); // kept\n"},
 		{"a.js", "/**\n * Text.\n * @param {string} a\n */\nf();\n", "\n\n\n\nf();\n"},
 		{"a.js", "/** @type {x} */\nlet a = /** @type {y} */ (b);\n", "\nlet a = /** @type {y} */ (b);\n"},
-		{"a.js", "  /** @type {x} */ a: 1,\n  /** @type {z} */ b: 2,\n", "  /** @type {x} */ a: 1,\n  /** @type {z} */ b: 2,\n"},
+		{"a.js", "  /** @type {x} */ a: 1,\n\n/** Text. */\nf();\n", "  /** @type {x} */ a: 1,\n\n\nf();\n"},
+		{"a.js", "/** a ** b / c **/\nf();\n", "\nf();\n"},
 		{"a.js", "const s = \"https://x\";\nlet r = /^https?:\\/\\//;\n", "const s = \"https://x\";\nlet r = /^https?:\\/\\//;\n"},
 		{"a.css", "/* one\n   two */\na { b: c } /* kept */\n", "\n\na { b: c } /* kept */\n"},
 		{"a.html", "<!-- a -->\n// b\n", "<!-- a -->\n// b\n"},
 	} {
 		if got := string(withoutComments(c.name, []byte(c.in))); got != c.want {
 			t.Errorf("%q becomes %q, want %q", c.in, got, c.want)
+		}
+	}
+}
+
+// Of the files of the page, only lines that are comments change.
+func TestWithoutComments_KeepsTheCode(t *testing.T) {
+	entries, err := os.ReadDir("ui")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		body, err := os.ReadFile("ui/" + e.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Split(string(withoutComments(e.Name(), body)), "\n")
+		comment := false
+		for i, line := range strings.Split(string(body), "\n") {
+			text := strings.TrimSpace(line)
+			comment = comment || strings.HasPrefix(text, "/*")
+			if i >= len(got) || got[i] != line && !(got[i] == "" && (strings.HasPrefix(text, "//") || comment && (!strings.Contains(text, "*/") || strings.HasSuffix(text, "*/")))) {
+				t.Fatalf("%s:%d: %q is lost", e.Name(), i+1, line)
+			}
+			comment = comment && !strings.Contains(text, "*/")
 		}
 	}
 }
