@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/ktail/ktail/pkg/cri"
 )
 
 // logFile is one file of a log.
@@ -17,7 +19,7 @@ type logFile struct {
 	afterStep bool // the clock was set back between the previous file and this one
 
 	// Guarded by the mutex of the logFiles.
-	name logName
+	name cri.FileName
 	link link // to the previous file
 	done bool // read to its end, and no longer written to
 
@@ -39,7 +41,7 @@ const (
 )
 
 func newLogFile(path string, e *listedFile) *logFile {
-	return &logFile{instance: e.name.instance, name: e.name, path: path, info: e.info, gzip: e.name.gzip}
+	return &logFile{instance: e.name.Instance, name: e.name, path: path, info: e.info, gzip: e.name.Gzip}
 }
 
 // open returns the open file and whether it is compressed. The error is
@@ -98,10 +100,10 @@ func (f *logFile) isFile(e *listedFile) bool {
 func (f *logFile) rename(path string, e *listedFile) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.file != nil && e.name.gzip != f.gzip {
+	if f.file != nil && e.name.Gzip != f.gzip {
 		return false
 	}
-	f.path, f.info, f.gzip = path, e.info, e.name.gzip
+	f.path, f.info, f.gzip = path, e.info, e.name.Gzip
 	return true
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -87,7 +88,7 @@ func (l *logFiles) instanceComplete(instance int) bool {
 	for _, f := range l.files {
 		if f.instance == instance {
 			n++
-			if f == l.files[len(l.files)-1] && f.name.rotated != "" {
+			if f == l.files[len(l.files)-1] && f.name.Rotated != "" {
 				n++ // the next file is about to be created
 			}
 		}
@@ -97,7 +98,7 @@ func (l *logFiles) instanceComplete(instance int) bool {
 
 // listedFile is an entry of the directory.
 type listedFile struct {
-	name logName
+	name cri.FileName
 	info os.FileInfo
 }
 
@@ -156,7 +157,7 @@ func listFiles(dir string) ([]listedFile, error) {
 	}
 	var listed []listedFile
 	for _, e := range entries {
-		name, ok := parseLogName(e.Name())
+		name, ok := cri.ParseFileName(e.Name())
 		if !ok {
 			continue
 		}
@@ -169,12 +170,12 @@ func listFiles(dir string) ([]listedFile, error) {
 		}
 		listed = append(listed, listedFile{name, info})
 	}
-	slices.SortFunc(listed, func(a, b listedFile) int { return a.name.compare(b.name) })
+	slices.SortFunc(listed, func(a, b listedFile) int { return a.name.Compare(b.name) })
 	// Until the kubelet removes a file that it has compressed, both files
 	// exist.
 	all := slices.Clone(listed)
 	return slices.DeleteFunc(listed, func(f listedFile) bool {
-		return slices.ContainsFunc(all, func(o listedFile) bool { return o.name.compressed(f.name) })
+		return slices.ContainsFunc(all, func(o listedFile) bool { return o.name.CompressedTo(f.name) })
 	}), nil
 }
 
@@ -243,13 +244,13 @@ func (l *logFiles) keepFiles(there []bool, added []*logFile) {
 // name that the kubelet gives it when it rotates or compresses it. The same
 // inode under any other name is a different file.
 func (f *logFile) is(e *listedFile) bool {
-	return f.name.compressed(e.name) || f.name.becomes(e.name) && f.isFile(e)
+	return f.name.CompressedTo(e.name) || f.name.Becomes(e.name) && f.isFile(e)
 }
 
 func (l *logFiles) countInstances(listed []listedFile) {
 	n := 0
 	for i, f := range listed {
-		if i > 0 && listed[i-1].name.instance != f.name.instance {
+		if i > 0 && listed[i-1].name.Instance != f.name.Instance {
 			n = 0
 		}
 		n++
@@ -309,9 +310,9 @@ func (l *logFiles) linkAdded(added []*logFile, there []bool, listed []listedFile
 func countFiles(listed []listedFile, instance int) int {
 	n, live := 0, false
 	for _, e := range listed {
-		if e.name.instance == instance {
+		if e.name.Instance == instance {
 			n++
-			live = live || e.name.rotated == ""
+			live = live || e.name.Rotated == ""
 		}
 	}
 	if !live {

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -293,7 +294,7 @@ func (s *simulation) rotate() {
 		}
 	case 2: // rename
 		for {
-			stamp := live + "." + s.now.Format(rotatedLayout)
+			stamp := live + "." + s.now.Format(cri.RotatedLayout)
 			if !slices.ContainsFunc(s.files, func(f *simFile) bool { return f.name == stamp || f.name == stamp+".gz" }) {
 				s.must(os.Rename(filepath.Join(s.path, live), filepath.Join(s.path, stamp)))
 				s.live.name = stamp

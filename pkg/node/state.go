@@ -43,7 +43,7 @@ func (l *logFiles) state(f *logFile, offset int64) (fileState, *logFile, error) 
 		return growing, nil, nil
 	case next == nil && l.removed:
 		return removed, nil, nil
-	case next == nil || !l.removed && next.instance == f.instance && next.name.rotated == "" && sizes == size:
+	case next == nil || !l.removed && next.instance == f.instance && next.name.Rotated == "" && sizes == size:
 		// An empty next file does not prove that the runtime has started to
 		// write to it.
 		l.waiting, l.size = f, sizes

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -76,7 +77,7 @@ func (w *containerWriter) rotate() {
 	}
 	live := filepath.Join(w.dir, "0.log")
 	w.stamp = w.stamp.Add(time.Second)
-	check(os.Rename(live, live+"."+w.stamp.Format(rotatedLayout)), w.file.Close())
+	check(os.Rename(live, live+"."+w.stamp.Format(cri.RotatedLayout)), w.file.Close())
 	w.file, err = os.Create(live)
 	check(err)
 }
@@ -181,7 +182,7 @@ func TestRead_JoinsALineAcrossARotationDuringAListing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := log.merge([]listedFile{{logName{}, info}}); err != nil {
+	if err := log.merge([]listedFile{{cri.FileName{}, info}}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
