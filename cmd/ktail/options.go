@@ -90,6 +90,7 @@ type logFlags struct {
 	until        moment
 	noFollow     bool
 	previous     bool
+	rotated      bool
 	events       eventsValue
 	onlyLogLines bool
 }
@@ -110,6 +111,9 @@ func (f *logFlags) addFlags(fs *pflag.FlagSet) {
 		"Print the lines that exist, then exit")
 	fs.BoolVarP(&f.previous, "previous", "P", false,
 		"Start with the previous instance of each container that was restarted. --since and --tail apply to both instances")
+	fs.BoolVar(&f.rotated, "rotated", false,
+		"Also read the log files that the node has rotated. Gaps are filled from them. --since and --tail apply to all files together. "+
+			"--previous includes the files of all earlier instances. Needs permission to get nodes/proxy, which also allows running commands in pods")
 	fs.Var(&f.events, "events",
 		"Show Kubernetes events of the selected pods and owners. By default, warnings and reasons for an end; --events=all shows all. "+
 			"They are printed to stderr, and with -o json to stdout as objects with the key event")

@@ -110,7 +110,7 @@ func offlinePlan(o options, queries []string) (plan, error) {
 		return p, err
 	}
 	p.selection.Shard = o.shard
-	p.log = kube.LogOptions{Follow: !o.noFollow, Tail: o.tail, Since: wholeSeconds(p.period.age), Previous: o.previous}
+	p.log = kube.LogOptions{Follow: !o.noFollow, Tail: o.tail, Since: wholeSeconds(p.period.age), Previous: o.previous, Rotated: o.rotated}
 	if t := p.period.since; !t.IsZero() {
 		p.log.Since = time.Since(t) + clockSkew
 		p.filters = append(p.filters, func(l *ktail.Line) bool { return l.Time >= t.UnixNano() })
@@ -157,6 +157,7 @@ func (p plan) newWatcher(s streams, m *messenger) ktail.Watcher {
 	}
 	watcher := &kube.Watcher{
 		Client: p.client, Selection: p.selection, Options: p.log, Events: p.eventOptions(m), Warn: m.warn, Untimed: m.untimed,
+		RotatedMissing: func(err error) { m.printf("warning: --rotated: %v", err) },
 	}
 	m.board.observe(watcher)
 	return withoutOwnLog(&noMatchReporter{

@@ -37,6 +37,8 @@ func (o options) validatePodLogs() error {
 		return errors.New("--pod-logs-dir cannot be combined with --prompt")
 	case o.events.read:
 		return errors.New("--pod-logs-dir cannot be combined with --events, which need the API")
+	case o.rotated:
+		return errors.New("--rotated cannot be combined with --pod-logs-dir, which always reads rotated files")
 	case o.history.enabled():
 		return errors.New("--pod-logs-dir cannot be combined with --history")
 	}

@@ -96,6 +96,7 @@ func (c *Container) start() {
 		restarts: c.instances,
 		started:  c.pod.server.opts.Now(),
 		file:     &logFile{},
+		now:      c.pod.server.opts.Now,
 		maxSize:  c.pod.server.opts.MaxLogSize,
 	}
 	c.instances++

@@ -28,6 +28,9 @@ type logFile struct {
 	entries []Entry
 	size    int64
 	next    *logFile // the file that replaced it after rotation
+
+	rotated string // time in its name on the node; empty: not rotated
+	gzip    bool   // compressed on the node
 }
 
 // instance is one run of a container, with its log.
@@ -42,7 +45,10 @@ type instance struct {
 	reason   string
 
 	mu      sync.Mutex
-	file    *logFile // the newest file, which can be read
+	file    *logFile   // the newest file, which can be read
+	rotated []*logFile // on the node, oldest first
+	now     func() time.Time
+	halfway bool // a compression has not removed the uncompressed file yet
 	maxSize int64
 	ended   bool
 	deleted bool          // the node has removed the log
@@ -88,6 +94,7 @@ func (f *logFile) take(entries []Entry, maxSize int64) int {
 
 // rotate must be called with the lock held.
 func (i *instance) rotate() {
+	i.rename()
 	next := &logFile{}
 	i.file.next = next
 	i.file = next
@@ -106,7 +113,7 @@ func (i *instance) remove() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.deleted = true
-	i.file = &logFile{}
+	i.file, i.rotated = &logFile{}, nil
 }
 
 // cursor is a position in a log. It stays valid when the file is rotated.

@@ -3,6 +3,7 @@ package fakeapi
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"path"
 	"slices"
@@ -99,32 +100,43 @@ func (n *Node) Asked() int {
 // serveNodeLog answers as the kubelet does on /logs/.
 func (s *Server) serveNodeLog(w *response) {
 	n := s.Node(w.req.Name)
+	if n != nil && strings.HasSuffix(w.r.URL.Path, "/proxy/configz") {
+		n.serveConfig(w)
+		return
+	}
 	_, name, ok := strings.Cut(w.r.URL.Path, "/proxy/logs/")
 	if n == nil || !ok {
 		http.NotFound(w, w.r)
 		return
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.asked++
+	files := s.containerFiles(w.req.Name, name)
 	q := w.r.URL.Query()
-	if q.Has("query") && !n.noQuery {
-		n.serveJournal(w, q["query"], q.Get("tailLines"))
-		return
+	n.mu.Lock()
+	n.asked++
+	content, ok := n.files[name]
+	if !ok {
+		content, ok = files[name]
 	}
-	if content, ok := n.files[name]; ok {
+	content = slices.Clone(content)
+	if ok && !q.Has("query") {
+		n.mu.Unlock() // a client that does not read must not block the others
+	} else {
+		defer n.mu.Unlock()
+	}
+	switch {
+	case q.Has("query") && !n.noQuery:
+		n.serveJournal(w, q["query"], q.Get("tailLines"))
+	case ok:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		if strings.HasSuffix(name, ".gz") {
 			w.Header().Set("Content-Type", "application/gzip")
 		}
 		http.ServeContent(w, w.r, "", time.Time{}, bytes.NewReader(content))
-		return
-	}
-	if name != "" && !strings.HasSuffix(name, "/") {
+	case name != "" && !strings.HasSuffix(name, "/"):
 		http.NotFound(w, w.r)
-		return
+	default:
+		n.serveListing(w, name, files)
 	}
-	n.serveListing(w, name)
 }
 
 func (n *Node) serveJournal(w *response, units []string, tailLines string) {
@@ -145,9 +157,11 @@ func (n *Node) serveJournal(w *response, units []string, tailLines string) {
 	}
 }
 
-func (n *Node) serveListing(w *response, dir string) {
+func (n *Node) serveListing(w *response, dir string, files map[string][]byte) {
 	var names []string
-	for name := range n.files {
+	all := maps.Clone(n.files)
+	maps.Copy(all, files)
+	for name := range all {
 		if rest, ok := strings.CutPrefix(name, dir); ok {
 			first, _, below := strings.Cut(rest, "/")
 			if below {

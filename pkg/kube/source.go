@@ -24,7 +24,7 @@ type source struct {
 
 func newSource(set *sourceSet, finished bool, log *podlog.Log, span *podlog.Span, stream *ktail.Stream) *source {
 	w := set.w
-	api := &containerAPI{client: w.Client, stream: stream, finished: finished, events: set.events}
+	api := &containerAPI{client: w.Client, stream: stream, finished: finished, events: set.events, files: set.files}
 	return &source{Source: podlog.NewSource(api, &w.Options, stream, log, span), finished: finished}
 }
 
@@ -34,6 +34,7 @@ type containerAPI struct {
 	stream   *ktail.Stream
 	finished bool
 	events   *eventSource // nil if events are not read
+	files    *nodeFiles   // nil if rotated files are not read
 }
 
 // OpenLog implements podlog.API.

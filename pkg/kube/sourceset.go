@@ -29,6 +29,7 @@ type sourceSet struct {
 	stores   []*podStore
 	graph    *ownerGraph
 	events   *eventSource  // nil if events are not wanted
+	files    *nodeFiles    // nil if rotated files are not wanted
 	rejected error         // the server's reason for rejecting the selection
 	changed  chan struct{} // capacity 1
 	version  atomic.Uint64 // of the pods
@@ -72,6 +73,9 @@ const newborn = time.Minute
 
 func newSourceSet(w *Watcher, namespaces []string, owners []*owner) *sourceSet {
 	s := &sourceSet{w: w, graph: &ownerGraph{owners: owners}, changed: make(chan struct{}, 1)}
+	if w.Options.Rotated {
+		s.files = &nodeFiles{client: w.Client, missing: w.RotatedMissing}
+	}
 	if w.Events.Read {
 		s.events = newEventSource(s, w.Events, namespaces)
 	}

@@ -44,6 +44,11 @@ type Watcher struct {
 	// sends without timestamps. Its lines get the time at which ktail receives them.
 	Untimed func(*ktail.Stream)
 
+	// RotatedMissing, if set, is called with the reasons why rotated files are not read
+	// although LogOptions.Rotated is set: once for a missing permission, and once for
+	// each node that does not serve them.
+	RotatedMissing func(error)
+
 	// KeepStatus makes Pods return the state of the selected pods.
 	KeepStatus bool
 

@@ -120,8 +120,16 @@ func (s *Source) afterEmptyLog(ctx context.Context, r *response, now *State) err
 			if s.log.tries++; s.log.tries < enough || !now.Finished {
 				return ktail.ErrInterrupted
 			}
-			if err := r.gap(endOfSecond(now.EndedAt), "the log was rotated, or removed, when the container ended"); err != nil {
+			done, err := s.fill(ctx, r.from, r.emit)
+			switch {
+			case err != nil:
 				return err
+			case done == filledMore:
+				return errReopen
+			case done == notFilled:
+				if err := r.gap(endOfSecond(now.EndedAt), "the log was rotated, or removed, when the container ended"); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -222,6 +230,15 @@ func (s *Source) afterEmptyLast(ctx context.Context, r *response) error {
 	if err != nil {
 		return err
 	}
+	done := notFilled
+	if !joined {
+		if done, err = s.fill(ctx, r.from, r.emit); err != nil {
+			return err
+		}
+		if done == filledMore {
+			return errReopen
+		}
+	}
 	now, err := s.api.Container(ctx)
 	if err != nil {
 		return err
@@ -231,7 +248,7 @@ func (s *Source) afterEmptyLast(ctx context.Context, r *response) error {
 			return err
 		}
 	}
-	if joined || r.progress || !now.Finished {
+	if joined || done == filledAll || r.progress || !now.Finished {
 		return nil // a later line will show whether lines are missing
 	}
 	return r.gap(endOfSecond(now.EndedAt), "the log was rotated, or removed, when the container ended")

@@ -22,6 +22,7 @@ type Log struct {
 	clockMode
 	ending
 	stall
+	rotated
 	earlier earlier
 
 	diagnostic string // the last one emitted

@@ -35,6 +35,10 @@ type API interface {
 	// returns the body of the response. An error from the server is an
 	// apierrors.APIStatus.
 	OpenLog(ctx context.Context, parameters url.Values) (io.ReadCloser, error)
+
+	// Files returns the log files of the container on its node, or nil if they cannot
+	// be read. It is called only with Options.Rotated.
+	Files(ctx context.Context) Files
 }
 
 // State is the state of a container.
@@ -59,6 +63,11 @@ type Options struct {
 	// Previous starts with the instance before the one that exists at the start, if
 	// the node still has its log. Since and Tail apply to each of the two.
 	Previous bool
+
+	// Rotated reads the rotated files that the node still has before the log, and when
+	// lines are missing. Since and Tail apply to all files together. With Previous,
+	// it reads the files of all earlier instances.
+	Rotated bool
 }
 
 // everything reports whether the log is wanted from its first line.

@@ -144,6 +144,11 @@ func (s *Source) leave(ctx context.Context, r *response, at int64) error {
 	}
 	adjacent := complete && now.Instance.Restarts <= l.reading.Restarts+1
 	if !joined && !adjacent {
+		if done, err := s.fill(ctx, r.from, r.emit); err != nil {
+			return err
+		} else if done == filledMore {
+			return errReopen
+		}
 		if err := r.gap(at, rotatedOrGone); err != nil {
 			return err
 		}
@@ -275,9 +280,14 @@ func (s *Source) readPreviousOnce(ctx context.Context, r *response, tail int64) 
 // joinOlder is called with the first line of a previous instance's log that is
 // later than the delivered lines, if the position is not in that log: the
 // instances in between were missed.
-func (r *response) joinOlder(_ context.Context, l *ktail.Line) (bool, error) {
+func (r *response) joinOlder(ctx context.Context, l *ktail.Line) (bool, error) {
 	if s := r.source; s.log.isComplete(r.from) && s.stream.Instance.Restarts <= s.log.reading.Restarts+1 {
 		return true, nil // this is the next instance, whose lines follow directly
+	}
+	if done, err := r.source.fill(ctx, r.from, r.emit); err != nil {
+		return false, err
+	} else if done == filledMore {
+		return false, errReopen
 	}
 	return true, r.gap(l.Time, rotatedOrGone)
 }

@@ -94,6 +94,9 @@ func (s *Source) readOnce(ctx context.Context, from *ktail.Position, emit func([
 	if s.isRestarted() && s.log.expect != continues {
 		s.log.restarted() // the expected instance is gone
 	}
+	if err := s.readFiles(ctx, from, emit); err != nil {
+		return err
+	}
 	untimed, skip := s.log.untimed && !from.IsZero(), 0
 	if untimed {
 		var err error

@@ -28,6 +28,8 @@ type node struct {
 
 func (n *node) Container(context.Context) (State, error) { return n.state, nil }
 
+func (n *node) Files(context.Context) Files { return nil }
+
 func (n *node) OpenLog(_ context.Context, q url.Values) (io.ReadCloser, error) {
 	lines := n.log
 	switch {

@@ -1,0 +1,56 @@
+// Package logfiles reads the log of one container from its files on the node: the
+// rotated ones, and the one that the container runtime writes to.
+//
+// The kubelet renames, compresses, and removes files while they are read. A Reader
+// therefore lists the directory after each file, and recognizes a file by its first
+// bytes. It knows that two files follow each other if it has once seen them side by
+// side: files are only added behind the newest one, and removed from the oldest one on.
+package logfiles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// Dir is the directory with the log files of one container on its node.
+type Dir interface {
+	// List returns the names of the files. The error is fs.ErrNotExist if there is no
+	// such directory.
+	List(ctx context.Context) ([]string, error)
+
+	// Open returns the content of the file from an offset on. The error is
+	// fs.ErrNotExist if no file has that name, and PastEndError if the file ends
+	// there.
+	Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error)
+
+	// MaxFiles returns how many files the kubelet keeps of an instance, including
+	// the one that the runtime writes to.
+	MaxFiles(ctx context.Context) int
+}
+
+// PastEndError is the error of Dir.Open for an offset at or behind the end.
+type PastEndError struct{ Size int64 } // of the file; -1: not known
+
+// Error implements error.
+func (e *PastEndError) Error() string { return fmt.Sprintf("the file has only %d bytes", e.Size) }
+
+// ErrNoFiles means that the node has no log file of the container.
+var ErrNoFiles = errors.New("the node has no log file of the container")
+
+// Batch is a part of a log.
+type Batch struct {
+	Instance int    // restart count of the container instance that wrote the lines
+	Missing  string // why lines may be missing before these; empty: none are
+	Lines    []ktail.Line
+}
+
+// Reasons of Batch.Missing.
+const (
+	filesRemoved    = "the node removed rotated log files"
+	filesDamaged    = "a rotated log file is damaged"
+	instanceRemoved = "the node removed the log of an earlier container instance"
+)

@@ -1,0 +1,416 @@
+package logfiles
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/ktail/ktail/pkg/cri"
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// Reader reads the log of one container from its files, once, to its present end.
+type Reader struct {
+	dir     Dir
+	scanner *scanner
+	oldest  int // instance from which the files are wanted
+
+	files    []*file // oldest first, as last listed
+	replaced map[*file]bool
+	at       *file      // being read
+	last     *file      // read to its end before
+	carried  cri.Joiner // the first parts of a line that continues in the next file
+	lost     string     // why a part of a file was not read
+	missing  string     // why lines may be missing before the next one
+}
+
+// NewReader returns a reader of the files of an instance and those after it, or of the
+// latest one, if it is older.
+func NewReader(dir Dir, stream *ktail.Stream, oldest int) *Reader {
+	return &Reader{dir: dir, scanner: newScanner(stream), oldest: oldest, carried: cri.Joiner{Max: maxText}}
+}
+
+// List lists the files. It is called before all other methods.
+func (r *Reader) List(ctx context.Context) error { return r.relist(ctx) }
+
+// Oldest returns the oldest instance that has a file, and reports whether nothing that
+// it wrote before was removed.
+func (r *Reader) Oldest(ctx context.Context) (instance int, whole bool) {
+	instance = r.files[0].name.Instance
+	return instance, r.isWhole(ctx, instance)
+}
+
+// SkipBefore leaves out files that have only lines before the time, in Unix
+// nanoseconds, except for lines whose time stepped back.
+func (r *Reader) SkipBefore(ctx context.Context, at int64) error {
+	for i := len(r.files) - 1; i > 0; i-- {
+		f := r.files[i]
+		if err := r.readFirst(ctx, f); err != nil {
+			return err
+		}
+		if f.first != 0 && f.first < at {
+			r.startAt(i, 0)
+			break
+		}
+	}
+	return nil
+}
+
+// SkipToLast leaves out all but the last n lines of the files.
+func (r *Reader) SkipToLast(ctx context.Context, n int64) error {
+	for i := len(r.files) - 1; i >= 0 && !r.files[i].done; i-- {
+		f, begins := r.files[i], []int64{0}
+		err := r.scan(ctx, f, 0, func(_ []ktail.Line, ends []int64) error {
+			if len(f.head) == 0 {
+				f.head = slices.Clone(r.scanner.begin())
+			}
+			begins = append(begins, ends...)
+			return nil
+		})
+		if err != nil && !isDamage(err) {
+			return err
+		}
+		if lines := int64(len(begins) - 1); lines >= n {
+			r.startAt(i, begins[lines-n])
+			return nil
+		} else {
+			n -= lines
+		}
+	}
+	return nil
+}
+
+// startAt makes the reader start with a file, at an offset.
+func (r *Reader) startAt(i int, offset int64) {
+	for _, f := range r.files[:i] {
+		f.done = true
+	}
+	r.files[i].offset, r.files[i].begun = offset, offset > 0
+}
+
+// scan calls visit with the lines of a file from an offset on.
+func (r *Reader) scan(ctx context.Context, f *file, offset int64, visit func([]ktail.Line, []int64) error) error {
+	body, err := r.open(ctx, f.name, offset)
+	if past, ok := errors.AsType[*PastEndError](err); ok && past.Size <= offset {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // errors do not matter after reading
+	r.scanner.reset(offset)
+	return r.scanner.scanAll(body, visit)
+}
+
+const (
+	// reopenGrace is how long a runtime may write to a rotated file after it has
+	// started to write to the next one: it reopens stdout and stderr one after the other.
+	reopenGrace = 500 * time.Millisecond
+	// renameGrace is how long a kubelet may take to let the runtime open a new file
+	// after it has renamed the old one.
+	renameGrace = 2 * time.Second
+	renamePoll  = 100 * time.Millisecond
+
+	mostTries  = 4
+	firstPause = 250 * time.Millisecond
+)
+
+// errOlder means that another file has to be read first.
+var errOlder = errors.New("another file comes before this one")
+
+// Read emits the lines of the files, from the start of the first one, or from where the
+// Skip methods say, to the present end of the log.
+func (r *Reader) Read(ctx context.Context, emit func(Batch) error) error {
+	waited := time.Duration(0)
+	for {
+		if r.at == nil && !r.choose(ctx) {
+			return nil
+		}
+		f := r.at
+		final := r.isFinal(f)
+		err := r.readFile(ctx, f, final, emit)
+		if errors.Is(err, errOlder) {
+			r.at = nil
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if r.at == nil {
+			continue // it was removed
+		}
+		if final {
+			if err := r.finish(f, emit); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := r.relist(ctx); err != nil {
+			return err
+		}
+		wait := time.Duration(0)
+		switch newest := r.files[len(r.files)-1]; {
+		case !slices.Contains(r.files, f):
+			r.lose(f, filesRemoved)
+		case f != newest:
+			wait = reopenGrace
+		case f.name.Rotated == "" || waited >= renameGrace:
+			return nil
+		default:
+			wait = renamePoll
+			waited += wait
+		}
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+		if wait == renamePoll {
+			if err := r.relist(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// finish emits what is behind the last newline of a file to which nothing is written any
+// more.
+func (r *Reader) finish(f *file, emit func(Batch) error) error {
+	lines := r.scanner.finish(r.endsWith(f))
+	r.carried = r.scanner.joiner
+	f.done, r.last, r.at = true, f, nil
+	return r.emit(f, lines, emit)
+}
+
+// lose records that the rest of a file cannot be read.
+func (r *Reader) lose(f *file, why string) {
+	if f.begun || r.last != nil {
+		r.lost = why
+	}
+	if f.begun {
+		r.last = f
+	}
+	r.carried = cri.Joiner{Max: maxText}
+	f.done, r.at = true, nil
+}
+
+// relist lists the files. It tries several times.
+func (r *Reader) relist(ctx context.Context) error {
+	for try, wait := 1, firstPause; ; try, wait = try+1, wait*2 {
+		err := r.update(ctx)
+		if err == nil || try == mostTries || isLasting(err) {
+			return err
+		}
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// isLasting reports whether another attempt is useless.
+func isLasting(err error) bool {
+	read, ok := errors.AsType[*ktail.ReadError](err)
+	return ok && read.Permanent || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoFiles) || errors.Is(err, context.Canceled)
+}
+
+// choose chooses the next file to read. It returns false if there is none.
+func (r *Reader) choose(ctx context.Context) bool {
+	i := slices.IndexFunc(r.files, func(f *file) bool { return !f.done })
+	if i < 0 {
+		return false
+	}
+	r.at = r.files[i]
+	r.missing = r.missingBefore(ctx, r.at)
+	return true
+}
+
+// missingBefore returns why lines may be missing between the file that was read last and
+// the next one.
+func (r *Reader) missingBefore(ctx context.Context, f *file) string {
+	if r.lost != "" || r.last == nil {
+		return r.lost
+	}
+	last, now := r.last.name.Instance, f.name.Instance
+	switch {
+	case f.before != r.last:
+		return filesRemoved
+	case now > last+1:
+		return instanceRemoved
+	case now == last+1 && !r.isWhole(ctx, now):
+		return filesRemoved
+	}
+	return ""
+}
+
+// isWhole reports whether no file of the instance was removed. The kubelet removes the
+// oldest file when there is one too many.
+func (r *Reader) isWhole(ctx context.Context, instance int) bool {
+	n := 0
+	for _, f := range r.files {
+		if f.name.Instance == instance {
+			n++
+		}
+	}
+	return n == 1 || n < r.dir.MaxFiles(ctx)
+}
+
+// isFinal reports whether nothing is written to the file any more. If the latest file is
+// a rotated one, the kubelet is just rotating the log.
+func (r *Reader) isFinal(f *file) bool {
+	return f != r.files[len(r.files)-1] && (f.name.Rotated != "" || r.endsWith(f))
+}
+
+// endsWith reports whether the instance has ended, so that the file is its last one.
+func (r *Reader) endsWith(f *file) bool {
+	i := slices.Index(r.files, f)
+	return i >= 0 && i+1 < len(r.files) && r.files[i+1].name.Instance != f.name.Instance
+}
+
+// readFile emits the lines of a file from its offset to its present end. It tries several
+// times. If the file was removed, or a compressed file stays unreadable, its rest is lost.
+func (r *Reader) readFile(ctx context.Context, f *file, final bool, emit func(Batch) error) error {
+	for try, wait := 1, firstPause; ; try, wait = try+1, wait*2 {
+		offset := f.offset
+		err := r.readOnce(ctx, f, final, emit)
+		broken, isBroken := errors.AsType[*readError](err)
+		if !isBroken {
+			return err
+		}
+		if f.offset > offset {
+			try, wait = 1, firstPause
+		}
+		if try == mostTries || isLasting(broken.err) {
+			if f.name.Gzip && isDamage(broken.err) {
+				r.lose(f, filesDamaged)
+				return nil
+			}
+			return broken.err
+		}
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+		if err := r.relist(ctx); err != nil {
+			return err
+		}
+		if !slices.Contains(r.files, f) {
+			if f.begun || f.name.Rotated != "" {
+				r.lose(f, filesRemoved)
+				return nil
+			}
+			return errOlder
+		}
+	}
+}
+
+// readError is an error of reading a file, after which another attempt may succeed.
+type readError struct{ err error }
+
+func (e *readError) Error() string { return e.err.Error() }
+
+func (r *Reader) readOnce(ctx context.Context, f *file, final bool, emit func(Batch) error) error {
+	s := r.scanner
+	s.joiner = cri.Joiner{Max: maxText}
+	if !f.begun {
+		s.joiner = r.carried
+	}
+	s.reset(f.offset)
+	body, err := r.open(ctx, f.name, f.offset)
+	if isPastEnd(err, f.offset) {
+		return nil
+	}
+	if err != nil {
+		return &readError{err}
+	}
+	defer func() { body.Close() }() //nolint:errcheck // errors do not matter after reading
+	checked := f.name.Rotated != ""
+	if !checked && f.begun {
+		checked = true
+		if err := r.check(ctx, f); err != nil {
+			return err
+		}
+	}
+	for {
+		lines, ends, err := s.next(body)
+		if !checked && s.end > 0 {
+			checked = true
+			f.head = slices.Clone(s.begin())
+			if err := r.check(ctx, f); err != nil {
+				return err
+			}
+		}
+		if len(lines) > 0 {
+			f.offset, f.begun = ends[len(ends)-1], true
+			if err := r.emit(f, lines, emit); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == nil:
+			continue
+		case !errors.Is(err, io.EOF):
+			return &readError{err}
+		case !final || f.name.Gzip || s.size() == 0:
+			return nil
+		}
+		// A response may have been cut short without a sign.
+		more, err := r.open(ctx, f.name, s.size())
+		if isPastEnd(err, s.size()) {
+			return nil
+		}
+		if err != nil {
+			return &readError{err}
+		}
+		_ = body.Close() // errors do not matter after reading
+		body = more
+	}
+}
+
+// isPastEnd reports whether the file ends at the offset.
+func isPastEnd(err error, offset int64) bool {
+	past, ok := errors.AsType[*PastEndError](err)
+	return ok && (past.Size == offset || past.Size < 0)
+}
+
+// check is called when the file that the runtime writes to was opened, before a line of
+// it is emitted. The kubelet may have renamed it between listing and opening, so that the
+// open one is another file, which comes after it.
+func (r *Reader) check(ctx context.Context, f *file) error {
+	name := f.name
+	if err := r.update(ctx); err != nil {
+		return &readError{err}
+	}
+	next := slices.IndexFunc(r.files, func(f *file) bool { return !f.done })
+	switch {
+	case f.begun && f.name != name, f.begun && !slices.Contains(r.files, f):
+		return &readError{errRenamed}
+	case next < 0 || r.files[next] != f:
+		return errOlder
+	}
+	r.missing = r.missingBefore(ctx, f)
+	return nil
+}
+
+// emit emits lines of a file.
+func (r *Reader) emit(f *file, lines []ktail.Line, emit func(Batch) error) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	b := Batch{Instance: f.name.Instance, Missing: r.missing, Lines: lines}
+	r.missing, r.lost = "", ""
+	return emit(b)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	if d == 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

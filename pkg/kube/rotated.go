@@ -1,0 +1,217 @@
+package kube
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube/internal/logfiles"
+	"github.com/ktail/ktail/pkg/kube/internal/nodelog"
+	"github.com/ktail/ktail/pkg/kube/internal/podlog"
+)
+
+// nodeFiles knows on which nodes log files can be read through the kubelet's log
+// endpoint. What prevents that is reported once per node, or once if it is a missing
+// permission.
+type nodeFiles struct {
+	client  *Client
+	missing func(error) // may be nil
+
+	mu     sync.Mutex
+	asked  bool // for the permission for all nodes
+	all    bool // which was granted
+	denied bool // a missing permission was reported
+	nodes  map[string]*nodeAccess
+}
+
+// nodeAccess is what is known about one node.
+type nodeAccess struct {
+	usable   bool
+	reported bool // that its files cannot be read
+	maxFiles int  // 0: not known yet
+}
+
+// access returns what is known about the node, and asks for the permission if necessary.
+func (n *nodeFiles) access(ctx context.Context, node string) *nodeAccess {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if a := n.nodes[node]; a != nil {
+		return a
+	}
+	if !n.asked {
+		ok, err := n.client.mayProxy(ctx, "")
+		if ctx.Err() != nil {
+			return &nodeAccess{}
+		}
+		n.asked, n.all = true, ok || err != nil // on error, the first request shows the reason
+	}
+	usable := n.all
+	if !usable {
+		usable, _ = n.client.mayProxy(ctx, node)
+		if ctx.Err() != nil {
+			return &nodeAccess{}
+		}
+	}
+	if !usable && !n.denied {
+		n.denied = true
+		n.report(fmt.Errorf("rotated log files are not read: you need permission to get nodes/proxy (%s); see: kubectl auth can-i get nodes/proxy", ProxyImplies))
+	}
+	a := &nodeAccess{usable: usable}
+	if n.nodes == nil {
+		n.nodes = map[string]*nodeAccess{}
+	}
+	n.nodes[node] = a
+	return a
+}
+
+func (n *nodeFiles) report(err error) {
+	if n.missing != nil {
+		n.missing(err)
+	}
+}
+
+// fail reports why the files of a node cannot be read, once. A lasting error keeps
+// further requests from the node.
+func (n *nodeFiles) fail(node string, err error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	a := n.nodes[node]
+	if a == nil {
+		return
+	}
+	if read, ok := errors.AsType[*ktail.ReadError](err); ok && read.Permanent {
+		a.usable = false
+	}
+	if !a.reported {
+		a.reported = true
+		n.report(fmt.Errorf("rotated log files of node %s are not read: %w", node, err))
+	}
+}
+
+// podFiles are the log files of one container. It implements podlog.Files.
+type podFiles struct {
+	nodes *nodeFiles
+	node  string
+	dir   string // below the log directory of the node, with a slash at the end
+}
+
+// Files implements podlog.API.
+func (a *containerAPI) Files(ctx context.Context) podlog.Files {
+	s := a.stream
+	if a.files == nil || s.Node == "" || !a.files.access(ctx, s.Node).usable {
+		return nil
+	}
+	return &podFiles{a.files, s.Node, podLogs + s.Namespace + "_" + s.Pod + "_" + s.PodUID + "/" + s.Container + "/"}
+}
+
+// podLogs is the directory with the logs of all pods.
+const podLogs = "pods/"
+
+// List implements logfiles.Dir.
+func (f *podFiles) List(ctx context.Context) ([]string, error) {
+	names, err := f.list(ctx, f.dir)
+	if !apierrors.IsNotFound(err) {
+		return names, f.explain(err)
+	}
+	if _, err := f.list(ctx, podLogs); apierrors.IsNotFound(err) {
+		return nil, &ktail.ReadError{Permanent: true,
+			Err: errors.New("the kubelet does not serve the directory pods: its podLogsDir is not /var/log/pods")}
+	} else if err != nil {
+		return nil, f.explain(err)
+	}
+	return nil, fs.ErrNotExist
+}
+
+func (f *podFiles) list(ctx context.Context, dir string) ([]string, error) {
+	reply, err := f.nodes.client.openNodeLog(ctx, f.node, dir, nil, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer reply.Close() //nolint:errcheck // errors do not matter after reading
+	const most = 4 << 20
+	body, err := io.ReadAll(io.LimitReader(reply, most))
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", dir, err)
+	}
+	names, ok := nodelog.ParseListing(body)
+	if !ok {
+		return nil, &ktail.ReadError{Permanent: true, Err: fmt.Errorf("the response for %s is not the listing of a directory", dir)}
+	}
+	return names, nil
+}
+
+// Open implements logfiles.Dir.
+func (f *podFiles) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	reply, err := f.nodes.client.openNodeLog(ctx, f.node, f.dir+name, nil, offset)
+	past, isPast := errors.AsType[*errPastEnd](err)
+	switch {
+	case isPast:
+		return nil, &logfiles.PastEndError{Size: past.size}
+	case apierrors.IsNotFound(err):
+		return nil, fs.ErrNotExist
+	case err != nil:
+		return nil, f.explain(err)
+	case offset == 0 || reply.partial:
+		return reply, nil
+	}
+	// A proxy has removed the range.
+	n, err := io.CopyN(io.Discard, reply, offset)
+	if err == nil {
+		return reply, nil
+	}
+	_ = reply.Close() // errors do not matter after reading
+	if errors.Is(err, io.EOF) {
+		return nil, &logfiles.PastEndError{Size: n}
+	}
+	return nil, fmt.Errorf("read %s: %w", name, err)
+}
+
+// explain qualifies an error of the log endpoint.
+func (f *podFiles) explain(err error) error {
+	if apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err) || apierrors.IsMethodNotSupported(err) {
+		return &ktail.ReadError{Permanent: true, Err: nodeLogError(err, f.node)}
+	}
+	return err
+}
+
+// defaultMaxFiles is the default of the kubelet's option containerLogMaxFiles.
+const defaultMaxFiles = 5
+
+// MaxFiles implements logfiles.Dir. It asks the kubelet once.
+func (f *podFiles) MaxFiles(ctx context.Context) int {
+	a := f.nodes.access(ctx, f.node)
+	f.nodes.mu.Lock()
+	known := a.maxFiles
+	f.nodes.mu.Unlock()
+	if known > 0 {
+		return known
+	}
+	n := defaultMaxFiles
+	var config struct {
+		Kubelet struct {
+			MaxFiles int `json:"containerLogMaxFiles"`
+		} `json:"kubeletconfig"`
+	}
+	body, err := rawBody(f.nodes.client.rest.Get().AbsPath("/api/v1/nodes/" + f.node + "/proxy/configz").MaxRetries(0).Do(ctx))
+	if err == nil && json.Unmarshal(body, &config) == nil && config.Kubelet.MaxFiles > 1 {
+		n = config.Kubelet.MaxFiles
+	}
+	f.nodes.mu.Lock()
+	defer f.nodes.mu.Unlock()
+	a.maxFiles = n
+	return n
+}
+
+// Failed implements podlog.Files.
+func (f *podFiles) Failed(err error) { f.nodes.fail(f.node, err) }
+
+// Now implements podlog.Files.
+func (f *podFiles) Now() time.Time { return f.nodes.client.clock.when(time.Now()) }
