@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/ktail/ktail/pkg/cri"
 )
@@ -18,9 +19,10 @@ type file struct {
 	before *file  // the file that was listed directly before it; nil: not known
 	head   []byte // its first bytes, uncompressed; nil: not read yet
 	first  int64  // time of its first line; 0: not known
-	offset int64  // of the first byte, uncompressed, that was not read
-	begun  bool   // something of it was read
-	done   bool   // nothing of it is to be read any more
+	zone   *time.Location
+	offset int64 // of the first byte, uncompressed, that was not read
+	begun  bool  // something of it was read
+	done   bool  // nothing of it is to be read any more
 }
 
 // headLength is how many bytes recognize a file. They contain the time of its first

@@ -1,7 +1,9 @@
 package logfiles
 
 import (
+	"bytes"
 	"context"
+	"time"
 
 	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
@@ -57,6 +59,7 @@ func (r *Reader) sortInstance(ctx context.Context, files []*file, compressed int
 		if err != nil && !isDamage(err) {
 			return err
 		}
+		spans[i].Rotated = f.name.RotatedAt(spans[i].Last, f.zone)
 	}
 	order := cri.Order(spans, min(compressed, len(spans)-1))
 	sorted := make([]*file, len(order))
@@ -79,6 +82,11 @@ func (r *Reader) readFirst(ctx context.Context, f *file) error {
 	}
 	var clock cri.Clock
 	f.first, _ = clock.Parse(head)
+	f.zone = time.UTC
+	stamp, _, _ := bytes.Cut(head, []byte(" "))
+	if t, err := time.Parse(time.RFC3339Nano, string(stamp)); err == nil {
+		f.zone = t.Location()
+	}
 	if f.name.Rotated != "" {
 		f.head = head
 	}
