@@ -228,7 +228,7 @@ func TestRotated_WithoutPermission(t *testing.T) {
 			t.Error(err)
 		}
 		r.wants(t, all...)
-		wantsWords(t, "messages", missing, `nodes/proxy \(note that it also allows to run commands in every pod of the node\); see: kubectl auth can-i get nodes/proxy$`)
+		wantsWords(t, "messages", missing, `nodes/proxy \(note that it also allows running commands in every pod of the node\); see: kubectl auth can-i get nodes/proxy$`)
 	})
 }
 
