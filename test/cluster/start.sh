@@ -8,6 +8,7 @@ set -euo pipefail
 [ -x "$bin/testcluster" ] || die "run setup.sh first"
 
 mkdir -p "$state/varlog" "$state/manifests" "$run"
+ln -sfn "$state/pods" "$state/varlog/pods" # the kubelet serves the logs of pods where they are by default
 sysctl -qw fs.inotify.max_user_instances=8192 fs.inotify.max_user_watches=1048576 # each follow through kwok needs one
 ulimit -n "$(ulimit -Hn)"
 

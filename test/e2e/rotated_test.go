@@ -1,0 +1,165 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/ktail/ktail/test/internal/suite"
+)
+
+// readRotated runs ktail once with rotated files, and returns the numbers of the lines and
+// stderr.
+func (n *namespace) readRotated(args ...string) (numbers []int, stderr string) {
+	n.t.Helper()
+	args = append([]string{".", "-n", n.name, "--rotated", "--no-follow", "--color", "never", "-o", "raw", "--since", "0"}, args...)
+	cmd := exec.CommandContext(n.t.Context(), ktailPath, args...)
+	var messages strings.Builder
+	cmd.Stderr = &messages
+	out, err := cmd.Output()
+	if err != nil {
+		n.t.Fatalf("ktail: %v\n%s", err, messages.String())
+	}
+	for line := range strings.Lines(string(out)) {
+		var number int
+		if _, err := fmt.Sscanf(line, "c line %d", &number); err != nil {
+			n.t.Fatalf("unexpected line %.100q", line)
+		}
+		numbers = append(numbers, number)
+	}
+	return numbers, messages.String()
+}
+
+// contiguous fails the test unless each number is one more than the one before.
+func contiguous(t *testing.T, numbers []int) {
+	t.Helper()
+	for i := 1; i < len(numbers); i++ {
+		if numbers[i] != numbers[i-1]+1 {
+			t.Fatalf("line %d follows line %d, %d lines after the first one", numbers[i], numbers[i-1], i)
+		}
+	}
+}
+
+// oldestOnNode returns the number of the first line that the node still has in a plain
+// file.
+func (n *namespace) oldestOnNode() int {
+	n.t.Helper()
+	files, err := filepath.Glob(filepath.Join(n.work, "state/pods", n.name+"_*/c/*.log*"))
+	n.must(err)
+	oldest := 0
+	for _, f := range files {
+		if strings.HasSuffix(f, ".gz") || strings.HasSuffix(f, ".tmp") {
+			continue
+		}
+		number := firstNumber(f)
+		if number > 0 && (oldest == 0 || number < oldest) {
+			oldest = number
+		}
+	}
+	return oldest
+}
+
+// firstNumber returns the number in the first line of a log file, or 0.
+func firstNumber(path string) int {
+	out, err := exec.Command("head", "-n1", path).Output()
+	if err != nil {
+		return 0 // it was renamed
+	}
+	_, rest, _ := strings.Cut(string(out), " c line ")
+	var number int
+	_, _ = fmt.Sscanf(rest, "%d", &number)
+	return number
+}
+
+// While a container writes 500 to 2,000 lines per second into files of 1 MiB, each run
+// prints all lines that the node has, from the oldest to the present.
+func TestRotated_EachRunIsContiguous(t *testing.T) {
+	const runs = 20
+	n := newNamespace(t)
+	spec := n.podSpec(n.container("c", "-rate", "1500", "-n", "180000", "-size", "200"))
+	n.createPod("rotate", spec, nil)
+	suite.Eventually(t, time.Minute, "rotated files", func() bool {
+		files, _ := filepath.Glob(filepath.Join(n.work, "state/pods", n.name+"_*/c/*.gz"))
+		return len(files) > 0
+	})
+	least, most := 1<<30, 0
+	for range runs {
+		numbers, stderr := n.readRotated("--only-log-lines")
+		contiguous(t, numbers)
+		if oldest := n.oldestOnNode(); len(numbers) == 0 || oldest == 0 || numbers[0] >= oldest {
+			t.Fatalf("%d lines; the node has lines before %d in a compressed file", len(numbers), oldest)
+		}
+		if stderr != "" {
+			t.Errorf("stderr: %s", stderr)
+		}
+		least, most = min(least, len(numbers)), max(most, len(numbers))
+	}
+	summary.Add(t.Name(), nil, fmt.Sprintf("%d runs of %d to %d lines, contiguous", runs, least, most))
+}
+
+// A run that follows prints everything from the oldest line on, for a minute.
+func TestRotated_FollowedIsContiguous(t *testing.T) {
+	n := newNamespace(t)
+	n.createPod("rotate", n.podSpec(n.container("c", "-rate", "1500", "-n", "120000", "-size", "200")), nil)
+	suite.Eventually(t, time.Minute, "rotated files", func() bool {
+		files, _ := filepath.Glob(filepath.Join(n.work, "state/pods", n.name+"_*/c/*.gz"))
+		return len(files) > 0
+	})
+	f := n.follow(newLedger(), "--rotated", "--since", "0")
+	n.waitForCompletion(3 * time.Minute)
+	r := f.finish(n)
+	r.orderly(t)
+	if len(r.missing) > 1 || len(r.missing) == 1 && r.missing[0].first != 1 {
+		t.Errorf("lines are missing:\n%s", examples(r.missing))
+	}
+	if reported := f.gaps("rotate"); len(reported) > 0 {
+		t.Errorf("gaps: %v", reported)
+	}
+}
+
+// While stdout is blocked, the log is rotated twice. The node still has everything, so
+// nothing is missing, and no gap is reported.
+func TestRotated_BlockedReaderHasNoGap(t *testing.T) {
+	const blocked = 40 * time.Second
+	n := newNamespace(t)
+	f := n.follow(newLedger(), "--rotated", "--since", "0")
+	n.createPod("busy", n.podSpec(n.container("c", "-rate", "500", "-n", "35000", "-size", "50")), nil)
+	suite.Eventually(t, time.Minute, "the first lines", func() bool { return f.last("busy c") > 1000 })
+	clock := suite.StartClock(t)
+	f.block()
+	clock.Until(blocked)
+	f.unblock()
+	n.waitForCompletion(2 * time.Minute)
+	f.finish(n).exact(t)
+	if reported := f.gaps("busy"); len(reported) > 0 {
+		t.Errorf("gaps: %v", reported)
+	}
+}
+
+// A container crashes after its log was rotated. Both instances are complete.
+func TestRotated_BothInstancesAreComplete(t *testing.T) {
+	const lines = 7000 // 1.8 MB, so each instance has one rotated file
+	n := newNamespace(t)
+	spec := n.podSpec(n.container("c", "-rate", "1500", "-n", fmt.Sprint(lines), "-size", "200", "-linger", "15s", "-exit", "3"))
+	spec.RestartPolicy = corev1.RestartPolicyAlways
+	n.createPod("crash", spec, nil)
+	f := n.follow(newLedger(), "--rotated")
+	suite.Eventually(t, 2*time.Minute, "the last line of the second instance", func() bool { return f.last("crash c") >= 2*lines })
+	numbers, stderr := n.readRotated("--previous")
+	contiguous(t, numbers)
+	if len(numbers) != 2*lines || numbers[0] != 1 {
+		t.Errorf("%d lines from line %d on, want %d", len(numbers), slices.Min(append(numbers, 0)), 2*lines)
+	}
+	if strings.Count(stderr, "(Error exit 3)") != 1 || strings.Contains(stderr, "gap") {
+		t.Errorf("stderr: %s", stderr)
+	}
+	summary.Add(t.Name(), nil, fmt.Sprintf("%d lines of two instances", len(numbers)))
+}
