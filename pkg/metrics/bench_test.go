@@ -17,7 +17,7 @@ const accessLine = `10.1.2.3 - - [31/Jan/2026:10:00:00 +0000] "GET /cart/%d HTTP
 
 // accessLines are lines of 50 containers.
 func accessLines() []ktail.Line {
-	lines := make([]ktail.Line, 10_000)
+	lines := make([]ktail.Line, 1000)
 	streams := make([]*ktail.Stream, 50)
 	for i := range streams {
 		streams[i] = pod(fmt.Sprintf("web-%d", i))

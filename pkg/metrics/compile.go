@@ -44,11 +44,13 @@ const levelField = "level"
 // ruleSet is what the rules of a run have in common: expressions and fields are
 // looked for once in a line, however many rules use them.
 type ruleSet struct {
-	rules    []*rule
-	matchers []matcher
-	keys     map[string]int // of matchers, by kind and text
-	fields   []string       // of JSON and logfmt
-	parents  map[string]bool
+	rules     []*rule
+	matchers  []matcher
+	prefilter *text.Prefilter // of the expressions among the matchers
+	selective bool            // no rule looks at every line
+	keys      map[string]int  // of matchers, by kind and text
+	fields    []string        // of JSON and logfmt
+	parents   map[string]bool
 }
 
 // matcher finds an expression or a pattern in a line.
@@ -95,7 +97,21 @@ func compileRules(rules []Rule, by []string) (*ruleSet, error) {
 			}
 		}
 	}
+	set.prepare()
 	return set, errors.Join(errs...)
+}
+
+// prepare makes the prefilter. All rules are compiled.
+func (set *ruleSet) prepare() {
+	set.selective = true
+	for _, c := range set.rules {
+		set.selective = set.selective && c.matcher >= 0
+	}
+	patterns := make([]*text.Pattern, len(set.matchers))
+	for i := range set.matchers {
+		patterns[i] = set.matchers[i].regexp
+	}
+	set.prefilter = text.NewPrefilter(patterns)
 }
 
 func (set *ruleSet) compile(r Rule) (*rule, error) {

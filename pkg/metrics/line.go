@@ -13,6 +13,7 @@ type line struct {
 	plain   []byte // without colors
 	buffer  []byte // of plain
 	matches []match
+	maybe   uint64 // matchers that may match, one bit for each
 	fields  fields
 	level   text.Level
 	leveled bool // level is known
@@ -36,21 +37,29 @@ func newLine(set *ruleSet) *line {
 	return &line{set: set, matches: make([]match, len(set.matchers)), fields: fields{values: make([]fieldValue, len(set.fields))}}
 }
 
-// reset starts with another line.
-func (l *line) reset(from *ktail.Line) {
+// reset starts with another line, and reports whether a rule may match it.
+func (l *line) reset(from *ktail.Line) bool {
 	l.text, l.plain = from.Text, from.Text
 	if !text.IsPlain(from.Text) {
 		l.buffer = text.AppendPlain(l.buffer[:0], from.Text)
 		l.plain = l.buffer
 	}
+	l.maybe = l.set.prefilter.MayMatch(l.plain)
+	if l.maybe == 0 && l.set.selective {
+		return false
+	}
 	for i := range l.matches {
 		l.matches[i].state = unknown
 	}
 	l.fields.scanned, l.leveled = false, false
+	return true
 }
 
-// matches reports whether the matcher finds something in the line.
+// matchesWith reports whether the matcher finds something in the line.
 func (l *line) matchesWith(i int) bool {
+	if l.maybe&(1<<i) == 0 {
+		return false
+	}
 	m := &l.matches[i]
 	if m.state == unknown {
 		m.spans = m.spans[:0]

@@ -20,6 +20,9 @@ var units = map[string]float64{
 // "1.5KiB", "1m30s". It reports false for everything else, such as NaN and numbers
 // that are infinite or too large.
 func parseNumber(text []byte) (float64, bool) {
+	if n, ok := parseDigits(text); ok {
+		return n, true
+	}
 	text = bytes.TrimSpace(text)
 	if n, ok := parseDigits(text); ok {
 		return n, true

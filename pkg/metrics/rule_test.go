@@ -159,6 +159,18 @@ func TestPattern_FindsFields(t *testing.T) {
 	}
 }
 
+// The search of a pattern for its literals finds what bytes.Index finds.
+func TestPattern_IndexFindsTheFirst(t *testing.T) {
+	texts := []string{"", "a", "ab", "aab", strings.Repeat("a", 100) + "b", strings.Repeat("a", 100), strings.Repeat("ab", 50) + "b\"", `x" "y`, strings.Repeat(`"`, 50) + `" x`}
+	for _, text := range texts {
+		for _, literal := range []string{"a", "b", "ab", "aab", `" `, `" "`, "aaaaaaab", "aaaaaaaab", "bb"} {
+			if got, want := index([]byte(text), []byte(literal)), strings.Index(text, literal); got != want {
+				t.Errorf("%q is at %d in %q, want %d", literal, got, text, want)
+			}
+		}
+	}
+}
+
 func TestParseNumber_TakesUnits(t *testing.T) {
 	for text, want := range map[string]float64{
 		"0": 0, "200": 200, "0.042": 0.042, "-1.5": -1.5, "1e3": 1000, "123456789.5": 123456789.5,

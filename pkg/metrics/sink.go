@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"sync"
 	"time"
@@ -160,7 +159,9 @@ func (s *Sink) count(st *stream, l *ktail.Line) {
 	if len(s.set.rules) == 0 {
 		return
 	}
-	s.line.reset(l)
+	if !s.line.reset(l) {
+		return
+	}
 	for _, r := range s.set.rules {
 		if g := st.groups[r.index]; g != nil {
 			s.apply(r, g)
@@ -200,7 +201,7 @@ func (s *Sink) apply(r *rule, g *group) {
 	if sr == nil {
 		sr = s.seriesOf(r, g)
 	}
-	if sum := sr.value + value; math.IsInf(sum, 0) || math.IsNaN(sum) {
+	if sum := sr.value + value; sum-sum != 0 { // infinite, or not a number
 		s.lineError(g.metric, r, nil, errors.New("makes the sum too large"))
 		return
 	}
