@@ -115,7 +115,7 @@ var colors = regexp.MustCompile("\x1b\\[[0-9;]*m")
 // isMessage reports whether the line is a message of ktail, because on a
 // terminal messages appear among the lines.
 func isMessage(line []byte) bool {
-	for _, prefix := range []string{"+ ", "- ", "ktail: "} {
+	for _, prefix := range []string{"+ ", "- ", "! ", "ktail: "} {
 		if bytes.HasPrefix(line, []byte(prefix)) {
 			return true
 		}

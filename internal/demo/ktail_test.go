@@ -89,6 +89,7 @@ func TestRecorder_RecordsLines(t *testing.T) {
 		"nonsense\n" +
 		"\x1b[92;1m+\x1b[0;22m cart-1 › cart\n" +
 		"- cart-1 › cart (Error exit 1)\n" +
+		"! cart-1 › cart: Back-off restarting failed container cart\n" +
 		"ktail: a message\n" +
 		"cart-1 cart     aligned\n" +
 		"cart-1 cart without newline"
