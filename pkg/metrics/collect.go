@@ -9,14 +9,14 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// scraper is what is known of somebody that scrapes: a connection.
+// scraper is a server that scrapes, recognized by its connection.
 type scraper struct {
-	last uint64 // number of its last scrape; of a new one, the last scrape of anybody
+	last uint64 // number of its last scrape; if it is new, of the last scrape of any server
 	at   time.Time
 	new  bool // it has not scraped yet
 }
 
-// A Figure is a value that ktail shows of itself.
+// A Figure is the value of a metric about ktail itself.
 type Figure struct {
 	Name, Help string
 	Counter    bool
@@ -122,7 +122,7 @@ func (s *series) histogram(bounds []float64, sum *float64, hidden bool) *dto.His
 	return h
 }
 
-// figures returns what ktail says of itself, and of the series.
+// figures returns the metrics about ktail itself and about the rules.
 func (s *Sink) figures() []Figure {
 	var all []Figure
 	if s.o.Figures != nil {
@@ -144,8 +144,7 @@ func (s *Sink) figures() []Figure {
 	return all
 }
 
-// figureFamilies returns the figures by their names. A figure that is no number is
-// left out.
+// figureFamilies groups the figures by their names. It omits a figure that is NaN.
 func figureFamilies(figures []Figure) []*dto.MetricFamily {
 	byName := map[string]*dto.MetricFamily{}
 	var families []*dto.MetricFamily

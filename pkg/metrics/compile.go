@@ -41,13 +41,13 @@ const (
 // levelField is the field that stands for the level of a line in any notation.
 const levelField = "level"
 
-// ruleSet is what the rules of a run have in common: expressions and fields are
-// looked for once in a line, however many rules use them.
+// ruleSet is the compiled rules of a run. An expression or a field is searched for once
+// in a line, however many rules use it.
 type ruleSet struct {
 	rules     []*rule
 	matchers  []matcher
 	prefilter *text.Prefilter // of the expressions among the matchers
-	selective bool            // no rule looks at every line
+	selective bool            // no rule applies to every line
 	keys      map[string]int  // of matchers, by kind and text
 	fields    []string        // of JSON and logfmt
 	parents   map[string]bool
@@ -259,7 +259,7 @@ func (set *ruleSet) find(c *rule, field string) source {
 	return source{fromField, i}
 }
 
-// applies reports whether the rule looks at the log.
+// applies reports whether the rule applies to the log.
 func (c *rule) applies(s *ktail.Stream) bool {
 	for i, name := range [3]string{s.Namespace, s.Pod, s.Container} {
 		if c.logs[i] != nil && !c.logs[i].MatchString(name) {

@@ -5,8 +5,8 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// line is the line that rules are applied to, and what was found in it so far. Each
-// matcher and each scan for fields runs once, when the first rule needs it.
+// line is the line that rules are applied to, with the results so far. Each matcher and
+// each scan for fields runs once, when the first rule needs it.
 type line struct {
 	set     *ruleSet
 	text    []byte // as it is
@@ -19,7 +19,7 @@ type line struct {
 	leveled bool // level is known
 }
 
-// match is what a matcher has found.
+// match is the result of a matcher.
 type match struct {
 	state matchState
 	spans []span

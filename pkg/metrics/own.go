@@ -7,7 +7,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// ownMetrics are what ktail counts of each log without any rule.
+// ownMetrics are the metrics of each log that need no rule.
 type ownMetrics struct {
 	lines, bytes, last, gaps, gapSeconds, terminations int // index in Sink.metrics
 }

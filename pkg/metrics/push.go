@@ -19,7 +19,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 )
 
-// PushOptions say where a Pushgateway is, and which group the series belong to.
+// PushOptions define the Pushgateway and the group of the series.
 type PushOptions struct {
 	URL   string // may contain a user and a password
 	Job   string
@@ -29,8 +29,8 @@ type PushOptions struct {
 // pushTimeout bounds how long a push takes.
 const pushTimeout = 8 * time.Second
 
-// Check returns what is wrong with the options, also in respect of the rules: a series
-// cannot have a label of the group.
+// Check returns an error if the options are invalid, or if a rule makes series with a
+// label of the group.
 func (o *PushOptions) Check(rules []Rule) error {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -54,7 +54,7 @@ func (o *PushOptions) Check(rules []Rule) error {
 	return nil
 }
 
-// Run is what is pushed about the run as a whole.
+// Run describes the run as a whole in pushed metrics.
 type Run struct {
 	Began   time.Time
 	Success bool
@@ -107,8 +107,8 @@ func (s *Sink) gatherer(more []Figure) prometheus.Gatherer {
 	})
 }
 
-// WriteText writes all series in the text format. To whom the file is shown, series
-// that are new are not shown as 0: a file can be read at any time, or never.
+// WriteText writes all series in the text format. New series are not shown as 0 first,
+// because a file may be read at any time, or never.
 func (s *Sink) WriteText(w io.Writer) error {
 	families, err := s.gatherer(nil).Gather()
 	if err != nil {
@@ -125,7 +125,8 @@ func (s *Sink) WriteText(w io.Writer) error {
 }
 
 // WriteFile replaces the file with all series in the text format. A reader sees the
-// old file or the new one. It counts as a scrape: series of pods that are gone leave.
+// old file or the new one. It counts as a scrape, after which the series of deleted
+// pods are removed.
 func (s *Sink) WriteFile(path string) error {
 	var b strings.Builder
 	s.saving.Lock()

@@ -30,8 +30,8 @@ type Rule struct {
 	Pattern string
 	Where   []Condition // all must hold
 
-	// Namespace, Pod and Container are regular expressions: which logs the rule looks
-	// at. Empty ones match all.
+	// Namespace, Pod, and Container are regular expressions that select the logs to
+	// which the rule applies. Empty ones match all.
 	Namespace, Pod, Container string
 
 	Labels []Label
@@ -42,9 +42,9 @@ type Rule struct {
 	Scale  float64 // factor of the value; 0 is 1
 	// Buckets are the upper bounds of a histogram; nil is the default of its unit.
 	Buckets []float64
-	// By are the labels that say where a line comes from: namespace, pod, container,
-	// node, cluster, owner, and label_NAME for labels of the pod. Nil is the default
-	// of the Options; an empty list is one sum over everything.
+	// By are the labels for the origin of a line: namespace, pod, container, node,
+	// cluster, owner, and label_NAME for labels of the pod. Nil is the default of the
+	// Options; an empty list is one sum over everything.
 	By    []string
 	Limit int // distinct values of each label; 0 is DefaultLimit
 
@@ -74,7 +74,7 @@ const (
 // overflow is the value of a label that has too many of them.
 const overflow = "other"
 
-// A RuleError says what is wrong with a rule.
+// A RuleError reports an invalid rule.
 type RuleError struct {
 	Metric string
 	Key    string // of the rule; empty: the rule as a whole
@@ -104,8 +104,8 @@ var reservedPrefixes = []string{"ktail_", "go_", "process_", "promhttp_", "scrap
 // reservedSuffixes are those of the series of histograms and of their start times.
 var reservedSuffixes = []string{"_bucket", "_count", "_sum", "_created"}
 
-// check returns what is wrong with the name, the type and the numbers of a rule, and
-// sets its defaults. The parts that are compiled are checked by compile.
+// check checks the name, the type, and the numbers of a rule, and sets its defaults.
+// compile checks the parts that are compiled.
 func (r *Rule) check() error {
 	fail := func(key, format string, args ...any) error {
 		return &RuleError{r.Name, key, fmt.Errorf(format, args...)}
@@ -278,7 +278,7 @@ func (r *Rule) checkLabels(fail failFunc) error {
 	return nil
 }
 
-// sources are the labels that say where a line comes from.
+// sources are the labels for the origin of a line.
 var sources = []string{"namespace", "pod", "container", "node", "cluster", "owner"}
 
 const podLabelPrefix = "label_"

@@ -81,7 +81,8 @@ func metricOf(r *rule) *metric {
 	return newMetric(metric{name: r.Name, help: help, kind: r.Type, rule: r, by: r.By, labels: labels, limit: r.Limit, buckets: r.Buckets})
 }
 
-// definition is what series have to have in common to be continued by another run.
+// definition returns what must be equal in two runs for the second one to continue the
+// series of the first.
 func (m *metric) definition() string {
 	return string(m.kind) + "\x00" + strings.Join(m.by, ",") + "\x00" + strings.Join(m.labels, ",") + "\x00" + formatFloats(m.buckets)
 }
@@ -100,7 +101,7 @@ func keyOf(values []string) string {
 	return string(key)
 }
 
-// groupOf returns the group with these values, which it creates if need be.
+// groupOf returns the group with these values, which it creates if necessary.
 func (m *metric) groupOf(values []string) *group {
 	key := keyOf(values)
 	g := m.groups[key]

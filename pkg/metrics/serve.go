@@ -24,7 +24,7 @@ type Handler struct {
 	slots   chan struct{}
 }
 
-// NewHandler returns a handler. Its ConnContext has to be that of the server.
+// NewHandler returns a handler. The server must use its ConnContext.
 func NewHandler(s *Sink) *Handler {
 	return &Handler{sink: s, process: processGatherer(), slots: make(chan struct{}, maxScrapes)}
 }
@@ -38,8 +38,8 @@ func processGatherer() prometheus.Gatherer {
 
 type scraperKey struct{}
 
-// ConnContext is for http.Server: it tells scrapers apart by their connections, which
-// Prometheus keeps open.
+// ConnContext is the ConnContext of an http.Server. It distinguishes scrapers by their
+// connections, which Prometheus keeps open.
 func (h *Handler) ConnContext(ctx context.Context, _ net.Conn) context.Context {
 	return context.WithValue(ctx, scraperKey{}, &scraper{new: true})
 }
@@ -92,7 +92,7 @@ func merge(a, b []*dto.MetricFamily) []*dto.MetricFamily {
 
 var errNotReady = errors.New("the logs are not known yet; scrape again")
 
-// gather returns the families for a scraper. What it returns is saved before.
+// gather returns the families for a scraper, after it has saved them.
 func (s *Sink) gather(sc *scraper) ([]*dto.MetricFamily, error) {
 	s.saving.Lock()
 	defer s.saving.Unlock()

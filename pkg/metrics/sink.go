@@ -11,8 +11,8 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Options are what a Sink needs. The zero value counts lines, bytes, gaps and
-// terminations, and nothing else.
+// Options configure a Sink. The zero value counts lines, bytes, gaps, and terminations,
+// and nothing else.
 type Options struct {
 	Rules []Rule
 	// By is the default of Rule.By; nil is namespace, pod, and container.
@@ -22,7 +22,7 @@ type Options struct {
 	// Since is the time of the oldest line that counts. Zero counts all. Lines of a
 	// log that a run with the same state has read count in any case.
 	Since time.Time
-	// KeepSeries keeps the series of pods that are gone until the end of the run.
+	// KeepSeries keeps the series of deleted pods until the end of the run.
 	KeepSeries bool
 
 	// State is the file that the series and the positions are saved in; empty: they
@@ -31,9 +31,9 @@ type Options struct {
 	State     string
 	Positions Positions
 
-	// Figures, if set, returns what ktail says of itself at the moment.
+	// Figures, if set, returns the current values of metrics about ktail itself.
 	Figures func() []Figure
-	// Warn, if set, is called with what a user should know.
+	// Warn, if set, is called with messages for the user.
 	Warn func(format string, args ...any)
 }
 
@@ -44,21 +44,21 @@ type Sink struct {
 	set  *ruleSet
 	warn func(format string, args ...any)
 
-	saving sync.Mutex // serializes what shows or saves series; locked before mu
+	saving sync.Mutex // serializes scrapes and saves; locked before mu
 	buffer []byte     // of the state; guarded by saving
 
 	mu       sync.Mutex
 	metrics  []*metric // ktail's own, then those of the rules
 	own      ownMetrics
 	streams  map[ktail.Key]*stream
-	recent   map[*ktail.Stream]*stream // by what lines point to
+	recent   map[*ktail.Stream]*stream // by the pointer in lines, which is faster to look up
 	series   int                       // of rules
 	scrapes  uint64                    // number of scrapes so far, of all scrapers
-	scrapers map[*scraper]bool         // that have scraped lately
+	scrapers map[*scraper]bool         // the active ones
 	file     scraper                   // of WriteFile
-	known    bool                      // the first set of streams has come
-	state    loaded                    // what was read at the start
-	full     bool                      // that there are too many series was reported
+	known    bool                      // the first set of streams was received
+	state    loaded                    // content of the state file at the start
+	full     bool                      // reaching MaxSeries was reported
 
 	// Scratch of Write.
 	line   *line
@@ -66,11 +66,11 @@ type Sink struct {
 	values [maxLabels][]byte
 }
 
-// stream is what the sink knows of a log.
+// stream is a log and the series that its lines count in.
 type stream struct {
 	stream  *ktail.Stream // the newest description
 	since   int64         // lines before it do not count
-	groups  []*group      // for each metric; nil: the rule does not look at the log
+	groups  []*group      // for each metric; nil: the rule does not apply to the log
 	lines   *series
 	bytes   *series
 	last    *series // nil before the first line
@@ -114,7 +114,7 @@ func New(o Options) (*Sink, error) {
 	return s, nil
 }
 
-// CheckRules returns what is wrong with the rules.
+// CheckRules returns an error that reports all invalid rules; nil if there is none.
 func CheckRules(rules []Rule) error {
 	_, err := compileRules(rules, []string{"namespace", "pod", "container"})
 	return err
@@ -216,8 +216,8 @@ func (s *Sink) apply(r *rule, g *group) {
 	}
 }
 
-// lineError counts a line that has no usable value. The first one of each metric is
-// reported.
+// lineError counts a line that has no usable value. It reports the first one of each
+// metric.
 func (s *Sink) lineError(m *metric, r *rule, value []byte, err error) {
 	m.errors++
 	if m.failed {

@@ -27,7 +27,7 @@ type Positions interface {
 	AppendSnapshot(dst []byte) []byte
 }
 
-// loaded is what the state file held.
+// loaded is the content of the state file.
 type loaded struct {
 	saved     time.Time          // zero: there was no file
 	streams   map[ktail.Key]bool // that were known
@@ -305,8 +305,8 @@ func shape(definition string) (by, labels, counts int) {
 	return count(parts[1]), count(parts[2]), counts
 }
 
-// claim lets the series go whose pods were deleted between two runs. The first set of
-// streams is known.
+// claim marks the series of pods that were deleted between two runs as gone. The first
+// set of streams is known.
 func (s *Sink) claim() {
 	now := time.Now()
 	for _, m := range s.metrics {

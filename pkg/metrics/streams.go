@@ -8,20 +8,20 @@ import (
 )
 
 const (
-	// clockSkew is how far the clock of a node may be behind this machine's without
-	// the first lines of a new container being taken for old ones.
+	// clockSkew is how far the clock of a node may be behind that of this machine. The
+	// first lines of a new container count nevertheless.
 	clockSkew = time.Minute
-	// goneMost is how long the series of a pod that is gone wait to be scraped.
+	// goneMost is how long the series of a deleted pod wait to be scraped.
 	goneMost = 10 * time.Minute
-	// scraperIdle is how long a scraper that was not heard of is waited for.
+	// scraperIdle is how long series wait for a scraper that no longer scrapes.
 	scraperIdle = 5 * time.Minute
 	// maxRecent bounds the descriptions of streams that are remembered.
 	maxRecent = 4096
 )
 
-// Streams tells the sink which logs there are: the complete set, after each change.
-// Series whose labels are known are shown as 0 from then on. Those of a pod that has
-// left the set leave when they were scraped once more.
+// Streams sets the complete set of logs, after each change. From then on, scrapes show
+// series whose labels are known in advance, with the value 0. The series of a log that
+// has left the set are removed after one more scrape.
 func (s *Sink) Streams(set []*ktail.Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,7 @@ func (s *Sink) Streams(set []*ktail.Stream) {
 	s.expire(time.Now())
 }
 
-// Started tells the sink that a log is being read.
+// Started records that the engine has started to read a log.
 func (s *Sink) Started(k *ktail.Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,8 +56,8 @@ func (s *Sink) Started(k *ktail.Stream) {
 	}
 }
 
-// Ended tells the sink that a log is not read any more, and that its last lines were
-// written.
+// Ended records that the engine has stopped reading a log and has written its last
+// lines.
 func (s *Sink) Ended(k *ktail.Stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -76,7 +76,7 @@ func hasLog(k *ktail.Stream) bool { return !k.Key().IsZero() || k.Instance == (k
 
 func (st *stream) join() { st.present = true }
 
-// streamOf returns what is known of the stream.
+// streamOf returns the entry of the stream, which it creates if necessary.
 func (s *Sink) streamOf(k *ktail.Stream) *stream {
 	if st := s.recent[k]; st != nil {
 		return st
@@ -184,8 +184,8 @@ func release(groups []*group) {
 	}
 }
 
-// expire removes the series of pods that are gone, when all scrapers that are heard
-// of have seen their last values, or after some time.
+// expire removes the series of deleted pods when all active scrapers have seen their
+// last values, at the latest after goneMost.
 func (s *Sink) expire(now time.Time) {
 	if s.o.KeepSeries {
 		return

@@ -4,47 +4,46 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/crypto/bcrypt"
 )
 
-// webConfig is the web config file that all exporters of Prometheus take, as far as
-// ktail needs it: TLS, client certificates, and users. The exporter-toolkit itself
-// would add 0.4 MB to the binary.
+// webConfig is the web config file that all exporters of Prometheus take. It has all
+// keys of the exporter-toolkit, which itself would add 0.4 MB to the binary, and is
+// checked more strictly.
 // https://github.com/prometheus/exporter-toolkit/blob/v0.20.0/docs/web-configuration.md
 type webConfig struct {
-	TLS struct {
-		Cert       string `yaml:"cert_file"`
-		Key        string `yaml:"key_file"`
-		ClientCA   string `yaml:"client_ca_file"`
-		ClientAuth string `yaml:"client_auth_type"`
-		MinVersion string `yaml:"min_version"`
-		MaxVersion string `yaml:"max_version"`
-	} `yaml:"tls_server_config"`
+	TLS  webTLS `yaml:"tls_server_config"`
 	HTTP struct {
-		HTTP2 *bool `yaml:"http2"`
+		HTTP2   *bool             `yaml:"http2"` // nil: true
+		Headers map[string]string `yaml:"headers"`
 	} `yaml:"http_server_config"`
+	Limit struct {
+		Burst    int    `yaml:"burst"`
+		Interval string `yaml:"interval"` // empty or 0: no limit
+		interval time.Duration
+	} `yaml:"rate_limit"`
 	Users map[string]string `yaml:"basic_auth_users"` // bcrypt hashes of their passwords
 }
 
-var (
-	clientAuthTypes = map[string]tls.ClientAuthType{
-		"": tls.NoClientCert, "NoClientCert": tls.NoClientCert, "RequestClientCert": tls.RequestClientCert,
-		"RequireAnyClientCert": tls.RequireAnyClientCert, "RequireClientCert": tls.RequireAnyClientCert,
-		"VerifyClientCertIfGiven": tls.VerifyClientCertIfGiven, "RequireAndVerifyClientCert": tls.RequireAndVerifyClientCert,
-	}
-	tlsVersions = map[string]uint16{"TLS12": tls.VersionTLS12, "TLS13": tls.VersionTLS13}
-)
+// webHeaders are the headers that responses can have, and their values; nil: any.
+var webHeaders = map[string][]string{
+	"Strict-Transport-Security": nil, "X-Content-Type-Options": {"nosniff"}, "X-Frame-Options": {"deny", "sameorigin"},
+	"X-XSS-Protection": nil, "Content-Security-Policy": nil,
+}
 
 // readWebConfig reads and checks the file. The paths in it are relative to its
 // directory.
@@ -57,17 +56,16 @@ func readWebConfig(path string) (*webConfig, error) {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
 	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: %w; ktail supports cert_file, key_file, client_ca_file, client_auth_type, min_version, max_version, http2, and basic_auth_users", path, err)
+		return nil, fmt.Errorf("%s: %w; write tls_server_config, http_server_config, rate_limit, or basic_auth_users", path, err)
 	}
-	for _, file := range []*string{&c.TLS.Cert, &c.TLS.Key, &c.TLS.ClientCA} {
-		if *file != "" && !filepath.IsAbs(*file) {
-			*file = filepath.Join(filepath.Dir(path), *file)
-		}
-	}
+	c.TLS.setDirectory(filepath.Dir(path))
 	for user, hash := range c.Users {
 		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
 			return nil, fmt.Errorf("%s: basic_auth_users: the password of %s is no bcrypt hash; write the output of htpasswd -nBC 10 %s", path, user, user)
 		}
+	}
+	if err := c.checkHTTP(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if _, err := c.tlsConfig(); err != nil {
 		return nil, fmt.Errorf("%s: tls_server_config: %w", path, err)
@@ -75,64 +73,55 @@ func readWebConfig(path string) (*webConfig, error) {
 	return c, nil
 }
 
-// usesTLS reports whether the file says anything about TLS.
-func (c *webConfig) usesTLS() bool {
-	return c.TLS.Cert != "" || c.TLS.Key != "" || c.TLS.ClientCA != "" || c.TLS.ClientAuth != ""
+// checkHTTP checks what does not concern TLS.
+func (c *webConfig) checkHTTP() error {
+	for name, value := range c.HTTP.Headers {
+		values, ok := webHeaders[name]
+		switch {
+		case !ok:
+			return fmt.Errorf("http_server_config: the header %s cannot be set; write some of %s", name, strings.Join(slices.Sorted(maps.Keys(webHeaders)), ", "))
+		case values != nil && !slices.Contains(values, value):
+			return fmt.Errorf("http_server_config: invalid value %q of the header %s; write %s", value, name, strings.Join(values, " or "))
+		case strings.ContainsAny(value, "\r\n"):
+			return fmt.Errorf("http_server_config: the value of the header %s has more than one line", name)
+		}
+	}
+	return c.checkLimit()
 }
 
-// tlsConfig reads the certificates; nil without TLS.
+func (c *webConfig) checkLimit() (err error) {
+	l := &c.Limit
+	if l.Interval != "" {
+		if l.interval, err = time.ParseDuration(l.Interval); err != nil {
+			return fmt.Errorf("rate_limit: invalid interval %q; write a duration such as 1s", l.Interval)
+		}
+	}
+	switch {
+	case l.interval < 0 || l.Burst < 0:
+		return errors.New("rate_limit: burst and interval must not be negative")
+	case l.interval > 0 && l.Burst == 0:
+		return errors.New("rate_limit: with a burst of 0, no request is answered; write burst: 10")
+	}
+	return nil
+}
+
+// tlsConfig returns the configuration of TLS; nil without TLS.
 func (c *webConfig) tlsConfig() (*tls.Config, error) {
-	if !c.usesTLS() {
+	if !c.TLS.enabled() {
 		return nil, nil
 	}
-	if c.TLS.Cert == "" || c.TLS.Key == "" {
-		return nil, errors.New("cert_file and key_file are required")
-	}
-	cert, err := tls.LoadX509KeyPair(c.TLS.Cert, c.TLS.Key)
+	t, err := c.TLS.config()
 	if err != nil {
 		return nil, err
 	}
-	t := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
+	t.NextProtos = []string{"h2", "http/1.1"}
 	if c.HTTP.HTTP2 != nil && !*c.HTTP.HTTP2 {
 		t.NextProtos = t.NextProtos[1:]
-	}
-	for _, v := range []struct {
-		key, text string
-		to        *uint16
-	}{{"min_version", c.TLS.MinVersion, &t.MinVersion}, {"max_version", c.TLS.MaxVersion, &t.MaxVersion}} {
-		if v.text == "" {
-			continue
-		}
-		version, ok := tlsVersions[v.text]
-		if !ok {
-			return nil, fmt.Errorf("%s: %q is not supported; write TLS12 or TLS13", v.key, v.text)
-		}
-		*v.to = version
-	}
-	auth, ok := clientAuthTypes[c.TLS.ClientAuth]
-	switch {
-	case !ok:
-		return nil, fmt.Errorf("client_auth_type: unknown value %q; write RequireAndVerifyClientCert", c.TLS.ClientAuth)
-	case c.TLS.ClientCA != "" && auth == tls.NoClientCert:
-		return nil, errors.New("client_ca_file requires client_auth_type; write client_auth_type: RequireAndVerifyClientCert")
-	case c.TLS.ClientCA == "" && auth >= tls.VerifyClientCertIfGiven:
-		return nil, errors.New("client_auth_type requires client_ca_file")
-	}
-	t.ClientAuth = auth
-	if c.TLS.ClientCA != "" {
-		pem, err := os.ReadFile(c.TLS.ClientCA)
-		if err != nil {
-			return nil, err
-		}
-		t.ClientCAs = x509.NewCertPool()
-		if !t.ClientCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s has no certificate", c.TLS.ClientCA)
-		}
 	}
 	return t, nil
 }
 
-// CheckWebConfig returns what is wrong with a web config file.
+// CheckWebConfig returns an error if the web config file is invalid.
 func CheckWebConfig(path string) error {
 	_, err := readWebConfig(path)
 	return err
@@ -141,14 +130,18 @@ func CheckWebConfig(path string) error {
 // Serve serves requests until the server is closed, with TLS and users of the web
 // config file. The file is read again for each handshake and each request, so that
 // renewed certificates and changed passwords apply; TLS itself cannot be turned on or
-// off.
+// off, and the rate limit does not change.
 func Serve(l net.Listener, server *http.Server, path string) error {
 	c, err := readWebConfig(path)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	server.Handler = &authenticator{next: server.Handler, path: path}
-	if c.usesTLS() {
+	handler := &authenticator{next: server.Handler, path: path}
+	if c.Limit.interval > 0 {
+		handler.limit = &limiter{interval: c.Limit.interval, burst: c.Limit.Burst}
+	}
+	server.Handler = handler
+	if c.TLS.enabled() {
 		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			now, err := readWebConfig(path)
 			if err != nil {
@@ -167,10 +160,12 @@ func Serve(l net.Listener, server *http.Server, path string) error {
 	return err
 }
 
-// authenticator asks for a user and a password if the web config file has users.
+// authenticator asks for a user and a password if the web config file has users. It
+// also applies the headers and the rate limit of the file.
 type authenticator struct {
-	next http.Handler
-	path string
+	next  http.Handler
+	path  string
+	limit *limiter // nil: none
 
 	mu    sync.Mutex
 	known [sha256.Size]byte // the user, password and hash that were right last: to check them takes long
@@ -186,6 +181,13 @@ func (a *authenticator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, "the web config file is invalid", http.StatusInternalServerError)
 		return
+	}
+	if a.limit != nil && !a.limit.allow(time.Now()) {
+		http.Error(w, http.StatusText(http.StatusTooManyRequests), http.StatusTooManyRequests)
+		return
+	}
+	for name, value := range c.HTTP.Headers {
+		w.Header().Set(name, value)
 	}
 	if len(c.Users) == 0 || a.knows(r, c.Users) {
 		a.next.ServeHTTP(w, r)
@@ -215,4 +217,28 @@ func (a *authenticator) knows(r *http.Request, users map[string]string) bool {
 		a.known = sum
 	}
 	return right
+}
+
+// limiter allows a burst of requests, and another request after each interval.
+type limiter struct {
+	interval time.Duration
+	burst    int
+
+	mu   sync.Mutex
+	next time.Time // when all of the burst is allowed again
+}
+
+// allow reports whether a request is allowed now.
+func (l *limiter) allow(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := l.next
+	if next.Before(now) {
+		next = now
+	}
+	if next = next.Add(l.interval); next.Sub(now) > time.Duration(l.burst)*l.interval {
+		return false
+	}
+	l.next = next
+	return true
 }

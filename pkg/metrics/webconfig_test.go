@@ -7,6 +7,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
+	"io"
+	stdlog "log"
 	"math/big"
 	"net"
 	"net/http"
@@ -100,6 +103,19 @@ func TestWebConfig_InvalidOnesSayWhatToWrite(t *testing.T) {
 		certs + "  client_ca_file: tls.crt\n":                                           "requires client_auth_type",
 		certs + "  client_auth_type: RequireAndVerifyClientCert\n":                      "requires client_ca_file",
 		certs + "  client_auth_type: RequireAnyClientCert\n  client_ca_file: tls.key\n": "has no certificate",
+		certs + "  min_version: TLS13\n  max_version: TLS12\n":                          "min_version is above max_version",
+		certs + "  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n":                         "unknown or insecure cipher suite",
+		certs + "  curve_preferences: [CurveP257]\n":                                    "write CurveP256",
+		certs + "  client_allowed_sans: [a]\n":                                          "client_allowed_sans requires client_auth_type",
+		"tls_server_config: {cert: x, key: y}":                                          "failed to find any PEM data",
+		"tls_server_config: {client_ca: x}":                                             "cert_file and key_file are required",
+		"http_server_config: {headers: {Server: x}}":                                    "the header Server cannot be set; write some of Content-Security-Policy",
+		"http_server_config: {headers: {X-Frame-Options: allow}}":                       "write deny or sameorigin",
+		`http_server_config: {headers: {X-XSS-Protection: "a\nb"}}`:                     "more than one line",
+		"rate_limit: {interval: 1s}":                                                    "write burst: 10",
+		"rate_limit: {interval: -1s, burst: 1}":                                         "must not be negative",
+		"rate_limit: {interval: soon, burst: 1}":                                        "write a duration such as 1s",
+		"basic_auth_users: {a: b}\nbasic_auth_users: {c: d}":                            "already defined",
 	} {
 		path := filepath.Join(dir, "web.yaml")
 		writeTo(t, path, text)
@@ -107,11 +123,84 @@ func TestWebConfig_InvalidOnesSayWhatToWrite(t *testing.T) {
 			t.Errorf("%s: error is %v, want one with %q", text, err, want)
 		}
 	}
-	for _, text := range []string{"", certs, certs + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: tls.crt\n  min_version: TLS13\n", "http_server_config: {http2: false}"} {
+	for _, text := range []string{"", certs, certs + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: tls.crt\n  min_version: TLS13\n", "http_server_config: {http2: false}",
+		certs + "  prefer_server_cipher_suites: true\n  cipher_suites: [TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256]\n  curve_preferences: [X25519, CurveP256]\n",
+		"http_server_config: {headers: {X-Frame-Options: deny, Strict-Transport-Security: max-age=1}}", "rate_limit: {interval: 1s, burst: 1}", "rate_limit: {interval: 0, burst: 0}",
+		certs + "  client_auth_type: VerifyClientCertIfGiven\n"} {
 		path := filepath.Join(dir, "web.yaml")
 		writeTo(t, path, text)
 		if err := CheckWebConfig(path); err != nil {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// serve serves with this web config file until the test ends.
+func serve(t *testing.T, path string) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: http.NotFoundHandler(), ReadHeaderTimeout: time.Second, ErrorLog: stdlog.New(io.Discard, "", 0)}
+	done := make(chan error, 1)
+	go func() { done <- Serve(l, server, path) }()
+	t.Cleanup(func() {
+		if err := errors.Join(server.Close(), <-done); err != nil {
+			t.Error(err)
+		}
+	})
+	return l.Addr().String()
+}
+
+func TestServe_OnlyClientsWithAllowedNames(t *testing.T) {
+	dir := t.TempDir()
+	pool := certificate(t, dir, 1) // it is its own authority, and the client's certificate
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"127.0.0.1": true, "prometheus": false} {
+		path := filepath.Join(dir, name+".yaml")
+		writeTo(t, path, "tls_server_config:\n  cert_file: tls.crt\n  key_file: tls.key\n  client_ca_file: tls.crt\n"+
+			"  client_auth_type: RequireAndVerifyClientCert\n  client_allowed_sans: ['"+name+"']\n")
+		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}}
+		resp, err := (&http.Client{Transport: transport}).Get("https://" + serve(t, path)) //nolint:noctx // of a test
+		if (err == nil) != want {
+			t.Errorf("with the allowed name %s: %v", name, err)
+		}
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		transport.CloseIdleConnections()
+	}
+}
+
+func TestServe_AppliesHeadersAndRateLimit(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web.yaml")
+	writeTo(t, path, "http_server_config: {headers: {X-Frame-Options: deny}}\nrate_limit: {interval: 1h, burst: 2}\n")
+	address := serve(t, path)
+	for i, want := range []int{http.StatusNotFound, http.StatusNotFound, http.StatusTooManyRequests} {
+		resp, err := http.Get("http://" + address) //nolint:noctx // of a test
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want || want == http.StatusNotFound && resp.Header.Get("X-Frame-Options") != "deny" {
+			t.Errorf("request %d: status %d with %v, want %d", i, resp.StatusCode, resp.Header, want)
+		}
+	}
+}
+
+func TestLimiter_AllowsOneMoreAfterEachInterval(t *testing.T) {
+	l := &limiter{interval: time.Second, burst: 2}
+	now := time.Unix(1000, 0)
+	for i, want := range []struct {
+		after time.Duration
+		ok    bool
+	}{{0, true}, {0, true}, {0, false}, {time.Second, true}, {0, false}, {time.Hour, true}, {0, true}, {0, false}} {
+		if now = now.Add(want.after); l.allow(now) != want.ok {
+			t.Errorf("request %d is allowed: %v, want %v", i, !want.ok, want.ok)
 		}
 	}
 }
