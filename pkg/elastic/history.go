@@ -127,8 +127,8 @@ func (h *History) plan(ctx context.Context) (*historyQuery, error) {
 	}
 	q := &historyQuery{from: unixNanos(h.o.Since), to: unixNanos(h.o.Until)}
 	all, err := h.listStreams(ctx, q)
-	if err != nil {
-		return nil, err
+	if err != nil || len(all) == 0 {
+		return nil, h.explain(ctx, err)
 	}
 	for i := range all {
 		if h.o.Select == nil || h.o.Select(all[i].stream) {
