@@ -47,6 +47,7 @@ var sections = []section{
 	{"memory", "Memory of bursts and of a blocked output", (*bench).memory, true},
 	{"forward", "Lines forwarded to a search server", (*bench).forward, true},
 	{"files", "Log files of a node", (*bench).files, true},
+	{"metrics", "Metrics from lines", (*bench).metrics, true},
 	{"size", "Size", (*bench).size, true},
 }
 

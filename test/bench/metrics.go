@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// patternRules make three metrics of an access log.
+const patternRules = `metrics:
+  http_errors_total:
+    pattern: '<_>" <code> <_>'
+    where: {code: '>=500'}
+  http_request_duration_seconds:
+    pattern: '<_>" "<_>" <time>'
+    value: time
+  http_response_size_total:
+    pattern: '<_>" <_> <bytes> <_>'
+    value: bytes
+`
+
+// counting is one way to make metrics of the access log, and what the sum of its
+// series has to be.
+type counting struct {
+	name string
+	args []string
+	sums map[string]float64
+}
+
+// metrics measures what it costs to make metrics of lines.
+func (b *bench) metrics(ctx context.Context, out *strings.Builder) error {
+	dir, err := os.MkdirTemp("", "ktail-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
+	if err := writeAccessLogs(filepath.Join(dir, "pods")); err != nil {
+		return err
+	}
+	config := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(config, []byte(patternRules), 0o600); err != nil {
+		return err
+	}
+	none := counting{name: "no rule", sums: map[string]float64{"ktail_log_lines_total": million}}
+	all := []counting{
+		none,
+		{"three patterns", []string{"--config", config}, map[string]float64{"http_errors_total": million / 50, "http_request_duration_seconds_count": million}},
+		{"three expressions that match nothing", []string{
+			"--metric", `a_total=ERROR|FATAL`, "--metric", `b_total{what}=panic: (?P<what>\w+)`,
+			"--metric", `c_total=^(?:[\w$]+\.)+[\w$]+(?:Exception|Error)(?::|$)`,
+		}, map[string]float64{"a_total": 0}},
+		{"a label with 100000 values", []string{"--metric", `carts_total{cart}=/cart/(?P<cart>\d+)`}, map[string]float64{"carts_total": million}},
+	}
+	var programs []program
+	byName := map[string]counting{}
+	for _, c := range all {
+		programs = append(programs, program{name: c.name})
+		byName[c.name] = c
+	}
+	programs = b.chosen(programs)
+	table := newTable(programs)
+	for range b.rounds {
+		for _, p := range programs {
+			u, err := b.countLines(ctx, dir, byName[p.name])
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			table.add(p.name, u)
+		}
+	}
+	fmt.Fprintf(out, "%d lines of an access log in %d log files of a node, `--no-follow --quiet --metrics-file FILE`. The sums of the series were checked. Medians of %d rounds.\n\n",
+		million, nodeLogs, b.rounds)
+	table.print(out, none.name)
+	return nil
+}
+
+// countLines runs ktail, and checks what it has counted.
+func (b *bench) countLines(ctx context.Context, dir string, c counting) (usage, error) {
+	file := filepath.Join(dir, "metrics.prom")
+	u, err := program{path: b.ktail, args: append([]string{
+		".", "--pod-logs-dir", filepath.Join(dir, "pods"), "--no-follow", "--since", "0", "--quiet", "--metrics-file", file,
+	}, c.args...)}.run(ctx)
+	if err != nil {
+		return u, err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return u, err
+	}
+	for name, want := range c.sums {
+		if sum := sumOf(string(text), name); sum != want {
+			return u, fmt.Errorf("the sum of %s is %v, want %v", name, sum, want)
+		}
+	}
+	return u, nil
+}
+
+// sumOf returns the sum of the series with the name in the text format.
+func sumOf(text, name string) (sum float64) {
+	for line := range strings.Lines(text) {
+		rest, ok := strings.CutPrefix(line, name)
+		if !ok || rest[0] != '{' && rest[0] != ' ' {
+			continue
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(rest[strings.LastIndexByte(rest, ' '):]), 64)
+		if err == nil {
+			sum += v
+		}
+	}
+	return sum
+}
+
+// writeAccessLogs writes the log files of a node whose containers write access logs.
+func writeAccessLogs(dir string) error {
+	begin := time.Date(2026, 1, 31, 10, 0, 0, 123, time.UTC)
+	for i := range nodeLogs {
+		path := filepath.Join(dir, fmt.Sprintf("shop_web-%d_uid-%d/nginx/0.log", i, i))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		w := bufio.NewWriterSize(f, 64<<10)
+		for n := range nodeLines {
+			code := 200
+			if n%50 == 0 {
+				code = 503
+			}
+			at := begin.Add(time.Duration(n)*time.Millisecond + time.Duration(i)*time.Microsecond)
+			cart := (i*nodeLines + n) % 100_000
+			if _, err := fmt.Fprintf(w, "%s stdout F 10.1.2.%d - - [%s] \"GET /cart/%d HTTP/1.1\" %d %d \"https://shop.example/\" \"Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0\" 0.0%d\n",
+				at.Format(time.RFC3339Nano), i, at.Format("02/Jan/2006:15:04:05 -0700"), cart, code, 100+n%5000, 10+n%90); err != nil {
+				return errors.Join(err, f.Close())
+			}
+		}
+		if err := errors.Join(w.Flush(), f.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
