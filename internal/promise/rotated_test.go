@@ -133,7 +133,7 @@ func TestRotated_Instances(t *testing.T) {
 				h.write(5, 3)
 				h.c.Append(fakeapi.Entry{Text: "last words", Partial: true})
 				h.c.Exit(3, "")
-				before := append(h.file, "last words")
+				before := slices.Concat(h.file, []string{"last words"})
 				h.file = nil
 				pass(time.Second)
 				h.c.Start()

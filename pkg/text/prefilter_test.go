@@ -6,16 +6,16 @@ import (
 	"testing"
 )
 
-func prefilter(exprs ...string) (*Prefilter, []*Pattern) {
+func prefilter(exprs ...string) *Prefilter {
 	ps := make([]*Pattern, len(exprs))
 	for i, expr := range exprs {
 		ps[i] = NewPattern(regexp.MustCompile(expr))
 	}
-	return NewPrefilter(ps), ps
+	return NewPrefilter(ps)
 }
 
 func TestPrefilter_FindsPatternsThatMayMatch(t *testing.T) {
-	f, _ := prefilter("ERROR|FATAL", "panic: ", "Error", `\d+`, "(?i)warn", "e")
+	f := prefilter("ERROR|FATAL", "panic: ", "Error", `\d+`, "(?i)warn", "e")
 	const always = 1<<3 | 1<<4
 	for text, want := range map[string]uint64{
 		"":                 0,
@@ -38,7 +38,7 @@ func TestPrefilter_FindsPatternsThatMayMatch(t *testing.T) {
 
 // A text with many occurrences of the byte that is searched for.
 func TestPrefilter_FrequentBytes(t *testing.T) {
-	f, _ := prefilter("panic: ", "pppq", "xp")
+	f := prefilter("panic: ", "pppq", "xp")
 	text := strings.Repeat("p", 1000) + "q" + strings.Repeat("p", 1000) + "panic: " + strings.Repeat("p", 1000)
 	if got := f.MayMatch([]byte(text)); got != 3 {
 		t.Errorf("the patterns %b may match, want %b", got, 3)
