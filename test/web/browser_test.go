@@ -97,8 +97,7 @@ func (s *site) open(width, height int64, scheme string) *tab {
 	return b
 }
 
-// watchScript records what must not happen: reports of the content security policy,
-// errors, and dialogs.
+// watchScript records violations of the content security policy, errors, and dialogs.
 const watchScript = `
 window.trouble = [];
 addEventListener('securitypolicyviolation', (e) => trouble.push('CSP: ' + e.violatedDirective + ' ' + e.blockedURI));
@@ -155,8 +154,8 @@ func (b *tab) keys(keys string) {
 	}
 }
 
-// find types into the box for searches. The driver also types the key that goes
-// there, which a keyboard does not.
+// find searches for a text. It clears the box first, because the driver also types the
+// "/" that moves the focus there, which a keyboard does not.
 func (b *tab) find(keys string) {
 	b.t.Helper()
 	b.keys("/")
@@ -165,7 +164,7 @@ func (b *tab) find(keys string) {
 	b.keys(keys)
 }
 
-// trouble returns what happened that must not.
+// trouble returns what watchScript has recorded, and the messages in the console.
 func (b *tab) trouble() []string {
 	var list []string
 	if err := json.Unmarshal([]byte(eval[string](b, "JSON.stringify(window.trouble || [])")), &list); err != nil {
@@ -176,7 +175,8 @@ func (b *tab) trouble() []string {
 	return append(list, b.console...)
 }
 
-// noTrouble fails the test if something happened that must not.
+// noTrouble fails the test if watchScript has recorded anything, or if the console has
+// messages.
 func (b *tab) noTrouble() {
 	b.t.Helper()
 	for _, line := range b.trouble() {

@@ -11,7 +11,8 @@ import (
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// hostile are texts that try to be more than text.
+// hostile returns texts that contain markup, scripts, control sequences, and other
+// input that careless code interprets.
 func hostile() []string {
 	texts := []string{
 		`<script>alert(1)</script>`, `<img src=x onerror=alert(1)>`, `<svg onload=alert(1)>`, `"><script>alert(1)</script>`,
@@ -35,7 +36,7 @@ func hostile() []string {
 	return append(texts, `{"a":1`+fields.String()+`}`)
 }
 
-// Whatever lines, names and labels contain is shown as text.
+// The content of lines, names, and labels is shown as text.
 func TestPage_ShowsHostileTextAsText(t *testing.T) {
 	s := newSite(t, 64<<20)
 	texts := hostile()
@@ -87,7 +88,7 @@ func TestPage_ShowsHostileTextAsText(t *testing.T) {
 	}
 }
 
-// visible returns what the page shows of a line.
+// visible returns a line in the form that the page shows.
 func visible(line string) string {
 	var shown []byte
 	rest := bytes.TrimSuffix([]byte(line), []byte{'\r'})

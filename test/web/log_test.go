@@ -15,7 +15,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// number writes n numbered lines.
+// numbered writes n numbered lines.
 func (s *site) numbered(n int) {
 	for i := 0; i < n; i += 100 {
 		batch := make([]ktail.Line, 100)
@@ -73,7 +73,7 @@ func TestPage_HasEachLineOnceAndInOrder(t *testing.T) {
 	b.noTrouble()
 }
 
-// What has left the buffer is reported, and a link to it says so.
+// Lines that have left the buffer are reported, also if a link leads to them.
 func TestPage_ReportsEvictedLines(t *testing.T) {
 	s := newSite(t, 4<<20)
 	s.shop(1000, time.Millisecond)
@@ -88,7 +88,7 @@ func TestPage_ReportsEvictedLines(t *testing.T) {
 	b.noTrouble()
 }
 
-// Another run on the same port is told, and its rows do not mix with the old ones.
+// The page reports another run on the same port, and does not mix the rows of both.
 func TestPage_NoticesAnotherRun(t *testing.T) {
 	s := newSite(t, 64<<20)
 	s.numbered(2000)
@@ -160,7 +160,58 @@ func TestPage_LevelsAndTimes(t *testing.T) {
 	b.noTrouble()
 }
 
-// A download is what the filters show, byte for byte.
+// Ten thousand lines are copied as the terminal prints them, although the page holds
+// only some of them.
+func TestPage_CopiesManyLines(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(15_000)
+	b := s.open(1400, 900, "light")
+	eval[bool](b, `window.copied = [], navigator.clipboard.write = async (items) => void copied.push(await (await items[0].getType('text/plain')).text()), true`)
+	got := eval[string](b, `Promise.all([import('/list.js'), import('/copy.js')]).then(async ([l, c]) => {
+		l.goTo(2001, true, 0);
+		l.list.mark = 12000;
+		await c.copyRows();
+		return copied[0];
+	})`)
+	var want strings.Builder
+	for i := 2001; i <= 12_000; i++ {
+		stream := s.streams[i%len(s.streams)]
+		fmt.Fprintf(&want, "%s %s line %07d of the run\n", stream.Pod, stream.Container, i)
+	}
+	if got != want.String() {
+		t.Errorf("%d bytes are copied, want %d: %.300q", len(got), want.Len(), got)
+	}
+	if pages := eval[int](b, `import('/store.js').then((s) => s.store.pages.size)`); pages > 24 {
+		t.Errorf("the page holds %d pages of rows", pages)
+	}
+	b.noTrouble()
+}
+
+// The hour that comes twice when summer time ends has both offsets, and nanoseconds
+// are kept.
+func TestPage_TimesAcrossSummerTime(t *testing.T) {
+	s := newSite(t, 64<<20)
+	at := time.Date(2025, 11, 2, 5, 30, 0, 123_456_789, time.UTC)
+	for range 3 {
+		s.write(ktail.Line{Stream: s.streams[0], Time: at.UnixNano(), Text: []byte("a line")})
+		at = at.Add(time.Hour)
+	}
+	b := s.open(1400, 900, "light")
+	for zone, want := range map[string]string{
+		"America/New_York": "01:30:00.123 01:30:00.123 02:30:00.123",
+		"Asia/Kathmandu":   "11:15:00.123 12:15:00.123 13:15:00.123",
+		"UTC":              "05:30:00.123 06:30:00.123 07:30:00.123",
+	} {
+		eval[bool](b, `Promise.all([import('/state.js'), import('/list.js')]).then(([s, l]) => { s.state.zone = %q; l.draw(); return true; })`, zone)
+		b.until("times are in "+zone, `[...document.querySelectorAll('.row:not([hidden]) time')].map((t) => t.textContent).join(' ') === %q`, want)
+	}
+	if got := eval[string](b, `document.querySelector('.row:not([hidden]) time').title`); !strings.HasSuffix(got, "2025-11-02T05:30:00.123456789Z") {
+		t.Errorf("the full time is %q", got)
+	}
+	b.noTrouble()
+}
+
+// A download contains the lines that the filters show, byte for byte.
 func TestPage_DownloadsWhatIsShown(t *testing.T) {
 	s := newSite(t, 64<<20)
 	s.numbered(20_000)

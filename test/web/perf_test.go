@@ -9,7 +9,7 @@ import (
 )
 
 // TestPerformance_OfThePage measures the page at a rate of lines (WEB_PERF=5000,50000).
-// It reports, and fails only on limits that do not depend on other programs.
+// It logs the figures, and fails only on limits that do not depend on other programs.
 func TestPerformance_OfThePage(t *testing.T) {
 	rates := os.Getenv("WEB_PERF")
 	if rates == "" {

@@ -41,7 +41,7 @@ func TestPage_ShowsItsStates(t *testing.T) {
 			t.Run(fmt.Sprint(width, scheme), func(t *testing.T) {
 				s := newSite(t, 64<<20)
 				s.shop(20_000, 29*time.Millisecond)
-				s.pods = shopPods(s)
+				s.pods.Store(shopPods(s))
 				height := int64(900)
 				if width < 500 {
 					height = 844

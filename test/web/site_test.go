@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ type site struct {
 	next    int
 	at      time.Time
 	rnd     *rand.Rand
-	pods    *web.Pods
+	pods    atomic.Pointer[web.Pods]
 	stop    context.CancelFunc
 	stopped chan struct{}
 	address string
@@ -54,7 +55,7 @@ func (s *site) serve(buffer int64, address string) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	s.sink = web.NewSink(buffer)
-	server := web.New(web.Options{Sink: s.sink, Token: token, Title: "deploy/web -n shop", Version: "test", Pods: func() *web.Pods { return s.pods }})
+	server := web.New(web.Options{Sink: s.sink, Token: token, Title: "deploy/web -n shop", Version: "test", Pods: s.pods.Load})
 	var l net.Listener
 	var err error
 	for range 50 { // the port of the run before may still be in use

@@ -1,0 +1,116 @@
+package web_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/ktail/ktail/pkg/web"
+)
+
+// change makes the pods of the page those of a new version.
+func (s *site) change(edit func(*web.Pods)) {
+	next := &web.Pods{}
+	if before := s.pods.Load(); before != nil {
+		next.Version, next.Metrics = before.Version, before.Metrics
+		for _, p := range before.Pods {
+			p.Containers = append([]web.Container(nil), p.Containers...)
+			next.Pods = append(next.Pods, p)
+		}
+	}
+	edit(next)
+	next.Version++
+	s.pods.Store(next)
+}
+
+// podScript returns the text of a pod in the panel.
+const podScript = `[...document.querySelectorAll('.pod')].find((p) => p.dataset.pod === %q)?.textContent`
+
+// The panel shows what happens to pods while it is open, and has no figures where
+// there are no samples.
+func TestPage_PodsFollowTheCluster(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.shop(500, 10*time.Millisecond)
+	s.change(func(p *web.Pods) {
+		for _, name := range []string{"api-1", "web-1"} {
+			p.Pods = append(p.Pods, web.Pod{Namespace: "shop", Name: name, Phase: "Running", Ready: true, Node: "worker-1", Owner: "Deployment/web",
+				Containers: []web.Container{{Name: "app", State: "running", Ready: true, MemoryLimit: 64 << 20}}})
+		}
+	})
+	b := s.open(1400, 900, "light")
+	b.keys("s")
+	shows := func(pod, pattern string) {
+		t.Helper()
+		b.until(pod+" shows "+pattern, `new RegExp(%q).test(`+podScript+`)`, pattern, "shop/"+pod+"/")
+	}
+	shows("web-1", `^web-1running.*no sample of CPU and memory$`)
+
+	now := time.Now().UnixMilli()
+	s.change(func(p *web.Pods) {
+		p.Pods[1].Containers[0].Samples = []web.Sample{{Time: now, CPU: 250, Memory: 32 << 20}}
+	})
+	shows("web-1", `cpu250mmem32\.0Mi / 64\.0Mi$`)
+
+	s.change(func(p *web.Pods) {
+		c := &p.Pods[1].Containers[0]
+		c.Restarts, c.LastExit, c.LastTime = 1, "OOMKilled (137)", now
+	})
+	shows("web-1", `1 restart.*last exit OOMKilled \(137\), \d+s ago`)
+
+	s.change(func(p *web.Pods) {
+		c := &p.Pods[1].Containers[0]
+		p.Pods[1].Ready, c.Ready, c.State, c.Reason, c.Restarts = false, false, "waiting", "CrashLoopBackOff", 2
+	})
+	shows("web-1", `CrashLoopBackOff · 2 restarts`)
+	b.until("trouble is first", `document.querySelector('.pod').dataset.pod === 'shop/web-1/'`)
+
+	s.change(func(p *web.Pods) {
+		p.Pods[0].Deleting = true
+		p.Pods = append(p.Pods, web.Pod{Namespace: "shop", Name: "web-2", Phase: "Pending", Containers: []web.Container{{Name: "app", State: "waiting", Reason: "ContainerCreating"}}})
+	})
+	shows("api-1", `^api-1terminating`)
+	shows("web-2", `^web-2ContainerCreating`)
+
+	s.change(func(p *web.Pods) { p.Pods[0].Deleting, p.Pods[0].Gone = false, true })
+	shows("api-1", `^api-1deleted$`)
+
+	s.change(func(p *web.Pods) {
+		p.Metrics = `no metrics: pods.metrics.k8s.io is forbidden: User "a" cannot list resource "pods"`
+		for i := range p.Pods {
+			p.Pods[i].Containers[0].Samples = nil
+		}
+	})
+	b.until("the reason is shown", `document.querySelector('#pods .note-text')?.textContent.includes('is forbidden')`)
+	if eval[bool](b, `/\b0m|\b0B|no sample/.test(document.getElementById('pods').textContent)`) {
+		t.Errorf("figures without metrics: %s", eval[string](b, `document.getElementById('pods').textContent`))
+	}
+	b.noTrouble()
+}
+
+// A click shows only the lines of a pod, Shift adds one, and Alt excludes one.
+func TestPage_PodsSelectLines(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.shop(3000, 10*time.Millisecond)
+	b := s.open(1400, 900, "light")
+	b.keys("s")
+	b.until("the pods of the lines are there", `document.querySelectorAll('.pod').length === 6`)
+	sources := `[...new Set([...document.querySelectorAll('.row:not([hidden]):not(.wait) .src b')].map((e) => e.textContent))].sort().join(' ')`
+	click := func(pod, key string) {
+		t.Helper()
+		eval[bool](b, `[...document.querySelectorAll('.pod')].find((p) => p.dataset.pod === %q).dispatchEvent(new MouseEvent('click', {bubbles: true, shiftKey: %t, altKey: %t})), true`,
+			"shop/"+pod+"/", key == "shift", key == "alt")
+	}
+	click("search-0", "")
+	b.until("only its lines are left", sources+` === 'search-0'`)
+	click("search-1", "shift")
+	b.until("lines of both", sources+` === 'search-0 search-1'`)
+	click("search-1", "")
+	click("search-0", "")
+	b.until("no filter", `document.querySelectorAll('.chip').length === 0`)
+	click("search-0", "alt")
+	b.until("all others", sources+`.split(' ').length >= 4 && !`+sources+`.includes('search-0')`)
+	b.do(chromedp.Reload())
+	b.until("reload keeps it", `document.querySelectorAll('.chip').length === 1 && !document.getElementById('pods').hidden`)
+	b.noTrouble()
+}
