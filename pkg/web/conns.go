@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// limitConns returns a listener that accepts at most n connections at a time; others
-// wait in the queue of the kernel.
+// limitConns returns a listener that accepts at most n connections at a time. Further
+// connections wait in the queue of the kernel.
 func limitConns(l net.Listener, n int) net.Listener {
 	return &limitedListener{Listener: l, slots: make(chan struct{}, n), closed: make(chan struct{})}
 }

@@ -56,8 +56,8 @@ func (t *tickets) redeem(ticket string, now time.Time) bool {
 	return ok && now.Before(expires)
 }
 
-// download sends all lines of the query as a file: as text, the lines as they are; as
-// json, one object for each line.
+// download sends all lines of the query as a file. With as=text, it has the texts of
+// the lines; with as=json, an object for each line.
 func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	params := r.URL.Query()
 	if !s.ticks.redeem(params.Get("ticket"), time.Now()) {

@@ -57,14 +57,14 @@ var kinds = map[string]string{
 	".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }
 
-// comments are those that have lines of their own.
+// comments match the comments that have lines of their own, by the suffix of the file.
 var comments = map[string]*regexp.Regexp{
 	".js":  regexp.MustCompile(`(?m)^[ \t]*(//.*|/\*(?:[^*]|\*+[^*/])*\*+/[ \t]*)$`),
 	".css": regexp.MustCompile(`(?m)^[ \t]*/\*(?:[^*]|\*+[^*/])*\*+/[ \t]*$`),
 }
 
-// withoutComments returns a file of the page as browsers get it: without comments,
-// which are an eighth of it, but with the same lines.
+// withoutComments returns a file of the page without its comments, which are an eighth
+// of what a browser would load. Line numbers stay the same.
 func withoutComments(name string, body []byte) []byte {
 	re := comments[path.Ext(name)]
 	if re == nil {

@@ -17,7 +17,8 @@ import (
 //
 //   - the Host header, which has to name this machine. It stops DNS rebinding, where
 //     another page reaches this server under its own name.
-//   - Fetch Metadata, by which the browser says that another page asks.
+//   - Fetch Metadata headers, with which the browser reports that the request comes
+//     from another page.
 //   - the token, without which there is no data. It travels in the fragment of the
 //     address, which browsers do not send to a server, and then in the Authorization header.
 //     There is no cookie: cookies of 127.0.0.1 are sent to each of its ports.
@@ -47,7 +48,7 @@ func newToken() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// guard answers requests that are not allowed, and passes on the others.
+// guard rejects requests that are not allowed, and passes on all others.
 type guard struct {
 	token    [sha256.Size]byte // its digest, so that lengths do not matter
 	failures failures

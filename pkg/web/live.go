@@ -65,8 +65,8 @@ func newRangeAnswer(v *view, r ring.Range) rangeAnswer {
 	return rangeAnswer{View: v.id, First: r.First, End: r.End, Searched: r.Searched, Complete: r.Complete, Limited: r.Limited}
 }
 
-// live answers when the log or the state of a pod has changed, or when a filter has
-// not been searched completely, or after a while.
+// live answers a poll: at once if the search of the filter is not complete, and
+// otherwise when the log or the state of a pod changes, or when the wait is over.
 func (s *Server) live(r *http.Request) (any, error) {
 	params := r.URL.Query()
 	v, err := s.view(params)

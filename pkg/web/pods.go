@@ -9,7 +9,7 @@ import (
 type Pods struct {
 	Version uint64 `json:"version"` // changes with the state
 	Pods    []Pod  `json:"pods"`
-	// Metrics says why there are no metrics; empty if there are.
+	// Metrics is the reason why there are no metrics; empty if there are metrics.
 	Metrics string `json:"metrics,omitempty"`
 }
 
@@ -34,8 +34,8 @@ type Container struct {
 	Reason   string `json:"reason,omitempty"` // of the state, such as CrashLoopBackOff
 	Ready    bool   `json:"ready"`
 	Restarts int    `json:"restarts"`
-	// LastExit says how the last instance ended, such as "OOMKilled (137)"; LastTime
-	// when, in Unix milliseconds.
+	// LastExit is the reason why the previous instance ended, such as
+	// "OOMKilled (137)". LastTime is the time of its end in Unix milliseconds.
 	LastExit string `json:"last,omitempty"`
 	LastTime int64  `json:"lastTime,omitempty"`
 
@@ -49,7 +49,7 @@ type Container struct {
 	Samples []Sample `json:"samples,omitempty"`
 }
 
-// Sample is what a container used at a time.
+// Sample is the resource usage of a container at one time.
 type Sample struct {
 	Time   int64 `json:"t"`   // Unix milliseconds
 	CPU    int64 `json:"cpu"` // millicores

@@ -15,18 +15,18 @@ import (
 	"github.com/ktail/ktail/pkg/web/internal/ring"
 )
 
-// A query is the filter of a request, as its URL says it. The parameters are
+// A query is the filter in the URL of a request. Its parameters are:
 //
 //	i, e        include and exclude lines with this text; ir, er: regular expressions
 //	level       names of levels, separated by commas; "none" for lines without one
-//	src         namespace/pod/container, where an empty part is any; with a - before
-//	            it, everything but that
+//	src         namespace/pod/container, where an empty part matches all; a - before
+//	            it excludes the match
 //	field       name=value, name!=value, name>number, name<number, or name
 //	logs        1: no gaps, exits and other lines that are not log lines
 //	from, to    times in Unix milliseconds; to is exclusive
 //
 // A text without capital letters matches in any case. Parameters may be repeated.
-// The parts of a query narrow it down, except that one i and one src are enough.
+// A line must meet all conditions, but of several i, or several src, only one.
 var filterParams = []string{"i", "ir", "e", "er", "level", "src", "field", "from", "to"}
 
 const (

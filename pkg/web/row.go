@@ -14,7 +14,7 @@ import (
 
 const (
 	maxRowText  = 4 << 10   // bytes of a line in a list
-	maxLineText = 256 << 10 // bytes of a line that is shown alone: to wrap more takes seconds
+	maxLineText = 256 << 10 // bytes of a line in the drawer; wrapping more takes seconds
 )
 
 // Flags of a row.
@@ -23,8 +23,8 @@ const (
 	rowShortened             // the row has only the beginning of what ktail has
 )
 
-// A painter turns the text of a line into what the page shows: a text without
-// control characters, and the classes of its parts. The page puts it into text nodes.
+// A painter converts the text of a line to the form that the page shows: a text
+// without control characters, and the CSS classes of its parts.
 type painter struct {
 	find   text.Patterns // marks what it matches
 	fields bool          // show the message of JSON and logfmt first
@@ -288,7 +288,7 @@ func (p *painter) add(part []byte) {
 	}
 }
 
-// addVisible adds what is shown although it is not in the plain text.
+// addVisible adds text that is shown but is not part of the plain text.
 func (p *painter) addVisible(shown []byte) {
 	p.visible = append(p.visible, shown...)
 	for _, r := range string(shown) {

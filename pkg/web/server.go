@@ -25,7 +25,7 @@ type Options struct {
 	Sink *Sink
 	// Token is the secret of the page; empty for a random one.
 	Token string
-	// Title says what is followed, such as "deploy/web -n shop".
+	// Title describes the selection, such as "deploy/web -n shop".
 	Title string
 	// Version of ktail.
 	Version string

@@ -24,7 +24,7 @@ type view struct {
 	filter *ring.Filter
 }
 
-// views are the filters that pages use at the moment.
+// views holds the views that pages currently use.
 type views struct {
 	mu     sync.Mutex
 	byName map[string]*view

@@ -1,5 +1,5 @@
 // @ts-check
-// The page: what happens when.
+// The entry point: connects the parts of the page.
 import { $, el, toast } from "./dom.js";
 import { api } from "./api.js";
 import { state, fromHash, saveHash, filterParams, addFilter } from "./state.js";
@@ -20,7 +20,7 @@ let stay = null;
 /** @type {Set<number>} */
 const bookmarks = new Set();
 
-/** Remembers the line at which the user is looking. */
+/** Records the line that must stay in place when the rows change. */
 function keepPlace() {
   const r = row(Number.isNaN(list.cursor) ? list.anchor : list.cursor);
   stay = !list.follow && r ? { seq: r[0], ms: r[1] } : null;
@@ -71,7 +71,7 @@ async function goToPlace(place) {
   }
 }
 
-/** Follows a link: the sequence number if it is of this run, else the time. @param {string} at */
+/** Follows a link: by sequence number if it is of this run, by time otherwise. @param {string} at */
 async function goToLink(at) {
   const [seq, ms, epoch] = at.split(".");
   if (epoch === store.epoch && Number(seq) >= store.seq[0]) return goToPlace({ seq });

@@ -43,7 +43,7 @@ export function bytes(n) {
   return (n >= 100 || i === 0 ? Math.round(n) : n.toFixed(1)) + units[i];
 }
 
-/** The value of a custom property of the theme. @param {string} name */
+/** Returns the value of a custom property of the theme. @param {string} name */
 export function color(name) {
   const probe = $("toast");
   probe.style.setProperty("--probe", "0");

@@ -20,8 +20,8 @@ function here() {
 }
 
 /**
- * Looks for the next match, or with dir 0 only counts. It asks until the search has
- * reached the oldest line, or a match is found.
+ * Searches for the next match, or only counts if dir is 0. It repeats the request until
+ * a match is found or the oldest line is reached.
  * @param {number} dir @param {Record<string, string>} [more]
  */
 async function look(dir, more) {
@@ -78,7 +78,7 @@ async function showLane(signal) {
   drawLane((await api("marks", params, signal)).counts);
 }
 
-/** Searches for what is in the box. */
+/** Searches for the text in the box. */
 export function refreshFind() {
   const on = state.find !== "";
   for (const id of ["findPrev", "findNext", "findFilter"]) $(id).disabled = !on;

@@ -14,7 +14,7 @@ let dragFrom = -1, dragTo = -1, busy = false, again = 0;
 /** @type {(counts: number[]) => void} */
 let onLevels = () => {};
 
-/** Asks for the counts and draws; at most about once a second. */
+/** Requests the counts and draws them, about once a second at most. */
 export async function refreshHistogram() {
   const now = performance.now();
   if (busy || now < again || document.hidden) return;
@@ -33,7 +33,7 @@ export async function refreshHistogram() {
   }
 }
 
-/** The next call of refreshHistogram asks. */
+/** Makes the next call of refreshHistogram send a request. */
 export const histogramChanged = () => { again = 0; };
 
 export function drawHistogram() {
@@ -63,7 +63,7 @@ export function drawHistogram() {
   canvas.setAttribute("aria-label", `${count(all)} lines from ${shortClock(data.start)} to ${shortClock(end)}, ${count(bad)} of them errors`);
 }
 
-/** Marks what is on the screen, and the range that is being selected. @param {CanvasRenderingContext2D} g @param {number} w @param {number} h */
+/** Marks the period on the screen, and the range that is being selected. @param {CanvasRenderingContext2D} g @param {number} w @param {number} h */
 function drawPlace(g, w, h) {
   const span = data.width * data.counts.length;
   const x = (/** @type {number} */ ms) => ((ms - data.start) / span) * w;

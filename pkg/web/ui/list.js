@@ -1,9 +1,9 @@
 // @ts-check
-// The list shows a window on the log with about sixty rows. Its place is an anchor:
-// the number of the first row and how many pixels of it are hidden. So rows may have
-// any height, and nobody has to know the heights of a million lines. The pad only
-// gives the scroll bar its size: beyond four million pixels, a scroll of a few pixels
-// moves the anchor by that much, and the bar is put right when scrolling has ended.
+// The list shows a window on the log, of about sixty rows. Its position is the anchor:
+// the number of the first row, and the pixels of it that are hidden. Rows may therefore
+// have any height, and the heights of all other rows need not be known. The pad only
+// gives the scroll bar its size. Above four million pixels, a scroll of a few pixels
+// moves the anchor by the same amount, and the thumb is corrected afterwards.
 import { $, el, fit, color, count } from "./dom.js";
 import { store, row, want } from "./store.js";
 import { state } from "./state.js";
@@ -59,7 +59,7 @@ export function setFollow(on) {
   list.onChange();
 }
 
-/** Makes the anchor of what is on the screen. */
+/** Sets the anchor to the first row on the screen. */
 function anchorHere() {
   const top = box.getBoundingClientRect().top;
   for (const view of pool) {
@@ -195,7 +195,7 @@ function paint() {
   showEdge(from);
 }
 
-/** Says above the first row what is no longer there. @param {number} from */
+/** Reports above the first row how many lines have left the buffer. @param {number} from */
 function showEdge(from) {
   const gone = store.evicted[0] > 0 && store.complete && from <= store.first && total > 0;
   let note = $("evicted");
@@ -215,7 +215,7 @@ export function drawLane(counts) {
   counts.forEach((n, i) => { if (n > 0) g.fillRect(0, (i * h) / counts.length, w, Math.max(2, h / counts.length)); });
 }
 
-/** The widest name decides about the width of the column. */
+/** Fits the column of names to the widest one. */
 export function fitNames() {
   let widest = 0, longest = 0;
   for (const s of store.streams.values()) {

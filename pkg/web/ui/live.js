@@ -1,7 +1,7 @@
 // @ts-check
-// The poll: the page asks how far the log goes, gets an answer as soon as that has
-// changed, draws, and asks again, at most ten times a second. There is nothing to
-// resume after a broken connection: the next answer says everything.
+// The poll: the page asks for the end of the log, gets an answer as soon as there are
+// new lines, draws, and asks again, at most ten times a second. After a broken
+// connection, there is nothing to resume, because each answer is complete.
 import { $, count } from "./dom.js";
 import { api, ApiError } from "./api.js";
 import { store, takeRange, putRows, rowParams } from "./store.js";
@@ -16,7 +16,7 @@ let after = 0, lost = false, seen = 0;
 /** @type {{anchor: () => void, update: (streams: boolean) => void, pods: () => void}} */
 let hooks = { anchor: () => {}, update: () => {}, pods: () => {} };
 
-/** Asks again at once, for instance since the filter has changed. */
+/** Polls again at once, for example after a change of the filter. */
 export function restart() {
   after = 0;
   poll?.abort();
@@ -63,7 +63,7 @@ export async function startLive(h) {
   }
 }
 
-/** Returns after how many milliseconds ktail wants to be asked again. @param {AbortSignal} signal @returns {Promise<number>} */
+/** Polls once. Returns the minimum delay of the next poll in milliseconds. @param {AbortSignal} signal @returns {Promise<number>} */
 async function ask(signal) {
   const params = rowParams();
   params.set("after", String(after));
@@ -135,7 +135,7 @@ function state(name, text) {
 
 let leftAt = 0, told = 0;
 
-/** Shows whether the list follows the log, and how busy that is. */
+/** Shows whether the list follows the log, and the rate of lines. */
 export function showLive() {
   if (lost) return;
   const [lines, errors] = store.rate;

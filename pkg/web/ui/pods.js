@@ -1,6 +1,5 @@
 // @ts-check
-// The pods whose logs are shown: their state, what they use, and a click to see only
-// their lines.
+// The panel of pods: their state, CPU, and memory. A click shows only their lines.
 import { $, el, fit, color, bytes } from "./dom.js";
 import { api } from "./api.js";
 import { state } from "./state.js";
@@ -12,7 +11,7 @@ let info = { pods: [] };
 /** @type {() => void} */
 let changed = () => {};
 
-/** What matters most about a pod. @param {any} p @returns {{rank: number, cls: string, text: string, sub: string, last: string}} */
+/** Summarizes the state of a pod. @param {any} p @returns {{rank: number, cls: string, text: string, sub: string, last: string}} */
 export function summary(p) {
   let rank = 3, cls = "ok", text = p.phase || "";
   const restarts = p.containers.reduce((/** @type {number} */ n, /** @type {any} */ c) => n + c.restarts, 0);
@@ -30,7 +29,7 @@ export function summary(p) {
   return { rank, cls, text: text.toLowerCase() === "running" ? "running" : text, sub: restarts ? `${restarts} restart${restarts > 1 ? "s" : ""}` : "", last };
 }
 
-/** The pods, or as many as the lines name. */
+/** Returns the pods of the cluster or, without a cluster, those that lines name. */
 function entries() {
   if (info.pods.length) return info.pods;
   const byPod = new Map();
@@ -140,7 +139,7 @@ export function showPods() {
   if (focused) /** @type {HTMLElement|null} */ (panel.querySelector(`[data-pod="${CSS.escape(focused)}"]`))?.focus();
 }
 
-/** Asks for the state of the pods. */
+/** Requests the state of the pods. */
 export async function refreshPods() {
   if (!state.pods) return;
   info = await api("pods").catch(() => info);

@@ -1,5 +1,5 @@
 // @ts-check
-// One row of the list, as elements that are used again for other lines.
+// A row of the list. Its elements are reused for other lines.
 import { el } from "./dom.js";
 import { store } from "./store.js";
 import { clock, day, full, shortClock } from "./time.js";
@@ -63,7 +63,7 @@ function link(text, parts, i) {
   return el("a", { class: "a", href: address, target: "_blank", rel: "noopener noreferrer", "aria-label": "Open " + address, tabIndex: -1 }, "↗");
 }
 
-/** What a line that is not a log line says. @param {any[]} r */
+/** Returns the text of a line that is not a log line, such as a gap. @param {any[]} r */
 export function noteText(r) {
   const [, ms, , , , kind, , text] = r;
   switch (kind) {

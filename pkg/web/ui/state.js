@@ -1,6 +1,6 @@
 // @ts-check
-// What the user has chosen: filters, search, and how lines are shown. It is kept in
-// the fragment of the address, so that reload, Back and bookmarks work, and so that
+// The state that the user controls: filters, search, and the form of lines. It is kept
+// in the fragment of the address, so that reload, Back, and bookmarks work, and so that
 // neither logs of servers nor Referer headers contain it.
 
 /** @typedef {{kind: string, value: string}} Filter */

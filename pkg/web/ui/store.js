@@ -1,6 +1,6 @@
 // @ts-check
-// The rows that the page holds: pages of 256 rows of the view, of which the least
-// recently used are dropped. Everything else is asked for again when it is shown.
+// The rows in memory, as pages of 256 rows of the view. The least recently used pages
+// are dropped, and requested again when they are shown.
 import { api } from "./api.js";
 import { filterParams, addFind, state } from "./state.js";
 
@@ -80,7 +80,7 @@ export function takeRange(a) {
   return fresh;
 }
 
-/** Asks for the rows [from, to) that are not held. @param {number} from @param {number} to */
+/** Requests the rows of [from, to) that are not in memory. @param {number} from @param {number} to */
 export function want(from, to) {
   if (!store.view) return;
   from = Math.max(from, store.first);
@@ -116,7 +116,7 @@ async function load(p) {
   store.onRows();
 }
 
-/** The rows [from, to), asked for if they are not held. @param {number} from @param {number} to @returns {Promise<Row[]>} */
+/** Requests the rows [from, to). @param {number} from @param {number} to @returns {Promise<Row[]>} */
 export async function fetchRows(from, to) {
   /** @type {Row[]} */
   const rows = [];

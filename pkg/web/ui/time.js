@@ -1,6 +1,6 @@
 // @ts-check
-// Times, in the zone that the user has chosen. Milliseconds are numbers; what is
-// below them is carried along, since Date cannot hold it.
+// Times, in the selected time zone. Times are in milliseconds, the precision of Date;
+// the nanoseconds below are passed separately.
 import { state } from "./state.js";
 
 export const zones = [

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// cached is how many unpacked blocks are kept: what a screen or two show.
+// cached is the number of unpacked blocks that are kept, enough for two screens.
 const cached = 8
 
 // cache holds the texts of the blocks read last.
@@ -19,7 +19,7 @@ type entry struct {
 	text  []byte
 }
 
-// text returns the texts of a block. Nobody writes to them.
+// text returns the texts of a block. The caller must not change them.
 func (c *cache) text(b *block) []byte {
 	if !b.packed {
 		return b.text

@@ -9,9 +9,9 @@ import (
 
 // A Filter selects lines. The zero Filter selects all.
 //
-// Gaps, exits and other lines that are not log lines are selected by stream and
-// time only: whoever looks at a part of the log has to see that lines of it are
-// missing. Find is the exception: it has to match whatever the line is.
+// Gaps, exits, and other lines that are not log lines are selected by stream and time
+// only, because a user who filters the log must still see where lines are missing.
+// Find is the exception: it applies to lines of every kind.
 type Filter struct {
 	Include, Exclude text.Patterns
 	Find             text.Patterns

@@ -1,6 +1,6 @@
 package ring
 
-// rateWindow is over how many whole seconds rates are averaged.
+// rateWindow is the number of whole seconds over which rates are averaged.
 const rateWindow = 3
 
 // rates counts lines for each of the last seconds.

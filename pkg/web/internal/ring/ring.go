@@ -34,7 +34,7 @@ type Ring struct {
 	cache cache
 }
 
-// Evicted describes what has left the ring.
+// Evicted counts the lines that have left the ring.
 type Evicted struct {
 	Lines uint64
 	Until int64 // the latest time of these lines, Unix nanoseconds
@@ -48,8 +48,8 @@ func New(limit int64) *Ring {
 	return r
 }
 
-// Append adds lines. It keeps neither the slice nor the texts. It never blocks for
-// long: it compresses a block of text at most every 64 KiB.
+// Append adds lines. It keeps neither the slice nor the texts. Its only long operation
+// is the compression of a block, once per 64 KiB of text.
 func (r *Ring) Append(lines []ktail.Line) {
 	if len(lines) == 0 {
 		return
@@ -82,7 +82,8 @@ func (r *Ring) Append(lines []ktail.Line) {
 	}
 }
 
-// described returns a Kubernetes event with all it says in its text, and its level.
+// described returns a Kubernetes event with its object, reason, and count in the text,
+// and the level of the event.
 func described(l *ktail.Line) (*ktail.Line, text.Level) {
 	e, level := l.Event, text.Info
 	if e.IsWarning() {

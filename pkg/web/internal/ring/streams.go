@@ -43,10 +43,10 @@ type streamEntry struct {
 	lastSeq uint64 // of its latest line; belongs to the goroutine that appends
 }
 
-// maxPointers bounds the table of pointers, which retains streams that have ended.
+// maxPointers bounds the table of pointers, which keeps ended streams in memory.
 const maxPointers = 4096
 
-// minRelease is up to how many streams none is forgotten.
+// minRelease is the number of streams up to which none is released.
 const minRelease = 1024
 
 // id returns the number of the stream of the line with this sequence number.
