@@ -29,6 +29,7 @@ type Files interface {
 // rotated is the state that Options.Rotated adds to a Log.
 type rotated struct {
 	begun bool // the files were listed
+	some  bool // lines of them were emitted
 	read  bool // the files were read, or cannot be read
 	vain  int  // attempts to fill a gap that brought no line, in a row
 }
@@ -37,6 +38,10 @@ type rotated struct {
 // options select of all files, and advances the position.
 func (s *Source) readFiles(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) error {
 	l := s.log
+	if from.IsZero() && l.rotated.some {
+		// The caller has dropped what was emitted, and starts over.
+		l.rotated, l.opens = rotated{}, 0
+	}
 	if !s.options.Rotated || l.read || l.opens > 0 || s.options.Tail == 0 && l.start == FromOptions {
 		return nil
 	}
@@ -75,12 +80,12 @@ func (s *Source) readAllFiles(ctx context.Context, from *ktail.Position, emit fu
 	p := &filePass{ctx: ctx, source: s, from: from, emit: emit}
 	err := r.List(ctx)
 	if err == nil {
-		err = s.selectFiles(ctx, r, p, files.Now())
-	}
-	if err == nil {
 		if err := emit(nil); err != nil {
 			return err
 		}
+		err = s.selectFiles(ctx, r, p, files.Now())
+	}
+	if err == nil {
 		first, whole := r.Oldest(ctx)
 		instance := s.stream.Instance
 		if first != instance.Restarts {
@@ -258,7 +263,7 @@ func (p *filePass) pass(b *logfiles.Batch, lines []ktail.Line, missing string) e
 		}
 	}
 	p.any = true
-	l.timed = true
+	l.timed, l.rotated.some = true, true
 	p.from.Advance(lines)
 	return p.emit(lines)
 }
