@@ -31,7 +31,8 @@ func (n FileName) RotatedAt(last int64, zone *time.Location) int64 {
 // cost is how unlikely an order of files is.
 type cost struct {
 	back int   // how many times the clock was set back between two files
-	gaps int64 // time between the files, in nanoseconds
+	late int64 // nanoseconds by which files end after the next one begins, within the tolerance
+	gaps int64 // nanoseconds between the files
 }
 
 // tolerance is how much later a runtime may write a line to a file than one to the next
@@ -47,15 +48,18 @@ func (c cost) add(before, next *Span) cost {
 
 // step adds the cost of the clock going from one time to another between two files.
 func (c cost) step(from, to int64) cost {
-	if from-to > tolerance {
+	switch {
+	case from-to > tolerance:
 		c.back++
+	case from > to:
+		c.late += from - to
 	}
 	c.gaps += max(from, to) - min(from, to)
 	return c
 }
 
 func (c cost) compare(o cost) int {
-	return cmp.Or(cmp.Compare(c.back, o.back), cmp.Compare(c.gaps, o.gaps))
+	return cmp.Or(cmp.Compare(c.back, o.back), cmp.Compare(c.late, o.late), cmp.Compare(c.gaps, o.gaps))
 }
 
 // Order returns the order of the first n files, followed by the next one, in which they
