@@ -36,7 +36,7 @@ func (r *reader) check(t *testing.T, delivered int) (next int) {
 		case ktail.Exit, ktail.Restart:
 			continue
 		}
-		if gap != nil && next > 0 && expected[next-1].is(l, r.started) {
+		if gap != nil && next > 0 && expected[next-1].is(l, r.started, r.sim.setBack) {
 			// This may be the rest of a delivered line whose first part has
 			// been removed since; the file does not show that it is a rest.
 			gap = nil
@@ -46,14 +46,14 @@ func (r *reader) check(t *testing.T, delivered int) (next int) {
 			// Where names are not in order, nothing says which of the files that are left
 			// were written after the position: those are read again.
 			for i, e := range expected[:next] {
-				if e.is(l, r.started) {
+				if e.is(l, r.started, r.sim.setBack) {
 					next = i
 					break
 				}
 			}
 		}
 		at := next
-		for at < len(expected) && !expected[at].is(l, r.started) {
+		for at < len(expected) && !expected[at].is(l, r.started, r.sim.setBack) {
 			at++
 		}
 		if at == len(expected) {

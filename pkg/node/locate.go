@@ -64,7 +64,7 @@ func (r *logReader) start(f *logFile, offset int64) error {
 // everything that is left is new; continues says that no file is missing before
 // it.
 func (r *logReader) resume(files []*logFile, continues bool, from *ktail.Position) error {
-	found, err := find(files, from)
+	found, err := r.log.find(files, from)
 	if err != nil {
 		return err
 	}
@@ -88,10 +88,10 @@ type place struct {
 // run, because a log is only appended to, and is only removed from its start.
 // The search starts with the newest file and goes back until it has found the
 // whole run.
-func find(files []*logFile, from *ktail.Position) (place, error) {
+func (l *logFiles) find(files []*logFile, from *ktail.Position) (place, error) {
 	var found place
 	for i := range slices.Backward(files) {
-		p, err := findFrom(files[i:], from)
+		p, err := l.findFrom(files[i:], from)
 		if err != nil {
 			return p, err
 		}
@@ -107,7 +107,7 @@ func find(files []*logFile, from *ktail.Position) (place, error) {
 
 // findFrom finds the lines of the position in the files, reading from the start
 // of the first one.
-func findFrom(files []*logFile, from *ktail.Position) (found place, err error) {
+func (l *logFiles) findFrom(files []*logFile, from *ktail.Position) (found place, err error) {
 	s := newScanner(&ktail.Stream{})
 	replay := from.Replay()
 	first, over := true, false
@@ -140,7 +140,8 @@ func findFrom(files []*logFile, from *ktail.Position) (found place, err error) {
 		}
 		if i+1 < len(files) {
 			see := visit(f)
-			lines := s.finishFile(files[i+1].instance != f.instance)
+			next := files[i+1]
+			lines := s.finishFile(next.instance != f.instance || l.isBroken(next, true))
 			for j := range lines {
 				see(&lines[j], s.ends[j])
 			}

@@ -71,23 +71,22 @@ type simPart struct {
 }
 
 // is reports whether the line is l. If files were removed before the step, or while the
-// reader was not notified, l may lack the parts that were in them.
-func (w *simLine) is(l *ktail.Line, before int) bool {
-	text := w.text
-	for _, p := range slices.Backward(w.parts) {
-		if len(text) <= len(l.Text) || !p.file.hidden {
-			break // only parts in files that the reader never noticed may be missing at the end
+// reader was not notified, l may lack the parts that were in them. It is any of the parts
+// if the line was split where files may be missing.
+func (w *simLine) is(l *ktail.Line, before int, split bool) bool {
+	removed := func(f *simFile) bool { return split || f.removed > 0 && (f.removed <= before || f.missed) }
+	for i, first := range w.parts {
+		text := ""
+		for j, p := range w.parts[i:] {
+			text += p.text
+			if first.time == l.Time && text == string(l.Text) &&
+				!slices.ContainsFunc(w.parts[i+j+1:], func(p simPart) bool { return !p.file.hidden && !removed(p.file) }) {
+				return true
+			}
 		}
-		text = text[:len(text)-len(p.text)]
-	}
-	for _, p := range w.parts {
-		if p.time == l.Time && text == string(l.Text) {
-			return true
-		}
-		if p.file.removed == 0 || p.file.removed > before && !p.file.missed {
+		if !removed(first.file) {
 			return false
 		}
-		text = text[min(len(p.text), len(text)):]
 	}
 	return false
 }

@@ -176,17 +176,16 @@ func (r *logReader) wait(ctx context.Context, atLeast time.Duration) error {
 
 // advance continues with the next file.
 func (r *logReader) advance(next *logFile) error {
-	restarted := next.instance != r.file.instance
-	if err := r.forward(r.scanner.finishFile(restarted)); err != nil {
+	restarted, broken := next.instance != r.file.instance, r.log.isBroken(next, r.resumed)
+	if err := r.forward(r.scanner.finishFile(restarted || broken)); err != nil {
 		return err
 	}
-	link := r.log.linkOf(next)
-	if link == unknown {
+	if r.log.linkOf(next) == unknown {
 		// The position determines where to continue.
 		r.log.markRead(r.file)
 		return ktail.ErrInterrupted
 	}
-	if link == unlinked || link == doubtful && r.resumed {
+	if broken {
 		r.gap = filesRemoved
 		if next.instance > r.file.instance+1 {
 			r.gap = instanceRemoved

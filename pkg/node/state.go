@@ -156,6 +156,13 @@ func (l *logFiles) unread() (files []*logFile, continues bool) {
 	return files, len(files) > 0 && l.someRead && files[0].link == linked
 }
 
+// isBroken reports whether a read tells of a gap before the file. A line does not continue
+// across it.
+func (l *logFiles) isBroken(f *logFile, resumed bool) bool {
+	link := l.linkOf(f)
+	return link == unlinked || link == doubtful && resumed
+}
+
 func (l *logFiles) linkOf(f *logFile) link {
 	l.mu.Lock()
 	defer l.mu.Unlock()
