@@ -25,7 +25,7 @@ running() {
     up | kubelet) [[ $command == "$bin/testcluster $1 "* ]] ;;
     kwok) [[ $command == "$bin/kwok "* ]] ;;
     metrics) [[ $command == "$bin/metrics-server "* ]] ;;
-    node) [[ $command == *"/node.sh "* ]] ;;
+    node | keeper) [[ $command == *"/node.sh "* ]] ;;
     containerd) [[ $command == *"containerd -c $etc/containerd.toml "* ]] ;;
   esac || return
   echo "$pid"

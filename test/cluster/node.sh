@@ -1,7 +1,7 @@
 #!/bin/bash
 # The node, started by start.sh in a mount namespace of its own: /var/log there
 # is the cluster's, so that node logs come from files of the cluster. A kubelet
-# that ends is started again, as a service manager would.
+# or a containerd that ends is started again, as a service manager would.
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
@@ -10,9 +10,9 @@ ctr=(ctr -a "$run/containerd.sock" -n k8s.io)
 main() {
   mount --bind "$state/varlog" /var/log
   ulimit -n "$(ulimit -Hn)"
-  containerd -c "$etc/containerd.toml" >"$state/containerd.log" 2>&1 &
+  keep_containerd &
   containerd=$!
-  echo $containerd >"$run/containerd.pid"
+  echo $containerd >"$run/keeper.pid"
   trap 'stop=1; kill $kubelet' TERM INT
   within 60 "${ctr[@]}" version
   for image in "$images"/*.tar; do "${ctr[@]}" images import "$image"; done
@@ -24,6 +24,20 @@ main() {
     sleep .3
   done
   end
+}
+
+# keep_containerd runs containerd until it is terminated.
+keep_containerd() {
+  local pid
+  trap 'stop=1; kill $pid' TERM INT
+  until [ -n "${stop:-}" ]; do
+    containerd -c "$etc/containerd.toml" >>"$state/containerd.log" 2>&1 &
+    pid=$!
+    echo "$pid" >"$run/containerd.pid"
+    until wait "$pid" || ! kill -0 "$pid" 2>/dev/null; do :; done
+    echo "containerd ended"
+    sleep .3
+  done
 }
 
 start_kubelet() {

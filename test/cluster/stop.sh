@@ -6,7 +6,7 @@ set -uo pipefail
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
 # kubelet and containerd end with the node, unless it was killed.
-for name in metrics kwok node kubelet containerd up; do
+for name in metrics kwok node keeper kubelet containerd up; do
   if pid=$(running "$name"); then
     kill -TERM "$pid"
     within 20 gone "$pid" || kill -9 "$pid"
