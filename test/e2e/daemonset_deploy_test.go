@@ -227,6 +227,9 @@ func (d *daemonSet) checkMemory(t *testing.T) {
 // until it responds.
 func (c *cluster) killRuntime(t *testing.T) {
 	t.Helper()
+	if _, err := os.Stat(filepath.Join(c.work, "run/keeper.pid")); err != nil {
+		t.Fatalf("nothing restarts the container runtime: stop the test cluster and start it again: %v", err)
+	}
 	b, err := os.ReadFile(filepath.Join(c.work, "run/containerd.pid"))
 	if err != nil {
 		t.Fatal(err)
