@@ -133,7 +133,7 @@ func (d *daemonSet) check(n *namespace) {
 
 func (d *daemonSet) waitForDocuments(n *namespace, want int) {
 	n.t.Helper()
-	if !suite.Within(n.t, 2*time.Minute, func() bool { return d.count(n) >= want }) {
+	if !suite.Within(n.t, 5*time.Minute, func() bool { return d.count(n) >= want }) { // a busy machine indexes 1,000 lines a second
 		n.t.Errorf("%d documents, %d lines were written", d.count(n), want)
 		n.logFiles()
 		n.t.Logf("ktail:\n%s", d.logs(n.t))
