@@ -46,12 +46,23 @@ func kustomize(t *testing.T, dir string) []manifest {
 	return all
 }
 
-// resources maps the kinds under deploy/search to their API paths.
+// resources maps the kinds under deploy to their API paths.
 var resources = map[string]struct{ group, resource string }{
 	"PersistentVolumeClaim": {"/api/v1", "persistentvolumeclaims"},
 	"Deployment":            {"/apis/apps/v1", "deployments"},
 	"Service":               {"/api/v1", "services"},
 	"NetworkPolicy":         {"/apis/networking.k8s.io/v1", "networkpolicies"},
+	"Namespace":             {"/api/v1", "namespaces"},
+	"ConfigMap":             {"/api/v1", "configmaps"},
+	"ServiceAccount":        {"/api/v1", "serviceaccounts"},
+	"DaemonSet":             {"/apis/apps/v1", "daemonsets"},
+	"StatefulSet":           {"/apis/apps/v1", "statefulsets"},
+	"ClusterRole":           {"/apis/rbac.authorization.k8s.io/v1", "clusterroles"},
+	"ClusterRoleBinding":    {"/apis/rbac.authorization.k8s.io/v1", "clusterrolebindings"},
+	"Role":                  {"/apis/rbac.authorization.k8s.io/v1", "roles"},
+	"RoleBinding":           {"/apis/rbac.authorization.k8s.io/v1", "rolebindings"},
+	"PodMonitor":            {"/apis/monitoring.coreos.com/v1", "podmonitors"},
+	"PrometheusRule":        {"/apis/monitoring.coreos.com/v1", "prometheusrules"},
 }
 
 // The API server accepts the manifests of deploy/search and of its overlay, without
