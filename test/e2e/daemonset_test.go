@@ -17,7 +17,7 @@ import (
 const stderrEvery = 3
 
 // The image, run by the manifests of deploy/ktail, delivers every line of the node once,
-// whatever is killed meanwhile: containers, the container runtime, the kubelet, the search
+// whatever is killed: containers, the container runtime, the kubelet, the search
 // server, and ktail itself.
 func TestDaemonSet(t *testing.T) {
 	d := deployDaemonSet(t, startSearch(t))
@@ -72,36 +72,36 @@ func (d *daemonSet) faults(t *testing.T) {
 	for i := range pods {
 		n.createPod(fmt.Sprintf("busy-%d", i), n.podSpec(n.container("c", "-rate", "300", "-size", "200", "-stderr-every", fmt.Sprint(stderrEvery))), nil)
 	}
-	delivered := func(lines int) {
+	delivered := func() {
 		t.Helper()
-		want := d.count(n) + lines
+		want := d.count(n) + 1000
 		suite.Eventually(t, 2*time.Minute, "more lines in the index", func() bool { return d.count(n) >= want })
 	}
-	delivered(1000)
+	delivered()
 	n.killKubelet(t)
 	n.waitForRotation()
-	delivered(1000)
+	delivered()
 
 	if err := d.search.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	n.waitForRotation()
 	d.search.Start(t)
-	delivered(1000)
+	delivered()
 
 	d.search.Freeze(t)
 	n.waitForRotation()
 	d.search.Thaw(t)
-	delivered(1000)
+	delivered()
 
 	d.deletePod(t)
-	delivered(1000)
+	delivered()
 
 	d.search.Freeze(t) // the old pod cannot deliver what it has read
 	d.rollOut(t)
 	d.search.Thaw(t)
 	d.waitUntilReady(t)
-	delivered(1000)
+	delivered()
 
 	n.deletePods()
 	d.check(n)
