@@ -72,6 +72,14 @@ func (n *nodeFiles) access(ctx context.Context, node string) *nodeAccess {
 	return a
 }
 
+// usable reports whether the files of the node can be read, or may be.
+func (n *nodeFiles) usable(ctx context.Context, node string) bool {
+	a := n.access(ctx, node)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return a.usable
+}
+
 func (n *nodeFiles) report(err error) {
 	if n.missing != nil {
 		n.missing(err)
@@ -106,7 +114,7 @@ type podFiles struct {
 // Files implements podlog.API.
 func (a *containerAPI) Files(ctx context.Context) podlog.Files {
 	s := a.stream
-	if a.files == nil || s.Node == "" || !a.files.access(ctx, s.Node).usable {
+	if a.files == nil || s.Node == "" || !a.files.usable(ctx, s.Node) {
 		return nil
 	}
 	return &podFiles{a.files, s.Node, podLogs + s.Namespace + "_" + s.Pod + "_" + s.PodUID + "/" + s.Container + "/"}
