@@ -29,7 +29,7 @@ func TestDaemonSet(t *testing.T) {
 
 // Pods that live for 50 ms and are deleted at once are delivered completely.
 func (d *daemonSet) shortLivedPods(t *testing.T) {
-	const pods, batch = 60, 20
+	const pods, batch = 40, 20
 	n := newNamespace(t)
 	for i := range pods {
 		n.createPod(fmt.Sprintf("short-%d", i), n.podSpec(n.container("c", "-rate", "200", "-n", "10")), nil)
