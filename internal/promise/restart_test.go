@@ -170,28 +170,41 @@ func TestPreviousLogGone_ReportsGap(t *testing.T) {
 // While the container runtime is being restarted, the kubelet answers as if the
 // log of the previous instance had been removed.
 func TestPreviousLogUnavailable_IsReadLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		api := newServer(t, fakeapi.Options{})
-		c := api.RunPod("default", "web", "app").Container("app")
-		c.Log("one")
-		r := followAll(t, connect(t, api))
-		pass(10 * time.Second)
-		available := time.Now().Add(5 * time.Second)
-		api.SetFault(func(r *http.Request) *fakeapi.Fault {
-			if r.URL.Query().Get("previous") == "" || time.Now().After(available) {
-				return nil
-			}
-			return &fakeapi.Fault{Body: "unable to retrieve container logs for containerd://0"}
+	for _, text := range []string{
+		"unable to retrieve container logs for containerd://0",
+		"unable to retrieve container logs for containerd://0\n",
+		"failed to get container status \"0\": rpc error: code = Unavailable\n",
+	} {
+		t.Run(text, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := newServer(t, fakeapi.Options{})
+				c := api.RunPod("default", "web", "app").Container("app")
+				c.Log("one")
+				r := followAll(t, connect(t, api))
+				pass(10 * time.Second)
+				want := []string{"one"}
+				for n := range 3 { // each instance anew, although the runtime is slow each time
+					available := time.Now().Add(5 * time.Second)
+					api.SetFault(func(r *http.Request) *fakeapi.Fault {
+						if r.URL.Query().Get("previous") == "" || time.Now().After(available) {
+							return nil
+						}
+						return &fakeapi.Fault{Body: text}
+					})
+					api.CutAll(true)
+					last, first := fmt.Sprint("last ", n), fmt.Sprint("first ", n)
+					c.Log(last)
+					c.Exit(1, "")
+					c.Start()
+					c.Log(first)
+					pass(10 * time.Second)
+					want = append(want, last, first)
+				}
+				r.wants(t, want...)
+				r.wantsNoGap(t)
+			})
 		})
-		api.CutAll(true)
-		c.Log("two")
-		c.Exit(1, "")
-		c.Start()
-		c.Log("three")
-		pass(10 * time.Second)
-		r.wants(t, "one", "two", "three")
-		r.wantsNoGap(t)
-	})
+	}
 }
 
 // If a log was rotated while it could not be read, the gap is reported once,

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/util/flowcontrol"
 
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube/internal/sleep"
 )
 
 // NodeQuery selects nodes: by the exact name, or if no node has it, by a regular
@@ -87,7 +88,7 @@ func (w *NodeWatcher) Watch(ctx context.Context, set func([]ktail.Source)) error
 			reported = true
 			w.Warn(err)
 		}
-		sleep(ctx, relistNodes)
+		sleep.For(ctx, relistNodes)
 		if ctx.Err() != nil {
 			return nil
 		}

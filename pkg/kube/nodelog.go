@@ -16,6 +16,7 @@ import (
 
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube/internal/nodelog"
+	"github.com/ktail/ktail/pkg/kube/internal/sleep"
 )
 
 // nodeLog is the source of one unit or file of a node. A kubelet cannot follow a
@@ -91,7 +92,7 @@ func (s *nodeLog) Read(ctx context.Context, from ktail.Position, emit func([]kta
 		case !s.w.Options.Follow:
 			continue
 		}
-		sleep(ctx, poll+rand.N(poll/10+1))
+		sleep.For(ctx, poll+rand.N(poll/10+1))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/ktail/ktail/pkg/kube/internal/sleep"
 )
 
 // pollInterval is the time between two gets of an object that the user may not
@@ -59,7 +61,7 @@ func (w *pollWatch) run(ctx context.Context, get func(context.Context) (runtime.
 			}
 		}
 		last = object
-		sleep(ctx, pollInterval)
+		sleep.For(ctx, pollInterval)
 		if ctx.Err() != nil {
 			return
 		}

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/tools/pager"
 	realclock "k8s.io/utils/clock"
 
+	"github.com/ktail/ktail/pkg/kube/internal/sleep"
 	"github.com/ktail/ktail/pkg/kube/internal/transport"
 )
 
@@ -152,7 +153,7 @@ func runReflector(ctx context.Context, lw *cache.ListWatch, of runtime.Object, s
 				return false, nil
 			}
 			status.fail(failed)
-			sleep(ctx, max(retryAfter(err), minCredentialWait))
+			sleep.For(ctx, max(retryAfter(err), minCredentialWait))
 			if _, ok := errors.AsType[*transport.CredentialError](err); !ok {
 				return false, nil
 			}
@@ -187,7 +188,7 @@ func fetch(ctx context.Context, lw *cache.ListWatch, store cache.ReflectorStore,
 		if try == 0 {
 			warn(err)
 		}
-		sleep(ctx, max(retryAfter(err), firstWait<<try))
+		sleep.For(ctx, max(retryAfter(err), firstWait<<try))
 	}
 }
 
@@ -227,7 +228,7 @@ func newListWatch(status *watchStatus, wrap func(err error, verb string) error,
 				return objects, nil
 			}
 			if apierrors.IsResourceExpired(err) && options.Continue == "" {
-				sleep(ctx, relistDelay) // the reflector lists again without a delay
+				sleep.For(ctx, relistDelay) // the reflector lists again without a delay
 			}
 			return nil, &listError{wrap(err, "list")}
 		},
@@ -246,7 +247,7 @@ func newListWatch(status *watchStatus, wrap func(err error, verb string) error,
 				if apierrors.IsResourceExpired(err) {
 					delay = max(delay, relistDelay)
 				}
-				sleep(ctx, delay)
+				sleep.For(ctx, delay)
 				return nil, err
 			}
 			return &limitedWatch{events, cancel, time.AfterFunc(watchWorksAfter, status.works)}, nil
@@ -269,16 +270,6 @@ func relistExpected(options *metav1.ListOptions, err error) bool {
 	streaming := options.SendInitialEvents != nil
 	return apierrors.IsResourceExpired(err) ||
 		streaming && !utilnet.IsConnectionRefused(err) && !apierrors.IsTooManyRequests(err)
-}
-
-// sleep waits for d, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // limitedWatch ends with its context.

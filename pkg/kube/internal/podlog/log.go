@@ -44,12 +44,22 @@ func (l *Log) isNews(diagnostic []byte) bool {
 // instances records which instance of the container is being read, and which
 // starts and exits were reported.
 type instances struct {
-	reading   ktail.Instance // instance that is being read, or that wrote the line emitted last
-	announced int            // restart count up to which Exit and Restart lines were emitted
-	exited    bool           // the Exit of that instance was emitted
-	skipped   bool           // instances came and went unread, and no gap has been reported for them
-	removed   ktail.Instance // the log of the instance before this one was removed
+	reading   ktail.Instance  // instance that is being read, or that wrote the line emitted last
+	announced int             // restart count up to which Exit and Restart lines were emitted
+	exited    bool            // the Exit of that instance was emitted
+	skipped   bool            // instances came and went unread, and no gap has been reported for them
+	removed   *ktail.Instance // instance whose log the node has removed; nil: none is known
 }
+
+// remove records that the node has removed the log of the instance being read.
+func (i *instances) remove() {
+	reading := i.reading
+	i.removed = &reading
+}
+
+// isRemoved reports whether the node has removed the log of the instance being
+// read.
+func (i *instances) isRemoved() bool { return i.removed != nil && *i.removed == i.reading }
 
 // isReading records that the lines emitted before belong to the log of this
 // instance.

@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube/internal/sleep"
 )
 
 // Reasons why lines may be missing.
@@ -184,10 +185,7 @@ func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 	// instance's log, the previous log cannot reach it; then two responses must
 	// end at the same byte.
 	const most = 10
-	var waited, wait time.Duration // while the log was unavailable
-	if s.log.removed == s.stream.Instance {
-		waited = unavailableFor
-	}
+	var waited time.Duration // while the log was unavailable
 	for try := 0; try < most; try++ {
 		r := newResponse(s, from, func(lines []ktail.Line) error {
 			from.Advance(lines)
@@ -212,12 +210,13 @@ func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 		if err != nil && !errors.Is(err, io.EOF) {
 			return false, err
 		}
-		if !from.IsZero() && !r.any && isKubeletText(r.scanner.rest()) && waited < unavailableFor {
-			if wait, err = pause(ctx, wait); err != nil {
-				return false, err
+		if !from.IsZero() && r.isUnavailable() && !s.log.isRemoved() {
+			wait := min(max(firstRetry, waited), longestRetry)
+			if !sleep.For(ctx, wait) {
+				return false, ctx.Err()
 			}
 			if waited += wait; waited >= unavailableFor {
-				s.log.removed = s.stream.Instance
+				s.log.remove()
 			}
 			try = -1
 			continue
@@ -232,22 +231,20 @@ func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 	return joined, ktail.ErrInterrupted
 }
 
-// unavailableFor is how long the log of a previous instance may be unavailable
-// before it counts as removed. The kubelet answers with the same text if the log
-// was removed and if the container runtime is being restarted.
-const unavailableFor = 10 * time.Second
+const (
+	// unavailableFor is how long the log of a previous instance may be unavailable
+	// before it counts as removed. The kubelet answers with the same text if the
+	// log was removed and if the container runtime is being restarted.
+	unavailableFor = 10 * time.Second
 
-// pause waits before the next request for a log that is unavailable, longer
-// each time. It returns the time waited.
-func pause(ctx context.Context, last time.Duration) (time.Duration, error) {
-	const first, longest = 250 * time.Millisecond, 2 * time.Second
-	wait := min(max(first, 2*last), longest)
-	select {
-	case <-ctx.Done():
-		return wait, ctx.Err()
-	case <-time.After(wait):
-		return wait, nil
-	}
+	firstRetry   = 250 * time.Millisecond
+	longestRetry = 2 * time.Second
+)
+
+// isUnavailable reports whether the response has only a message of the kubelet
+// in place of the log.
+func (r *response) isUnavailable() bool {
+	return !r.any && (r.refused || isKubeletText(r.scanner.rest()))
 }
 
 // reachesLast reports whether the response contains the line delivered last. If

@@ -42,6 +42,7 @@ type response struct {
 	replay   *ktail.Replay
 	phase    phase
 	any      bool // a line was received
+	refused  bool // a message of the kubelet was received
 	passed   bool // lines were skipped that may be new or may have been delivered
 	progress bool // a line was emitted
 	last     ktail.Mark
@@ -138,6 +139,7 @@ func (r *response) forward(ctx context.Context, lines []ktail.Line) error {
 
 func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {
 	if l.Kind != ktail.Log {
+		r.refused = r.refused || isKubeletText(l.Text)
 		return r.source.log.isNews(l.Text), nil
 	}
 	first := !r.any
