@@ -1,6 +1,7 @@
 package cri
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"time"
@@ -26,6 +27,18 @@ func (n FileName) RotatedAt(last int64, zone *time.Location) int64 {
 		return max(at.UnixNano(), last) // a fraction of a second is missing
 	}
 	return at.UnixNano()
+}
+
+// Zone returns the time zone of a record, which is that of its timestamp: the offset
+// from UTC at that time. It is UTC if the record is not in the CRI format.
+func Zone(record []byte) *time.Location {
+	stamp, _, _ := bytes.Cut(record, []byte(" "))
+	at, err := time.Parse(time.RFC3339Nano, string(stamp))
+	if err != nil {
+		return time.UTC
+	}
+	_, offset := at.Zone()
+	return time.FixedZone("", offset)
 }
 
 // cost is how unlikely an order of files is.

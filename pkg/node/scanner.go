@@ -137,7 +137,7 @@ func (s *scanner) add(raw []byte, end int64) {
 		return
 	}
 	if !s.timed {
-		s.timed, s.first, s.zone = true, r.Time, zoneOf(raw)
+		s.timed, s.first, s.zone = true, r.Time, cri.Zone(raw)
 	}
 	s.last = r.Time
 	l, ok := s.joiner.Add(&r)
@@ -146,17 +146,6 @@ func (s *scanner) add(raw []byte, end int64) {
 	}
 	s.lines = append(s.lines, ktail.Line{Stream: s.stream, Time: l.Time, Text: l.Text, Cut: l.Cut})
 	s.ends = append(s.ends, end)
-}
-
-// zoneOf returns the time zone of a record: that of its timestamp.
-func zoneOf(record []byte) *time.Location {
-	stamp, _, _ := bytes.Cut(record, []byte(" "))
-	at, err := time.Parse(time.RFC3339Nano, string(stamp))
-	if err != nil {
-		return time.UTC // Docker's
-	}
-	_, offset := at.Zone()
-	return time.FixedZone("", offset)
 }
 
 // reportMalformed adds a diagnostic for the first malformed record of a file.

@@ -137,6 +137,9 @@ func (r *Reader) recognize(ctx context.Context, name cri.FileName, found map[*fi
 			if bytes.HasPrefix(head, f.head) {
 				return f, nil
 			}
+			if bytes.HasPrefix(f.head, head) {
+				return nil, errBroken // files do not become shorter
+			}
 		}
 		if r.replaced == nil {
 			r.replaced = map[*file]bool{}
@@ -146,19 +149,31 @@ func (r *Reader) recognize(ctx context.Context, name cri.FileName, found map[*fi
 	return nil, nil
 }
 
-// headOf returns the first bytes of a file.
+// headOf returns the first headLength bytes of a file, or all of a shorter one. The end
+// of a response proves nothing, so it asks for what follows until nothing does. If a
+// compressed file is damaged, headOf returns what is before the damage, and an error for
+// which isDamage is true.
 func (r *Reader) headOf(ctx context.Context, name cri.FileName) ([]byte, error) {
-	body, err := r.open(ctx, name, 0)
-	if err != nil {
-		return nil, err
+	var head []byte
+	for len(head) < headLength {
+		body, err := r.open(ctx, name, int64(len(head)))
+		if isPastEnd(err, int64(len(head))) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		more, err := io.ReadAll(io.LimitReader(body, int64(headLength-len(head))))
+		_ = body.Close() // errors do not matter after reading
+		head = append(head, more...)
+		if err != nil {
+			return head, err
+		}
+		if len(more) == 0 || name.Gzip { // gzip marks the end
+			break
+		}
 	}
-	defer body.Close() //nolint:errcheck // errors do not matter after reading
-	head := make([]byte, headLength)
-	n, err := io.ReadFull(body, head)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !isDamage(err) {
-		return nil, err
-	}
-	return head[:n], nil
+	return head, nil
 }
 
 // open opens a file, uncompressed, at an offset.

@@ -1,9 +1,7 @@
 package logfiles
 
 import (
-	"bytes"
 	"context"
-	"time"
 
 	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
@@ -77,16 +75,12 @@ func (r *Reader) readFirst(ctx context.Context, f *file) error {
 		return nil
 	}
 	head, err := r.headOf(ctx, f.name)
-	if err != nil {
+	if err != nil && !isDamage(err) {
 		return err
 	}
 	var clock cri.Clock
 	f.first, _ = clock.Parse(head)
-	f.zone = time.UTC
-	stamp, _, _ := bytes.Cut(head, []byte(" "))
-	if t, err := time.Parse(time.RFC3339Nano, string(stamp)); err == nil {
-		f.zone = t.Location()
-	}
+	f.zone = cri.Zone(head)
 	if f.name.Rotated != "" {
 		f.head = head
 	}

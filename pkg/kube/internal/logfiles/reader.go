@@ -10,6 +10,7 @@ import (
 
 	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube/internal/sleep"
 )
 
 // Reader reads the log of one container from its files, once, to its present end.
@@ -41,54 +42,6 @@ func (r *Reader) List(ctx context.Context) error { return r.relist(ctx) }
 func (r *Reader) Oldest(ctx context.Context) (instance int, whole bool) {
 	instance = r.files[0].name.Instance
 	return instance, r.isWhole(ctx, instance)
-}
-
-// SkipBefore leaves out files that have only lines before the time, in Unix
-// nanoseconds, except for lines whose time stepped back.
-func (r *Reader) SkipBefore(ctx context.Context, at int64) error {
-	for i := len(r.files) - 1; i > 0; i-- {
-		f := r.files[i]
-		if err := r.readFirst(ctx, f); err != nil {
-			return err
-		}
-		if f.first != 0 && f.first < at {
-			r.startAt(i, 0)
-			break
-		}
-	}
-	return nil
-}
-
-// SkipToLast leaves out all but the last n lines of the files.
-func (r *Reader) SkipToLast(ctx context.Context, n int64) error {
-	for i := len(r.files) - 1; i >= 0 && !r.files[i].done; i-- {
-		f, begins := r.files[i], []int64{0}
-		err := r.scan(ctx, f, 0, func(_ []ktail.Line, ends []int64) error {
-			if len(f.head) == 0 {
-				f.head = slices.Clone(r.scanner.begin())
-			}
-			begins = append(begins, ends...)
-			return nil
-		})
-		if err != nil && !isDamage(err) {
-			return err
-		}
-		if lines := int64(len(begins) - 1); lines >= n {
-			r.startAt(i, begins[lines-n])
-			return nil
-		} else {
-			n -= lines
-		}
-	}
-	return nil
-}
-
-// startAt makes the reader start with a file, at an offset.
-func (r *Reader) startAt(i int, offset int64) {
-	for _, f := range r.files[:i] {
-		f.done = true
-	}
-	r.files[i].offset, r.files[i].begun = offset, offset > 0
 }
 
 // scan calls visit with the lines of a file from an offset on.
@@ -154,7 +107,7 @@ func (r *Reader) Read(ctx context.Context, emit func(Batch) error) error {
 		wait := time.Duration(0)
 		switch newest := r.files[len(r.files)-1]; {
 		case !slices.Contains(r.files, f):
-			r.lose(f, filesRemoved)
+			r.vanish(f)
 		case f != newest:
 			wait = reopenGrace
 		case f.name.Rotated == "" || waited >= renameGrace:
@@ -163,8 +116,8 @@ func (r *Reader) Read(ctx context.Context, emit func(Batch) error) error {
 			wait = renamePoll
 			waited += wait
 		}
-		if err := pause(ctx, wait); err != nil {
-			return err
+		if !sleep.For(ctx, wait) {
+			return ctx.Err()
 		}
 		if wait == renamePoll {
 			if err := r.relist(ctx); err != nil {
@@ -181,6 +134,17 @@ func (r *Reader) finish(f *file, emit func(Batch) error) error {
 	r.carried = r.scanner.joiner
 	f.done, r.last, r.at = true, f, nil
 	return r.emit(f, lines, emit)
+}
+
+// vanish is called when a file is not listed any more. If it was being written to and
+// nothing of it was read, it is listed under the name that the kubelet has given it, as
+// another file; otherwise, the file that comes next shows that it was removed.
+func (r *Reader) vanish(f *file) {
+	if f.begun || f.name.Rotated != "" {
+		r.lose(f, filesRemoved)
+		return
+	}
+	r.at = nil
 }
 
 // lose records that the rest of a file cannot be read.
@@ -202,8 +166,8 @@ func (r *Reader) relist(ctx context.Context) error {
 		if err == nil || try == mostTries || isLasting(err) {
 			return err
 		}
-		if err := pause(ctx, wait); err != nil {
-			return err
+		if !sleep.For(ctx, wait) {
+			return ctx.Err()
 		}
 	}
 }
@@ -287,18 +251,15 @@ func (r *Reader) readFile(ctx context.Context, f *file, final bool, emit func(Ba
 			}
 			return broken.err
 		}
-		if err := pause(ctx, wait); err != nil {
-			return err
+		if !sleep.For(ctx, wait) {
+			return ctx.Err()
 		}
 		if err := r.relist(ctx); err != nil {
 			return err
 		}
 		if !slices.Contains(r.files, f) {
-			if f.begun || f.name.Rotated != "" {
-				r.lose(f, filesRemoved)
-				return nil
-			}
-			return errOlder
+			r.vanish(f)
+			return nil
 		}
 	}
 }
@@ -330,7 +291,7 @@ func (r *Reader) readOnce(ctx context.Context, f *file, final bool, emit func(Ba
 			return err
 		}
 	}
-	for {
+	for try := 1; ; try++ {
 		lines, ends, err := s.next(body)
 		if !checked && s.end > 0 {
 			checked = true
@@ -350,10 +311,11 @@ func (r *Reader) readOnce(ctx context.Context, f *file, final bool, emit func(Ba
 			continue
 		case !errors.Is(err, io.EOF):
 			return &readError{err}
-		case !final || f.name.Gzip || s.size() == 0:
+		case !final || f.name.Gzip || s.size() == 0 && try >= mostTries:
 			return nil
 		}
-		// A response may have been cut short without a sign.
+		// A response may have been cut short without a sign. An empty file has no end
+		// that could be asked for, so it must be empty several times.
 		more, err := r.open(ctx, f.name, s.size())
 		if isPastEnd(err, s.size()) {
 			return nil
@@ -399,18 +361,4 @@ func (r *Reader) emit(f *file, lines []ktail.Line, emit func(Batch) error) error
 	b := Batch{Instance: f.name.Instance, Missing: r.missing, Lines: lines}
 	r.missing, r.lost = "", ""
 	return emit(b)
-}
-
-func pause(ctx context.Context, d time.Duration) error {
-	if d == 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

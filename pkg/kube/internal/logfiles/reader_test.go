@@ -234,7 +234,7 @@ func TestRead_ReportsWhatWasRemoved(t *testing.T) {
 	})
 }
 
-// The last lines are counted across files, and the file may be renamed meanwhile.
+// The last lines are counted across files, and the file may be renamed in that time.
 func TestSkipToLast_WhileRenamed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &dir{files: map[string]string{"0.log.20260131-100000": records(1, 2), "0.log": records(3, 4, 5)}}

@@ -24,11 +24,18 @@ type source struct {
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		s.err = errBroken
+	case err != nil && !errors.Is(err, io.EOF):
 		s.err = err
 	}
 	return n, err
 }
+
+// errBroken replaces the error of net/http for a body that ends too early, which is also
+// that of a compressed file that does.
+var errBroken = errors.New("the connection was closed in the middle of the file")
 
 func newUnzipped(body io.ReadCloser, offset int64) *unzipped {
 	return &unzipped{body: source{ReadCloser: body}, offset: offset}

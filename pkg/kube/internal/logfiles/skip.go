@@ -1,0 +1,56 @@
+package logfiles
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// SkipBefore leaves out files that have only lines before the time, in Unix
+// nanoseconds, except for lines whose time stepped back.
+func (r *Reader) SkipBefore(ctx context.Context, at int64) error {
+	for i := len(r.files) - 1; i > 0; i-- {
+		f := r.files[i]
+		if err := r.readFirst(ctx, f); err != nil {
+			return err
+		}
+		if f.first != 0 && f.first < at {
+			r.startAt(i, 0)
+			break
+		}
+	}
+	return nil
+}
+
+// SkipToLast leaves out all but the last n lines of the files.
+func (r *Reader) SkipToLast(ctx context.Context, n int64) error {
+	for i := len(r.files) - 1; i >= 0 && !r.files[i].done; i-- {
+		f, begins := r.files[i], []int64{0}
+		err := r.scan(ctx, f, 0, func(_ []ktail.Line, ends []int64) error {
+			if len(f.head) == 0 {
+				f.head = slices.Clone(r.scanner.begin())
+			}
+			begins = append(begins, ends...)
+			return nil
+		})
+		if err != nil && !isDamage(err) {
+			return err
+		}
+		if lines := int64(len(begins) - 1); lines >= n {
+			r.startAt(i, begins[lines-n])
+			return nil
+		} else {
+			n -= lines
+		}
+	}
+	return nil
+}
+
+// startAt makes the reader start with a file, at an offset.
+func (r *Reader) startAt(i int, offset int64) {
+	for _, f := range r.files[:i] {
+		f.done = true
+	}
+	r.files[i].offset, r.files[i].begun = offset, offset > 0
+}
