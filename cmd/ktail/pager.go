@@ -115,7 +115,7 @@ func (p *pager) streams(s streams) streams {
 	return s
 }
 
-// Write implements io.Writer. When the pager has been closed, nobody misses what is
+// Write implements io.Writer. After the user has closed the pager, it discards what is
 // written, and awaitEnd ends the run.
 func (p *pager) Write(b []byte) (int, error) {
 	n, err := p.in.Write(b)

@@ -1,9 +1,7 @@
 package elastic
 
 import (
-	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,12 +12,6 @@ import (
 
 // ecsVersion is the version of the Elastic Common Schema that the fields follow.
 const ecsVersion = "8.11.0"
-
-// A Field is a constant field of all documents.
-type Field struct {
-	Name  string // dotted: labels.env
-	Value string
-}
 
 // encoder encodes lines as pairs of an action and a document. It encodes the constant
 // fields of a stream only once. It must not be used concurrently.
@@ -295,112 +287,6 @@ func (o *object) node(s *ktail.Stream) {
 var ownerFields = map[string]string{
 	"Deployment": "deployment", "ReplicaSet": "replicaset", "StatefulSet": "statefulset",
 	"DaemonSet": "daemonset", "Job": "job", "CronJob": "cronjob",
-}
-
-// object appends members to a JSON object. It omits empty members.
-type object struct{ dst []byte }
-
-func (o *object) comma() {
-	if last := o.dst[len(o.dst)-1]; last != '{' && last != ',' {
-		o.dst = append(o.dst, ',')
-	}
-}
-
-func (o *object) open(name string) {
-	o.comma()
-	o.dst = append(appendQuoted(o.dst, name), ":{"...)
-}
-
-func (o *object) end() { o.dst = append(o.dst, '}') }
-
-func (o *object) add(name, value string) {
-	if value == "" {
-		return
-	}
-	o.comma()
-	o.dst = appendQuoted(append(appendQuoted(o.dst, name), ':'), value)
-}
-
-// nested adds an object with the names and values.
-func (o *object) nested(name string, members ...string) {
-	empty := true
-	for i := 1; i < len(members); i += 2 {
-		empty = empty && members[i] == ""
-	}
-	if empty {
-		return
-	}
-	o.open(name)
-	for i := 0; i < len(members); i += 2 {
-		o.add(members[i], members[i+1])
-	}
-	o.end()
-}
-
-// labels adds the labels of the pod. Dots in keys become underscores: with dots, app
-// and app.kubernetes.io/name could not both be fields, because a dot creates an object.
-// If two keys become equal, more underscores are appended to one of them.
-func (o *object) labels(labels map[string]string) {
-	if len(labels) == 0 {
-		return
-	}
-	o.open("labels")
-	taken := make(map[string]bool, len(labels))
-	for key := range labels {
-		if !strings.Contains(key, ".") {
-			taken[key] = true
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		name := key
-		if strings.Contains(key, ".") {
-			for name = strings.ReplaceAll(key, ".", "_"); taken[name]; {
-				name += "_"
-			}
-			taken[name] = true
-		}
-		o.comma()
-		o.dst = appendQuoted(append(appendQuoted(o.dst, name), ':'), labels[key])
-	}
-	o.end()
-}
-
-// ParseFields parses constant fields of the form name=value. A name must not occur
-// twice, contain another one, or be a field of ktail.
-func ParseFields(all []string) ([]Field, error) {
-	var fields []Field
-	for _, s := range all {
-		f, err := parseField(s)
-		if err != nil {
-			return nil, err
-		}
-		for _, o := range fields {
-			switch {
-			case o.Name == f.Name:
-				return nil, fmt.Errorf("field %s is given twice", f.Name)
-			case strings.HasPrefix(o.Name, f.Name+"."), strings.HasPrefix(f.Name, o.Name+"."):
-				return nil, fmt.Errorf("fields %s and %s conflict: one would have to be both text and an object", o.Name, f.Name)
-			}
-		}
-		fields = append(fields, f)
-	}
-	return fields, nil
-}
-
-func parseField(s string) (Field, error) {
-	name, value, ok := strings.Cut(s, "=")
-	if !ok || name == "" || value == "" {
-		return Field{}, fmt.Errorf("%q must have the form name=value", s)
-	}
-	top, _, _ := strings.Cut(name, ".")
-	switch top {
-	case "@timestamp", "event", "message", "kubernetes", "container", "orchestrator", "host", "data_stream", "agent", "ecs", "log", "ktail":
-		return Field{}, fmt.Errorf("field %s: %s is reserved for ktail; use labels.NAME", name, top)
-	}
-	if strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") || strings.Contains(name, "..") || top[0] == '_' {
-		return Field{}, fmt.Errorf("%q is not a valid field name", name)
-	}
-	return Field{Name: name, Value: value}, nil
 }
 
 // clock formats times. It is fast for times in the same second as the previous one.

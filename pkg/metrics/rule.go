@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // Type is the type of a metric.
@@ -65,7 +67,7 @@ type Condition struct {
 const (
 	DefaultLimit     = 100
 	DefaultMaxSeries = 10_000
-	maxRules         = 64
+	maxRules         = text.MaxPrefilter // each has a bit
 	maxLabels        = 16
 	maxLabelValue    = 128 // bytes
 	maxLimit         = 10_000

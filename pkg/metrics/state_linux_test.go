@@ -44,7 +44,7 @@ func TestState_FullDisk_IsNotScraped(t *testing.T) {
 	if v := c.scrape(t)[code("web", "500")]; v != 4 {
 		t.Errorf("the first scrape has %v lines, want 4", v)
 	}
-	// The series that was created meanwhile is new for the server.
+	// The series that was created in that time is new for the server.
 	if v := c.scrape(t)[code("web", "404")]; v != 3 {
 		t.Errorf("the second scrape has %v lines, want 3", v)
 	}

@@ -61,7 +61,7 @@ func readWebConfig(path string) (*webConfig, error) {
 	c.TLS.setDirectory(filepath.Dir(path))
 	for user, hash := range c.Users {
 		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
-			return nil, fmt.Errorf("%s: basic_auth_users: the password of %s is no bcrypt hash; write the output of htpasswd -nBC 10 %s", path, user, user)
+			return nil, fmt.Errorf("%s: basic_auth_users: the password of %s is not a bcrypt hash; write the output of htpasswd -nBC 10 %s", path, user, user)
 		}
 	}
 	if err := c.checkHTTP(); err != nil {
@@ -168,11 +168,11 @@ type authenticator struct {
 	limit *limiter // nil: none
 
 	mu    sync.Mutex
-	known [sha256.Size]byte // the user, password and hash that were right last: to check them takes long
+	known [sha256.Size]byte // digest of the last user, password, and hash that were right, because checking them takes long
 }
 
 // unknownUser is the hash that the password of an unknown user is compared with, so
-// that the time does not tell which users there are.
+// that the time does not reveal which users exist.
 const unknownUser = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi"
 
 // ServeHTTP implements http.Handler.

@@ -156,8 +156,8 @@ func (l *logFiles) unread() (files []*logFile, continues bool) {
 	return files, len(files) > 0 && l.someRead && files[0].link == linked
 }
 
-// isBroken reports whether a read tells of a gap before the file. A line does not continue
-// across it.
+// isBroken reports whether a read reports a gap before the file. A line does not continue
+// across a gap.
 func (l *logFiles) isBroken(f *logFile, resumed bool) bool {
 	link := l.linkOf(f)
 	return link == unlinked || link == doubtful && resumed

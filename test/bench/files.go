@@ -25,7 +25,7 @@ func (b *bench) files(ctx context.Context, out *strings.Builder) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
-	if err := writePodLogs(filepath.Join(dir, "pods")); err != nil {
+	if err := writePodLogs(filepath.Join(dir, "pods"), "app", paddedLine); err != nil {
 		return err
 	}
 	programs := []program{{name: "ktail, forwarding"}, {name: "ktail -o raw"}, {name: "rsyslog, forwarding"}}
@@ -69,11 +69,12 @@ func rsyslogFiles(ctx context.Context, s *sink, dir string) (usage, error) {
 	return rsyslog(ctx, s, dir, filepath.Join(dir, "pods/*/*/*.log"))
 }
 
-// writePodLogs writes the log files of a node.
-func writePodLogs(dir string) error {
+// writePodLogs writes the log files of a node, one of each pod's container. text returns
+// the line with that number in the log with that index.
+func writePodLogs(dir, container string, text func(log, line int, at time.Time) string) error {
 	begin := time.Date(2026, 1, 31, 10, 0, 0, 123, time.UTC)
 	for i := range nodeLogs {
-		path := filepath.Join(dir, fmt.Sprintf("shop_web-%d_uid-%d/app/0.log", i, i))
+		path := filepath.Join(dir, fmt.Sprintf("shop_web-%d_uid-%d", i, i), container, "0.log")
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}
@@ -83,9 +84,8 @@ func writePodLogs(dir string) error {
 		}
 		w := bufio.NewWriterSize(f, 64<<10)
 		for n := range nodeLines {
-			text := fmt.Sprintf("line %d level=info method=GET path=/cart/17 status=200 ms=%d ", n+1, n%300)
 			at := begin.Add(time.Duration(n)*time.Millisecond + time.Duration(i)*time.Microsecond)
-			if _, err := fmt.Fprintf(w, "%s stdout F %-*s\n", at.Format(time.RFC3339Nano), textSize, text); err != nil {
+			if _, err := fmt.Fprintf(w, "%s stdout F %s\n", at.Format(time.RFC3339Nano), text(i, n, at)); err != nil {
 				return errors.Join(err, f.Close())
 			}
 		}
@@ -94,4 +94,10 @@ func writePodLogs(dir string) error {
 		}
 	}
 	return nil
+}
+
+// paddedLine returns a line of textSize bytes.
+func paddedLine(_, line int, _ time.Time) string {
+	text := fmt.Sprintf("line %d level=info method=GET path=/cart/17 status=200 ms=%d ", line+1, line%300)
+	return fmt.Sprintf("%-*s", textSize, text)
 }

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,7 +38,7 @@ func (b *bench) metrics(ctx context.Context, out *strings.Builder) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
-	if err := writeAccessLogs(filepath.Join(dir, "pods")); err != nil {
+	if err := writePodLogs(filepath.Join(dir, "pods"), "nginx", accessLine); err != nil {
 		return err
 	}
 	config := filepath.Join(dir, "config.yaml")
@@ -116,34 +114,13 @@ func sumOf(text, name string) (sum float64) {
 	return sum
 }
 
-// writeAccessLogs writes the log files of a node whose containers write access logs.
-func writeAccessLogs(dir string) error {
-	begin := time.Date(2026, 1, 31, 10, 0, 0, 123, time.UTC)
-	for i := range nodeLogs {
-		path := filepath.Join(dir, fmt.Sprintf("shop_web-%d_uid-%d/nginx/0.log", i, i))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		f, err := os.Create(path)
-		if err != nil {
-			return err
-		}
-		w := bufio.NewWriterSize(f, 64<<10)
-		for n := range nodeLines {
-			code := 200
-			if n%50 == 0 {
-				code = 503
-			}
-			at := begin.Add(time.Duration(n)*time.Millisecond + time.Duration(i)*time.Microsecond)
-			cart := (i*nodeLines + n) % 100_000
-			if _, err := fmt.Fprintf(w, "%s stdout F 10.1.2.%d - - [%s] \"GET /cart/%d HTTP/1.1\" %d %d \"https://shop.example/\" \"Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0\" 0.0%d\n",
-				at.Format(time.RFC3339Nano), i, at.Format("02/Jan/2006:15:04:05 -0700"), cart, code, 100+n%5000, 10+n%90); err != nil {
-				return errors.Join(err, f.Close())
-			}
-		}
-		if err := errors.Join(w.Flush(), f.Close()); err != nil {
-			return err
-		}
+// accessLine returns a line of an access log.
+func accessLine(log, line int, at time.Time) string {
+	code := 200
+	if line%50 == 0 {
+		code = 503
 	}
-	return nil
+	cart := (log*nodeLines + line) % 100_000
+	return fmt.Sprintf("10.1.2.%d - - [%s] \"GET /cart/%d HTTP/1.1\" %d %d \"https://shop.example/\" \"Mozilla/5.0 (X11; Linux x86_64) Firefox/130.0\" 0.0%d",
+		log, at.Format("02/Jan/2006:15:04:05 -0700"), cart, code, 100+line%5000, 10+line%90)
 }

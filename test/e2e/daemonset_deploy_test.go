@@ -275,7 +275,7 @@ func (n *namespace) waitForRotation() {
 	})
 }
 
-// inFiles records the lines in the files of the node, none of which may have been rotated.
+// inFiles records the lines in the files of the node. It requires that none was rotated.
 func (n *namespace) inFiles() *ledger {
 	n.t.Helper()
 	files, err := filepath.Glob(filepath.Join(n.work, "state/pods", n.name+"_*/*/*"))

@@ -1,4 +1,4 @@
-// Package wire reads the numbers and texts of which saved state consists. A value is
+// Package wire reads the numbers and texts that make up saved state. A value is
 // appended with encoding/binary or with AppendText.
 package wire
 
