@@ -152,7 +152,7 @@ func (o lineFlags) renderer(s streams, namespace, allNamespaces bool, fail func(
 	}
 	t, err := output.NewTemplate(text, l.style)
 	if err != nil {
-		return nil, fmt.Errorf("invalid %s: %w", flag, err)
+		return nil, usageError{fmt.Errorf("invalid %s: %w", flag, err)}
 	}
 	t.Text, t.Fail = l.text, fail
 	return t, nil
@@ -161,7 +161,6 @@ func (o lineFlags) renderer(s streams, namespace, allNamespaces bool, fail func(
 // alignment returns the number of columns reserved for names on a terminal, so that
 // messages start in the same column.
 func alignment(width int) int {
-
 	if width <= 0 {
 		width = defaultWidth
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/ktail/ktail/pkg/metrics"
 )
 
-// metricsFlags make metrics of lines, and say where they go.
+// metricsFlags define metrics of lines and where they are published.
 type metricsFlags struct {
 	rules     []string // of --metric
 	listen    string
@@ -30,7 +30,7 @@ type metricsFlags struct {
 	group []metrics.FigureLabel
 }
 
-// enabled reports whether metrics go anywhere.
+// enabled reports whether metrics are published.
 func (f *metricsFlags) enabled() bool { return f.listen != "" || f.push != "" || f.file != "" }
 
 func (f *metricsFlags) addFlags(fs *pflag.FlagSet) {
@@ -45,11 +45,11 @@ func (f *metricsFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.pushJob, "metrics-push-job", "ktail",
 		"Job label of pushed metrics `JOB`")
 	fs.StringArrayVar(&f.pushGroup, "metrics-push-group", nil,
-		"Further label of the group of pushed metrics, such as pipeline=nightly (can be repeated) `LABEL=VALUE`")
+		"Add a label to the pushed group, such as pipeline=nightly (can be repeated) `LABEL=VALUE`")
 	fs.StringVar(&f.file, "metrics-file", "",
 		"Write the metrics to this file every 15 seconds and at the end. The textfile collector of node_exporter reads it; - prints the metrics at the end `FILE`")
 	fs.IntVar(&f.maxSeries, "metrics-max-series", metrics.DefaultMaxSeries,
-		"Maximum number of series of all rules. Further ones count as \"other\" `NUMBER`")
+		"Maximum number of series of all rules together. Label values that would need more become \"other\" `NUMBER`")
 	fs.StringVar(&f.state, "metrics-state", "",
 		"Directory that keeps the counts for --resume (default: in the spool or the state directory of ktail) `DIRECTORY`")
 	excludeSources([]string{environment}, fs, "metric", "metrics-push") // a stray environment variable must not send anything anywhere

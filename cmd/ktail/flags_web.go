@@ -84,7 +84,7 @@ func (v *webValue) Set(s string) error {
 		return nil
 	}
 	if err := web.CheckAddress(s); err != nil {
-		return fmt.Errorf("must be a loopback address such as :8080 or 127.0.0.1:8080: %w", err)
+		return err
 	}
 	*v = webValue{on: true, address: s}
 	return nil

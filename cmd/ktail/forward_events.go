@@ -25,9 +25,9 @@ func (f *forwarding) event(e elastic.Event) {
 	case elastic.Recovered:
 		text = fmt.Sprintf("%s is accepting lines again", name)
 	case elastic.NodeDown:
-		text = fmt.Sprintf("node %s does not respond: %v; using the other nodes", e.Node, e.Err)
+		text = fmt.Sprintf("Elasticsearch node %s does not respond: %v; using the other nodes", e.Node, e.Err)
 	case elastic.NodeUp:
-		text = fmt.Sprintf("node %s responds again", e.Node)
+		text = fmt.Sprintf("Elasticsearch node %s responds again", e.Node)
 	case elastic.Full:
 		text = fmt.Sprintf("%s cannot keep up and the buffer is full; reading is paused", f.name)
 	case elastic.Dropping:
@@ -42,7 +42,11 @@ func (f *forwarding) event(e elastic.Event) {
 		text = warning(e)
 	}
 	if e.Count > 0 {
-		text += fmt.Sprintf(" (%d times in %s)", e.Count, e.Lasted.Round(time.Second))
+		unit := "times"
+		if e.Kind == elastic.Dropping {
+			unit = "lines"
+		}
+		text += fmt.Sprintf(" (%d %s in %s)", e.Count, unit, e.Lasted.Round(time.Second))
 	}
 	f.printf("%s", text)
 }
@@ -51,7 +55,7 @@ func (f *forwarding) event(e elastic.Event) {
 func warning(e elastic.Event) string {
 	consequence := map[elastic.EventKind]string{
 		elastic.NoTemplate:         "field types will be guessed",
-		elastic.SpoolOutdated:      "they are kept, and their lines are not sent",
+		elastic.SpoolOutdated:      "they are kept, but their lines are not sent; send them with that version, or delete them",
 		elastic.NoRollover:         "the data stream needs another policy that rolls it over before it holds 2^31 documents",
 		elastic.NoLookup:           "after a rollover, lines that are sent again may be duplicated",
 		elastic.LettersDropped:     "resend dead letters before the file reaches its limit",

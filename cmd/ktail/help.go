@@ -122,7 +122,7 @@ func shortHelp(cmd *cobra.Command) string {
 		flags = append(flags, &short)
 	}
 	writeFlags(&b, flags, defaultWidth)
-	fmt.Fprintf(&b, "\nFor the description of all flags, run %s --help.\n", cmd.DisplayName())
+	fmt.Fprintf(&b, "\nRun %s --help for a description of all flags.\n", cmd.DisplayName())
 	return b.String()
 }
 

@@ -44,7 +44,7 @@ func (f kibanaFlags) validate() error {
 		return nil
 	}
 	if u, err := url.Parse(f.url); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil {
-		return errors.New("invalid --kibana: must be a URL such as http://host:5601; the user goes into --elasticsearch-user")
+		return errors.New("invalid --kibana: must be a URL such as http://host:5601; for a user and a password, see --elasticsearch-user")
 	}
 	return nil
 }

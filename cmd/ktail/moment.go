@@ -10,7 +10,10 @@ import (
 // moment is a flag with a point in time, as the user wrote it. What it means depends on
 // the present and on the time zone of another flag, so it is resolved when all flags
 // are known. The zero value means no point in time.
-type moment struct{ text string }
+type moment struct {
+	text      string
+	isDefault bool // no source has set the flag
+}
 
 // String implements pflag.Value.
 func (m *moment) String() string { return m.text }
@@ -23,13 +26,13 @@ func (m *moment) Set(s string) error {
 	if _, err := parseMoment(s, time.Now(), time.UTC); err != nil {
 		return err
 	}
-	m.text = s
+	*m = moment{text: s}
 	return nil
 }
 
 func (m moment) isSet() bool { return m.text != "" }
 
-// age returns how long before now the moment is, if the user gave it like that.
+// age returns how long before now the moment is, if the user wrote a duration.
 func (m moment) age() (time.Duration, bool) {
 	var d durationValue
 	if strings.HasPrefix(m.text, "+") || d.Set(m.text) != nil {
@@ -144,19 +147,22 @@ type period struct {
 }
 
 // period returns what the flags select. --since-time overrides --since.
-func (f logFlags) period(now time.Time, zone *time.Location) (period, error) {
-	p := period{now: now}
-	since, flag := f.since, "--since"
-	if f.sinceTime.isSet() {
-		since, flag = f.sinceTime, "--since-time"
+func (o options) period(now time.Time) (period, error) {
+	p, zone := period{now: now}, o.timezone.location()
+	since, flag := o.since, "--since"
+	if since.isDefault && o.readsFiles() { // the files may be an old copy
+		since = moment{}
+	}
+	if o.sinceTime.isSet() {
+		since, flag = o.sinceTime, "--since-time"
 	}
 	if age, ok := since.age(); ok {
 		p.age = age
 	} else if since.isSet() {
 		p.since = since.at(now, zone)
 	}
-	if f.until.isSet() {
-		p.until = f.until.at(now, zone)
+	if o.until.isSet() {
+		p.until = o.until.at(now, zone)
 	}
 	begin := p.since
 	if p.age > 0 {
@@ -166,7 +172,7 @@ func (f logFlags) period(now time.Time, zone *time.Location) (period, error) {
 	case p.since.After(now):
 		return p, fmt.Errorf("invalid %s %s: must not be in the future (%s)", flag, quoted(since.text), p.since.Format(time.RFC3339))
 	case !p.until.IsZero() && !p.until.After(begin):
-		return p, fmt.Errorf("invalid --until %s: must be later than %s %s", quoted(f.until.text), flag, quoted(since.text))
+		return p, fmt.Errorf("invalid --until %s: must be later than %s %s", quoted(o.until.text), flag, quoted(since.text))
 	}
 	return p, nil
 }

@@ -126,8 +126,7 @@ func (h *noMatchReporter) notStarted(waiting []kube.WaitingContainer) string {
 	return b.String()
 }
 
-// excluded returns why pods match but none of their containers has a log to
-// print.
+// excluded returns why no log is printed although pods match.
 func (h *noMatchReporter) excluded(m *kube.Matches) string {
 	pods := "1 pod matches"
 	if m.Pods > 1 {
@@ -135,13 +134,13 @@ func (h *noMatchReporter) excluded(m *kube.Matches) string {
 	}
 	switch s := &h.o.selection; {
 	case s.Condition != nil:
-		return pods + ", but without the condition of --condition"
+		return pods + ", but --condition is not met"
 	case s.States != 0 && s.States != kube.Running|kube.Waiting|kube.Terminated:
-		return pods + ", but without a container in a state of --container-state"
+		return pods + ", but no container is in a state that --container-state selects"
 	case len(m.Skipped) > 0:
 		return pods + ", but your flags exclude all containers: " + join(m.Skipped, "and")
 	}
-	return pods + ", but without containers"
+	return pods + ", but there are no containers"
 }
 
 // searchedScope describes the namespaces and the context that were searched.
@@ -319,7 +318,7 @@ func (h *noMatchReporter) explain(ctx context.Context, err error) error {
 		if invalid.Field {
 			flag = "--field-selector"
 		}
-		return fmt.Errorf("invalid %s %q: %w", flag, invalid.Selector, invalid.Err)
+		return usageError{fmt.Errorf("invalid %s %q: %w", flag, invalid.Selector, invalid.Err)}
 	}
 	if unknown, ok := errors.AsType[*kube.UnknownKindError](err); ok {
 		var words []string

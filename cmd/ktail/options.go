@@ -69,7 +69,7 @@ func (o options) validate() error {
 	case o.stdin && o.elastic.resume:
 		return errors.New("--resume cannot be combined with --stdin, which cannot be read again")
 	case o.until.isSet() && o.elastic.resume:
-		return errors.New("--until cannot be combined with --resume, which would not deliver the later lines any more")
+		return errors.New("--until cannot be combined with --resume, which would never deliver the later lines")
 	case o.history.enabled() && o.noFollow && o.metrics.enabled():
 		return errors.New("metrics cannot be combined with --history --no-follow: forwarded lines are not counted")
 	case o.stdin && o.history.enabled():
@@ -98,7 +98,7 @@ type logFlags struct {
 func (f *logFlags) addFlags(fs *pflag.FlagSet) {
 	fs.Int64Var(&f.tail, "tail", -1,
 		"Number of recent lines to show from each log, or -1 for all. Containers that start later are shown from the beginning `NUMBER`")
-	f.since = moment{"48h"}
+	f.since = moment{text: "48h", isDefault: true}
 	fs.VarP(&f.since, "since", "s",
 		"Only show lines newer than this, such as 5m, 1d, or 22:50. Also accepts today, \"yesterday 10:00\", \"2026-01-31 22:50\", and "+
 			"2026-01-31T22:50:00Z (0: no limit). Containers that start later are shown from the beginning")
@@ -113,10 +113,10 @@ func (f *logFlags) addFlags(fs *pflag.FlagSet) {
 		"Start with the previous instance of each container that was restarted. --since and --tail apply to both instances")
 	fs.BoolVar(&f.rotated, "rotated", false,
 		"Also read the log files that the node has rotated. Gaps are filled from them. --since and --tail apply to all files together. "+
-			"--previous includes the files of all earlier instances. Needs permission to get nodes/proxy, which also allows running commands in pods")
+			"--previous includes the files of all earlier instances. Requires permission to get nodes/proxy, which also allows running commands in pods")
 	fs.Var(&f.events, "events",
-		"Show Kubernetes events of the selected pods and owners. By default, warnings and reasons for an end; --events=all shows all. "+
-			"They are printed to stderr, and with -o json to stdout as objects with the key event")
+		"Show Kubernetes events of the selected pods and owners. By default, only warnings and events that explain why a container ended; --events=all shows all. "+
+			"They are printed to stderr or, with -o json, to stdout as objects with the key event")
 	fs.Lookup("events").NoOptDefVal = "important"
 	fs.BoolVar(&f.onlyLogLines, "only-log-lines", false,
 		"Do not report containers that start or stop")

@@ -82,7 +82,7 @@ func offlinePlan(o options, queries []string) (plan, error) {
 		return p, err
 	}
 	if !o.stdin { // its lines have no timestamps
-		if p.period, err = o.period(time.Now(), o.timezone.location()); err != nil {
+		if p.period, err = o.period(time.Now()); err != nil {
 			return p, err
 		}
 	}

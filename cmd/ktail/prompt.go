@@ -32,7 +32,7 @@ func promptSelection(ctx context.Context, client *kube.Client, all kube.Selectio
 		offered = workloads
 	}
 	if len(offered) == 0 {
-		return all, errors.New("--prompt: no matches to choose from")
+		return all, errors.New("--prompt: no pods match: check the query and --namespace")
 	}
 	for i, name := range offered {
 		fmt.Fprintf(s.ErrOut, "%3d  %s\n", i+1, sanitize(name)) //nolint:errcheck // the answer shows whether the list was printed

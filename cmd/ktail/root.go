@@ -76,9 +76,6 @@ func newCommand(s streams) *cobra.Command {
 			if o.elastic.resend != "" {
 				return o.withFlagOrigin(runResend(cmd.Context(), s, o))
 			}
-			if o.readsFiles() && !cmd.Flags().Changed("since") {
-				o.since = moment{} // the files may be an old copy
-			}
 			return o.withFlagOrigin(runTail(cmd.Context(), s, o, queries))
 		},
 	}
@@ -88,7 +85,7 @@ func newCommand(s streams) *cobra.Command {
 	o.addFlags(cmd.Flags())
 	cmd.InitDefaultHelpFlag()
 	cmd.InitDefaultVersionFlag()
-	cmd.Flags().Lookup("help").Usage = "Print this summary; --help describes all flags"
+	cmd.Flags().Lookup("help").Usage = "Print a summary; --help describes all flags"
 	cmd.Flags().Lookup("version").Usage = "Print the version"
 	cmd.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		cmd.Print(helpFor(cmd, args, helpColumns(s)))

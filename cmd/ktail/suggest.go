@@ -75,11 +75,11 @@ func didYouMean(word string, names []string) string {
 	}
 }
 
-// join joins names as in a sentence: "a, b or c".
+// join joins names as in a sentence: "a or b", "a, b, or c".
 func join(names []string, and string) string {
-	if len(names) < 2 {
-		return strings.Join(names, "")
+	if len(names) <= 2 {
+		return strings.Join(names, " "+and+" ")
 	}
 	last := len(names) - 1
-	return strings.Join(names[:last], ", ") + " " + and + " " + names[last]
+	return strings.Join(names[:last], ", ") + ", " + and + " " + names[last]
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/pflag"
 )
@@ -64,7 +63,10 @@ func unknownFlag(flags *pflag.FlagSet, err *pflag.NotExistError) error {
 	})
 	suggestion := ""
 	if similar := similarNames(name, names); len(similar) > 0 {
-		suggestion = "; did you mean --" + strings.Join(similar, " or --") + "?"
+		for i := range similar {
+			similar[i] = "--" + similar[i]
+		}
+		suggestion = "; did you mean " + join(similar, "or") + "?"
 	}
 	return fmt.Errorf("unknown flag --%s%s", name, suggestion)
 }

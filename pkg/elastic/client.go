@@ -54,10 +54,10 @@ func ParseNodes(addresses []string) ([]*url.URL, Auth, error) {
 		u, err := url.Parse(address)
 		// Errors of url.Parse quote the address, including the password.
 		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, Auth{}, errors.New("an address of Elasticsearch is like http://host:9200")
+			return nil, Auth{}, errors.New("must be a URL such as http://host:9200")
 		}
 		if u.RawQuery != "" || u.Fragment != "" {
-			return nil, Auth{}, fmt.Errorf("the address of Elasticsearch at %s ends with its path", u.Host)
+			return nil, Auth{}, fmt.Errorf("%s: must be a URL without a query or a fragment", u.Host)
 		}
 		if u.User != nil {
 			auth.User = u.User.Username()
@@ -68,7 +68,7 @@ func ParseNodes(addresses []string) ([]*url.URL, Auth, error) {
 		nodes = append(nodes, u)
 	}
 	if len(nodes) == 0 {
-		return nil, Auth{}, errors.New("no address of Elasticsearch")
+		return nil, Auth{}, errors.New("must be at least one URL such as http://host:9200")
 	}
 	return nodes, auth, nil
 }

@@ -59,7 +59,7 @@ func New(o Options) (*Sink, error) {
 			return nil, err
 		}
 		if old := sp.Previous(); len(old) > 0 {
-			o.OnEvent(Event{Kind: SpoolOutdated, Err: fmt.Errorf("%d files in %s are of an earlier version of ktail, whose document IDs differ", len(old), o.Dir)})
+			o.OnEvent(Event{Kind: SpoolOutdated, Err: fmt.Errorf("%d spool files in %s were written by an earlier version of ktail, whose document IDs differ", len(old), o.Dir)})
 		}
 	}
 	report := &reporter{notify: func(e Event) { o.OnEvent(e.sanitized()) }}

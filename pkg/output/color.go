@@ -1,7 +1,7 @@
 package output
 
 import (
-	"fmt"
+	"errors"
 	"strings"
 
 	"github.com/fatih/color"
@@ -26,7 +26,7 @@ func ParseColorMode(s string) (ColorMode, error) {
 			return m, nil
 		}
 	}
-	return ColorAuto, fmt.Errorf("invalid color mode %q: must be one of auto, always, never", s)
+	return ColorAuto, errors.New("must be one of auto, always, never")
 }
 
 // String returns the name that ParseColorMode accepts.

@@ -109,7 +109,7 @@ func ParsePalette(pods, containers []string) (*Palette, error) {
 	case len(pods) == 0:
 		return nil, errors.New("no colors for pods")
 	case len(pods) != len(containers):
-		return nil, fmt.Errorf("%d colors for pods but %d for containers: give the same number of each", len(pods), len(containers))
+		return nil, fmt.Errorf("%d for pods, but %d for containers: give the same number of each", len(pods), len(containers))
 	}
 	p := &Palette{}
 	for i := range pods {

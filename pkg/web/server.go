@@ -86,9 +86,9 @@ func splitAddress(address string) (host, port string, err error) {
 	case host == "" || host == "localhost":
 		return loopback, port, nil
 	case net.ParseIP(host) == nil:
-		return "", "", fmt.Errorf("%q is not an address: must be like 127.0.0.1:%s or :%s", address, DefaultPort, DefaultPort)
+		return "", "", fmt.Errorf("must be an address such as :%s or 127.0.0.1:%s", DefaultPort, DefaultPort)
 	case !net.ParseIP(host).IsLoopback():
-		return "", "", errors.New("only loopback addresses are allowed: use ssh -L or kubectl port-forward to reach the page from another machine")
+		return "", "", fmt.Errorf("must be a loopback address such as :%s; to reach the page from another machine, use ssh -L or kubectl port-forward", DefaultPort)
 	}
 	return host, port, nil
 }
