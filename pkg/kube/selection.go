@@ -43,6 +43,7 @@ type container struct {
 	finished bool // will not run again
 
 	startedAt time.Time // start of the instance, by the node's clock; zero if unknown
+	before    string    // why the instance before it ended; empty if unknown
 }
 
 // containers returns the selected containers of the pod that have a log, in the
@@ -61,7 +62,8 @@ func (s *Selection) containers(pod *corev1.Pod) []container {
 			}
 			found = append(found, container{
 				name: status.Name, image: status.Image, instance: instance, state: stateNow(status),
-				finished: finished(pod, kind, status), startedAt: startedAt(status, instance)})
+				finished: finished(pod, kind, status), startedAt: startedAt(status, instance),
+				before: whyBefore(pod, status, instance)})
 		}
 	}
 	if !s.NoInitContainers {

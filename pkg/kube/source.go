@@ -19,14 +19,18 @@ type LogOptions = podlog.Options
 // changes, the watcher creates another source for the same podlog.Log.
 type source struct {
 	*podlog.Source
-	finished bool // the container will not run again, according to the watcher's last state
+	finished bool   // the container will not run again, according to the watcher's last state
+	before   string // why the instance before that of the stream ended, according to the watcher
 }
 
-func newSource(set *sourceSet, finished bool, log *podlog.Log, span *podlog.Span, stream *ktail.Stream) *source {
+func newSource(set *sourceSet, c container, log *podlog.Log, span *podlog.Span, stream *ktail.Stream) *source {
 	w := set.w
-	api := &containerAPI{client: w.Client, stream: stream, finished: finished, events: set.events, files: set.files}
-	return &source{Source: podlog.NewSource(api, &w.Options, stream, log, span), finished: finished}
+	api := &containerAPI{client: w.Client, stream: stream, finished: c.finished, events: set.events, files: set.files}
+	return &source{Source: podlog.NewSource(api, &w.Options, stream, log, span), finished: c.finished, before: c.before}
 }
+
+// Before implements node.Teller.
+func (s *source) Before() string { return s.before }
 
 // containerAPI implements podlog.API for one container.
 type containerAPI struct {

@@ -311,7 +311,7 @@ func (p *podStore) source(old, next *podEntry, pod *corev1.Pod, c container, sta
 		}
 		log = o.Log()
 	}
-	return newSource(p.set, c.finished, log, next.span, &ktail.Stream{
+	return newSource(p.set, c, log, next.span, &ktail.Stream{
 		Cluster: w.Client.Context, Namespace: pod.Namespace, Pod: pod.Name, PodUID: podUID(pod),
 		Container: c.name, Node: pod.Spec.NodeName,
 		Labels: pod.Labels, Annotations: pod.Annotations, Owner: controllerOf(&pod.ObjectMeta), Image: c.image, Instance: c.instance,

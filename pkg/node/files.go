@@ -38,6 +38,10 @@ type logFiles struct {
 
 	someRead bool // a file was read to its end
 
+	told  bool   // the API has told about the latest instance
+	next  int    // that instance
+	cause string // why the one before it ended; empty if unknown
+
 	cutoff     int64  // Unix nanoseconds; lines before the first one with this time or a later one are not wanted
 	fromStart  bool   // the log is wanted from its first line, because the container was created after the watcher started
 	diagnostic string // the last one reported

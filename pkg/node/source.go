@@ -29,6 +29,10 @@ const (
 // after the other and may flush buffered bytes even later.
 const reopenGrace = 500 * time.Millisecond
 
+// causeTimeout is how long the lines of a container that was restarted wait for the
+// reason why it ended. The kubelet updates the pod within a second or so.
+const causeTimeout = 2 * time.Second
+
 // source reads the log of one container from its files. The watcher creates
 // another source when the metadata changes; they share log.
 type source struct {
@@ -148,7 +152,7 @@ func (r *logReader) afterEOF(ctx context.Context) (ended bool, err error) {
 	case now == removed:
 		return true, r.forward(r.scanner.finishFile(true))
 	}
-	return false, r.advance(next)
+	return false, r.advance(ctx, next)
 }
 
 // wait returns when there may be more to read, or after the given time if it is
@@ -175,7 +179,7 @@ func (r *logReader) wait(ctx context.Context, atLeast time.Duration) error {
 }
 
 // advance continues with the next file.
-func (r *logReader) advance(next *logFile) error {
+func (r *logReader) advance(ctx context.Context, next *logFile) error {
 	restarted, broken := next.instance != r.file.instance, r.log.isBroken(next, r.resumed)
 	if err := r.forward(r.scanner.finishFile(restarted || broken)); err != nil {
 		return err
@@ -192,8 +196,12 @@ func (r *logReader) advance(next *logFile) error {
 		}
 	}
 	if restarted {
+		why, err := r.whyEnded(ctx, r.file.instance)
+		if err != nil {
+			return err
+		}
 		if err := r.emit([]ktail.Line{
-			{Stream: r.scanner.stream, Kind: ktail.Exit},
+			{Stream: r.scanner.stream, Kind: ktail.Exit, Text: []byte(why)},
 			{Stream: r.scanner.stream, Kind: ktail.Restart},
 		}); err != nil {
 			return err
@@ -207,6 +215,28 @@ func (r *logReader) advance(next *logFile) error {
 		r.log.moveCursor(next, 0)
 	}
 	return nil
+}
+
+// whyEnded returns why an instance ended. The API tells it a moment after the next
+// instance has started to write.
+func (r *logReader) whyEnded(ctx context.Context, instance int) (string, error) {
+	r.log.rest()
+	defer r.log.step()
+	timeout := time.NewTimer(causeTimeout)
+	defer timeout.Stop()
+	for {
+		why, known := r.log.whyEnded(instance)
+		if known {
+			return why, nil
+		}
+		select {
+		case <-r.log.changed:
+		case <-timeout.C:
+			return "", nil
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
 }
 
 // open opens the file at the offset.

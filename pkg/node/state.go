@@ -169,6 +169,31 @@ func (l *logFiles) linkOf(f *logFile) link {
 	return f.link
 }
 
+// tell records why the instance before this one ended.
+func (l *logFiles) tell(instance int, cause string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.told && l.next == instance {
+		return
+	}
+	l.told, l.next, l.cause = true, instance, cause
+	l.signal()
+}
+
+// whyEnded returns why an instance ended, or "" if that cannot be known. It returns
+// false if the API has not told yet.
+func (l *logFiles) whyEnded(instance int) (string, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case !l.told || l.next > instance+1:
+		return "", true
+	case l.next == instance+1:
+		return l.cause, true
+	}
+	return "", false
+}
+
 // isNews reports whether a diagnostic differs from the previous one. The same
 // one recurs when a file is read again.
 func (l *logFiles) isNews(diagnostic []byte) bool {

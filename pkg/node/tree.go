@@ -196,7 +196,7 @@ func (t *tree) logs(yield func(*logFiles) bool) {
 
 // sources returns the set. A container without metadata is included if it has
 // waited for long enough; if now is zero, it does not wait.
-func (t *tree) sources(streams map[ktail.Key]*ktail.Stream, now time.Time) []ktail.Source {
+func (t *tree) sources(streams map[ktail.Key]ktail.Source, now time.Time) []ktail.Source {
 	var all []ktail.Source
 	t.unsettled = false
 	for _, name := range slices.Sorted(maps.Keys(t.pods)) {

@@ -24,6 +24,10 @@ const (
 	streamTimeout = 5 * time.Second
 )
 
+// Teller is a source that knows why the instance before that of its stream ended,
+// such as "OOMKilled"; it returns "" if it does not.
+type Teller interface{ Before() string }
+
 // Watcher finds the logs in a directory of pod logs.
 type Watcher struct {
 	Dir     string // /var/log/pods, or a copy of it
@@ -34,8 +38,9 @@ type Watcher struct {
 	Select func(namespace, pod, container string) bool
 
 	// Streams finds the streams of the node's containers, for metadata that the
-	// path does not contain. The sources that it finds are not read. If it is
-	// nil, only the path is used.
+	// path does not contain. The sources that it finds are not read; those that
+	// implement Teller say why containers ended. If it is nil, only the path is
+	// used.
 	Streams ktail.Watcher
 	// OnlyStreams selects only containers that Streams has found at some time.
 	// If it is false, a container that is not found soon is read without
@@ -160,21 +165,21 @@ func (w *Watcher) warn(err error) {
 	}
 }
 
-// streamSet holds the streams that Watcher.Streams found last.
+// streamSet holds the sources that Watcher.Streams found last.
 type streamSet struct {
 	changed chan struct{} // capacity 1
 
 	mu      sync.Mutex
-	streams map[ktail.Key]*ktail.Stream // nil: not known yet
+	sources map[ktail.Key]ktail.Source // nil: not known yet
 }
 
 func (s *streamSet) set(sources []ktail.Source) {
-	streams := make(map[ktail.Key]*ktail.Stream, len(sources))
+	byKey := make(map[ktail.Key]ktail.Source, len(sources))
 	for _, src := range sources {
-		streams[src.Stream().Key()] = src.Stream()
+		byKey[src.Stream().Key()] = src
 	}
 	s.mu.Lock()
-	s.streams = streams
+	s.sources = byKey
 	s.mu.Unlock()
 	select {
 	case s.changed <- struct{}{}:
@@ -182,10 +187,10 @@ func (s *streamSet) set(sources []ktail.Source) {
 	}
 }
 
-func (s *streamSet) get() map[ktail.Key]*ktail.Stream {
+func (s *streamSet) get() map[ktail.Key]ktail.Source {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.streams
+	return s.sources
 }
 
 // known reports whether the first set has arrived, if one is expected.
@@ -194,9 +199,12 @@ func (s *streamSet) known(of ktail.Watcher) bool { return of == nil || s.get() !
 // source returns the source of a container: the previous one if nothing has
 // changed, or nil if the container is not wanted or its metadata may still
 // arrive.
-func (w *Watcher) source(p *podEntry, container string, c *containerEntry, streams map[ktail.Key]*ktail.Stream, waited bool) ktail.Source {
+func (w *Watcher) source(p *podEntry, container string, c *containerEntry, streams map[ktail.Key]ktail.Source, waited bool) ktail.Source {
 	if s := streams[ktail.Key{PodUID: p.uid, Container: container}]; s != nil {
-		c.stream = s
+		c.stream = s.Stream()
+		if s, ok := s.(Teller); ok {
+			c.log.tell(c.stream.Instance.Restarts, s.Before())
+		}
 	}
 	stream := c.stream
 	switch {
