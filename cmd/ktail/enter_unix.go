@@ -46,8 +46,8 @@ func awaitEnter(terminal *os.File) func(context.Context, func()) {
 	}
 }
 
-// isForUs reports whether the user types for this process: it is in the foreground,
-// and the terminal is in the mode for lines that a shell leaves it in.
+// isForUs reports whether this process gets what the user types: it is in the
+// foreground, and the terminal is in line mode with echo, as a shell leaves it.
 func isForUs(fd int) bool {
 	group, err := unix.IoctlGetInt(fd, unix.TIOCGPGRP)
 	if err != nil || group != unix.Getpgrp() {

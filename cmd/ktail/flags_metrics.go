@@ -90,7 +90,7 @@ func (f metricsFlags) parsed() (metricsFlags, error) {
 	return f, f.parsePush()
 }
 
-// ruleErrors adds to the errors of rules where each rule was written.
+// ruleErrors adds to each error where its rule was written.
 func (f *metricsFlags) ruleErrors(err error) error {
 	var several interface{ Unwrap() []error }
 	if !errors.As(err, &several) {

@@ -90,7 +90,7 @@ const scrapeIdle = 5 * time.Minute
 func newServer(mux *http.ServeMux) *http.Server {
 	return &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: time.Minute, IdleTimeout: scrapeIdle,
-		ErrorLog: log.New(io.Discard, "", 0), // what clients do wrong
+		ErrorLog: log.New(io.Discard, "", 0), // errors of clients
 	}
 }
 
@@ -173,8 +173,8 @@ func (p *probes) observe(w ktail.Watcher) ktail.Watcher {
 	return observedWatcher{w, p}
 }
 
-// checkOf returns the method of the watcher, or of the watcher that it wraps, that
-// reports that reading makes no progress. It returns nil if there is none.
+// checkOf returns the method that checks the progress of reading, of the watcher
+// or of a watcher that it wraps, or nil if there is none.
 func checkOf(w ktail.Watcher) func() error {
 	switch w := w.(type) {
 	case interface{ Check() error }:

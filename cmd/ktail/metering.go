@@ -20,7 +20,7 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// metering makes metrics of the lines of a run. A nil one does nothing.
+// metering makes metrics of the lines of a run. A nil metering does nothing.
 type metering struct {
 	flags     metricsFlags
 	sink      *metrics.Sink
@@ -56,7 +56,7 @@ func newMetering(s streams, p plan, messages *messenger) (*metering, error) {
 	}
 	m := &metering{flags: p.metrics, printf: messages.printf, out: s.Out, began: time.Now(), sets: map[int][]*ktail.Stream{}}
 	o := metrics.Options{Rules: p.metrics.all, MaxSeries: p.metrics.maxSeries, Warn: m.printf, Figures: m.figures}
-	if p.metrics.push != "" { // a Pushgateway never forgets a pod
+	if p.metrics.push != "" { // a Pushgateway keeps the series of deleted pods
 		o.By = []string{"namespace", "container"}
 	}
 	o.KeepSeries = p.metrics.listen == "" && (p.noFollow || p.metrics.file == "" || p.metrics.file == "-")
@@ -191,8 +191,8 @@ func (m *metering) set(watcher int, streams []*ktail.Stream) {
 	m.sink.Streams(all)
 }
 
-// run runs produce, which writes lines to the sink, and sees to it that metrics leave
-// in time.
+// run runs produce, which writes lines to the sink, and publishes the metrics
+// meanwhile.
 func (m *metering) run(ctx context.Context, produce func(context.Context) error) error {
 	if m == nil {
 		return produce(ctx)
@@ -260,7 +260,7 @@ func (m *metering) close() error {
 	return m.lock.Close()
 }
 
-// figures returns what ktail says of itself.
+// figures returns the current metrics about ktail itself.
 func (m *metering) figures() []metrics.Figure {
 	counter := func(name, help string, value int64) metrics.Figure {
 		return metrics.Figure{Name: name, Help: help, Counter: true, Value: float64(value)}

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// moment is a flag with a point in time, as the user wrote it. What it means depends on
-// the present and on the time zone of another flag, so it is resolved when all flags
-// are known. The zero value means no point in time.
+// moment is a flag with a point in time, as the user wrote it. Its meaning depends on
+// the current time and on the time zone of another flag, so it is resolved when all
+// flags are known. The zero value means no point in time.
 type moment struct {
 	text      string
 	isDefault bool // no source has set the flag
@@ -41,8 +41,7 @@ func (m moment) age() (time.Duration, bool) {
 	return time.Duration(d), true
 }
 
-// at returns the point in time, given the present and the time zone of times that do
-// not name one.
+// at returns the point in time. Times without a zone are in the given one.
 func (m moment) at(now time.Time, zone *time.Location) time.Time {
 	t, _ := parseMoment(m.text, now, zone) // Set has checked it
 	return t
@@ -99,7 +98,7 @@ func parseMoment(s string, now time.Time, zone *time.Location) (time.Time, error
 	return t, nil
 }
 
-// parseDateTime reads a date, with a time of the day or without.
+// parseDateTime parses a date with or without a time of day.
 func parseDateTime(s string, zone *time.Location) (time.Time, bool) {
 	for _, layout := range zonedLayouts {
 		if t, err := time.Parse(layout, s); err == nil {
@@ -114,7 +113,7 @@ func parseDateTime(s string, zone *time.Location) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// parseDay reads a time of the day, or the name of a day with a time or without.
+// parseDay parses a time of day, or the name of a day with or without a time.
 func parseDay(s string, now time.Time) (time.Time, bool) {
 	day, clock, _ := strings.Cut(s, " ")
 	daysAgo := map[string]int{"today": 0, "yesterday": 1}
@@ -177,7 +176,8 @@ func (o options) period(now time.Time) (period, error) {
 	return p, nil
 }
 
-// isOver reports whether no line to come belongs to the period.
+// isOver reports whether the period has ended, so that no future line belongs to
+// it.
 func (p period) isOver() bool { return !p.until.IsZero() && !p.until.After(p.now) }
 
 // begin returns the time of the oldest line to show; zero means all.

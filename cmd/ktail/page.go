@@ -68,7 +68,8 @@ func (p plan) startPage(ctx context.Context, s streams, messages *messenger) (*p
 	return pg, nil
 }
 
-// withoutOp returns the reason why an address cannot be listened on.
+// withoutOp returns why listening on an address failed, without the name of the
+// system call.
 func withoutOp(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return fmt.Errorf("listen on %s: %w", op.Addr, op.Err)
@@ -76,7 +77,7 @@ func withoutOp(err error) error {
 	return err
 }
 
-// title returns the text on the page that says what is followed.
+// title describes the selection, for the title of the page.
 func (p plan) title() string {
 	switch {
 	case p.stdin:

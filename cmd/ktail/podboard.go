@@ -17,10 +17,10 @@ import (
 )
 
 const (
-	// metricsEvery is how often metrics are asked for: metrics-server itself looks at
+	// metricsEvery is how often metrics are requested. metrics-server itself queries
 	// the kubelets every 15 seconds.
 	metricsEvery = 15 * time.Second
-	// pageOpenFor is how long a page counts as open after it asked for the last time.
+	// pageOpenFor is how long a page counts as open after its last request.
 	pageOpenFor = 30 * time.Second
 	// maxSamples is how many samples of a container are kept: a quarter of an hour.
 	maxSamples = 60
@@ -28,9 +28,9 @@ const (
 	metricsTimeout = 10 * time.Second
 )
 
-// podBoard knows the state of the pods of a run and what they use, for the page and
-// for the summary. It sends no request for the state, which the watcher has anyway,
-// and requests for metrics only while a page is open.
+// podBoard provides the state of the pods of a run and their CPU and memory, for
+// the page and for the summary. The state comes from the watcher and costs no
+// request; metrics are requested only while a page is open.
 type podBoard struct {
 	client    *kube.Client
 	selection kube.Selection
@@ -52,7 +52,7 @@ func (p plan) newPodBoard() *podBoard {
 	return &podBoard{client: p.client, selection: p.selection}
 }
 
-// observe makes the watcher the one that knows the pods.
+// observe makes the watcher the source of the state.
 func (b *podBoard) observe(w *kube.Watcher) {
 	if b != nil {
 		w.KeepStatus = true
@@ -163,7 +163,7 @@ func (b *podBoard) sample(ctx context.Context) {
 	}
 }
 
-// add adds a sample, unless it is the one that is there already.
+// add adds a sample, unless it equals the latest one.
 func (b *podBoard) add(name containerName, s web.Sample) {
 	list := b.samples[name]
 	if n := len(list); n > 0 && list[n-1].Time >= s.Time {
@@ -222,7 +222,7 @@ func (b *podBoard) summary(ctx context.Context) string {
 	return fmt.Sprintf("%s; %dm CPU, %s memory (%d of %s)", line, cpu, formatSize(memory), sampled, plural(int64(len(wanted)), "container"))
 }
 
-// stateOfPod returns what matters most about a pod.
+// stateOfPod returns the most important fact about the state of a pod.
 func stateOfPod(s *kube.PodStatus) string {
 	for _, c := range s.Containers {
 		if c.State == "waiting" && c.Reason != "" {

@@ -54,8 +54,8 @@ func (o options) podLogNamespaces() []string {
 	return o.inContext("")
 }
 
-// needsStreams reports whether the selection depends on more than the paths of
-// the log files show.
+// needsStreams reports whether the selection depends on metadata that the paths of
+// the log files do not contain.
 func (p plan) needsStreams() bool {
 	s := &p.selection
 	fields := s.FieldSelector

@@ -8,8 +8,9 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// runReporting runs the tailer and prints a summary of what was read: on
-// SIGUSR1, and at the end unless only log lines are wanted.
+// runReporting runs the tailer and prints a summary of what was read: on SIGUSR1,
+// and at the end if there were gaps or resumed reads, unless only log lines are
+// wanted.
 func runReporting(ctx context.Context, messages *messenger, t *tail.Tailer) error {
 	reporting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()

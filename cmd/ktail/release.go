@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// releaseInterval is how often the heap is looked at. A look takes a few
+	// releaseInterval is how often the heap is checked. A check takes a few
 	// microseconds.
 	releaseInterval = 5 * time.Second
 	// An interval in which more than busyAllocs bytes are allocated is a busy one; one

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// screen is the terminal that lines are printed to. Enter separates what is printed
-// from what comes later.
+// screen is the terminal that lines are printed to. Enter prints a separator
+// between earlier and later lines.
 type screen struct {
 	separator func(time.Time) string
 

@@ -31,8 +31,8 @@ type HistoryOptions struct {
 	// stream is that of its newest line.
 	Select func(*ktail.Stream) bool
 
-	// KeepPositions makes History.Position work. It takes the memory of a position
-	// for each stream.
+	// KeepPositions makes History.Position work. It costs the memory of one position
+	// per stream.
 	KeepPositions bool
 }
 

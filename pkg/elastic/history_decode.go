@@ -53,7 +53,7 @@ const (
 	textChunk         = 64 << 10
 )
 
-// rawDocument holds the members of a document that a line is made of. Each is
+// rawDocument holds the members of a document from which a line is built. Each is
 // JSON text.
 type rawDocument struct {
 	time, message, event, log, minimal        []byte

@@ -33,8 +33,8 @@ type historySource struct {
 
 	next    int64 // sequence from which lines were not emitted yet
 	decoder documentDecoder
-	seen    map[lineID]bool // IDs of the present window
-	before  map[lineID]bool // and of the one before
+	seen    map[lineID]bool // IDs of the current window
+	before  map[lineID]bool // IDs of the previous window
 	batch   []ktail.Line
 
 	lastKey ktail.Key // of the last line whose position was recorded

@@ -182,7 +182,7 @@ func newestOf(topHits []byte, s *historyStream) (int64, error) {
 	return 0, nil
 }
 
-// tailsPage is how many streams a request looks up the last lines of.
+// tailsPage is the number of streams whose last lines one request looks up.
 const tailsPage = 100
 
 // findTails sets where each stream begins so that it has HistoryOptions.Tail lines.

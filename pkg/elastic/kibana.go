@@ -32,11 +32,11 @@ type Kibana struct {
 	flavor    kibanaFlavor // once it is known
 }
 
-// kibanaFlavor is what is different between products and versions.
+// kibanaFlavor holds the differences between products and versions.
 type kibanaFlavor struct {
 	known      bool
 	dashboards bool // OpenSearch Dashboards
-	major      int  // 0: a Kibana that does not say
+	major      int  // 0: unknown
 }
 
 func (f kibanaFlavor) String() string {
@@ -96,7 +96,7 @@ func (k *Kibana) Install(ctx context.Context, objects []SavedObject) (Installed,
 
 const kibanaTimeout = 30 * time.Second
 
-// detect finds out what the server is.
+// detect determines the product and version of the server.
 func (k *Kibana) detect(ctx context.Context) error {
 	if k.flavor.known {
 		return nil
@@ -249,7 +249,7 @@ func (k *Kibana) send(ctx context.Context, method, path, contentType string, bod
 	}
 	r.Header.Set("User-Agent", "ktail/"+k.o.Version)
 	r.Header.Set("Accept", "application/json")
-	r.Header.Set("kbn-xsrf", "ktail") // any value proves that no browser was tricked into the request
+	r.Header.Set("kbn-xsrf", "ktail") // any value shows that the request does not come from a browser (CSRF protection)
 	r.Header.Set("osd-xsrf", "true")
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
@@ -267,7 +267,7 @@ func (k *Kibana) send(ctx context.Context, method, path, contentType string, bod
 	return &kibanaResponse{status: resp.StatusCode, header: resp.Header, body: answer}, nil
 }
 
-// failure returns what a response that is not the expected one says.
+// failure returns the error in an unexpected response.
 func (k *Kibana) failure(resp *kibanaResponse) error {
 	var said struct{ Error, Message string }
 	isJSON := json.Unmarshal(resp.body, &said) == nil

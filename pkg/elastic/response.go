@@ -70,7 +70,7 @@ func parseFast(items []item, body []byte, n int) ([]item, bool) {
 type fastParser struct {
 	rest  []byte
 	index []byte // text of the last index name, as in the response
-	name  string // the same name
+	name  string // text as a string
 }
 
 // skip removes the prefix and reports whether it was there.

@@ -16,7 +16,7 @@ type target struct {
 	object string // kind/name, unless it is a pod
 }
 
-// relevance says whether an event is about something that is selected.
+// relevance is whether an event is about a selected object.
 type relevance uint8
 
 const (
@@ -30,8 +30,8 @@ const (
 	pendingFor = 10 * time.Second
 	// maxPending bounds these events.
 	maxPending = 1024
-	// maxEventPods bounds the pods that are gone and may still have events, in
-	// addition to those that exist.
+	// maxEventPods bounds the number of deleted pods that are remembered because
+	// events about them may still arrive.
 	maxEventPods = 1024
 )
 
@@ -41,8 +41,7 @@ type pendingEvent struct {
 	arrived time.Time
 }
 
-// postpone keeps the event until its object is known, or until it is clear that it is
-// another one.
+// postpone keeps the event until its object is known, or is known not to be selected.
 func (s *eventSource) postpone(e *events.Event, now time.Time) {
 	if len(s.pending) >= maxPending {
 		s.pending = slices.Delete(s.pending, 0, maxPending/4)
@@ -61,8 +60,8 @@ func (s *eventSource) retry(now time.Time) {
 	})
 }
 
-// know records a pod by the UIDs that events give it: those of a static pod may have
-// the UID that the kubelet knows it by.
+// know records a pod by the UIDs that events may use: events of a static pod may
+// have the UID that the kubelet assigned.
 func (s *eventSource) know(uids []string, pod *podEntry) {
 	for _, uid := range uids {
 		s.pods[uid] = pod

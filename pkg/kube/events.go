@@ -158,8 +158,8 @@ func (s *eventSource) signal() {
 	}
 }
 
-// permitted reports whether the user may read the events of the store. If not,
-// it reports that once.
+// permitted reports whether the user may read the events of the store. If not, it
+// calls Missing once.
 func (s *eventSource) permitted(ctx context.Context, store *eventStore) bool {
 	for _, verb := range []string{"list", "watch"} {
 		ok, err := s.set.w.Client.isAllowed(ctx, permission{Namespace: store.namespace, Verb: verb, Resource: "events"})

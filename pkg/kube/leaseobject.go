@@ -34,8 +34,8 @@ type leaseSpec struct {
 // microTime is the layout of Kubernetes' MicroTime.
 const microTime = "2006-01-02T15:04:05.000000Z07:00"
 
-// newLeaseObject returns the object that makes the process the holder of the Lease, which
-// is old now; nil: it does not exist.
+// newLeaseObject returns the object that makes the process the holder of the Lease. old
+// is the current object, or nil if there is none.
 func newLeaseObject(l *Lease, old *leaseObject, duration time.Duration, now time.Time) *leaseObject {
 	stamp := now.UTC().Format(microTime)
 	o := &leaseObject{Metadata: leaseMetadata{Name: l.Name, Namespace: l.Namespace}}

@@ -54,8 +54,8 @@ const (
 
 	shortestPoll = 2 * time.Second
 	longestPoll  = 15 * time.Second
-	// cutAfter is how long an answer takes that the kubelet may have cut: it ends
-	// journalctl after 30 seconds, without a sign in the response.
+	// cutAfter is the duration from which a response may be incomplete: the kubelet
+	// kills journalctl after 30 seconds without marking the response.
 	cutAfter = 29 * time.Second
 )
 
@@ -225,7 +225,7 @@ func (s *nodeLog) query(ctx context.Context, count int64) (nodelog.Journal, erro
 	return j, nil
 }
 
-// turn waits until a kubelet may be asked.
+// turn waits until a request to a kubelet is allowed.
 func (w *NodeWatcher) turn(ctx context.Context) (release func(), err error) {
 	select {
 	case w.working <- struct{}{}:

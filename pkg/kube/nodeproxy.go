@@ -12,7 +12,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// ProxyImplies says what else the permission to read the logs of nodes allows.
+// ProxyImplies describes what else the permission to read the logs of nodes
+// allows.
 const ProxyImplies = "note that it also allows running commands in every pod of the node"
 
 // nodeReply is a response of the log endpoint of a kubelet.
@@ -93,7 +94,7 @@ func nodeLogError(err error, node string) error {
 }
 
 // mayProxy reports whether the user may read logs of nodes. An error means that the
-// server does not say.
+// server did not answer this.
 func (c *Client) mayProxy(ctx context.Context, node string) (bool, error) {
 	return c.isAllowed(ctx, permission{Verb: "get", Resource: NodeKind.Resource, Subresource: "proxy", Name: node})
 }

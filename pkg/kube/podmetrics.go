@@ -25,8 +25,8 @@ type ContainerMetrics struct {
 	Memory int64 // bytes, the working set
 }
 
-// podMetricsList is the answer of the Metrics API. A pod that has no container that
-// runs, or that has just started, is not in it.
+// podMetricsList is the answer of the Metrics API. It omits pods without a running
+// container and pods that have just started.
 // https://github.com/kubernetes/metrics/blob/v0.35.0/pkg/apis/metrics/v1beta1/types.go
 type podMetricsList struct {
 	Items []struct {
@@ -46,8 +46,8 @@ type podMetricsList struct {
 var ErrNoMetrics = errors.New("the cluster has no Metrics API (metrics-server)")
 
 // Metrics returns what the pods of the selection use, as far as the Metrics API knows
-// it. It asks for all pods that the label selector matches: other criteria are for the
-// caller to apply. ErrNoMetrics means that there is no such API.
+// it. It requests all pods that the label selector matches; the caller applies the
+// other criteria. ErrNoMetrics means that there is no such API.
 func (c *Client) Metrics(ctx context.Context, s *Selection) ([]PodMetrics, error) {
 	namespaces := s.Namespaces
 	if len(namespaces) == 0 {

@@ -18,9 +18,8 @@ import (
 	"github.com/ktail/ktail/pkg/kube/internal/podlog"
 )
 
-// nodeFiles knows on which nodes log files can be read through the kubelet's log
-// endpoint. What prevents that is reported once per node, or once if it is a missing
-// permission.
+// nodeFiles records on which nodes log files can be read through the kubelet's log
+// endpoint. A problem is reported once per node, and a missing permission only once.
 type nodeFiles struct {
 	client  *Client
 	missing func(error) // may be nil

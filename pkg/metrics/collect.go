@@ -28,8 +28,8 @@ type Figure struct {
 type FigureLabel struct{ Name, Value string }
 
 // collect returns all metric families for a scraper, sorted by name. A series that
-// was created since the scraper's last scrape is 0: only then does the server see it
-// increase. The caller holds both locks; shown has to follow when the result is
+// was created since the scraper's last scrape is 0, so that the server sees it
+// increase. The caller holds both locks, and calls shown once the result is
 // durable.
 func (s *Sink) collect(sc *scraper) []*dto.MetricFamily {
 	var families []*dto.MetricFamily

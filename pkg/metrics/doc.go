@@ -5,8 +5,8 @@
 // and holds the series. Without any rule, it also counts lines, bytes, gaps, and
 // terminations of each log.
 //
-// Series leave the package in three ways: a Handler answers scrapes, Push sends them
-// to a Pushgateway, and WriteFile writes a file in the text format. A counter that a
+// Series are published in three ways: a Handler answers scrapes, Push sends them to
+// a Pushgateway, and WriteFile writes a file in the text format. A counter that a
 // Prometheus server has scraped never steps back: with a state file, the series and
 // the position in each log are synced to disk together before a scrape is answered,
 // so a run that is resumed after a kill continues with exactly what the server saw.

@@ -20,8 +20,8 @@ type fieldValue struct {
 	found bool
 }
 
-// scan reads the fields once for all rules. A line that is neither JSON nor logfmt
-// has none, and neither has broken JSON.
+// scan reads the fields once for all rules. Lines that are neither valid JSON nor
+// logfmt have none.
 func (f *fields) scan(set *ruleSet, line []byte) {
 	f.scanned = true
 	clear(f.values)

@@ -16,9 +16,9 @@ var units = map[string]float64{
 	"%": 0.01,
 }
 
-// parseNumber returns the number that the text is, which may have a unit: "42.5ms",
-// "1.5KiB", "1m30s". It reports false for everything else, such as NaN and numbers
-// that are infinite or too large.
+// parseNumber parses a number, which may have a unit: "42.5ms", "1.5KiB", "1m30s".
+// It reports false for everything else, such as NaN and numbers that are infinite
+// or too large.
 func parseNumber(text []byte) (float64, bool) {
 	if n, ok := parseDigits(text); ok {
 		return n, true

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// span is where a field is in a line; a negative start means that it is not there.
+// span is the place of a field in a line; a negative start means that the line
+// does not have the field.
 type span struct{ start, end int }
 
 // pattern is a sequence of literals with fields between them. A field takes all

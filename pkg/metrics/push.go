@@ -108,7 +108,7 @@ func (s *Sink) gatherer(more []Figure) prometheus.Gatherer {
 }
 
 // WriteText writes all series in the text format. New series are not shown as 0 first,
-// because a file may be read at any time, or never.
+// because a file may be read at any time or never.
 func (s *Sink) WriteText(w io.Writer) error {
 	families, err := s.gatherer(nil).Gather()
 	if err != nil {

@@ -11,16 +11,16 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// Options configure a Sink. The zero value counts lines, bytes, gaps, and terminations,
-// and nothing else.
+// Options configure a Sink. The zero value counts only lines, bytes, gaps, and
+// terminations.
 type Options struct {
 	Rules []Rule
 	// By is the default of Rule.By; nil is namespace, pod, and container.
 	By []string
 	// MaxSeries bounds the series of all rules; 0 is DefaultMaxSeries.
 	MaxSeries int
-	// Since is the time of the oldest line that counts. Zero counts all. Lines of a
-	// log that a run with the same state has read count in any case.
+	// Since is the time of the oldest line that counts. Zero counts all. It does not
+	// apply to logs that an earlier run with the same state has read.
 	Since time.Time
 	// KeepSeries keeps the series of deleted pods until the end of the run.
 	KeepSeries bool
@@ -125,7 +125,7 @@ func (s *Sink) Write(_ context.Context, lines []ktail.Line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := 0; i < len(lines); {
-		if lines[i].Kind == ktail.KubeEvent { // it is no part of a log
+		if lines[i].Kind == ktail.KubeEvent { // it is not part of a log
 			i++
 			continue
 		}

@@ -305,8 +305,8 @@ func shape(definition string) (by, labels, counts int) {
 	return count(parts[1]), count(parts[2]), counts
 }
 
-// claim marks the series of pods that were deleted between two runs as gone. The first
-// set of streams is known.
+// claim marks the series of pods that were deleted between two runs as gone. It is
+// called once the first set of streams is known.
 func (s *Sink) claim() {
 	now := time.Now()
 	for _, m := range s.metrics {

@@ -156,7 +156,7 @@ func (c *webTLS) setClients(t *tls.Config) error {
 	return nil
 }
 
-// verifyName refuses a client whose certificate has none of the allowed names.
+// verifyName rejects a client whose certificate has none of the allowed names.
 func (c *webTLS) verifyName(s tls.ConnectionState) error {
 	if len(s.PeerCertificates) == 0 { // allowed by client_auth_type
 		return nil

@@ -12,14 +12,14 @@ import (
 	"time"
 )
 
-// The page is for one user of this machine. Other web pages in the same browser
-// and other users are kept out by these checks, in this order:
+// The page is for one user of this machine. These checks keep out other web pages
+// in the same browser and other users, in this order:
 //
 //   - the Host header, which has to name this machine. It stops DNS rebinding, where
 //     another page reaches this server under its own name.
 //   - Fetch Metadata headers, with which the browser reports that the request comes
 //     from another page.
-//   - the token, without which there is no data. It travels in the fragment of the
+//   - the token, which every request for data requires. It travels in the fragment of the
 //     address, which browsers do not send to a server, and then in the Authorization header.
 //     There is no cookie: cookies of 127.0.0.1 are sent to each of its ports.
 //
@@ -158,7 +158,8 @@ type failures struct {
 	n      int
 }
 
-// add counts one, and reports whether there were too many in this second.
+// add counts a wrong token, and reports whether there were too many in this
+// second.
 func (f *failures) add(now time.Time) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

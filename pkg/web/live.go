@@ -15,7 +15,7 @@ const (
 	// maxPolls is how many polls are held at a time. A browser has six connections
 	// for all windows of the page, and a poll occupies one until it is answered.
 	maxPolls = 3
-	// againAfter is when a window whose poll is not held asks again.
+	// againAfter is the delay after which a window whose poll is not held polls again.
 	againAfter = time.Second
 	maxRows    = 512
 	maxWait    = 25 * time.Second

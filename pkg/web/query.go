@@ -26,7 +26,8 @@ import (
 //	from, to    times in Unix milliseconds; to is exclusive
 //
 // A text without capital letters matches in any case. Parameters may be repeated.
-// A line must meet all conditions, but of several i, or several src, only one.
+// A line must meet all conditions; if i or src is repeated, one of its values is
+// enough.
 var filterParams = []string{"i", "ir", "e", "er", "level", "src", "field", "from", "to"}
 
 const (
@@ -113,7 +114,7 @@ func parsePatterns(literals, expressions []string) (text.Patterns, error) {
 }
 
 // smartCase returns the flag that ignores case unless the pattern has a capital
-// letter. One after a backslash, as in \S, is none.
+// letter. A letter after a backslash, as in \S, does not count.
 func smartCase(pattern string) string {
 	escaped := false
 	for _, r := range pattern {
@@ -172,7 +173,7 @@ func (s *Server) sources(list []string) func(uint32) bool {
 	}
 }
 
-// source selects streams by name; an empty part is any.
+// source selects streams by name; an empty part matches any name.
 type source struct{ namespace, pod, container string }
 
 func parseSource(s string) source {

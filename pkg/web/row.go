@@ -303,7 +303,7 @@ func (p *painter) addVisible(shown []byte) {
 	}
 }
 
-// over gives plain[start:end] one more class.
+// over adds a class to plain[start:end].
 func (p *painter) over(start, end int, class string) {
 	last := int32(p.units)
 	if end < len(p.places) {

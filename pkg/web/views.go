@@ -14,8 +14,8 @@ const (
 	viewIdle = time.Minute // after which a view without requests is removed
 )
 
-// view is a ring.View with the query that it belongs to. Numbers of matches are
-// those of one view: a page that meets another id looks up its place again.
+// view is a ring.View with the query that it belongs to. Numbers of matches belong
+// to one view: a page that receives another id looks up its place again.
 type view struct {
 	*ring.View
 	id     uint64

@@ -200,7 +200,7 @@ type lineAnswer struct {
 // maxFieldText bounds the value of a field in the drawer.
 const maxFieldText = 64 << 10
 
-// line answers with everything about one line.
+// line answers with all details of one line.
 func (s *Server) line(r *http.Request) (any, error) {
 	seq, err := number(r.URL.Query(), "seq", 0, 0, 1<<53)
 	if err != nil {
@@ -243,7 +243,7 @@ func shownValue(value []byte) string {
 	return text.Sanitize(string(value))
 }
 
-// sampleLines is how many of the latest lines are looked at for names of fields.
+// sampleLines is how many of the latest lines are searched for names of fields.
 const sampleLines = 2000
 
 // fieldNames answers with the names of fields in the latest lines.

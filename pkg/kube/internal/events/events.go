@@ -132,8 +132,8 @@ var (
 	whiteSpace = regexp.MustCompile(`\s+`)
 )
 
-// Text returns the message on one line, without what the object already says,
-// and cut if it is long.
+// Text returns the message on one line, without the name of the object, and cut if
+// it is long.
 func (e *Event) Text() string {
 	s := podSuffix.ReplaceAllString(e.Message, "")
 	s = combined.ReplaceAllString(s, "")
@@ -149,9 +149,8 @@ func (e *Event) Text() string {
 
 var failedProbe = regexp.MustCompile(`failed (liveness|startup) probe`)
 
-// Cause returns what the event says about why a container or a pod is ending if
-// the status of the container does not say it. It returns "" if the event does
-// not say it, either.
+// Cause returns why a container or a pod is ending, if the event explains it and
+// the status of the container does not. Otherwise, it returns "".
 func (e *Event) Cause() string {
 	switch e.Reason {
 	case "Killing":

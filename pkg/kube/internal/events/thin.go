@@ -9,13 +9,13 @@ const (
 	repeatAtLeast = 5 * time.Minute
 	// repeatAtMost is how often an object's repetitions are shown at most.
 	repeatAtMost = time.Second
-	// forgetAfter is when an event is forgotten: the server keeps it for an hour
-	// after its last repetition.
+	// forgetAfter is when a shown event is evicted: the server keeps events for an
+	// hour after the last repetition.
 	forgetAfter = 3 * time.Hour
 )
 
-// Shown remembers which events were shown, to recognize those that come again and to
-// thin out repetitions. The zero value remembers none.
+// Shown records which events were shown, to recognize those that come again and to
+// thin out repetitions. The zero value is empty.
 type Shown struct {
 	events map[string]*shown // by the UID of the event
 	sweep  int               // number of events at which old ones are forgotten
