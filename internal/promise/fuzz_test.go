@@ -86,6 +86,7 @@ type scheduler struct {
 	began  time.Time    // start of the running instance
 	silent bool         // the running instance has not written anything
 	broken map[int]bool // lengths to which responses were cut
+	cuts   bool         // an open response may still be cut short
 
 	unavailable int // faults in which the kubelet cannot retrieve the log
 }
@@ -145,7 +146,7 @@ func (n *scheduler) step(what byte, how int) {
 		for n.broken[how] {
 			how++
 		}
-		n.broken[how] = true
+		n.broken[how], n.cuts = true, true
 		breaks := []fakeapi.Break{fakeapi.End, fakeapi.Reset}
 		n.fault(&fakeapi.Fault{Break: breaks[how%2], After: int64(how) * 5})
 	case 5:
@@ -225,6 +226,10 @@ func (n *scheduler) rotate(how int) {
 func (n *scheduler) recover() {
 	n.faults, n.unavailable = nil, 0
 	n.api.SetFault(noFault)
+	if n.cuts {
+		n.cuts = false
+		n.api.CutAll(true)
+	}
 	pass(time.Minute)
 }
 
