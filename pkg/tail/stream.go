@@ -37,10 +37,11 @@ type stream struct {
 	wait    backoff
 	resting bool // the last run ended as rested
 
-	mu     sync.Mutex
-	source ktail.Source       // the newest one
-	drain  *time.Timer        // stops a stream that has left the set; nil while it is in the set
-	cancel context.CancelFunc // of run
+	mu      sync.Mutex
+	source  ktail.Source       // the newest one
+	drain   *time.Timer        // stops a stream that has left the set; nil while it is in the set
+	passing bool               // lines are being passed on, so the drain timer does not run
+	cancel  context.CancelFunc // of run
 
 	changed chan struct{} // receives when source was replaced; capacity 1
 }
@@ -86,8 +87,12 @@ func (s *stream) replace(src ktail.Source) {
 func (s *stream) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.drain == nil {
-		s.drain = time.AfterFunc(drainSilence, s.stop)
+	if s.drain != nil {
+		return
+	}
+	s.drain = time.AfterFunc(drainSilence, s.stop)
+	if s.passing {
+		s.drain.Stop()
 	}
 }
 
@@ -282,6 +287,7 @@ func (s *stream) mark(lines []ktail.Line) []ktail.Line {
 func (s *stream) holdDrain(hold bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.passing = hold
 	switch {
 	case s.drain == nil:
 	case hold:

@@ -379,6 +379,42 @@ func TestPool_DrainsDepartedStream(t *testing.T) {
 	})
 }
 
+// The lines of a pod that leaves while the output is blocked are written later, no matter
+// how many they are and for how long the output is blocked.
+func TestPool_DrainsWhileOutputIsBlocked(t *testing.T) {
+	for _, returns := range []bool{false, true} {
+		t.Run(fmt.Sprintf("returns=%t", returns), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := sourcetest.NewLog(newStream("a"))
+				sets := make(chan []ktail.Source)
+				out := &sink{write: func(n int) error {
+					if n == 2 {
+						time.Sleep(time.Minute)
+					}
+					return nil
+				}}
+				start(t, &tail.Tailer{Watchers: []ktail.Watcher{feed(sets)}, Sink: out})
+				sets <- []ktail.Source{log}
+				var want []string
+				for i := range 200 { // more than the buffers hold
+					want = append(want, fmt.Sprint(i, strings.Repeat("x", 64<<10)))
+					log.Write(want[i])
+					time.Sleep(10 * time.Millisecond)
+				}
+				sets <- nil
+				if returns {
+					time.Sleep(30 * time.Second)
+					sets <- []ktail.Source{log}
+				}
+				time.Sleep(2 * time.Minute)
+				if got := out.all(); !slices.Equal(got, want) {
+					t.Errorf("wrote %d lines, want %d", len(got), len(want))
+				}
+			})
+		})
+	}
+}
+
 // A pod whose label is changed, and changed back later, is not printed again
 // from the beginning, whether its log has ended by then or not.
 func TestPool_ContinuesReturningStream(t *testing.T) {
