@@ -49,6 +49,7 @@ func connect(t testing.TB, api *fakeapi.Server) *kube.Client {
 type run struct {
 	stop      func() error // ends the run and returns the error of Run
 	positions *tail.Positions
+	writing   chan struct{} // capacity 1; full while a batch is written, and while the output is blocked
 
 	mu          sync.Mutex
 	lines       []string           // of the logs
@@ -87,7 +88,7 @@ func followAtMost(t testing.TB, w *kube.Watcher, limit int) *run { return start(
 
 // start runs the engine until the test ends.
 func start(t testing.TB, w *kube.Watcher, positions *tail.Positions, limit int) *run {
-	r := &run{positions: positions, keys: map[ktail.Key]bool{}}
+	r := &run{positions: positions, writing: make(chan struct{}, 1), keys: map[ktail.Key]bool{}}
 	w.Warn = func(err error) { r.add(func() { r.warnings = append(r.warnings, err.Error()) }) }
 	tailer := &tail.Tailer{
 		Watchers: []ktail.Watcher{w}, Sink: r, Once: !w.Options.Follow, MergeWindow: 100 * time.Millisecond,
@@ -125,7 +126,13 @@ func (r *run) add(f func()) {
 	f()
 }
 
+// block blocks the output until unblock.
+func (r *run) block()   { r.writing <- struct{}{} }
+func (r *run) unblock() { <-r.writing }
+
 func (r *run) Write(_ context.Context, lines []ktail.Line) error {
+	r.block()
+	defer r.unblock()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, l := range lines {

@@ -23,10 +23,10 @@ type source struct {
 	before   string // why the instance before that of the stream ended, according to the watcher
 }
 
-func newSource(set *sourceSet, c container, log *podlog.Log, span *podlog.Span, stream *ktail.Stream) *source {
+func newSource(set *sourceSet, c container, log *podlog.Log, periods *podlog.Periods, stream *ktail.Stream) *source {
 	w := set.w
 	api := &containerAPI{client: w.Client, stream: stream, finished: c.finished, events: set.events, files: set.files}
-	return &source{Source: podlog.NewSource(api, &w.Options, stream, log, span), finished: c.finished, before: c.before}
+	return &source{Source: podlog.NewSource(api, &w.Options, stream, log, periods), finished: c.finished, before: c.before}
 }
 
 // Before implements node.Teller.

@@ -51,7 +51,7 @@ type podEntry struct {
 	mirrorOf        string                  // the static pod that a mirror pod represents; empty for other pods
 	named           bool                    // selected by its name; otherwise, its owner decides
 	first           map[string]initialState // its containers, if the pod existed before it was selected
-	span            *podlog.Span            // while the condition holds; nil if it does not hold or there is none
+	periods         *podlog.Periods         // in which the condition held; nil if there is none
 	sources         []ktail.Source
 	waiting         []WaitingContainer
 	skipped         []string   // names of containers that the selection excludes
@@ -226,7 +226,7 @@ func (p *podStore) put(pod *corev1.Pod) {
 	}
 	next := &podEntry{
 		namespace: pod.Namespace, name: pod.Name, labels: pod.Labels, owners: pod.OwnerReferences,
-		named: s.namesPod(pod.Name), mirrorOf: mirrorOf(pod), first: old.first, span: p.span(old, pod),
+		named: s.namesPod(pod.Name), mirrorOf: mirrorOf(pod), first: old.first, periods: p.periods(old, pod),
 	}
 	if s.wantsPod(pod.Name) && s.Shard.Owns(pod.Spec.NodeName) {
 		next.waiting, next.skipped = s.waiting(pod)
@@ -238,7 +238,7 @@ func (p *podStore) put(pod *corev1.Pod) {
 	if p.set.events != nil {
 		p.set.events.know([]string{string(pod.UID), podUID(pod)}, next)
 	}
-	if s.Condition != nil && next.span == nil {
+	if s.Condition != nil && !next.periods.Open() {
 		return
 	}
 	for _, c := range containers {
@@ -247,7 +247,7 @@ func (p *podStore) put(pod *corev1.Pod) {
 			continue // later containers are shown in any state, because they may end at once
 		}
 		start := podlog.FromOptions
-		if s.Condition == nil { // with a condition, the span says where to start
+		if s.Condition == nil { // with a condition, the periods say where to start
 			start = startOf(first.instance != c.instance, there)
 		}
 		next.sources = append(next.sources, p.source(old, next, pod, c, start))
@@ -273,25 +273,25 @@ func (p *podStore) initialStates(pod *corev1.Pod, containers []container) map[st
 	return first
 }
 
-// span returns the period for which the logs are wanted if the selection has a
-// condition, or nil if the condition does not hold. If it did not hold when the
-// pod was selected, the logs are wanted from the time when it does.
-func (p *podStore) span(old *podEntry, pod *corev1.Pod) *podlog.Span {
+// periods returns the periods in which the logs are wanted if the selection has a
+// condition, or nil if it has none. If the condition did not hold when the pod was
+// selected, the logs are wanted from the time when it does.
+func (p *podStore) periods(old *podEntry, pod *corev1.Pod) *podlog.Periods {
 	condition := p.set.w.Selection.Condition
 	if condition == nil {
 		return nil
 	}
 	holds, since := condition.holds(pod)
-	switch {
-	case !holds && old.span != nil:
-		old.span.End(since.Add(time.Second)) // condition times are whole seconds
-		return nil
-	case !holds || old.span != nil:
-		return old.span
-	case old.name == "" && old.first != nil:
-		return &podlog.Span{}
+	periods := old.periods
+	if periods == nil {
+		periods = podlog.NewPeriods(holds && old.first != nil)
 	}
-	return &podlog.Span{Since: since.UnixNano()}
+	if holds {
+		periods.Begin(since, p.set.w.Client.clock.when(p.seen))
+	} else {
+		periods.End(since)
+	}
+	return periods
 }
 
 // source returns the source of the container. It returns the old source if
@@ -311,7 +311,7 @@ func (p *podStore) source(old, next *podEntry, pod *corev1.Pod, c container, sta
 		}
 		log = o.Log()
 	}
-	return newSource(p.set, c, log, next.span, &ktail.Stream{
+	return newSource(p.set, c, log, next.periods, &ktail.Stream{
 		Cluster: w.Client.Context, Namespace: pod.Namespace, Pod: pod.Name, PodUID: podUID(pod),
 		Container: c.name, Node: pod.Spec.NodeName,
 		Labels: pod.Labels, Annotations: pod.Annotations, Owner: controllerOf(&pod.ObjectMeta), Image: c.image, Instance: c.instance,

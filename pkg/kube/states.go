@@ -149,16 +149,13 @@ func ParseCondition(s string) (*Condition, error) {
 }
 
 // holds reports whether the pod meets the condition, and since when it does or
-// does not. The time has whole seconds and is usually from the clock of the
-// node, which also stamps the log.
+// does not; zero if unknown. The time has whole seconds and is usually from the
+// clock of the node, which also stamps the log.
 func (c *Condition) holds(pod *corev1.Pod) (holds bool, since time.Time) {
 	for _, is := range pod.Status.Conditions {
 		if is.Type == c.Type {
 			holds, since = is.Status == c.Status, is.LastTransitionTime.Time
 		}
-	}
-	if since.IsZero() {
-		since = time.Now().Truncate(time.Second)
 	}
 	return holds, since
 }

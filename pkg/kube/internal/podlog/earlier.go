@@ -18,7 +18,7 @@ type earlier struct {
 // at a position of an earlier run, or if the container was created after ktail
 // started.
 func (s *Source) decideEarlier(from *ktail.Position) {
-	s.log.earlier.wanted = s.options.Previous && from.IsZero() && s.log.start == FromOptions && s.span == nil
+	s.log.earlier.wanted = s.options.Previous && from.IsZero() && s.log.start == FromOptions && s.periods == nil
 }
 
 // readEarlier emits the log of the previous instance, followed by its exit and

@@ -25,6 +25,7 @@ type Log struct {
 	rotated
 	earlier earlier
 
+	period     int    // number of the period to which the line emitted last belongs
 	diagnostic string // the last one emitted
 }
 

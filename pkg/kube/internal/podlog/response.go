@@ -64,7 +64,7 @@ func newResponse(s *Source, from *ktail.Position, emit func([]ktail.Line) error)
 	switch {
 	case !from.IsZero():
 		r.replay, r.begin, r.isNew = from.Replay(), r.joinPrevious, from.Covers
-		if s.mayPrecedeFirst(from) || s.span != nil {
+		if s.mayPrecedeFirst(from) || s.periods != nil {
 			r.isNew = r.isLater
 		}
 	case s.options.Follow && (s.log.start == FromFirst || s.log.opens > 1):
@@ -163,8 +163,8 @@ func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {
 		}
 		return false, nil
 	case r.phase == replaying:
-		if !r.replay.CaughtUp() && (!r.isNew(l.Time) || r.source.span != nil && !r.previous) {
-			return false, nil // a line of the position came early, or the line was outside of the span
+		if !r.replay.CaughtUp() && (!r.isNew(l.Time) || r.source.periods != nil && !r.previous) {
+			return false, nil // a line of the position came early, or the line was outside of the periods
 		}
 	case !r.isNew(l.Time):
 		r.passed = true
@@ -203,8 +203,8 @@ func (r *response) makePiece(lines []ktail.Line) {
 	if l := &lines[0]; l.Kind == ktail.Diagnostic && !isKubeletText(l.Text) && (len(lines) == 1 || lines[1].Kind == ktail.Log) {
 		l.Kind, l.Untimed = ktail.Log, true
 		l.Time = time.Now().Add(-r.source.options.Since).UnixNano()
-		if span := r.source.span; span != nil {
-			l.Time = max(l.Time, span.Since)
+		if since := r.source.periods.start(); since != 0 {
+			l.Time = max(l.Time, since)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func (s *Source) readAllFiles(ctx context.Context, from *ktail.Position, emit fu
 		return ctx.Err()
 	}
 	oldest := s.stream.Instance.Restarts
-	if s.options.Previous && l.start == FromOptions && s.span == nil || l.start == FromFirst {
+	if s.options.Previous && l.start == FromOptions && s.periods == nil || l.start == FromFirst {
 		oldest = 0
 	}
 	r := logfiles.NewReader(files, s.stream, oldest)
@@ -100,8 +100,9 @@ func (s *Source) readAllFiles(ctx context.Context, from *ktail.Position, emit fu
 
 // selectFiles leaves out the files that the options exclude.
 func (s *Source) selectFiles(ctx context.Context, r *logfiles.Reader, p *filePass, now time.Time) error {
-	if s.span != nil && s.span.Since != 0 {
-		p.since = s.span.Since
+	begin := s.periods.start()
+	if begin != 0 {
+		p.since = begin
 	} else if s.log.start == FromOptions && s.options.Since > 0 {
 		p.since = now.Add(-s.options.Since).UnixNano()
 	}
@@ -110,7 +111,7 @@ func (s *Source) selectFiles(ctx context.Context, r *logfiles.Reader, p *filePas
 			return err
 		}
 	}
-	if s.options.Tail >= 0 && s.log.start == FromOptions && s.span == nil {
+	if s.options.Tail >= 0 && s.log.start == FromOptions && begin == 0 {
 		return r.SkipToLast(ctx, s.options.Tail)
 	}
 	return nil

@@ -21,14 +21,14 @@ type Source struct {
 	options *Options
 	stream  *ktail.Stream
 	log     *Log
-	span    *Span
+	periods *Periods
 }
 
 // NewSource returns a source of the log. The stream describes the container as
 // the caller last saw it. Sources of the same container share log. Only lines
-// in the span are wanted; a nil span means all.
-func NewSource(api API, options *Options, stream *ktail.Stream, log *Log, span *Span) *Source {
-	return &Source{api: api, options: options, stream: stream, log: log, span: span}
+// in the periods are wanted.
+func NewSource(api API, options *Options, stream *ktail.Stream, log *Log, periods *Periods) *Source {
+	return &Source{api: api, options: options, stream: stream, log: log, periods: periods}
 }
 
 // Log returns the log that the source reads.
@@ -50,7 +50,7 @@ var (
 
 // Read reads the log from the position on. See ktail.Source.
 func (s *Source) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
-	return s.readSpan(ctx, from, emit)
+	return s.readPeriods(ctx, from, emit)
 }
 
 func (s *Source) readAll(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
@@ -197,6 +197,7 @@ func (s *Source) isRestarted() bool {
 
 // query returns the parameters of the log request that resumes at the position.
 func (s *Source) query(from *ktail.Position, tail int64) url.Values {
+	since := s.periods.start()
 	q := url.Values{"container": {s.stream.Container}, "timestamps": {"true"}}
 	if s.options.Follow {
 		q.Set("follow", "true")
@@ -205,8 +206,8 @@ func (s *Source) query(from *ktail.Position, tail int64) url.Values {
 	case tail >= 0:
 		q.Set("tailLines", strconv.FormatInt(tail, 10))
 	case !from.IsZero():
-	case s.span != nil && s.span.Since != 0:
-		q.Set("sinceTime", time.Unix(0, s.span.Since).UTC().Format(time.RFC3339))
+	case since != 0:
+		q.Set("sinceTime", time.Unix(0, since).UTC().Format(time.RFC3339))
 	case s.log.start != FromOptions:
 	case s.log.opens > 0 && !s.log.earlier.wanted && (s.options.Tail >= 0 || s.options.Since > 0):
 		// Nothing was delivered before the connection was lost, so everything
