@@ -140,7 +140,7 @@ func TestOfflinePlan_LeavesOptionsUnchanged(t *testing.T) {
 	}
 }
 
-func TestSelectFlags_Namespaces(t *testing.T) {
+func TestSelectFlags_NamespacesOverrideTheContext(t *testing.T) {
 	tests := []struct {
 		name string
 		args []string

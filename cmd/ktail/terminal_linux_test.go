@@ -181,7 +181,7 @@ func TestPager_ShowsTheErrorOfTheRun(t *testing.T) {
 	}
 }
 
-func TestPager_Selection(t *testing.T) {
+func TestPager_StartsOnlyIfSelected(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		args   []string
@@ -259,7 +259,7 @@ func TestEnter_IsNotForwarded(t *testing.T) {
 	}
 }
 
-func TestEnter_DoesNothingIfOutputOrInputIsNoTerminal(t *testing.T) {
+func TestEnter_DoesNothingWithoutATerminal(t *testing.T) {
 	t.Run("a pipe", func(t *testing.T) {
 		s := newSession(t, "web", "--only-log-lines")
 		var out ktailproc.Log

@@ -12,7 +12,7 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-func TestValues_SetAndString(t *testing.T) {
+func TestValues_StringIsWhatWasSet(t *testing.T) {
 	values := map[string]func() pflag.Value{
 		"regexp": func() pflag.Value { return &regexpValue{new(*regexp.Regexp)} },
 		"color":  func() pflag.Value { return &colorValue{} },

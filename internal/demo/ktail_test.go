@@ -75,7 +75,7 @@ func (o *output) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-func TestRun_WithoutBinary(t *testing.T) {
+func TestRun_FailsWithoutBinary(t *testing.T) {
 	_, err := Run(t.Context(), Options{Ktail: t.TempDir() + "/none", Out: io.Discard})
 	if err == nil || !strings.Contains(err.Error(), "start ktail") {
 		t.Errorf("got %v", err)

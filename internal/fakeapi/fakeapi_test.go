@@ -278,7 +278,7 @@ func TestFollow_WorksUnderSynctest(t *testing.T) {
 	})
 }
 
-func TestFaults_WithoutNetwork(t *testing.T) {
+func TestFaults_WorkWithoutNetwork(t *testing.T) {
 	long := strings.Repeat("x", 50)
 	tests := []struct {
 		name  string

@@ -113,7 +113,7 @@ func (p *podNames) want(t *testing.T, want string) {
 	}
 }
 
-func TestList_Pages(t *testing.T) {
+func TestList_PagesContainEachPodOnce(t *testing.T) {
 	s := start(t, fakeapi.Options{})
 	for i := range 7 {
 		s.RunPod("shop", fmt.Sprintf("p%d", i), "app")
@@ -184,7 +184,7 @@ func TestWatch_HonorsSelectors(t *testing.T) {
 	})
 }
 
-func TestWatch_Expires(t *testing.T) {
+func TestWatch_ExpiredVersionIsGone(t *testing.T) {
 	s := fakeapi.New(fakeapi.Options{})
 	defer s.Close()
 	s.RunPod("shop", "a", "app")
@@ -297,7 +297,7 @@ func TestDown_RefusesConnections(t *testing.T) {
 }
 
 // Each of many follows receives every line.
-func TestFollow_ManyAtOnce(t *testing.T) {
+func TestFollow_EachOfManyReceivesEveryLine(t *testing.T) {
 	const pods, lines = 1000, 10
 	s := start(t, fakeapi.Options{})
 	c := client(t, s)

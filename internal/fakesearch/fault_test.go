@@ -59,7 +59,7 @@ func TestFaults_AreInjected(t *testing.T) {
 }
 
 // The response arrives after the client has given up; the documents are stored.
-func TestFault_LateResponse(t *testing.T) {
+func TestFault_LateResponseIsExecuted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, fakesearch.Options{Fault: func(*http.Request) *fakesearch.Fault { return &fakesearch.Fault{Delay: time.Minute} }})
 		c.http.Timeout = time.Second

@@ -171,7 +171,7 @@ func TestKubeletText_AmongLinesIsNotALine(t *testing.T) {
 
 // A server that ends each response at once, while the container runs, is not
 // overloaded with requests, and lines appear soon.
-func TestErrorResponses_ThatNeverEnd(t *testing.T) {
+func TestErrorResponses_DoNotOverloadTheServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{Fault: func(r *http.Request) *fakeapi.Fault {
 			if fakeapi.Parse(r).Subresource == "log" {

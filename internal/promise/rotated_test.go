@@ -130,7 +130,7 @@ func TestRotated_TailAndSinceApplyAcrossFiles(t *testing.T) {
 }
 
 // With the previous instance, the files of all instances that the node has are read.
-func TestRotated_Instances(t *testing.T) {
+func TestRotated_PreviousReadsFilesOfAllInstances(t *testing.T) {
 	for _, previous := range []bool{false, true} {
 		t.Run(fmt.Sprintf("previous=%v", previous), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -218,7 +218,7 @@ func TestRotated_RemovedFilesAreAGap(t *testing.T) {
 
 // Without the permission, the output is the same as without the flag, and one message
 // says what is missing, and what it implies.
-func TestRotated_WithoutPermission(t *testing.T) {
+func TestRotated_MissingPermissionIsReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := rotatedServer(t)
 		api.Deny(func(r fakeapi.Request) bool { return r.Resource == "nodes" })
@@ -240,7 +240,7 @@ func TestRotated_WithoutPermission(t *testing.T) {
 
 // If a node does not serve the files, the output is the same as without the flag, and a
 // message says so once per node.
-func TestRotated_NodeDoesNotServeFiles(t *testing.T) {
+func TestRotated_MissingFilesAreReportedOncePerNode(t *testing.T) {
 	html := fakeapi.Fault{Body: "<html><body>Log in", Type: "text/html"}
 	for _, tt := range []struct {
 		name  string
@@ -292,7 +292,7 @@ func onFile(api *fakeapi.Server, f func(path string) *fakeapi.Fault) {
 }
 
 // A damaged file costs its rest, which is reported.
-func TestRotated_TruncatedGzip(t *testing.T) {
+func TestRotated_TruncatedGzipIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := rotatedServer(t)
 		h := &history{c: api.RunPod("default", "web", "app").Container("app")}
@@ -317,7 +317,7 @@ func TestRotated_TruncatedGzip(t *testing.T) {
 }
 
 // While the kubelet compresses a file, it lists several forms of it.
-func TestRotated_WhileCompressing(t *testing.T) {
+func TestRotated_WhileCompressingReadsEachLineOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := rotatedServer(t)
 		h := &history{c: api.RunPod("default", "web", "app").Container("app")}

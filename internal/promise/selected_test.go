@@ -38,7 +38,7 @@ func followLabeled(t *testing.T, api *fakeapi.Server, options kube.LogOptions) *
 
 // The options apply to a pod that a new label selects long after its creation,
 // even if it was created while ktail was running.
-func TestPodLabeledLater_StartsWhereTheOptionsSay(t *testing.T) {
+func TestPodLabeledLater_StartsAtTailAndSince(t *testing.T) {
 	for _, ahead := range clusterAhead {
 		for _, createdBefore := range []bool{true, false} {
 			for _, tt := range []struct {

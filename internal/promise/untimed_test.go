@@ -116,7 +116,7 @@ func FuzzNoTimestamps(f *testing.F) {
 }
 
 // Without following, the same holds for the log as it is.
-func TestNoTimestamps_NoFollow(t *testing.T) {
+func TestNoTimestamps_NoFollowShowsEachLineOnce(t *testing.T) {
 	for name, text := range texts {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestNoTimestamps_NoFollow(t *testing.T) {
 }
 
 // With --tail, what follows the first lines is shown once.
-func TestNoTimestamps_Tail(t *testing.T) {
+func TestNoTimestamps_TailShowsLaterLinesOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")
@@ -199,7 +199,7 @@ func TestNoTimestamps_UncertainPlacesAreReported(t *testing.T) {
 }
 
 // With --resume, the next run continues after the lines of the one before.
-func TestNoTimestamps_Resume(t *testing.T) {
+func TestNoTimestamps_ResumeContinuesAfterLastLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "positions")
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
@@ -238,7 +238,7 @@ func TestNoTimestamps_Resume(t *testing.T) {
 
 // Lines that begin with a time look as if it was the server's, until one does not: the
 // server is asked then. The lines before are not shown again.
-func TestNoTimestamps_FoundOutLate(t *testing.T) {
+func TestNoTimestamps_DetectedLateRepeatsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")
@@ -304,7 +304,7 @@ func TestTextBeforeLinesWithTimestamps_LosesNothing(t *testing.T) {
 }
 
 // The last words of a container that end without a newline are shown once.
-func TestNoTimestamps_LastWords(t *testing.T) {
+func TestNoTimestamps_UnterminatedLineIsShownOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})
 		c := api.RunPod("default", "web", "app").Container("app")

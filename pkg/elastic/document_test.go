@@ -202,7 +202,7 @@ func TestAppendLog_LevelIsThatOfTheColors(t *testing.T) {
 	}
 }
 
-func TestDocument_StdinDoesNotClaimToBeKubernetes(t *testing.T) {
+func TestDocument_StdinHasNoKubernetesFields(t *testing.T) {
 	e := encoder{agent: "1"}
 	pair := e.append(nil, &ktail.Line{Stream: &ktail.Stream{}, Time: 1, Text: []byte("x")}, time.Unix(0, 2))
 	for _, word := range []string{"kubernetes", "orchestrator", "host"} {

@@ -42,7 +42,7 @@ func TestKubeEvent_IsADocumentWithAnIDOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestNode_IsNoPodInADocument(t *testing.T) {
+func TestNodeLog_DocumentHasNoPodFields(t *testing.T) {
 	e := &encoder{agent: "1.2.3", dataStream: parseDataStream("logs-ktail-default")}
 	_, doc := encode(t, e, ktail.Line{Stream: ktail.NodeStream("prod", "worker-1", "kubelet"), Time: testTime.UnixNano(), Text: []byte("x")})
 	var want map[string]any

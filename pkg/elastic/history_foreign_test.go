@@ -71,7 +71,7 @@ func TestHistory_NamesOtherShippersThatCannotBeListed(t *testing.T) {
 }
 
 // An index without matching lines is not an error, even beside documents of others.
-func TestHistory_WithoutLinesInThePeriodIsEmpty(t *testing.T) {
+func TestHistory_NoMatchIsNotAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		if got, _, err := history(t, s, func(o *elastic.HistoryOptions) { o.Index = "*" }); err != nil || len(got) > 0 {

@@ -155,7 +155,7 @@ func TestHistory_ReturnsBurstsCompletely(t *testing.T) {
 	})
 }
 
-func TestHistory_Selects(t *testing.T) {
+func TestHistory_SelectsAsForLiveLogs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
 		var all []ktail.Line

@@ -114,7 +114,7 @@ func TestIdentity_IsBoundedAndLinearWhateverTheClockDoes(t *testing.T) {
 	}
 }
 
-func TestIdentity_ForgetsWhenThereAreManyStreams(t *testing.T) {
+func TestIdentity_EvictsWhenThereAreManyStreams(t *testing.T) {
 	d := newTestIdentity(10_000)
 	for i := range 100_000 {
 		d.next(mark(time.Duration(i)*time.Second, "text"))

@@ -56,7 +56,7 @@ func TestIndex_RedDayDelaysNoOther(t *testing.T) {
 
 // If an index rejects everything, the index is at fault, not the documents. Once it
 // accepts documents again, all but the first ones are delivered.
-func TestIndex_RejectingEverythingIsNotTheDocuments(t *testing.T) {
+func TestIndex_RejectingEverythingProducesFewDeadLetters(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})

@@ -68,7 +68,7 @@ func TestKibana_InstallsOnEveryVersion(t *testing.T) {
 	}
 }
 
-func TestKibana_SaysWhatIsWrong(t *testing.T) {
+func TestKibana_ErrorsNameTheProblem(t *testing.T) {
 	reply := func(status int, header, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "/api/status") && status >= 400 {

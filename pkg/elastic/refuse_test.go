@@ -70,7 +70,7 @@ func TestMappingConflict_OthersAreDelivered(t *testing.T) {
 }
 
 // A message that conflicts with the mapping is stored in another field.
-func TestMappingConflict_OfMessage(t *testing.T) {
+func TestMappingConflict_MessageIsKeptInAnotherField(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Numbers: []string{"message"}})
 		r := start(t, s)

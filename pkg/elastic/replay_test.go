@@ -15,7 +15,7 @@ import (
 
 // Whatever is wrong with an index, alias, pipeline or cluster, lines wait and are
 // delivered once it is fixed. None becomes a dead letter.
-func TestReplay_IndexTroubleLosesNothing(t *testing.T) {
+func TestReplay_IndexProblemsLoseNothing(t *testing.T) {
 	t.Parallel()
 	replay(t, "index", func(t *testing.T, s server, rec fakesearch.Recording) {
 		begun := time.Now()
@@ -48,7 +48,7 @@ func TestReplay_IndexTroubleLosesNothing(t *testing.T) {
 
 // A document that the server rejects in any form becomes a dead letter after at most
 // some minutes. The others do not wait for it.
-func TestReplay_DocumentTroubleDelaysNoOther(t *testing.T) {
+func TestReplay_DocumentProblemsDelayNoOther(t *testing.T) {
 	t.Parallel()
 	replay(t, "document", func(t *testing.T, s server, rec fakesearch.Recording) {
 		v := verdictOf(t, rec)

@@ -246,7 +246,7 @@ func TestUpgrade_BetweenRunsKeepsTarget(t *testing.T) {
 
 // A user without the right to detect the server or to create a template can still
 // deliver lines.
-func TestFewRights_AreEnough(t *testing.T) {
+func TestMissingPrivileges_DoNotStopDelivery(t *testing.T) {
 	for _, denied := range []string{"GET", "HEAD", "PUT"} {
 		for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
 			t.Run(fmt.Sprint(denied, status), func(t *testing.T) {

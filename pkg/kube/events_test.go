@@ -113,7 +113,7 @@ func TestEvents_ComeOnceAcrossBrokenWatches(t *testing.T) {
 }
 
 // The watch of events may be ahead of that of pods.
-func TestEvents_OfAPodThatIsNotKnownYet(t *testing.T) {
+func TestEvents_AheadOfThePodAreShown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := fakeapi.New(fakeapi.Options{})
 		t.Cleanup(api.Close)

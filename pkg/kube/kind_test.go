@@ -137,7 +137,7 @@ func checkKinds(t *testing.T, got, want []Kind) {
 	}
 }
 
-func TestKind_PathOfObjects(t *testing.T) {
+func TestKind_PathFollowsScope(t *testing.T) {
 	for _, tt := range []struct {
 		kind            Kind
 		namespace, want string
@@ -153,7 +153,7 @@ func TestKind_PathOfObjects(t *testing.T) {
 	}
 }
 
-func TestParse_StatesAndConditions(t *testing.T) {
+func TestParse_AcceptsStatesAndConditions(t *testing.T) {
 	set, err := ParseStates([]string{"running", "waiting"})
 	if err != nil || !set.has(Running) || !set.has(Waiting) || set.has(Terminated) {
 		t.Errorf("states are %b, %v", set, err)

@@ -7,7 +7,7 @@ import (
 )
 
 // Each rule is invalid; the error names the metric, the key, and what to write.
-func TestRules_InvalidOnesSayWhatToWrite(t *testing.T) {
+func TestRules_ErrorsSayWhatToWrite(t *testing.T) {
 	label := func(name string) []Label { return []Label{{name, "f"}} }
 	many := make([]Label, 17)
 	for _, tt := range []struct {

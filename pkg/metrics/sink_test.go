@@ -179,7 +179,7 @@ func TestScrape_KnownValuesAreZeroFromTheStart(t *testing.T) {
 	}
 }
 
-func TestFields_OfAllKindsOfLines(t *testing.T) {
+func TestFields_AreReadFromJSONLogfmtAndGroups(t *testing.T) {
 	s := newSink(t, Options{Rules: []Rule{
 		{Name: "calls_total", Where: []Condition{{"msg", []string{"call done"}}}, Labels: []Label{{"code", "http.status"}}, By: []string{}},
 		{Name: "call_duration_seconds", Where: []Condition{{"msg", []string{"call done"}}}, Value: "duration_ms", Scale: 0.001, By: []string{}},
@@ -271,7 +271,7 @@ func TestMaxSeries_FurtherOnesAreOther(t *testing.T) {
 	}
 }
 
-func TestGonePods_SeriesLeaveWhenAllScrapersHaveSeenThem(t *testing.T) {
+func TestGonePods_SeriesAreRemovedAfterLastScrape(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSink(t, Options{Since: time.Now()}, codeRule)
 		a, b := connect(s), connect(s)
@@ -318,7 +318,7 @@ func TestGonePods_SeriesLeaveWhenAllScrapersHaveSeenThem(t *testing.T) {
 	})
 }
 
-func TestGonePods_SeriesLeaveIfNobodyScrapes(t *testing.T) {
+func TestGonePods_SeriesAreRemovedWithoutScrapers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSink(t, Options{}, codeRule)
 		k := pod("web")

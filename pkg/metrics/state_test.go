@@ -311,7 +311,7 @@ func TestState_RulesMayChange(t *testing.T) {
 
 // The state of a run that looked at other logs: their series leave, and the logs of
 // this run count from the time when the state was saved.
-func TestState_OfOtherLogs(t *testing.T) {
+func TestState_OfOtherLogs_CountsFromTheSave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "state")
 		filledState(t, path)

@@ -88,7 +88,7 @@ func TestServe_UsesRenewedCertificates(t *testing.T) {
 	}
 }
 
-func TestWebConfig_InvalidOnesSayWhatToWrite(t *testing.T) {
+func TestWebConfig_ErrorsSayWhatToWrite(t *testing.T) {
 	dir := t.TempDir()
 	certificate(t, dir, 1)
 	const certs = "tls_server_config:\n  cert_file: tls.crt\n  key_file: tls.key\n"

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestTimestamps_Format(t *testing.T) {
+func TestTimestamps_FormatAcrossClockChange(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		t.Fatal(err)

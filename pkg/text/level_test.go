@@ -99,7 +99,7 @@ func FuzzFindLevel(f *testing.F) {
 	})
 }
 
-func TestLevel_String(t *testing.T) {
+func TestLevel_StringIsParsedBack(t *testing.T) {
 	for level := text.Trace; level <= text.Fatal; level++ {
 		if got := text.ParseLevel([]byte(level.String())); got != level {
 			t.Errorf("ParseLevel(%q) = %v", level, got)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-func TestWithoutComments(t *testing.T) {
+func TestWithoutComments_RemovesWholeLinesOnly(t *testing.T) {
 	for _, c := range []struct{ name, in, want string }{
 		{"a.js", "// one\n  // two\ncode(); // kept\n", "\n\ncode(); // kept\n"},
 		{"a.js", "/**\n * Text.\n * @param {string} a\n */\nf();\n", "\n\n\n\nf();\n"},

@@ -19,7 +19,7 @@ const stderrEvery = 3
 // The image, run by the manifests of deploy/ktail, delivers every line of the node once,
 // whatever is killed: containers, the container runtime, the kubelet, the search
 // server, and ktail itself.
-func TestDaemonSet(t *testing.T) {
+func TestDaemonSet_FaultsLoseNothing(t *testing.T) {
 	d := deployDaemonSet(t, startSearch(t))
 	t.Run("short-lived pods", d.shortLivedPods)
 	t.Run("runtime killed", d.runtimeKilled)

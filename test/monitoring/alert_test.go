@@ -129,7 +129,7 @@ func TestRules_HaveRunbooks(t *testing.T) {
 }
 
 // promtool finds nothing to complain about in what ktail shows.
-func TestExposition_PassesCheckMetrics(t *testing.T) {
+func TestExposition_PassesPromtoolCheckMetrics(t *testing.T) {
 	dir := t.TempDir()
 	logs := newPodLog(t, dir, "web-1")
 	for _, text := range []string{"ms=12 user=\xff\"\\", "ms=NaN user=\x00", "ms=1e400 user=" + strings.Repeat("x", 1<<20), "ms=7 user=a"} {

@@ -104,7 +104,7 @@ func TestFirstValue_IncreaseSeesIt(t *testing.T) {
 }
 
 // Series of deleted pods get a staleness marker.
-func TestGonePods_SeriesEnd(t *testing.T) {
+func TestGonePods_SeriesBecomeStale(t *testing.T) {
 	dir := t.TempDir()
 	logs := newPodLog(t, dir, "web-1")
 	newPodLog(t, dir, "web-2")

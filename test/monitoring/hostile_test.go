@@ -47,7 +47,7 @@ func TestHostileLines_AreScraped(t *testing.T) {
 }
 
 // A Pushgateway that refuses the metrics: ktail repeats its words and exits with 1.
-func TestPush_RefusedByTheGateway(t *testing.T) {
+func TestPush_RejectedByTheGatewayFails(t *testing.T) {
 	gateway := freeAddress(t)
 	start(t, tool("prometheus-pushgateway"), "--web.listen-address="+gateway)
 	eventually(t, "the Pushgateway is ready", func() bool { return get("http://"+gateway+"/-/ready") != "" })

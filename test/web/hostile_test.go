@@ -102,7 +102,7 @@ func visible(line string) string {
 
 // Expressions that hang other engines are answered quickly, and the page keeps
 // responding.
-func TestPage_HardExpressions(t *testing.T) {
+func TestPage_HardExpressionsAreAnsweredQuickly(t *testing.T) {
 	s := newSite(t, 64<<20)
 	for range 50 {
 		s.write(ktail.Line{Stream: s.streams[0], Time: s.at.UnixNano(), Text: bytes.Repeat([]byte("a"), 3000)})

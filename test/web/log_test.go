@@ -89,7 +89,7 @@ func TestPage_ReportsEvictedLines(t *testing.T) {
 }
 
 // The page reports another run on the same port, and does not mix the rows of both.
-func TestPage_NoticesAnotherRun(t *testing.T) {
+func TestPage_DetectsAnotherRun(t *testing.T) {
 	s := newSite(t, 64<<20)
 	s.numbered(2000)
 	b := s.open(1400, 900, "light")
@@ -144,7 +144,7 @@ func TestPage_FindFilterContextAndBack(t *testing.T) {
 }
 
 // Levels can be hidden, and e goes to the next error.
-func TestPage_LevelsAndTimes(t *testing.T) {
+func TestPage_HidesLevelsAndFindsErrors(t *testing.T) {
 	s := newSite(t, 64<<20)
 	s.shop(5000, 10*time.Millisecond)
 	b := s.open(1400, 900, "light")

@@ -154,7 +154,7 @@ func TestRead_JoinsPartsAcrossFiles(t *testing.T) {
 }
 
 // A response that is cut short, without a sign, costs nothing.
-func TestRead_ShortResponses(t *testing.T) {
+func TestRead_ShortResponsesLoseNothing(t *testing.T) {
 	d := &dir{limit: 100, files: map[string]string{
 		"0.log.20260131-100000": records(1, 2, 3, 4, 5, 6, 7),
 		"0.log":                 records(8),
@@ -163,7 +163,7 @@ func TestRead_ShortResponses(t *testing.T) {
 }
 
 // Between listing and opening, a file becomes another one.
-func TestRead_RenamedBetweenListingAndOpening(t *testing.T) {
+func TestRead_RenameAfterListingLosesNothing(t *testing.T) {
 	for list := 1; list <= 3; list++ {
 		synctest.Test(t, func(t *testing.T) {
 			d := &dir{files: map[string]string{"0.log.20260131-100000": records(1), "0.log": records(2)}}
@@ -184,7 +184,7 @@ func TestRead_RenamedBetweenListingAndOpening(t *testing.T) {
 }
 
 // The runtime writes to a file for a moment after it was renamed.
-func TestRead_WrittenAfterTheRename(t *testing.T) {
+func TestRead_LinesWrittenAfterTheRenameAreRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &dir{files: map[string]string{"0.log": records(1)}}
 		d.listed = func(n int) {
@@ -235,7 +235,7 @@ func TestRead_ReportsWhatWasRemoved(t *testing.T) {
 }
 
 // The last lines are counted across files, and the file may be renamed in that time.
-func TestSkipToLast_WhileRenamed(t *testing.T) {
+func TestSkipToLast_CountsAcrossRenamedFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &dir{files: map[string]string{"0.log.20260131-100000": records(1, 2), "0.log": records(3, 4, 5)}}
 		got := read(t, d, func(r *Reader) error { return r.SkipToLast(t.Context(), 2) }, func(*Reader) error {

@@ -54,7 +54,7 @@ func TestParseJournal(t *testing.T) {
 	}
 }
 
-func TestParseJournal_TellsWhatIsNoJournal(t *testing.T) {
+func TestParseJournal_RejectsOtherResponses(t *testing.T) {
 	for body, want := range map[string]Journal{
 		"<!doctype html>\n<meta name=\"viewport\">\n<pre>\n<a href=\"pods/\">pods/</a>\n</pre>\n":     {Listing: true},
 		"<pre>\n<a href=\"pods/\">pods/</a>\n</pre>\n":                                                {Listing: true},

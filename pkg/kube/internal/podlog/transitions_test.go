@@ -85,7 +85,7 @@ func finished(restarts int) State {
 // Each case is a sequence of reads. The container changes before each of them.
 // What a read emits and returns follows from the state that the previous read
 // left.
-func TestLog_Transitions(t *testing.T) {
+func TestLog_EachReadContinuesThePreviousOne(t *testing.T) {
 	type read struct {
 		node node
 		want []string

@@ -103,7 +103,7 @@ func flow(t *testing.T, n, size int, step time.Duration, one, follow bool) (read
 	return reads, late
 }
 
-func TestCoalescing_Delays(t *testing.T) {
+func TestCoalescing_DelaysOnlyBusyConnections(t *testing.T) {
 	const before = coalesceFrom / 1024 // pieces of 1 KiB that are read without a pause
 	tests := []struct {
 		name   string
@@ -191,7 +191,7 @@ func TestCoalescing_HoldsWritesDuringPause(t *testing.T) {
 }
 
 // Over TCP, all bytes arrive in both directions.
-func TestCoalescing_OverTCP(t *testing.T) {
+func TestCoalescing_DeliversAllBytesOverTCP(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -228,7 +228,7 @@ func TestRing_ReaderKeepsItsLines(t *testing.T) {
 }
 
 // The table of streams does not grow with streams whose lines have left the ring.
-func TestRing_ForgetsStreamsWithoutLines(t *testing.T) {
+func TestRing_ReleasesStreamsWithoutLines(t *testing.T) {
 	r := ring.New(256 << 10)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for i := range 20_000 {
