@@ -124,11 +124,11 @@ func (f *forwarding) run(ctx context.Context, produce func(context.Context) erro
 	st := f.sink.Status()
 	f.printf("%s", summary(f.name, st))
 	if st.Spooled > 0 && err == nil {
-		f.printf("the next run sends the %d lines in %s%s", st.Spooled, f.state.path, lastProblem(st.LastError))
+		f.printf("the next run sends %s from %s%s", plural(int64(st.Spooled), "line"), f.state.path, lastProblem(st.LastError))
 	}
 	if f.positions != nil {
 		if st.Waiting > 0 {
-			f.printf("the next run with --resume will read the %d pending lines again if the nodes still have them", st.Waiting)
+			f.printf("the next run with --resume reads the pending lines (%d) again if the nodes still have them", st.Waiting)
 		}
 		err = errors.Join(err, f.positions.Save())
 	}
@@ -196,8 +196,8 @@ func (f *forwarding) save(ctx context.Context) {
 // summary describes in one line what was forwarded.
 func summary(name string, st elastic.Status) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d lines delivered (%d already indexed), %d retried, %d dead letters, %d pending, %d in the spool (%s)",
-		name, st.Delivered, st.Present, st.Retried, st.DeadLetters, st.Waiting, st.Spooled, formatSize(st.SpoolSize))
+	fmt.Fprintf(&b, "%s: %s delivered (%d already indexed), %d retried, %s, %d pending, %d in the spool (%s)",
+		name, plural(st.Delivered, "line"), st.Present, st.Retried, plural(st.DeadLetters, "dead letter"), st.Waiting, st.Spooled, formatSize(st.SpoolSize))
 	for _, more := range []struct {
 		n    int64
 		what string

@@ -102,24 +102,31 @@ type UndeliveredError struct {
 func (e *UndeliveredError) Error() string {
 	var parts []string
 	if n := e.Status.Waiting; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d lines were not delivered, and are not kept", n))
+		parts = append(parts, countLines(int64(n))+" not delivered and not saved")
 	}
 	if n := e.Status.Spooled; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d lines were not delivered yet, and are kept in %s", n, e.Dir))
+		parts = append(parts, countLines(int64(n))+" saved in "+e.Dir+" for the next run")
 	}
 	if n := e.Status.DeadLetters; n > 0 {
-		where := "are not kept"
+		where := "not saved"
 		if e.DeadLetters != "" {
-			where = "are kept in " + e.DeadLetters
+			where = "saved in " + e.DeadLetters
 		}
-		parts = append(parts, fmt.Sprintf("%d lines were rejected, and %s", n, where))
+		parts = append(parts, countLines(n)+" rejected and "+where)
 	}
 	if n := e.Status.Dropped; n > 0 {
-		parts = append(parts, fmt.Sprintf("%d lines were dropped", n))
+		parts = append(parts, countLines(n)+" dropped")
 	}
 	text := "Elasticsearch: " + strings.Join(parts, "; ")
 	if err := e.Status.LastError; err != nil && e.Status.Waiting+e.Status.Spooled > 0 {
 		text += "; the last problem was: " + err.Error()
 	}
 	return text
+}
+
+func countLines(n int64) string {
+	if n == 1 {
+		return "1 line"
+	}
+	return fmt.Sprintf("%d lines", n)
 }
