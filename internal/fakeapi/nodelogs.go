@@ -90,7 +90,7 @@ func (n *Node) Rename(name, to string) {
 	delete(n.files, name)
 }
 
-// Asked returns how many requests for logs of the node there were.
+// Asked returns the number of requests for logs of the node.
 func (n *Node) Asked() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -12,9 +12,8 @@ import (
 // that the runtime writes to. It is the default of containerLogMaxFiles.
 const maxLogFiles = 5
 
-// rename gives the newest file the name that a kubelet gives it when it rotates the
-// log, compresses the one before, and removes the oldest one. It must be called with
-// the lock held.
+// rename rotates the log as a kubelet does: it renames the newest file, compresses
+// the one before, and removes the oldest one. It must be called with the lock held.
 func (i *instance) rename() {
 	at := i.now().UTC()
 	if n := len(i.rotated); n > 0 {

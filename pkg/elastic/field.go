@@ -11,8 +11,8 @@ type Field struct {
 	Value string
 }
 
-// ParseFields parses constant fields of the form name=value. A name must not occur
-// twice, contain another one, or be a field of ktail.
+// ParseFields parses constant fields of the form FIELD=VALUE. A name must not
+// occur twice, contain another one, or be a field of ktail.
 func ParseFields(all []string) ([]Field, error) {
 	var fields []Field
 	for _, s := range all {
@@ -36,7 +36,7 @@ func ParseFields(all []string) ([]Field, error) {
 func parseField(s string) (Field, error) {
 	name, value, ok := strings.Cut(s, "=")
 	if !ok || name == "" || value == "" {
-		return Field{}, fmt.Errorf("%q must have the form name=value", s)
+		return Field{}, fmt.Errorf("%q must be FIELD=VALUE, such as labels.env=prod", s)
 	}
 	top, _, _ := strings.Cut(name, ".")
 	switch top {

@@ -66,7 +66,7 @@ type matcher struct {
 func compileRules(rules []Rule, by []string) (*ruleSet, error) {
 	set := &ruleSet{keys: map[string]int{}, parents: map[string]bool{}}
 	if len(rules) > maxRules {
-		return nil, fmt.Errorf("%d metrics are too many; write at most %d", len(rules), maxRules)
+		return nil, fmt.Errorf("%d metrics; write at most %d", len(rules), maxRules)
 	}
 	var errs []error
 	names := map[string]bool{}

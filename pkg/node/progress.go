@@ -10,19 +10,20 @@ import (
 // compressed files, and how long the watcher may not look for new lines.
 const maxStep = 5 * time.Minute
 
-// step records that the reader of the log works, and has just made progress.
+// step records that the reader of the log is working and has just made progress.
 func (l *logFiles) step() { l.stepped.Store(time.Now().UnixNano()) }
 
-// rest records that the reader of the log waits: for more lines, or for the engine.
+// rest records that the reader of the log is waiting for more lines or for the
+// engine.
 func (l *logFiles) rest() { l.stepped.Store(0) }
 
-// progress is what a Watcher knows about its own progress.
+// progress records the progress of a Watcher.
 type progress struct {
 	polled  atomic.Int64          // when it looked for new lines last, in Unix nanoseconds; 0: it does not follow
 	stalled atomic.Pointer[error] // a log whose reader is stuck; nil: none is
 }
 
-// check returns why there is no progress; nil if there is.
+// check returns an error that says why there is no progress, or nil.
 func (p *progress) check() error {
 	if at := p.polled.Load(); at != 0 {
 		if age := time.Since(time.Unix(0, at)); age > maxStep {

@@ -58,7 +58,7 @@ func (s *source) Read(ctx context.Context, from ktail.Position, emit func([]ktai
 		log: s.log, options: s.options,
 		scanner: newScanner(s.stream), last: from.Time, resumed: !from.IsZero(),
 		emit: func(lines []ktail.Line) error {
-			s.log.rest() // the engine may block for as long as its sink does
+			s.log.rest() // the engine may block as long as its sink does
 			defer s.log.step()
 			return emit(lines)
 		},

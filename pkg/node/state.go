@@ -14,7 +14,7 @@ const (
 	growing                   // it already has more
 	replaced                  // the runtime started to write to the next file a moment ago
 	complete                  // it is no longer written to
-	removed                   // as complete, and no file follows
+	removed                   // complete, and no file follows
 )
 
 // state returns the state of a file that was read up to the offset, and the

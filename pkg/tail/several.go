@@ -136,8 +136,8 @@ func newCatchUp(from, to *ktail.Position) *catchUp {
 }
 
 // settled reports whether the line comes before the position, and whether it is the
-// last one that does. No line after a later time than all lines before the position
-// does.
+// last such line. Once a line has a later time than all lines before the position,
+// no further line comes before it.
 func (c *catchUp) settled(m ktail.Mark) (before, last bool) {
 	if m.Time > c.until {
 		return false, false

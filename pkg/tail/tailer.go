@@ -112,7 +112,7 @@ func (t *Tailer) Run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Status returns the figures of a Tailer, at any time.
+// Status returns the current counts. It may be called at any time.
 func (t *Tailer) Status() Status { return t.counters.status() }
 
 func (t *Tailer) notify(e Event) {

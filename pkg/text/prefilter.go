@@ -5,7 +5,7 @@ import "bytes"
 // MaxPrefilter is the largest number of patterns of a Prefilter.
 const MaxPrefilter = 64
 
-// A Prefilter tells which of several patterns may match a text. It searches the text
+// A Prefilter finds which of several patterns may match a text. It searches the text
 // for the literals that the patterns require, all of them together, which takes a
 // fraction of the time that one search for each literal takes.
 type Prefilter struct {

@@ -46,7 +46,7 @@ func (s *Server) view(params url.Values) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.forget(now)
+	v.evict(now)
 	v.next++
 	fresh := &view{View: s.sink.ring.NewView(filter), id: v.next, find: filter.Find, used: now, filter: filter}
 	if v.byName == nil {
@@ -56,8 +56,8 @@ func (s *Server) view(params url.Values) (*view, error) {
 	return fresh, nil
 }
 
-// forget removes the views that are idle, and the oldest one if there are too many.
-func (v *views) forget(now time.Time) {
+// evict removes the views that are idle, and the oldest one if there are too many.
+func (v *views) evict(now time.Time) {
 	oldest := ""
 	for name, known := range v.byName {
 		if now.Sub(known.used) > viewIdle {

@@ -31,8 +31,8 @@ type tally struct {
 	errs     map[string]int
 }
 
-// follow sends one request per log, and prints how many logs were opened and
-// had lines, how many lines are missing, and how late the lines arrived.
+// follow sends one request per log, and prints how many logs were opened and had
+// lines, how many lines are missing, and how late the lines arrived.
 func follow(o *options) error {
 	client, err := adminClient(filepath.Join(o.dir, "../pki"))
 	if err != nil {

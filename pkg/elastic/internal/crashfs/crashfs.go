@@ -24,8 +24,8 @@ var ErrCrashed = errors.New("the power has failed")
 
 // FS implements spool.FS.
 type FS struct {
-	// Fail, if set, is called before each operation. An error that it returns is
-	// that of the operation, which then does nothing.
+	// Fail, if set, is called before each operation. If it returns an error, the
+	// operation does nothing and returns that error.
 	Fail func(op, path string) error
 
 	mu      sync.Mutex
@@ -92,7 +92,7 @@ func (f *FS) PowerOff() {
 	f.crashed = true
 }
 
-// Restart returns what a machine finds on its disk after the power has failed.
+// Restart returns the file system as a machine may find it after a power failure.
 // The power fails again during operation number crashAt.
 func (f *FS) Restart(r *rand.Rand, crashAt int) *FS {
 	f.mu.Lock()

@@ -19,8 +19,8 @@ type FS interface {
 	OpenFile(path string, flag int) (File, error)
 	Rename(from, to string) error
 	Remove(path string) error
-	// SyncDir makes the names in the directory survive a power failure: those
-	// of files that were created, and the absence of those that were removed.
+	// SyncDir makes the creation and the removal of files in the directory survive a
+	// power failure.
 	SyncDir(dir string) error
 }
 

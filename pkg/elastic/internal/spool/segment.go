@@ -108,8 +108,8 @@ func (g *segment) checkHeader(f File) (loaded, error) {
 	case next < g.size:
 		return loadedSegment, nil
 	}
-	// Nothing counts as stored before the header is synced. Until then there may be a
-	// part of it.
+	// Nothing counts as stored before the header is synced. Until then, the file may
+	// contain a part of the header.
 	zero, err := isZero(f, int64(len(head)), g.size)
 	if err != nil {
 		return 0, fmt.Errorf("read %s: %w", g.path, err)
@@ -182,11 +182,11 @@ func (g *segment) next(r io.ReaderAt) (*Entry, error) {
 	return nil, nil
 }
 
-// readable reports whether next has something to return or to report.
+// readable reports whether next has an entry to return or damage to report.
 func (g *segment) readable() bool { return g.read < g.end || g.lostBytes > 0 && !g.reported }
 
-// lose skips bytes that are damaged. docs is how many documents were in them, or
-// 0 if that is not known.
+// lose skips damaged bytes. docs is the number of documents in them, or 0 if
+// unknown.
 func (g *segment) lose(bytes int64, docs int) {
 	g.read += bytes
 	g.docs -= docs
@@ -195,8 +195,8 @@ func (g *segment) lose(bytes int64, docs int) {
 	g.reported = false
 }
 
-// torn reports whether what is left of a segment is a write that did not end: put
-// has not returned for it, so nothing that it was given counts as stored.
+// torn reports whether the rest of a segment is an interrupted write: Put has not
+// returned for it, so its entry does not count as stored.
 func (g *segment) torn(r io.ReaderAt) (bool, error) {
 	left := g.end - g.read
 	if left <= frameHeader {
@@ -212,8 +212,8 @@ func (g *segment) torn(r io.ReaderAt) (bool, error) {
 	return isZero(r, g.read, g.end)
 }
 
-// isZero reports whether there are only zeros: what some file systems show of a
-// file whose content was not written before the power failed.
+// isZero reports whether there are only zeros, which some file systems return for
+// content that was not written before a power failure.
 func isZero(r io.ReaderAt, offset, end int64) (bool, error) {
 	b := make([]byte, min(64<<10, end-offset))
 	for ; offset < end; offset += int64(len(b)) {

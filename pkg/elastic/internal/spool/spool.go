@@ -218,8 +218,8 @@ func (s *Spool) begin() error {
 	return nil
 }
 
-// seal ends the segment with a footer, which spares the next run a scan. A
-// footer that is not written, or torn, does no harm.
+// seal ends the segment with a footer, which spares the next run a scan. A missing
+// or torn footer does no harm.
 func (s *Spool) seal(g *segment) {
 	if _, err := s.writer.WriteAt(appendFooter(nil, g.written, g.end), g.end); err == nil {
 		g.size += footerSize

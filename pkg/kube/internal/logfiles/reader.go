@@ -13,7 +13,7 @@ import (
 	"github.com/ktail/ktail/pkg/kube/internal/sleep"
 )
 
-// Reader reads the log of one container from its files, once, to its present end.
+// Reader reads the log of one container from its files once, to their current end.
 type Reader struct {
 	dir     Dir
 	scanner *scanner
@@ -74,8 +74,8 @@ const (
 // errOlder means that another file has to be read first.
 var errOlder = errors.New("another file comes before this one")
 
-// Read emits the lines of the files, from the start of the first one, or from where the
-// Skip methods say, to the present end of the log.
+// Read emits the lines of the files, from the start of the first one or from where the
+// Skip methods say, to the current end of the log.
 func (r *Reader) Read(ctx context.Context, emit func(Batch) error) error {
 	waited := time.Duration(0)
 	for {
@@ -172,7 +172,7 @@ func (r *Reader) relist(ctx context.Context) error {
 	}
 }
 
-// isLasting reports whether another attempt is useless.
+// isLasting reports whether another attempt would fail as well.
 func isLasting(err error) bool {
 	read, ok := errors.AsType[*ktail.ReadError](err)
 	return ok && read.Permanent || errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoFiles) || errors.Is(err, context.Canceled)

@@ -95,7 +95,7 @@ func (s *scanner) renew() {
 	s.chunk = chunk
 }
 
-// add adds a record. Like the kubelet, it skips what is no record.
+// add adds a record. Like the kubelet, it skips text that is not a record.
 func (s *scanner) add(raw []byte) {
 	record, err := s.parser.Parse(raw)
 	if err != nil {

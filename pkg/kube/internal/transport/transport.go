@@ -36,9 +36,8 @@ const (
 
 // Options change how New connects. The zero value is the default.
 type Options struct {
-	// NoCoalescing reads every connection as soon as bytes arrive. It costs
-	// CPU; use it to find out whether coalescing causes a problem with a
-	// connection.
+	// NoCoalescing reads every connection as soon as bytes arrive. It costs CPU. Use
+	// it to check whether coalescing causes a problem with a connection.
 	NoCoalescing bool
 }
 

@@ -62,8 +62,8 @@ func (h *Buckets) index(at int64) (int, bool) {
 	return int(i), i < int64(len(h.Counts))
 }
 
-// SeqAt returns the sequence number of the first line at or after a time; that after
-// the last line if there is none.
+// SeqAt returns the sequence number of the first line at or after a time. If there
+// is none, it returns the number after the last line.
 func (r *Ring) SeqAt(at int64) uint64 {
 	seq := r.end()
 	for _, b := range r.snapshot(0) {

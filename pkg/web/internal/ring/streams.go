@@ -30,7 +30,8 @@ type streams struct {
 	// releaseAt is the number of streams at which to look for those without lines.
 	releaseAt int
 
-	// Of the goroutine that appends: consecutive lines often belong to one stream.
+	// These fields belong to the goroutine that appends. Consecutive lines often
+	// belong to one stream.
 	last      *ktail.Stream
 	lastEntry *streamEntry
 	pointers  map[*ktail.Stream]*streamEntry
@@ -86,8 +87,8 @@ func (t *streams) enter(s *ktail.Stream) *streamEntry {
 	return e
 }
 
-// release forgets the streams whose lines have all left the ring. It looks for them
-// only when there are many.
+// release removes the streams whose lines have all left the ring. It searches for
+// them only when there are many.
 func (t *streams) release(first uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -130,7 +130,7 @@ func (v *View) searchOlder(b *block, texts func(*block) []byte) {
 	v.low = b.first
 }
 
-// evict forgets the matches before the first line of the ring.
+// evict removes the matches before the first line of the ring.
 func (v *View) evict(first uint64) {
 	for n := len(v.older); n > 0 && v.origin-uint64(v.older[n-1]) < first; n-- {
 		v.older = v.older[:n-1]
