@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync"
 
 	"github.com/spf13/pflag"
 
@@ -31,7 +32,9 @@ const minWebBuffer = 4 << 20
 
 // likeAddress matches arguments that were probably meant as the address of
 // --web.
-var likeAddress = regexp.MustCompile(`^(\d+\.\d+\.\d+\.\d+|localhost|\[[0-9a-f:]+\])?:\d+$`)
+var likeAddress = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(\d+\.\d+\.\d+\.\d+|localhost|\[[0-9a-f:]+\])?:\d+$`)
+})
 
 // validateWeb checks the flags for the page, and that --quiet has another
 // destination for the lines.
@@ -48,7 +51,7 @@ func (o options) validateWeb(queries []string) error {
 		return fmt.Errorf("invalid --web-buffer %s: must be at least %dMi", &f.webBuffer, minWebBuffer>>20)
 	}
 	for _, query := range queries {
-		if likeAddress.MatchString(query) {
+		if likeAddress().MatchString(query) {
 			return fmt.Errorf("%s looks like an address: to show the page there, write --web=%s", query, query)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -25,6 +26,32 @@ const (
 	maxGCShare   = 0.2
 	pauseSeconds = 30
 )
+
+// afterFirstGC calls f when the garbage collector has run for the first time. A
+// short run, in which the heap stays below the 4 MB of the first collection, ends
+// before that.
+func afterFirstGC(f func()) {
+	garbage := new(*byte) // an object without a pointer might share its memory with a live one
+	runtime.AddCleanup(garbage, func(f func()) { f() }, f)
+}
+
+// limitHeap limits how far the heap grows, unless the user or another part of the
+// program has done so. A thousand quiet logs use 17 MB of memory, which the garbage
+// collector would let grow to twice that. The collector has little to do, so a lower
+// limit costs almost nothing.
+func limitHeap() {
+	const gcPercent, goDefault = 60, 100
+	if _, set := os.LookupEnv("GOGC"); !set {
+		if percent := debug.SetGCPercent(gcPercent); percent != goDefault {
+			debug.SetGCPercent(percent)
+		}
+	}
+	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
+		if limit := debug.SetMemoryLimit(memoryCeiling()); limit != math.MaxInt64 {
+			debug.SetMemoryLimit(limit)
+		}
+	}
+}
 
 // tuneGC keeps the heap small until ctx ends, unless the user has set GOGC or
 // GOMEMLIMIT. beside is the number of bytes that other parts of the program hold.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -55,16 +54,10 @@ func main() {
 	if _, set := os.LookupEnv("GOMAXPROCS"); !set {
 		runtime.GOMAXPROCS(1)
 	}
-	// A thousand quiet logs use 17 MB of memory, which the garbage collector
-	// would let grow to twice that. The collector has little to do, so a lower
-	// limit costs almost nothing.
 	if _, set := os.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(60)
 		go releaseMemory(context.Background()) // ends with the program
 	}
-	if _, set := os.LookupEnv("GOMEMLIMIT"); !set {
-		debug.SetMemoryLimit(memoryCeiling())
-	}
+	afterFirstGC(limitHeap)
 	klog.SetLogger(logr.Discard()) // client-go's log; --verbosity enables it
 	env, err := takeSecretsFromEnv()
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"sync"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -12,14 +13,19 @@ import (
 // ownContainer is the container that ktail runs in. The zero value means none.
 type ownContainer struct{ podUID, container string }
 
-// mountOfContainer matches the mount of /dev/termination-log, which the kubelet
-// adds to each container. Its source names the UID of the pod and the
-// container. See makeMounts in pkg/kubelet/kubelet_pods.go of Kubernetes 1.35.
-var mountOfContainer = regexp.MustCompile(`/pods/([0-9a-f-]{32,36})/containers/([a-z0-9-]+)/[^/ ]+ /dev/termination-log `)
+// terminationLog is a file that the kubelet mounts into each container.
+const terminationLog = "/dev/termination-log"
+
+// mountOfContainer returns an expression for the mount of terminationLog. Its
+// source names the UID of the pod and the container. See makeMounts in
+// pkg/kubelet/kubelet_pods.go of Kubernetes 1.35.
+var mountOfContainer = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`/pods/([0-9a-f-]{32,36})/containers/([a-z0-9-]+)/[^/ ]+ ` + terminationLog + ` `)
+})
 
 // findOwnContainer finds the container in the content of /proc/self/mountinfo.
 func findOwnContainer(mountinfo []byte) ownContainer {
-	m := mountOfContainer.FindSubmatch(mountinfo)
+	m := mountOfContainer().FindSubmatch(mountinfo)
 	if m == nil {
 		return ownContainer{}
 	}
@@ -29,6 +35,9 @@ func findOwnContainer(mountinfo []byte) ownContainer {
 // withoutOwnLog returns the watcher without the log of ktail's own container,
 // because each line that ktail prints would come back as a line to print.
 func withoutOwnLog(w ktail.Watcher) ktail.Watcher {
+	if _, err := os.Stat(terminationLog); err != nil {
+		return w // not in a container of a pod
+	}
 	b, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return w // not Linux

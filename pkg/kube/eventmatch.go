@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -153,7 +154,7 @@ func (s *eventSource) matchOwner(e *events.Event) (target, relevance) {
 
 // generated matches what controllers append to the name of an owner: the hash of a
 // pod template, or the time of a scheduled job.
-var generated = regexp.MustCompile(`^-[a-z0-9]{1,10}$`)
+var generated = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-[a-z0-9]{1,10}$`) })
 
 // isBetween reports whether the event is about an object between the owner and its
 // pods. Where pods are selected by labels, these objects are not watched; then their
@@ -169,7 +170,7 @@ func (s *eventSource) isBetween(e *events.Event, o *owner, object *ownerObject) 
 	}
 	between := map[string]string{"Deployment": "ReplicaSet", "CronJob": "Job"}
 	suffix, ok := strings.CutPrefix(of.Name, o.name)
-	return ok && between[o.kind.Kind] == of.Kind && generated.MatchString(suffix)
+	return ok && between[o.kind.Kind] == of.Kind && generated().MatchString(suffix)
 }
 
 // cause is why a container is about to end, according to an event.

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed ui
@@ -57,16 +58,19 @@ var kinds = map[string]string{
 	".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }
 
-// comments match the comments that have lines of their own, by the suffix of the file.
-var comments = map[string]*regexp.Regexp{
-	".js":  regexp.MustCompile(`(?m)^[ \t]*(//.*|/\*(?:[^*]|\*+[^*/])*\*+/[ \t]*)$`),
-	".css": regexp.MustCompile(`(?m)^[ \t]*/\*(?:[^*]|\*+[^*/])*\*+/[ \t]*$`),
-}
+// comments returns expressions for the comments that have lines of their own, by the
+// suffix of the file.
+var comments = sync.OnceValue(func() map[string]*regexp.Regexp {
+	return map[string]*regexp.Regexp{
+		".js":  regexp.MustCompile(`(?m)^[ \t]*(//.*|/\*(?:[^*]|\*+[^*/])*\*+/[ \t]*)$`),
+		".css": regexp.MustCompile(`(?m)^[ \t]*/\*(?:[^*]|\*+[^*/])*\*+/[ \t]*$`),
+	}
+})
 
 // withoutComments returns a file of the page without its comments, which are an eighth
 // of what a browser would load. Line numbers stay the same.
 func withoutComments(name string, body []byte) []byte {
-	re := comments[path.Ext(name)]
+	re := comments()[path.Ext(name)]
 	if re == nil {
 		return body
 	}

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -99,12 +100,14 @@ func (e *Event) At() time.Time {
 	return at
 }
 
-var inFieldPath = regexp.MustCompile(`^spec\.(containers|initContainers|ephemeralContainers)\{(.+)\}$`)
+var inFieldPath = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^spec\.(containers|initContainers|ephemeralContainers)\{(.+)\}$`)
+})
 
 // Container returns the name of the container that the event is about, or "" if
 // it is about the whole object.
 func (e *Event) Container() string {
-	m := inFieldPath.FindStringSubmatch(e.InvolvedObject.FieldPath)
+	m := inFieldPath().FindStringSubmatch(e.InvolvedObject.FieldPath)
 	if m == nil {
 		return ""
 	}
@@ -126,18 +129,16 @@ func (e *Event) Important() bool {
 // maxMessage bounds the message of an event, in characters.
 const maxMessage = 300
 
-var (
-	podSuffix  = regexp.MustCompile(`,? (in|for|of) pod [a-z0-9.-]+_[a-z0-9-]+\([0-9a-f-]{32,36}\)`)
-	combined   = regexp.MustCompile(`^\(combined from similar events\): `)
-	whiteSpace = regexp.MustCompile(`\s+`)
-)
+var podSuffix = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`,? (in|for|of) pod [a-z0-9.-]+_[a-z0-9-]+\([0-9a-f-]{32,36}\)`)
+})
 
 // Text returns the message on one line, without the name of the object, and cut if
 // it is long.
 func (e *Event) Text() string {
-	s := podSuffix.ReplaceAllString(e.Message, "")
-	s = combined.ReplaceAllString(s, "")
-	s = strings.TrimSpace(whiteSpace.ReplaceAllString(s, " "))
+	s := podSuffix().ReplaceAllString(e.Message, "")
+	s = strings.TrimPrefix(s, "(combined from similar events): ")
+	s = strings.Join(strings.Fields(s), " ")
 	if s == "" {
 		s = e.Reason
 	}
@@ -147,14 +148,16 @@ func (e *Event) Text() string {
 	return s
 }
 
-var failedProbe = regexp.MustCompile(`failed (liveness|startup) probe`)
+var failedProbe = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`failed (liveness|startup) probe`)
+})
 
 // Cause returns why a container or a pod is ending, if the event explains it and
 // the status of the container does not. Otherwise, it returns "".
 func (e *Event) Cause() string {
 	switch e.Reason {
 	case "Killing":
-		return failedProbe.FindString(e.Message)
+		return failedProbe().FindString(e.Message)
 	case "Preempting", "Preempted":
 		return "preempted"
 	case "Evicted":

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -192,11 +193,13 @@ func head(resp *http.Response) []byte {
 	return body
 }
 
-var titleElement = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+var titleElement = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+})
 
 // title returns the title of a web page, or "".
 func title(page []byte) string {
-	m := titleElement.FindSubmatch(page)
+	m := titleElement().FindSubmatch(page)
 	if m == nil {
 		return ""
 	}
