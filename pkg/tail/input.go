@@ -92,10 +92,12 @@ func (m *merger) allowed() int {
 	return max(roomShare*(roomTotal-m.inputs*roomLeast-m.bytes), roomLeast)
 }
 
-// push buffers the lines. It blocks while the input has no room.
+// push buffers the lines. Then it blocks until the input has room for more, so
+// that the producer does not read further ahead.
 func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 	m := in.m
 	m.mu.Lock()
+	in.buffer(lines)
 	for in.bytes > 0 && in.bytes >= m.allowed() {
 		in.blocked = true
 		m.mu.Unlock()
@@ -106,10 +108,16 @@ func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 		}
 		m.mu.Lock()
 	}
-	defer m.mu.Unlock()
+	m.mu.Unlock()
+	return nil
+}
+
+// buffer adds the lines to the queue. The caller holds the lock.
+func (in *input) buffer(lines []ktail.Line) {
 	if len(lines) == 0 {
-		return nil
+		return
 	}
+	m := in.m
 	now := m.now()
 	arrival := m.arrive(len(lines), now)
 	size := 0
@@ -130,7 +138,6 @@ func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 			m.wakeLocked()
 		}
 	}
-	return nil
 }
 
 // close reports that the input's stream has ended. Buffered lines still leave.

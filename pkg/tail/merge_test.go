@@ -359,6 +359,35 @@ func TestPush_SharesBufferByDemand(t *testing.T) {
 	})
 }
 
+// A producer whose input is full waits before it reads more lines, not after:
+// otherwise each of a thousand blocked logs would hold another batch.
+func TestPush_BuffersBeforeItBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMerger(-1)
+		in := m.add(1, false, nil)[0]
+		m.expect(false)
+		const size = (roomShare + 1) * roomTotal
+		returned := false
+		go func() {
+			if err := in.push(t.Context(), []ktail.Line{{Time: 1, Text: make([]byte, size)}}); err != nil {
+				t.Error(err)
+			}
+			returned = true
+		}()
+		synctest.Wait()
+		if got := m.taken(); got < size || returned {
+			t.Errorf("%d bytes are buffered, and push has returned: %v; want %d and false", got, returned, size)
+		}
+		if lines, _, _ := m.take(nil); len(lines) != 1 {
+			t.Errorf("%d lines have left, want 1", len(lines))
+		}
+		synctest.Wait()
+		if !returned {
+			t.Error("push has not returned although its input is empty")
+		}
+	})
+}
+
 func (m *merger) taken() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

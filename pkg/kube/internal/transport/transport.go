@@ -4,7 +4,7 @@
 //
 // A coalescingConn pauses between the reads of a busy connection, so that one
 // read returns many small pieces. The logTransport gives each log an HTTP/2
-// receive window: a wide one for the first logs, a narrow one for the others. A
+// receive window: a wide one for the first logs, a smaller one for the others. A
 // dialGate lets one request at a time dial, so that requests share connections.
 //
 // A credentialGate handles the failure of a credential plugin once for the
@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/rest"
@@ -53,11 +54,18 @@ func New(cfg *rest.Config, o Options) (requests, logs http.RoundTripper, err err
 	if err != nil {
 		return nil, nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
 	}
-	narrow, err := newTransport(cfg, o, narrowWindow, epoch, gate)
-	if err != nil {
-		return nil, nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
+	// Most runs read few logs, and do not need the other transports.
+	whenUsed := func(window int) http.RoundTripper {
+		build := sync.OnceValues(func() (http.RoundTripper, error) { return newTransport(cfg, o, window, epoch, gate) })
+		return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+			rt, err := build()
+			if err != nil {
+				return nil, fmt.Errorf("connect to %s: %w", cfg.Host, err)
+			}
+			return rt.RoundTrip(req)
+		})
 	}
-	return wide, newLogTransport(wide, narrow), nil
+	return wide, newLogTransport(wide, whenUsed(narrowWindow), whenUsed(slimWindow)), nil
 }
 
 // newTransport is like rest.TransportFor, but with ktail's own connections and
