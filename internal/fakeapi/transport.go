@@ -2,8 +2,10 @@ package fakeapi
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"strconv"
 	"sync"
 )
 
@@ -57,19 +59,40 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		ProtoMajor:    1,
 		ProtoMinor:    1,
 		Header:        w.sent,
-		Body:          pipeBody{body, cancel},
-		ContentLength: -1,
+		Body:          &pipeBody{body, cancel, length(w.sent)},
+		ContentLength: length(w.sent),
 		Request:       r,
 	}, nil
+}
+
+// length returns the length of the body according to the header; -1: not known.
+func length(header http.Header) int64 {
+	n, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 // pipeBody ends the request when it is closed.
 type pipeBody struct {
 	*io.PipeReader
 	cancel context.CancelCauseFunc
+	left   int64 // bytes that are to come; negative: not known
 }
 
-func (b pipeBody) Close() error {
+// Read implements io.Reader. As in net/http, a body that is shorter than its header says
+// ends with an error.
+func (b *pipeBody) Read(p []byte) (int, error) {
+	n, err := b.PipeReader.Read(p)
+	if errors.Is(err, io.EOF) && b.left > int64(n) {
+		err = io.ErrUnexpectedEOF
+	}
+	b.left -= int64(n)
+	return n, err
+}
+
+func (b *pipeBody) Close() error {
 	b.cancel(nil)
 	return b.PipeReader.Close()
 }

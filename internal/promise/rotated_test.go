@@ -1,7 +1,10 @@
 package promise_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,6 +12,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ktail/ktail/internal/fakeapi"
 	"github.com/ktail/ktail/pkg/kube"
@@ -238,6 +244,41 @@ func TestRotated_MissingPermissionIsReportedOnce(t *testing.T) {
 	})
 }
 
+// While the server is slow to say whether the files of one node may be read, those of
+// another node are read.
+func TestRotated_SlowPermissionDelaysOneNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := rotatedServer(t)
+		api.AddNode("node-2", nil)
+		api.Deny(func(r fakeapi.Request) bool { return r.Resource == "nodes" && r.Name == "" })
+		api.SetFault(func(r *http.Request) *fakeapi.Fault {
+			if r.Method != http.MethodPost {
+				return nil
+			}
+			body, err := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			if err == nil && strings.Contains(string(body), `"name":"node-1"`) {
+				return &fakeapi.Fault{Delay: time.Minute}
+			}
+			return nil
+		})
+		slow := &history{c: api.RunPod("default", "slow", "app").Container("app")}
+		pod := api.AddPod(&corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Name: "quick"},
+			Spec:       corev1.PodSpec{NodeName: "node-2", Containers: []corev1.Container{{Name: "app"}}},
+		})
+		pod.Start()
+		quick := &history{c: pod.Container("app")}
+		slow.write(1, 1)
+		quick.write(2, 3)
+		r := follow(t, watchRotated(t, api, kube.LogOptions{Tail: -1, Follow: true}, nil))
+		pass(10 * time.Second)
+		r.wants(t, quick.file...)
+		pass(time.Minute)
+		r.wants(t, slices.Concat(quick.file, slow.file)...)
+	})
+}
+
 // If a node does not serve the files, the output is the same as without the flag, and a
 // message says so once per node.
 func TestRotated_MissingFilesAreReportedOncePerNode(t *testing.T) {
@@ -293,21 +334,33 @@ func onFile(api *fakeapi.Server, f func(path string) *fakeapi.Fault) {
 
 // A damaged file costs its rest, which is reported.
 func TestRotated_TruncatedGzipIsReported(t *testing.T) {
+	for _, length := range []int{600, 5} {
+		t.Run(fmt.Sprint(length), func(t *testing.T) { readsTruncated(t, length) })
+	}
+}
+
+func readsTruncated(t *testing.T, length int) {
 	synctest.Test(t, func(t *testing.T) {
 		api := rotatedServer(t)
 		h := &history{c: api.RunPod("default", "web", "app").Container("app")}
 		h.write(400, 3, 3)
 		onFile(api, func(path string) *fakeapi.Fault {
-			if strings.HasSuffix(path, ".gz") && len(h.file) == 406 {
-				return &fakeapi.Fault{Break: fakeapi.End, After: 1500}
+			if !strings.HasSuffix(path, ".gz") {
+				return nil
 			}
-			return nil
+			var b bytes.Buffer
+			w := gzip.NewWriter(&b)
+			for _, line := range h.file[:400] {
+				_, _ = fmt.Fprintf(w, "2000-01-01T00:00:00Z stdout F %s\n", line)
+			}
+			_ = w.Close()
+			return &fakeapi.Fault{Body: b.String()[:length]}
 		})
 		r := follow(t, watchRotated(t, api, kube.LogOptions{Tail: -1}, nil))
 		if err := r.stop(); err != nil {
 			t.Error(err)
 		}
-		if n := len(r.lines); n <= 6 || n >= 406 || !slices.Equal(r.lines[:n-6], h.file[:n-6]) || !slices.Equal(r.lines[n-6:], h.file[400:]) {
+		if n := len(r.lines); (n > 6) != (length > 100) || n >= 406 || !slices.Equal(r.lines[:n-6], h.file[:n-6]) || !slices.Equal(r.lines[n-6:], h.file[400:]) {
 			t.Errorf("wrote %d lines: %q … %q", n, r.lines[0], r.lines[n-1])
 		}
 		if len(r.gaps) != 1 || !strings.Contains(string(r.gaps[0].Text), "damaged") {

@@ -1,12 +1,10 @@
 package logfiles
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
-	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ktail/ktail/pkg/cri"
@@ -16,25 +14,29 @@ import (
 // it.
 type file struct {
 	name   cri.FileName
-	before *file  // the file that was listed directly before it; nil: not known
-	head   []byte // its first bytes, uncompressed; nil: not read yet
-	first  int64  // time of its first line; 0: not known
+	fixed  bool      // no other file can get this name, except that it may be compressed
+	since  time.Time // when it was first listed under that name
+	before *file     // the file that was written directly before it; nil: not known
+	head   []byte    // its first bytes, uncompressed; empty: not known
+	first  int64     // time of its first line; 0: not known
 	zone   *time.Location
 	offset int64 // of the first byte, uncompressed, that was not read
 	begun  bool  // something of it was read
 	done   bool  // nothing of it is to be read any more
 }
 
-// headLength is how many bytes recognize a file. They contain the time of its first
-// line, in nanoseconds.
-const headLength = 100
-
-// mostLists bounds how often the directory is listed because a file was renamed between
-// listing and opening.
+// mostLists bounds how often the directory is listed because files were renamed.
 const mostLists = 20
 
-// update lists the files. Known files keep their order, because the clock of the node
-// may have been set; files that are new follow them.
+// update lists the files.
+//
+// Only the name of the newest file can become that of another file: N.log is another file
+// after each rotation, and a kubelet undoes the renaming if the runtime does not open a
+// new file. So the newest file is recognized by its first bytes. They are read between two
+// equal listings; a rotation in between would leave a new name.
+//
+// Known files keep their order, because the clock of the node may have been set; files
+// that are new follow them.
 func (r *Reader) update(ctx context.Context) error {
 	for range mostLists {
 		err := r.updateOnce(ctx)
@@ -45,151 +47,108 @@ func (r *Reader) update(ctx context.Context) error {
 	return errRenamed
 }
 
-// errRenamed means that a listed file has got another name, or was removed.
-var errRenamed = errors.New("the log files are renamed all the time")
-
 func (r *Reader) updateOnce(ctx context.Context) error {
 	listed, err := r.list(ctx)
 	if err != nil {
 		return err
 	}
-	var unseen []cri.FileName
-	found := map[*file]cri.FileName{}
-	for _, name := range listed {
-		switch f, err := r.recognize(ctx, name, found); {
-		case err != nil:
-			return err
-		case f != nil:
-			found[f] = name
-		default:
-			unseen = append(unseen, name)
-		}
+	m := newMatch(r, listed)
+	if err := m.byHead(ctx); err != nil {
+		return err
 	}
-	next := make([]*file, 0, len(listed))
-	for _, f := range r.files {
-		if name, ok := found[f]; ok {
-			f.name = name
-			next = append(next, f)
-		}
-	}
-	added := make([]*file, 0, len(unseen))
-	for _, name := range unseen {
-		added = append(added, &file{name: name})
+	added, err := m.added(ctx)
+	if err != nil {
+		return err
 	}
 	if err := r.sort(ctx, added); err != nil {
 		return err
 	}
-	for _, f := range added {
-		if n := len(next); n > 0 {
-			f.before = next[n-1]
-		}
-		next = append(next, f)
-	}
-	r.files = next
+	r.link(ctx, added, m)
+	r.files, r.listing = append(m.apply(), added...), listed
 	return nil
 }
 
-// list returns the names of the files that are wanted, sorted by name. Until the kubelet
-// removes a file that it has compressed, both files exist.
-func (r *Reader) list(ctx context.Context) ([]cri.FileName, error) {
+// listing is what a directory contains.
+type listing struct {
+	names    []cri.FileName // oldest first
+	rotating bool           // the kubelet is compressing a file
+}
+
+// count returns how many files of the instance there are, including the one that the
+// runtime will open at the end of a rotation: by then, the oldest one is already removed.
+func (l *listing) count(instance int) int {
+	n := 0
+	for _, name := range l.names {
+		if name.Instance == instance {
+			n++
+		}
+	}
+	if newest := l.names[len(l.names)-1]; instance == newest.Instance && (l.rotating || newest.Rotated != "") {
+		n++
+	}
+	return n
+}
+
+// latest returns the latest instance.
+func (l *listing) latest() int { return l.names[len(l.names)-1].Instance }
+
+// isFixed reports whether no other file can get the name.
+func (l *listing) isFixed(name cri.FileName) bool { return name != l.names[len(l.names)-1] }
+
+// list lists the files that are wanted, sorted by name. Until the kubelet removes a file
+// that it has compressed, both files exist.
+func (r *Reader) list(ctx context.Context) (*listing, error) {
 	names, err := r.dir.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []cri.FileName
+	l := &listing{}
 	for _, name := range names {
 		if n, ok := cri.ParseFileName(name); ok {
-			all = append(all, n)
+			l.names = append(l.names, n)
+		} else if strings.HasSuffix(name, ".tmp") {
+			l.rotating = true
 		}
 	}
-	if len(all) == 0 {
+	if len(l.names) == 0 {
 		return nil, ErrNoFiles
 	}
-	slices.SortFunc(all, cri.FileName.Compare)
-	oldest := min(r.oldest, all[len(all)-1].Instance)
-	return slices.DeleteFunc(slices.Clone(all), func(n cri.FileName) bool {
-		return n.Instance < oldest || slices.ContainsFunc(all, n.CompressedTo)
-	}), nil
+	slices.SortFunc(l.names, cri.FileName.Compare)
+	oldest, all := min(r.oldest, l.latest()), slices.Clone(l.names)
+	l.names = slices.DeleteFunc(l.names, func(n cri.FileName) bool {
+		compressed := slices.ContainsFunc(all, n.CompressedTo)
+		l.rotating = l.rotating || compressed
+		return compressed || n.Instance < oldest
+	})
+	return l, nil
 }
 
-// recognize returns the known file that has this name now, or nil if there is none. Names
-// are passed in the order of Compare.
-func (r *Reader) recognize(ctx context.Context, name cri.FileName, found map[*file]cri.FileName) (*file, error) {
-	for _, f := range r.files {
-		if _, ok := found[f]; !ok && (f.name == name || f.name.CompressedTo(name)) && !r.replaced[f] {
-			return f, nil
-		}
+// link records which file was written before each of those that are new. If a file still
+// exists, those behind it do, too: the kubelet removes the file with the lowest name, which
+// is the oldest one unless the clock was set back to a time before all names.
+func (r *Reader) link(ctx context.Context, added []*file, m *match) {
+	before := m.last
+	if _, ok := m.found[before]; !ok {
+		before = nil
 	}
-	if name.Rotated == "" {
-		return nil, nil
+	lowest := map[int]string{} // name of each instance
+	for _, name := range m.found {
+		lowest[name.Instance] = lower(lowest[name.Instance], name.Rotated)
 	}
-	// It is the file that the runtime wrote to, unless that one was rotated and
-	// removed since.
-	for _, f := range r.files {
-		if _, ok := found[f]; ok || f.name.Instance != name.Instance || f.name.Rotated != "" || r.replaced[f] {
-			continue
+	for _, f := range added {
+		f.before = before
+		at, i := f.name.Rotated, f.name.Instance
+		if at != "" && at < lowest[i] && m.count(i) >= r.dir.MaxFiles(ctx) {
+			f.before = nil
 		}
-		if len(f.head) > 0 {
-			head, err := r.headOf(ctx, name)
-			if err != nil {
-				return nil, err
-			}
-			if bytes.HasPrefix(head, f.head) {
-				return f, nil
-			}
-			if bytes.HasPrefix(f.head, head) {
-				return nil, errBroken // files do not become shorter
-			}
-		}
-		if r.replaced == nil {
-			r.replaced = map[*file]bool{}
-		}
-		r.replaced[f] = true
+		before, lowest[i] = f, lower(lowest[i], at)
 	}
-	return nil, nil
 }
 
-// headOf returns the first headLength bytes of a file, or all of a shorter one. The end
-// of a response proves nothing, so it asks for what follows until nothing does. If a
-// compressed file is damaged, headOf returns what is before the damage, and an error for
-// which isDamage is true.
-func (r *Reader) headOf(ctx context.Context, name cri.FileName) ([]byte, error) {
-	var head []byte
-	for len(head) < headLength {
-		body, err := r.open(ctx, name, int64(len(head)))
-		if isPastEnd(err, int64(len(head))) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		more, err := io.ReadAll(io.LimitReader(body, int64(headLength-len(head))))
-		_ = body.Close() // errors do not matter after reading
-		head = append(head, more...)
-		if err != nil {
-			return head, err
-		}
-		if len(more) == 0 || name.Gzip { // gzip marks the end
-			break
-		}
+// lower returns the lower one of two times in names. Either may be empty.
+func lower(a, b string) string {
+	if a == "" || b != "" && b < a {
+		return b
 	}
-	return head, nil
-}
-
-// open opens a file, uncompressed, at an offset.
-func (r *Reader) open(ctx context.Context, name cri.FileName, offset int64) (io.ReadCloser, error) {
-	at := offset
-	if name.Gzip {
-		at = 0
-	}
-	body, err := r.dir.Open(ctx, name.String(), at)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, errRenamed
-	case err != nil:
-		return nil, err
-	case !name.Gzip:
-		return body, nil
-	}
-	return newUnzipped(body, offset), nil
+	return a
 }

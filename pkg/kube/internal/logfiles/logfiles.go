@@ -2,9 +2,10 @@
 // rotated ones, and the one that the container runtime writes to.
 //
 // The kubelet renames, compresses, and removes files while they are read. A Reader
-// therefore lists the directory after each file, and recognizes a file by its first
-// bytes. It knows that two files follow each other if it has once seen them side by
-// side: files are only added behind the newest one, and removed from the oldest one on.
+// therefore lists the directory after each file. A file is recognized by its name; only
+// the newest one, whose name another file may get, is recognized by its first bytes. Two
+// files follow each other if they were once seen side by side: files are only added behind
+// the newest one, and removed from the oldest one on.
 package logfiles
 
 import (

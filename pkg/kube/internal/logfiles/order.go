@@ -74,15 +74,15 @@ func (r *Reader) readFirst(ctx context.Context, f *file) error {
 	if f.first != 0 {
 		return nil
 	}
-	head, err := r.headOf(ctx, f.name)
-	if err != nil && !isDamage(err) {
-		return err
-	}
-	var clock cri.Clock
-	f.first, _ = clock.Parse(head)
-	f.zone = cri.Zone(head)
-	if f.name.Rotated != "" {
+	if len(f.head) == 0 && f.fixed {
+		head, err := r.headOf(ctx, f.name)
+		if err != nil && !isDamage(err) {
+			return err
+		}
 		f.head = head
 	}
+	var clock cri.Clock
+	f.first, _ = clock.Parse(f.head)
+	f.zone = cri.Zone(f.head)
 	return nil
 }

@@ -1,6 +1,7 @@
 package logfiles
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -19,13 +20,13 @@ type Reader struct {
 	scanner *scanner
 	oldest  int // instance from which the files are wanted
 
-	files    []*file // oldest first, as last listed
-	replaced map[*file]bool
-	at       *file      // being read
-	last     *file      // read to its end before
-	carried  cri.Joiner // the first parts of a line that continues in the next file
-	lost     string     // why a part of a file was not read
-	missing  string     // why lines may be missing before the next one
+	files   []*file // oldest first, as last listed
+	listing *listing
+	at      *file      // being read
+	last    *file      // read to its end before
+	carried cri.Joiner // the first parts of a line that continues in the next file
+	lost    string     // why a part of a file was not read
+	missing string     // why lines may be missing before the next one
 }
 
 // NewReader returns a reader of the files of an instance and those after it, or of the
@@ -46,7 +47,10 @@ func (r *Reader) Oldest(ctx context.Context) (instance int, whole bool) {
 
 // scan calls visit with the lines of a file from an offset on.
 func (r *Reader) scan(ctx context.Context, f *file, offset int64, visit func([]ktail.Line, []int64) error) error {
-	body, err := r.open(ctx, f.name, offset)
+	if !f.isKnown() {
+		return nil // it was empty
+	}
+	body, err := r.open(ctx, f, offset)
 	if past, ok := errors.AsType[*PastEndError](err); ok && past.Size <= offset {
 		return nil
 	}
@@ -71,9 +75,6 @@ const (
 	firstPause = 250 * time.Millisecond
 )
 
-// errOlder means that another file has to be read first.
-var errOlder = errors.New("another file comes before this one")
-
 // Read emits the lines of the files, from the start of the first one or from where the
 // Skip methods say, to the current end of the log.
 func (r *Reader) Read(ctx context.Context, emit func(Batch) error) error {
@@ -84,12 +85,7 @@ func (r *Reader) Read(ctx context.Context, emit func(Batch) error) error {
 		}
 		f := r.at
 		final := r.isFinal(f)
-		err := r.readFile(ctx, f, final, emit)
-		if errors.Is(err, errOlder) {
-			r.at = nil
-			continue
-		}
-		if err != nil {
+		if err := r.readFile(ctx, f, final, emit); err != nil {
 			return err
 		}
 		if r.at == nil {
@@ -108,8 +104,11 @@ func (r *Reader) Read(ctx context.Context, emit func(Batch) error) error {
 		switch newest := r.files[len(r.files)-1]; {
 		case !slices.Contains(r.files, f):
 			r.vanish(f)
+			if !f.isKnown() && r.choose(ctx) && !r.at.isKnown() {
+				return nil // still empty
+			}
 		case f != newest:
-			wait = reopenGrace
+			wait = max(0, reopenGrace-time.Since(f.since))
 		case f.name.Rotated == "" || waited >= renameGrace:
 			return nil
 		default:
@@ -136,11 +135,10 @@ func (r *Reader) finish(f *file, emit func(Batch) error) error {
 	return r.emit(f, lines, emit)
 }
 
-// vanish is called when a file is not listed any more. If it was being written to and
-// nothing of it was read, it is listed under the name that the kubelet has given it, as
-// another file; otherwise, the file that comes next shows that it was removed.
+// vanish is called when a file is not listed any more. If it was empty, it may be listed
+// as another file.
 func (r *Reader) vanish(f *file) {
-	if f.begun || f.name.Rotated != "" {
+	if f.isKnown() {
 		r.lose(f, filesRemoved)
 		return
 	}
@@ -149,7 +147,7 @@ func (r *Reader) vanish(f *file) {
 
 // lose records that the rest of a file cannot be read.
 func (r *Reader) lose(f *file, why string) {
-	if f.begun || r.last != nil {
+	if f.begun || r.last != nil || why == filesDamaged {
 		r.lost = why
 	}
 	if f.begun {
@@ -160,9 +158,12 @@ func (r *Reader) lose(f *file, why string) {
 }
 
 // relist lists the files. It tries several times.
-func (r *Reader) relist(ctx context.Context) error {
+func (r *Reader) relist(ctx context.Context) error { return retry(ctx, r.update) }
+
+// retry calls f until it succeeds, a few times.
+func retry(ctx context.Context, f func(context.Context) error) error {
 	for try, wait := 1, firstPause; ; try, wait = try+1, wait*2 {
-		err := r.update(ctx)
+		err := f(ctx)
 		if err == nil || try == mostTries || isLasting(err) {
 			return err
 		}
@@ -185,7 +186,7 @@ func (r *Reader) choose(ctx context.Context) bool {
 		return false
 	}
 	r.at = r.files[i]
-	r.missing = r.missingBefore(ctx, r.at)
+	r.missing = cmp.Or(r.missing, r.missingBefore(ctx, r.at)) // the file before may be empty
 	return true
 }
 
@@ -208,21 +209,17 @@ func (r *Reader) missingBefore(ctx context.Context, f *file) string {
 }
 
 // isWhole reports whether no file of the instance was removed. The kubelet removes the
-// oldest file when there is one too many.
+// oldest file when there is one too many. That it does so, and that the runtime then fails
+// to open a new file, is too rare to report a gap before each instance with one file less.
 func (r *Reader) isWhole(ctx context.Context, instance int) bool {
-	n := 0
-	for _, f := range r.files {
-		if f.name.Instance == instance {
-			n++
-		}
-	}
+	n := r.listing.count(instance)
 	return n == 1 || n < r.dir.MaxFiles(ctx)
 }
 
 // isFinal reports whether nothing is written to the file any more. If the latest file is
 // a rotated one, the kubelet is just rotating the log.
 func (r *Reader) isFinal(f *file) bool {
-	return f != r.files[len(r.files)-1] && (f.name.Rotated != "" || r.endsWith(f))
+	return f.fixed && (f.name.Gzip || r.endsWith(f) || time.Since(f.since) >= reopenGrace)
 }
 
 // endsWith reports whether the instance has ended, so that the file is its last one.
@@ -231,7 +228,7 @@ func (r *Reader) endsWith(f *file) bool {
 	return i >= 0 && i+1 < len(r.files) && r.files[i+1].name.Instance != f.name.Instance
 }
 
-// readFile emits the lines of a file from its offset to its present end. It tries several
+// readFile emits the lines of a file from its offset to its current end. It tries several
 // times. If the file was removed, or a compressed file stays unreadable, its rest is lost.
 func (r *Reader) readFile(ctx context.Context, f *file, final bool, emit func(Batch) error) error {
 	for try, wait := 1, firstPause; ; try, wait = try+1, wait*2 {
@@ -270,13 +267,16 @@ type readError struct{ err error }
 func (e *readError) Error() string { return e.err.Error() }
 
 func (r *Reader) readOnce(ctx context.Context, f *file, final bool, emit func(Batch) error) error {
+	if !f.isKnown() {
+		return nil // it was empty
+	}
 	s := r.scanner
 	s.joiner = cri.Joiner{Max: maxText}
 	if !f.begun {
 		s.joiner = r.carried
 	}
 	s.reset(f.offset)
-	body, err := r.open(ctx, f.name, f.offset)
+	body, err := r.open(ctx, f, f.offset)
 	if isPastEnd(err, f.offset) {
 		return nil
 	}
@@ -284,22 +284,8 @@ func (r *Reader) readOnce(ctx context.Context, f *file, final bool, emit func(Ba
 		return &readError{err}
 	}
 	defer func() { body.Close() }() //nolint:errcheck // errors do not matter after reading
-	checked := f.name.Rotated != ""
-	if !checked && f.begun {
-		checked = true
-		if err := r.check(ctx, f); err != nil {
-			return err
-		}
-	}
 	for try := 1; ; try++ {
 		lines, ends, err := s.next(body)
-		if !checked && s.end > 0 {
-			checked = true
-			f.head = slices.Clone(s.begin())
-			if err := r.check(ctx, f); err != nil {
-				return err
-			}
-		}
 		if len(lines) > 0 {
 			f.offset, f.begun = ends[len(ends)-1], true
 			if err := r.emit(f, lines, emit); err != nil {
@@ -316,7 +302,7 @@ func (r *Reader) readOnce(ctx context.Context, f *file, final bool, emit func(Ba
 		}
 		// A response may have been cut short without a sign. An empty file has no end
 		// that could be asked for, so it must be empty several times.
-		more, err := r.open(ctx, f.name, s.size())
+		more, err := r.open(ctx, f, s.size())
 		if isPastEnd(err, s.size()) {
 			return nil
 		}
@@ -332,25 +318,6 @@ func (r *Reader) readOnce(ctx context.Context, f *file, final bool, emit func(Ba
 func isPastEnd(err error, offset int64) bool {
 	past, ok := errors.AsType[*PastEndError](err)
 	return ok && (past.Size == offset || past.Size < 0)
-}
-
-// check is called when the file that the runtime writes to was opened, before a line of
-// it is emitted. The kubelet may have renamed it between listing and opening, so that the
-// open one is another file, which comes after it.
-func (r *Reader) check(ctx context.Context, f *file) error {
-	name := f.name
-	if err := r.update(ctx); err != nil {
-		return &readError{err}
-	}
-	next := slices.IndexFunc(r.files, func(f *file) bool { return !f.done })
-	switch {
-	case f.begun && f.name != name, f.begun && !slices.Contains(r.files, f):
-		return &readError{errRenamed}
-	case next < 0 || r.files[next] != f:
-		return errOlder
-	}
-	r.missing = r.missingBefore(ctx, f)
-	return nil
 }
 
 // emit emits lines of a file.

@@ -130,9 +130,6 @@ func (s *scanner) finish(instanceEnded bool) []ktail.Line {
 // size returns how many bytes of the file were read.
 func (s *scanner) size() int64 { return s.offset + int64(s.end-s.start) }
 
-// begin returns the first bytes that were read since reset.
-func (s *scanner) begin() []byte { return s.chunk[:min(s.end, headLength)] }
-
 // scanAll calls visit with the lines of the body until it ends.
 func (s *scanner) scanAll(r io.Reader, visit func([]ktail.Line, []int64) error) error {
 	for {

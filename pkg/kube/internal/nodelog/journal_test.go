@@ -82,11 +82,17 @@ func FuzzParseJournal(f *testing.F) {
 }
 
 func TestParseListing(t *testing.T) {
-	names, ok := ParseListing([]byte("<!doctype html>\n<meta>\n<pre>\n<a href=\"0.log\">0.log</a>\n<a href=\"a%20b/\">a b/</a>\n<a href=\"x&amp;y\">x</a>\n<a href=\"../up\">up</a>\n</pre>\n"))
+	listing := "<!doctype html>\n<meta>\n<pre>\n<a href=\"0.log\">0.log</a>\n<a href=\"a%20b/\">a b/</a>\n<a href=\"x&amp;y\">x</a>\n<a href=\"../up\">up</a>\n</pre>\n"
+	names, ok := ParseListing([]byte(listing))
 	if want := []string{"0.log", "a b/", "x&y"}; !ok || !slices.Equal(names, want) {
 		t.Errorf("got %q, %t, want %q", names, ok, want)
 	}
 	if _, ok := ParseListing([]byte("404 page not found\n")); ok {
 		t.Error("an error counts as a listing")
+	}
+	for n := range len(listing) - 1 {
+		if _, ok := ParseListing([]byte(listing[:n])); ok {
+			t.Fatalf("a listing counts although it is cut after %q", listing[:n])
+		}
 	}
 }

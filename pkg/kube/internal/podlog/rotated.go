@@ -254,7 +254,7 @@ func (p *filePass) pass(b *logfiles.Batch, lines []ktail.Line, missing string) e
 		l.reading = ktail.Instance{Restarts: b.Instance}
 		l.announced = max(l.announced, b.Instance)
 	}
-	if missing != "" && !p.from.IsZero() {
+	if missing != "" {
 		gap := ktail.Line{Stream: s.stream, Kind: ktail.Gap, Since: p.from.Last().Time, Text: []byte(missing)}
 		if lines[0].Time > gap.Since {
 			gap.Time = lines[0].Time
