@@ -23,60 +23,81 @@ import (
 type nodeFiles struct {
 	client  *Client
 	missing func(error) // may be nil
+	allowed *question   // on all nodes
 
 	mu     sync.Mutex
-	asked  bool // for the permission for all nodes
-	all    bool // which was granted
 	denied bool // a missing permission was reported
 	nodes  map[string]*nodeAccess
 }
 
-// nodeAccess is what is known about one node.
-type nodeAccess struct {
-	usable   bool
-	reported bool // that its files cannot be read
-	maxFiles int  // 0: not known yet
+func newNodeFiles(client *Client, missing func(error)) *nodeFiles {
+	return &nodeFiles{client: client, missing: missing, allowed: newQuestion(), nodes: map[string]*nodeAccess{}}
 }
 
-// access returns what is known about the node, and asks for the permission if necessary.
-func (n *nodeFiles) access(ctx context.Context, node string) *nodeAccess {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if a := n.nodes[node]; a != nil {
-		return a
+// nodeAccess is what is known about one node. The lock of nodeFiles guards it.
+type nodeAccess struct {
+	allowed  *question // on this node
+	failed   bool      // its files cannot be read
+	reported bool      // why
+	maxFiles int       // 0: not known yet
+}
+
+// question is a question to the server that is asked once, whoever needs the answer.
+type question struct {
+	turn   chan struct{} // capacity 1; held to use the other fields
+	asked  bool
+	answer bool
+}
+
+func newQuestion() *question { return &question{turn: make(chan struct{}, 1)} }
+
+// ask returns the answer. If the server does not give one, that is yes: the first request
+// that needs the permission shows the reason.
+func (q *question) ask(ctx context.Context, ask func() (bool, error)) bool {
+	select {
+	case q.turn <- struct{}{}:
+	case <-ctx.Done():
+		return false
 	}
-	if !n.asked {
-		ok, err := n.client.mayProxy(ctx, "")
+	defer func() { <-q.turn }()
+	if !q.asked {
+		yes, err := ask()
 		if ctx.Err() != nil {
-			return &nodeAccess{}
+			return false
 		}
-		n.asked, n.all = true, ok || err != nil // on error, the first request shows the reason
+		q.asked, q.answer = true, yes || err != nil
 	}
-	usable := n.all
-	if !usable {
-		usable, _ = n.client.mayProxy(ctx, node)
-		if ctx.Err() != nil {
-			return &nodeAccess{}
-		}
+	return q.answer
+}
+
+// access returns what is known about the node. The caller must hold the lock.
+func (n *nodeFiles) access(node string) *nodeAccess {
+	a := n.nodes[node]
+	if a == nil {
+		a = &nodeAccess{allowed: newQuestion()}
+		n.nodes[node] = a
 	}
-	if !usable && !n.denied {
-		n.denied = true
-		n.report(fmt.Errorf("rotated log files are not read: you need permission to get nodes/proxy (%s); see: kubectl auth can-i get nodes/proxy", ProxyImplies))
-	}
-	a := &nodeAccess{usable: usable}
-	if n.nodes == nil {
-		n.nodes = map[string]*nodeAccess{}
-	}
-	n.nodes[node] = a
 	return a
 }
 
-// usable reports whether the files of the node can be read, or may be.
+// usable reports whether the files of the node can be read, or may be. It asks for the
+// permission if necessary.
 func (n *nodeFiles) usable(ctx context.Context, node string) bool {
-	a := n.access(ctx, node)
+	n.mu.Lock()
+	a := n.access(node)
+	n.mu.Unlock()
+	allowed := n.allowed.ask(ctx, func() (bool, error) { return n.client.mayProxy(ctx, "") }) ||
+		a.allowed.ask(ctx, func() (bool, error) { return n.client.mayProxy(ctx, node) })
+	if ctx.Err() != nil {
+		return false
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return a.usable
+	if !allowed && !n.denied {
+		n.denied = true
+		n.report(fmt.Errorf("rotated log files are not read: you need permission to get nodes/proxy (%s); see: kubectl auth can-i get nodes/proxy", ProxyImplies))
+	}
+	return allowed && !a.failed
 }
 
 func (n *nodeFiles) report(err error) {
@@ -90,12 +111,9 @@ func (n *nodeFiles) report(err error) {
 func (n *nodeFiles) fail(node string, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	a := n.nodes[node]
-	if a == nil {
-		return
-	}
+	a := n.access(node)
 	if read, ok := errors.AsType[*ktail.ReadError](err); ok && read.Permanent {
-		a.usable = false
+		a.failed = true
 	}
 	if !a.reported {
 		a.reported = true
@@ -150,7 +168,7 @@ func (f *podFiles) list(ctx context.Context, dir string) ([]string, error) {
 	}
 	names, ok := nodelog.ParseListing(body)
 	if !ok {
-		return nil, &ktail.ReadError{Permanent: true, Err: fmt.Errorf("the response for %s is not the listing of a directory", dir)}
+		return nil, fmt.Errorf("list %s: the response is not the complete listing of a directory", dir)
 	}
 	return names, nil
 }
@@ -194,8 +212,8 @@ const defaultMaxFiles = 5
 
 // MaxFiles implements logfiles.Dir. It asks the kubelet once.
 func (f *podFiles) MaxFiles(ctx context.Context) int {
-	a := f.nodes.access(ctx, f.node)
 	f.nodes.mu.Lock()
+	a := f.nodes.access(f.node)
 	known := a.maxFiles
 	f.nodes.mu.Unlock()
 	if known > 0 {

@@ -74,7 +74,7 @@ const newborn = time.Minute
 func newSourceSet(w *Watcher, namespaces []string, owners []*owner) *sourceSet {
 	s := &sourceSet{w: w, graph: &ownerGraph{owners: owners}, changed: make(chan struct{}, 1)}
 	if w.Options.Rotated {
-		s.files = &nodeFiles{client: w.Client, missing: w.RotatedMissing}
+		s.files = newNodeFiles(w.Client, w.RotatedMissing)
 	}
 	if w.Events.Read {
 		s.events = newEventSource(s, w.Events, namespaces)
