@@ -15,6 +15,7 @@ type generation struct {
 	name    string
 	created time.Time
 	places  map[string]int // position in index.order, by ID
+	lost    bool           // its shards are not available
 }
 
 func newGeneration(name string) *generation {
@@ -73,6 +74,14 @@ func (s *Server) RollOver(name string) {
 		prefix = streamPrefix
 	}
 	i.rollOver(name, prefix)
+}
+
+// Lose makes the shards of the oldest index behind an alias or a data stream unavailable
+// to lookups, or available again.
+func (s *Server) Lose(name string, lost bool) {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	s.store.indices[name].generations[0].lost = lost
 }
 
 // rollover executes a rollover request. It supports the condition max_docs, and treats
@@ -148,6 +157,10 @@ func (s *Server) multiGet(r *http.Request, body []byte) *Response {
 		_, g := s.store.concrete(d.Index)
 		if g == nil {
 			docs[n] = map[string]any{"_index": d.Index, "_id": d.ID, "error": map[string]any{"type": "index_not_found_exception", "reason": "no such index [" + d.Index + "]"}}
+			continue
+		}
+		if g.lost {
+			docs[n] = map[string]any{"_index": d.Index, "_id": d.ID, "error": map[string]any{"type": "no_shard_available_action_exception", "reason": "No shard available for [get [" + d.Index + "][_doc][" + d.ID + "]: routing [null]]"}}
 			continue
 		}
 		_, found := g.places[d.ID]

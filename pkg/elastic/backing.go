@@ -28,6 +28,8 @@ type backingIndices struct {
 	invalid int       // consecutive responses that were not valid
 	list    []backingIndex
 	foreign map[string]bool // indices that an ingest pipeline selects
+	// failing holds the indices whose documents cannot be read, and since when.
+	failing map[string]time.Time
 }
 
 // newest returns the name of the current write index, or an empty string.
@@ -50,6 +52,29 @@ func (x *backingIndices) valid() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.invalid = 0
+}
+
+// readable records that a document of the index was read.
+func (x *backingIndices) readable(index string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.failing, index)
+}
+
+// unreadable records that a document of the index could not be read. It returns for how
+// long that has been the case.
+func (x *backingIndices) unreadable(index string) time.Duration {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	since, ok := x.failing[index]
+	if !ok {
+		if x.failing == nil || len(x.failing) >= maxIndices {
+			x.failing = map[string]time.Time{}
+		}
+		since = time.Now()
+		x.failing[index] = since
+	}
+	return time.Since(since)
 }
 
 // isUnexpected reports whether a document was created in an index that is not in the

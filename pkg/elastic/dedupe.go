@@ -27,6 +27,10 @@ const (
 	clockTolerance = 10 * time.Minute
 	// lookupSize is the maximum number of IDs in a lookup request.
 	lookupSize = 2000
+	// lookupPatience is how long documents wait for an older index that cannot be read,
+	// for example because its shards are lost. After that, they are delivered without
+	// the lookup: an administrator may have rolled over the target to abandon that index.
+	lookupPatience = 10 * time.Minute
 )
 
 // lookup is a document that may be in an older index.
@@ -231,8 +235,8 @@ func (s *Sink) exist(ctx context.Context, keys []docKey, t target) ([]bool, *pro
 			return nil, s.lookupInvalid(resp, t, fmt.Errorf("%w to a lookup", errResponse))
 		}
 		s.backings.valid()
-		for _, doc := range found.Docs {
-			if p := s.lookupError(doc.Error.Type, resp, t); p != nil {
+		for n, doc := range found.Docs {
+			if p := s.lookupError(chunk[n].index, doc.Error.Type, resp, t); p != nil {
 				return nil, p
 			}
 			exists = append(exists, doc.Found)
@@ -241,20 +245,26 @@ func (s *Sink) exist(ctx context.Context, keys []docKey, t target) ([]bool, *pro
 	return exists, nil
 }
 
-// lookupError returns the problem that the error of a lookup means. An index that was
-// deleted or closed since the list was loaded holds no document that can be found.
-func (s *Sink) lookupError(kind string, resp *response, t target) *problem {
+// lookupError returns the problem that the error of a lookup means, if the document has
+// to wait. An index that was deleted or closed since the list was loaded holds no document
+// that can be found.
+func (s *Sink) lookupError(index, kind string, resp *response, t target) *problem {
+	err := fmt.Errorf("%s: lookup in the older index %s: %s", resp.node.url.Host, index, oneLine(kind))
 	switch kind {
 	case "":
+		s.backings.readable(index)
 		return nil
 	case "index_not_found_exception", "index_closed_exception":
 		s.backings.invalidate()
 		return nil
 	case "security_exception":
-		s.report.problem("lookup", Event{Kind: NoLookup, Err: fmt.Errorf("%s: %s", resp.node.url.Host, kind), Index: t.index}, 0)
-		return nil
+	default:
+		if s.backings.unreadable(index) < lookupPatience {
+			return &problem{kind: Busy, err: err}
+		}
 	}
-	return &problem{kind: Busy, err: fmt.Errorf("%s: lookup in an older index: %s", resp.node.url.Host, oneLine(kind))}
+	s.report.problem("lookup", Event{Kind: NoLookup, Err: err, Index: t.index}, 0)
+	return nil
 }
 
 // dropCopies is called after a request. If documents are in a new write index, it

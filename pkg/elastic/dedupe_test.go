@@ -244,6 +244,34 @@ func TestRollover_UnsupportedLookupDoesNotStopDelivery(t *testing.T) {
 	}
 }
 
+// If an older index cannot be read, lines that it may hold wait for a while. They are then
+// delivered, because it may be lost. When it can be read again, lookups continue.
+func TestRollover_UnreadableIndexDelaysDelivery(t *testing.T) {
+	t.Parallel()
+	onRollingTargets(t, func(t *testing.T, s server, rt rollingTarget, o func(*elastic.Options)) {
+		r := start(t, s, o)
+		before := linesAt(time.Now(), "before")
+		r.write(t, before)
+		time.Sleep(2 * time.Second)
+		s.RollOver(rt.dataset())
+		s.Lose(rt.dataset(), true)
+		r.write(t, linesAt(time.Now(), "after"))
+		time.Sleep(8 * time.Minute)
+		r.status(t, elastic.Status{Delivered: 1, Waiting: 1})
+		time.Sleep(5 * time.Minute)
+		r.status(t, elastic.Status{Delivered: 2, Present: r.Status().Present})
+		if !slices.Contains(r.events.kinds(), elastic.NoLookup) {
+			t.Errorf("reported %v: %s", r.events.kinds(), r.events.text())
+		}
+		r.close(t)
+		s.Lose(rt.dataset(), false)
+		r = start(t, s, o)
+		r.write(t, before)
+		r.close(t)
+		same(t, s.messages(), []string{"after", "before"})
+	})
+}
+
 // A proxy that fails some lookups does not lead to duplicates.
 func TestRollover_FailedLookupIsRepeated(t *testing.T) {
 	t.Parallel()
