@@ -25,6 +25,7 @@ type delivery struct {
 	failures  int               // consecutive requests that failed as a whole
 	failed    time.Time         // time of the first of those
 	progress  bool              // the last attempt settled a document
+	slow      int               // size of the last request that timed out, if none succeeded since
 
 	firstIndex  string // write index of the target at the first attempt
 	lookedUp    []bool // documents that were looked up in older indices than lookedUpFor
@@ -98,11 +99,11 @@ func (d *delivery) run(ctx context.Context) {
 			}
 		}
 	}
-	d.finish(ctx)
+	d.finish()
 }
 
 // finish completes the bulk if all documents are settled. Otherwise it parks the rest.
-func (d *delivery) finish(ctx context.Context) {
+func (d *delivery) finish() {
 	if len(d.later) == 0 {
 		d.s.counters.lag.Store(time.Now().UnixNano() - d.bulk.oldest)
 		d.s.queue.done(d.bulk)
@@ -111,19 +112,11 @@ func (d *delivery) finish(ctx context.Context) {
 	d.todo, d.later = [][]int{d.later}, nil
 	slices.Sort(d.todo[0])
 	d.shrink()
-	scratch := d.scratch
-	d.scratch = nil
-	for !d.s.queue.park(d) { // no room for more parked documents
-		d.scratch = scratch
-		if d.spill() {
-			return
-		}
-		if sleep(ctx, max(time.Until(d.due), 10*time.Millisecond)); ctx.Err() != nil {
-			d.release()
-			return
-		}
-		d.scratch = nil
+	if d.s.queue.isCrowded() && d.spill() {
+		return
 	}
+	d.scratch = nil
+	d.s.queue.park(d)
 }
 
 // shrink replaces the bulk with one of the unsettled documents if most are settled, so

@@ -6,7 +6,9 @@ const (
 	// failingFor is how long a document that the server fails to process is sent again
 	// unchanged, and then again in its minimal form, before it becomes a dead letter.
 	failingFor = 2 * time.Minute
-	// failingTimes is the minimum number of tries within failingFor.
+	// crowdedFor is the same if there are so many such documents that they delay others.
+	crowdedFor = 30 * time.Second
+	// failingTimes is the minimum number of tries within this time.
 	failingTimes = 3
 )
 
@@ -36,16 +38,16 @@ func (h *docState) apply(pair []byte) []byte {
 	return pair
 }
 
-// fail counts a failure of the server. It returns true if there were enough of them to
-// give up this form; fewer are enough if the program is ending.
-func (h *docState) fail(ending bool) bool {
+// fail counts a failure of the server. It returns true if it has failed for that long, and
+// often enough, to give up this form.
+func (h *docState) fail(giveUpAfter time.Duration) bool {
 	if h.tries++; h.tries == 1 {
 		h.since = time.Now()
 	}
 	if h.first.IsZero() {
 		h.first = h.since
 	}
-	return h.tries >= failingTimes && (ending || time.Since(h.since) >= failingFor)
+	return h.tries >= failingTimes && time.Since(h.since) >= giveUpAfter
 }
 
 // next returns the state with the form to try after this response, or nil if there is

@@ -26,6 +26,10 @@ type indexState struct {
 	rejected int       // documents rejected since then
 	tries    int       // consecutive failures
 	until    time.Time // nothing is sent to the index before
+
+	// gaveUp is when a document that the server failed to process was given up: in its
+	// original form, and in its minimal form.
+	gaveUp [2]time.Time
 }
 
 // maxIndices limits the number of states. A daily index adds one a day.
@@ -71,6 +75,33 @@ func (x *indices) reject(name string, n int) bool {
 	s := x.get(name)
 	s.rejected += n
 	return s.rejected <= breakerThreshold
+}
+
+// gaveUpFor is how long a document that was given up makes ktail give up others sooner,
+// if there is no room for more documents that wait.
+const gaveUpFor = 10 * time.Minute
+
+// giveUp records that a document of the index that the server fails to process was given
+// up in its original or minimal form.
+func (x *indices) giveUp(name string, minimal bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.get(name).gaveUp[form(minimal)] = time.Now()
+}
+
+// gaveUpRecently reports whether giveUp was called for that form in the last minutes.
+func (x *indices) gaveUpRecently(name string, minimal bool) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	at := x.get(name).gaveUp[form(minimal)]
+	return !at.IsZero() && time.Since(at) < gaveUpFor
+}
+
+func form(minimal bool) int {
+	if minimal {
+		return 1
+	}
+	return 0
 }
 
 // fail records a problem of this index. It returns the time of the next try.

@@ -16,10 +16,11 @@ type batchOutcome struct {
 	delivered, present, diverted, dead, truncated, minimal int64
 
 	verdicts []verdict
-	wait     []int    // documents to send again unchanged
-	parked   []int    // documents to send again unchanged, but apart from the others
-	single   []int    // documents to send in another form
-	problem  *problem // reason why the documents in wait have to wait
+	wait     []int         // documents to send again unchanged
+	parked   []int         // documents to send again unchanged, but apart from the others
+	parkFor  time.Duration // at least
+	single   []int         // documents to send in another form
+	problem  *problem      // reason why the documents in wait have to wait
 
 	// Documents to inspect, with the responses and verdicts: rejected ones, and
 	// delivered ones whose message is truncated.
@@ -79,12 +80,14 @@ func (s *batchOutcome) take(i int, v verdict, it *item) {
 			h = &docState{}
 			s.delivery.docStates[i] = h
 		}
-		enough := h.fail(s.ending)
+		enough := h.fail(s.giveUpAfter(h))
 		if enough && s.indexAccepts(h.first) {
+			s.delivery.s.indices.giveUp(s.index, h.minimal)
 			s.inspectLater(i, v, it)
 			return
 		}
 		s.parked = append(s.parked, i)
+		s.parkFor = max(s.parkFor, min(firstDelay<<min(h.tries, 16), maxDelay))
 		s.setProblem(retry, it)
 	case tooLarge:
 		if h == nil {
@@ -104,6 +107,20 @@ func (s *batchOutcome) take(i int, v verdict, it *item) {
 		}
 		s.inspectLater(i, v, it)
 	}
+}
+
+// giveUpAfter returns how long a document that the server fails to process is sent again
+// in its current form. If many of them delay other documents, that is shorter, and even
+// more so once such a document was given up.
+func (s *batchOutcome) giveUpAfter(h *docState) time.Duration {
+	q := s.delivery.s.queue
+	switch {
+	case s.ending, q.isCrowded() && s.delivery.s.indices.gaveUpRecently(s.index, h.minimal):
+		return 0
+	case q.isCrowded():
+		return crowdedFor
+	}
+	return failingFor
 }
 
 // accept records a document that is in the index.
@@ -165,7 +182,7 @@ func (s *batchOutcome) postpone() *problem {
 	}
 	at := d.s.indices.fail(s.index, s.problem, s.delivered > 0 || len(s.parked) > 0)
 	d.postpone(s.wait, at)
-	d.postpone(s.parked, at)
+	d.postpone(s.parked, later(at, time.Now().Add(s.parkFor)))
 	if s.problem.kind == Busy && s.delivered > 0 && len(s.wait) > 0 {
 		return s.problem // the server is overloaded: all senders slow down
 	}

@@ -14,11 +14,12 @@ import (
 const (
 	// inFlight is the number of bulks that are sent at the same time.
 	inFlight = 3
-	// queueSize limits the compressed bytes in memory, including bulks in flight and
-	// parked ones: about thirty thousand lines.
+	// queueSize limits the compressed bytes in memory, including bulks in flight: about
+	// thirty thousand lines.
 	queueSize = 3 << 20
-	// parkedSize limits the parked part of queueSize. Beyond it, senders wait.
-	parkedSize = 2 << 20
+	// parkedFactor times queueSize limits the bytes of parked bulks. Beyond it, senders
+	// take only those, because otherwise a red index would fill the memory.
+	parkedFactor = 2
 	// bulkCost is the memory of a bulk per document, in addition to its body.
 	bulkCost = 4
 )
@@ -208,6 +209,9 @@ func (q *queue) poll() (*delivery, time.Duration, <-chan struct{}) {
 		d.due = time.Time{}
 		return d, 0, q.changed
 	}
+	if q.parkedBytes > parkedFactor*q.limit {
+		return nil, wait, q.changed
+	}
 	if len(q.memory) > 0 {
 		return newDelivery(q.popFirst()), 0, q.changed
 	}
@@ -221,18 +225,19 @@ func (q *queue) poll() (*delivery, time.Duration, <-chan struct{}) {
 }
 
 // park keeps a delivery until it is due, so that its sender can continue with others.
-// It returns false if there is no room and the delivery is not due yet.
-func (q *queue) park(d *delivery) bool {
+func (q *queue) park(d *delivery) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	cost := d.bulk.cost()
-	if q.parkedBytes > 0 && q.parkedBytes+cost > parkedSize && time.Now().Before(d.due) {
-		return false
-	}
 	q.parked = append(q.parked, d)
-	q.parkedBytes += cost
+	q.parkedBytes += d.bulk.cost()
 	q.notifyChange()
-	return true
+}
+
+// isCrowded reports whether parked deliveries keep others from being sent, or soon will.
+func (q *queue) isCrowded() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.parkedBytes > parkedFactor*q.limit/2
 }
 
 // release takes back a delivery whose sender is ending.
