@@ -41,6 +41,10 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 		if err == nil {
 			d.s.client.nodes.succeed(resp.node)
 			d.s.limit.accept(d.size(part), len(body))
+			if d.slow > 0 {
+				d.s.limit.tooSlow(d.slow)
+				d.slow = 0
+			}
 			if p := d.dropCopies(ctx, part, t); p != nil {
 				d.retry(part)
 				return p
@@ -55,10 +59,9 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 		d.s.client.nodes.fail(resp.node, err)
 	}
 	if err != nil {
-		d.s.disconnect()
 		return d.handleNoResponse(ctx, part, t, day, err)
 	}
-	return d.handleFailedRequest(part, len(body), resp, t, day)
+	return d.handleFailedRequest(ctx, part, len(body), resp, t, day)
 }
 
 // body returns the body of a request for the part, and the day of its lines. If the
@@ -130,8 +133,19 @@ func (d *delivery) handleNoResponse(ctx context.Context, part []int, t target, d
 		d.requeue(part)
 		return &problem{kind: Busy, err: err, retryAfter: busy.wait}
 	}
+	d.s.disconnect()
 	d.s.client.reload(minReloadInterval) // a certificate may have expired
-	if ctx.Err() != nil || !d.suspect(part, t, day, err) {
+	size := d.size(part)
+	switch {
+	case ctx.Err() != nil:
+		d.retry(part)
+	case isTimeout(err) && len(part) > 1 && size > minBulkSize:
+		// The server may need more time than a request may take. If so, only smaller
+		// requests can succeed.
+		d.slow = size
+		d.s.counters.retried.Add(int64(len(part)))
+		d.halve(part)
+	case !d.suspect(part, t, day, err):
 		d.retry(part)
 	}
 	return &problem{kind: Unreachable, err: err}
@@ -139,22 +153,25 @@ func (d *delivery) handleNoResponse(ctx context.Context, part []int, t target, d
 
 // handleFailedRequest handles a response that reports the failure of a whole request.
 // packed is the compressed size of the request.
-func (d *delivery) handleFailedRequest(part []int, packed int, resp *response, t target, day string) *problem {
+func (d *delivery) handleFailedRequest(ctx context.Context, part []int, packed int, resp *response, t target, day string) *problem {
 	d.s.backings.invalidate() // documents may have been stored; see skipIndexed
 	fault := resp.serverError()
 	it := item{status: resp.status, kind: fault.Type, reason: fault.Reason}
 	if fault.Type != "" {
 		d.s.client.nodes.succeed(resp.node) // only the node itself reports a type
 	}
-	plain := &d.s.client.plain
+	// The servers explain each 400. One without a reason comes from a proxy, and says
+	// nothing about the documents.
+	foreign := resp.status == http.StatusBadRequest && fault.Type == "" && fault.Reason == ""
 	switch v := judge(ofRequest, &it); {
 	case v == tooLarge:
 		return d.divide(part, packed, fault, t, day)
-	case resp.status == http.StatusUnsupportedMediaType && !plain.Load(),
-		resp.status == http.StatusBadRequest && fault.Type == "" && !plain.Load():
-		plain.Store(true) // a proxy may not support gzip
+	case (resp.status == http.StatusUnsupportedMediaType || foreign) && d.s.client.plain.turnOn(resp.plain):
 		d.requeue(part)
 		return nil
+	case foreign:
+		d.s.client.nodes.fail(resp.node, fault)
+		return d.handleNoResponse(ctx, part, t, day, fault)
 	case resp.status == http.StatusBadRequest && !d.detected:
 		d.detected = true // the server may have been replaced by another version
 		d.s.disconnect()

@@ -17,7 +17,8 @@ const (
 	maxCeilingDoublings = 6 // maximum number of doublings
 )
 
-// bulkLimit is the maximum size of a bulk before compression. A 413 response halves it.
+// bulkLimit is the maximum size of a bulk before compression. A 413 response halves it,
+// and so does a request that the servers are too slow for.
 // Accepted bulks let it grow again: first to just below the size that was too large,
 // and beyond that after a while, because the 413 may have come from a proxy with a
 // temporary problem. It is safe for concurrent use.
@@ -72,12 +73,26 @@ func (l *bulkLimit) refuse(raw, packed int) bool {
 		l.strays++
 		return false
 	}
-	l.raw, l.packed = min(l.raw, raw/2), min(l.packed, packed/2)
+	l.packed = min(l.packed, packed/2)
+	l.shrink(raw)
+	return true
+}
+
+// tooSlow records that the servers did not respond to a request of this uncompressed
+// size in time, but did respond to a smaller one.
+func (l *bulkLimit) tooSlow(raw int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shrink(raw)
+}
+
+// shrink halves the limit. The caller holds the lock.
+func (l *bulkLimit) shrink(raw int) {
+	l.raw = min(l.raw, raw/2)
 	l.refused, l.strays = time.Now(), 0
 	if l.ceiling == 0 || raw < l.ceiling {
 		l.ceiling = raw
 	}
 	l.hits++
 	l.limit = min(l.limit, max(raw/2, minBulkSize))
-	return true
 }

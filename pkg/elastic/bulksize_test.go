@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/internal/fakesearch"
+	"github.com/ktail/ktail/pkg/elastic"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -40,6 +41,57 @@ func TestLatency_KeepsUp(t *testing.T) {
 			t.Errorf("%d of %d lines delivered", n, line)
 		}
 	})
+}
+
+// A server that needs more time for a bulk than a request may take gets smaller ones.
+func TestSlowServer_GetsSmallerRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		s.fault(func(int, *http.Request) *fakesearch.Fault {
+			f := &fakesearch.Fault{}
+			f.Item = func(int, fakesearch.Document) *fakesearch.Verdict {
+				f.Delay += 25 * time.Millisecond
+				return nil
+			}
+			return f
+		})
+		r := start(t, s)
+		const n = 10_000
+		texts := numbered(n)
+		for i := range texts {
+			texts[i] += noise(i, 500)
+		}
+		for i := 0; i < n; i += 500 {
+			r.write(t, lines(texts...)[i:i+500])
+		}
+		time.Sleep(12 * time.Minute)
+		r.status(t, elastic.Status{Delivered: n, Present: r.Status().Present})
+		r.close(t)
+		same(t, s.messages(), texts)
+	})
+}
+
+// A server that needs longer for each response than a probe may take is detected, and gets
+// its template.
+func TestSlowServer_IsDetected(t *testing.T) {
+	for _, delay := range []time.Duration{6 * time.Second, 25 * time.Second} {
+		t.Run(delay.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch2})
+				s.SetFault(func(*http.Request) *fakesearch.Fault { return &fakesearch.Fault{Delay: delay} })
+				r := start(t, s)
+				r.write(t, lines("a"))
+				time.Sleep(6 * time.Minute)
+				r.status(t, elastic.Status{Delivered: 1})
+				r.close(t)
+				same(t, s.messages(), []string{"a"})
+				if n := s.countRequests("PUT /_index_template"); n == 0 {
+					t.Error("no template was installed")
+				}
+			})
+		})
+	}
 }
 
 // A proxy that sometimes responds with 413 to requests of any size, loses responses, or

@@ -31,7 +31,8 @@ const (
 	requestTimeout = time.Minute
 	// dialTimeout limits the time to connect, and the time of the TLS handshake.
 	dialTimeout = 5 * time.Second
-	// probeTimeout is how long a small request may take.
+	// probeTimeout is how long a small request may take. It doubles with each timeout, up
+	// to headerTimeout.
 	probeTimeout = 5 * time.Second
 	// lookupTimeout is how long a lookup of documents may take.
 	lookupTimeout = 30 * time.Second
@@ -98,7 +99,8 @@ type client struct {
 	fixed       bool                        // the transport does not depend on credentials
 	session     atomic.Pointer[session]
 	reloading   sync.Mutex
-	plain       atomic.Bool // bodies are sent uncompressed, because a server rejected gzip
+	plain       plainBodies
+	timeouts    atomic.Int32 // timeouts of small requests since one was fast
 }
 
 func newClient(o *Options, report *reporter) (*client, error) {
@@ -135,6 +137,7 @@ type response struct {
 	body       []byte
 	node       *node
 	auth       *Auth
+	plain      bool          // the body of the request was not compressed
 	retryAfter time.Duration // 0 if there is no Retry-After header
 }
 
@@ -157,7 +160,7 @@ func (c *client) request(ctx context.Context, method, path string, header http.H
 		switch {
 		case err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 			return nil, err
-		case err == nil && !resp.fromGateway():
+		case err == nil && !resp.fromGateway(len(body) > 0):
 			if resp.retryAfter > 0 && (resp.status == http.StatusTooManyRequests || resp.status >= http.StatusInternalServerError) {
 				c.nodes.pause(n, resp.retryAfter)
 			}
@@ -180,11 +183,13 @@ func (c *client) request(ctx context.Context, method, path string, header http.H
 }
 
 // fromGateway reports whether a proxy responded in place of a node that it could not
-// reach.
-func (r *response) fromGateway() bool {
+// reach. A 400 to a request with a body may concern that body.
+func (r *response) fromGateway(hasBody bool) bool {
 	switch r.status {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return !json.Valid(r.body)
+	case http.StatusBadRequest:
+		return !hasBody && !json.Valid(r.body)
 	}
 	return false
 }
@@ -253,9 +258,25 @@ func parseRetryAfter(s string) time.Duration {
 	return 0
 }
 
-// sendJSON sends a small request with a JSON body.
+// sendJSON sends a small request with a JSON body. The timeout is short, so that a silent
+// node does not delay the start, and adapts to a server that is always slow.
 func (c *client) sendJSON(ctx context.Context, method, path, body string) (*response, error) {
-	return c.sendJSONWithin(ctx, probeTimeout, method, path, body)
+	n := c.timeouts.Load()
+	begin := time.Now()
+	resp, err := c.sendJSONWithin(ctx, min(probeTimeout<<n, headerTimeout), method, path, body)
+	switch {
+	case isTimeout(err) && ctx.Err() == nil && probeTimeout<<n < headerTimeout:
+		c.timeouts.CompareAndSwap(n, n+1)
+	case err == nil && time.Since(begin) < probeTimeout/2:
+		c.timeouts.Store(0)
+	}
+	return resp, err
+}
+
+// isTimeout reports whether a request failed because a server was silent or slow.
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout() // includes context.DeadlineExceeded
 }
 
 // sendJSONWithin is sendJSON with another timeout.
@@ -274,7 +295,8 @@ func (c *client) bulk(ctx context.Context, path string, body []byte, into *respo
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	header := http.Header{"Accept": {"application/json"}, "Content-Type": {"application/x-ndjson"}}
-	if c.plain.Load() {
+	plain := c.plain.on()
+	if plain {
 		r, err := gzip.NewReader(bytes.NewReader(body))
 		if err != nil {
 			return nil, fmt.Errorf("unpack bulk: %w", err)
@@ -285,7 +307,39 @@ func (c *client) bulk(ctx context.Context, path string, body []byte, into *respo
 	} else {
 		header.Set("Content-Encoding", "gzip")
 	}
-	return c.request(ctx, http.MethodPost, path, header, body, into)
+	resp, err := c.request(ctx, http.MethodPost, path, header, body, into)
+	if resp != nil {
+		resp.plain = plain
+	}
+	return resp, err
+}
+
+// plainFor is how long bodies are sent uncompressed before gzip is tried again.
+const plainFor = 10 * time.Minute
+
+// plainBodies records whether bodies are sent uncompressed, because a proxy may have
+// rejected gzip. It is safe for concurrent use.
+type plainBodies struct {
+	mu    sync.Mutex
+	until time.Time
+}
+
+func (p *plainBodies) on() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Now().Before(p.until)
+}
+
+// turnOn is called after a rejection that may concern gzip. It returns false, and turns
+// compression on again, if the rejected body was not compressed.
+func (p *plainBodies) turnOn(plain bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.until = time.Time{}
+	if !plain {
+		p.until = time.Now().Add(plainFor)
+	}
+	return !plain
 }
 
 // A StatusError is a response that reports the failure of a whole request.

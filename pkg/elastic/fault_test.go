@@ -41,6 +41,7 @@ var faults = map[string]func(r *http.Request) *fakesearch.Fault{
 	"truncated response":   always(&fakesearch.Fault{Cut: fakesearch.CutResponse, After: 100}),
 	"gzip not supported":   fakesearch.RefuseGzip,
 	"bad request":          always(fakesearch.Failed(http.StatusBadRequest)),
+	"400 of a proxy":       func(*http.Request) *fakesearch.Fault { return fakesearch.HTMLPage(http.StatusBadRequest) },
 	"some 429":             someItems(429, "es_rejected_execution_exception", "busy"),
 	"some 503":             someItems(503, "unavailable_shards_exception", "no shard"),
 	"some blocked":         someItems(403, "cluster_block_exception", "read-only"),
@@ -126,6 +127,35 @@ func TestNoGzip_FallsBackToPlain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A proxy that fails some requests with 400 says nothing about their documents, and does
+// not turn off compression for good.
+func TestStray400_IsNotTheDocuments(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		s.fault(func(n int, _ *http.Request) *fakesearch.Fault {
+			if n > 10 && n < 500 && n%5 < 3 { // several in a row
+				return fakesearch.HTMLPage(http.StatusBadRequest)
+			}
+			return nil
+		})
+		r := start(t, s)
+		texts := numbered(2000)
+		for i := range texts {
+			r.write(t, lines(texts...)[i:i+1])
+			time.Sleep(time.Second)
+		}
+		before := s.Counts()
+		r.write(t, lines("z"))
+		r.close(t)
+		same(t, s.messages(), append(texts, "z"))
+		r.status(t, elastic.Status{Delivered: 2001})
+		if s.Counts().Gzipped == before.Gzipped {
+			t.Error("the last request is not compressed")
+		}
+	})
 }
 
 // A bulk that is too large for the server is halved, and later bulks are smaller.

@@ -152,7 +152,7 @@ func (c *client) probe(ctx context.Context) {
 		cancel()
 		p.mu.Lock()
 		n.probing = false
-		if err == nil && resp.status < http.StatusInternalServerError {
+		if err == nil && resp.status < http.StatusInternalServerError && !resp.fromGateway(false) {
 			n.down = false // keep tries, so that a node that responds only to probes is paused longer next time
 		}
 		up := !n.down

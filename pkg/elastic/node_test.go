@@ -40,6 +40,7 @@ func TestNode_SilentNodeIsTakenOut(t *testing.T) {
 		"gateway": fakesearch.HTMLPage(http.StatusBadGateway),
 		"cut":     {Cut: fakesearch.CutBeforeResponse},
 		"HTML":    fakesearch.HTMLPage(http.StatusOK),
+		"400":     fakesearch.HTMLPage(http.StatusBadRequest),
 	}
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
