@@ -211,6 +211,9 @@ func summary(name string, st elastic.Status) string {
 			fmt.Fprintf(&b, ", %d %s", more.n, more.what)
 		}
 	}
+	if !st.Oldest.IsZero() {
+		fmt.Fprintf(&b, "; the oldest pending line is of %s", st.Oldest.UTC().Format(time.RFC3339))
+	}
 	if st.Lag > 0 {
 		fmt.Fprintf(&b, "; lag %s", st.Lag.Round(100*time.Millisecond))
 	}

@@ -283,6 +283,10 @@ func (m *metering) figures() []metrics.Figure {
 		return all
 	}
 	st := m.probes.sink.Load().Status()
+	if !st.Oldest.IsZero() {
+		all = append(all, gauge("ktail_elasticsearch_oldest_line_timestamp_seconds",
+			"Time of the oldest line that is not delivered yet, in seconds since the epoch. Absent if there is none.", float64(st.Oldest.UnixNano())/1e9))
+	}
 	return append(all,
 		counter("ktail_elasticsearch_delivered_lines_total", "Lines that Elasticsearch has stored.", st.Delivered),
 		counter("ktail_elasticsearch_dead_letters_total", "Documents that Elasticsearch has rejected.", st.DeadLetters),

@@ -9,11 +9,14 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/ktail/ktail/internal/fakesearch"
 )
 
 // freeAddress returns an address that nothing listens on.
@@ -67,6 +70,29 @@ func get(t *testing.T, client *http.Client, url, pattern string) string {
 	}
 	t.Fatalf("%s does not answer with %s, but with\n%s", url, pattern, last)
 	return ""
+}
+
+// While the server accepts nothing, a metric shows how old the oldest pending line is.
+func TestMetrics_HaveTheOldestPendingLine(t *testing.T) {
+	s, err := fakesearch.Start(fakesearch.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	s.SetFault(func(*http.Request) *fakesearch.Fault { return fakesearch.Busy(0) })
+	address := freeAddress(t)
+	in := runBeside(t, "--stdin", "--quiet", "--elasticsearch", s.URL(), "--elasticsearch-dead-letters", filepath.Join(t.TempDir(), "dead.ndjson"), "--metrics-listen", address)
+	fmt.Fprintln(in, "a line") //nolint:errcheck // of a test
+	const name = "ktail_elasticsearch_oldest_line_timestamp_seconds"
+	answer := get(t, http.DefaultClient, "http://"+address+"/metrics", `(?m)^`+name+` `)
+	at, err := strconv.ParseFloat(regexp.MustCompile(`(?m)^` + name + ` (.*)$`).FindStringSubmatch(answer)[1], 64)
+	if age := float64(time.Now().UnixNano())/1e9 - at; err != nil || age < 0 || age > 60 {
+		t.Errorf("the age of the line is %f s, %v", age, err)
+	}
+	s.SetFault(nil)
+	if answer := get(t, http.DefaultClient, "http://"+address+"/metrics", `(?m)^ktail_elasticsearch_delivered_lines_total 1$`); strings.Contains(answer, "\n"+name+" ") {
+		t.Error("all lines are delivered, and one is pending")
+	}
 }
 
 func TestMetricsListen_ServesMetricsAndProbesOnOneAddress(t *testing.T) {

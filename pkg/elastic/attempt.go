@@ -229,7 +229,7 @@ func (d *delivery) suspect(part []int, t target, day string, cause error) bool {
 	if d.failures++; d.failures == 1 {
 		d.failed = now
 	}
-	if d.failures < suspectAfter || d.s.counters.accepted.Load() <= d.failed.UnixNano() {
+	if d.failures < suspectAfter || !d.s.counters.accepted.get().After(d.failed) {
 		return false
 	}
 	d.failures, d.failed = suspectAfter-1, now // before the next split, others have to succeed again

@@ -259,13 +259,13 @@ func parseRetryAfter(s string) time.Duration {
 }
 
 // sendJSON sends a small request with a JSON body. The timeout is short, so that a silent
-// node does not delay the start, and adapts to a server that is always slow.
+// node does not delay the start, and adapts if all nodes are always slow.
 func (c *client) sendJSON(ctx context.Context, method, path, body string) (*response, error) {
 	n := c.timeouts.Load()
 	begin := time.Now()
 	resp, err := c.sendJSONWithin(ctx, min(probeTimeout<<n, headerTimeout), method, path, body)
 	switch {
-	case isTimeout(err) && ctx.Err() == nil && probeTimeout<<n < headerTimeout:
+	case isTimeout(err) && ctx.Err() == nil && probeTimeout<<n < headerTimeout && c.nodes.areDown():
 		c.timeouts.CompareAndSwap(n, n+1)
 	case err == nil && time.Since(begin) < probeTimeout/2:
 		c.timeouts.Store(0)

@@ -54,6 +54,7 @@ func (s *Sink) send(ctx context.Context) {
 		}
 		d.s, d.scratch = s, scratch
 		d.run(ctx)
+		s.queue.returned(d)
 	}
 }
 
@@ -86,7 +87,7 @@ func (d *delivery) run(ctx context.Context) {
 		}
 		if d.progress {
 			d.failures = 0
-			d.s.counters.progress.Store(time.Now().UnixNano())
+			d.s.counters.progress.set()
 		}
 		switch {
 		case ctx.Err() != nil:

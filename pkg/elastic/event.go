@@ -107,15 +107,34 @@ type Status struct {
 	Waiting   int // in memory, including those in flight
 	Spooled   int // on disk
 	SpoolSize int64
+	Oldest    time.Time     // time of the oldest line in memory or on disk; zero if there is none
 	Lag       time.Duration // age of the oldest line of the last bulk at its delivery
 	LastError error         // last error; nil if there was none
 }
 
-// counters hold the counts of Status, and the times below in Unix nanoseconds.
+// counters hold the counts of Status, and the times below.
 type counters struct {
 	delivered, present, retried, dead, truncated, minimal, diverted, dropped atomic.Int64
 
 	lag      atomic.Int64
-	progress atomic.Int64 // last time a document was settled
-	accepted atomic.Int64 // last time a document was accepted
+	progress moment // a document was settled last
+	accepted moment // a document was accepted last
+}
+
+// moment is the time of an event; zero if there was none. It keeps the monotonic clock, so
+// that waits do not depend on whether the clock is set in the meantime. It is safe for
+// concurrent use.
+type moment struct{ at atomic.Pointer[time.Time] }
+
+// set records that the event happens now.
+func (m *moment) set() {
+	now := time.Now()
+	m.at.Store(&now)
+}
+
+func (m *moment) get() time.Time {
+	if at := m.at.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
 }

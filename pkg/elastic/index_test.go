@@ -124,7 +124,7 @@ func TestIndex_ManyFailingDocumentsDoNotStopOthers(t *testing.T) {
 			})
 		})
 		r := start(t, s, elastic.WithQueueSize(smallQueue))
-		const n, perSecond = 12000, 20
+		const n, perSecond = 4800, 20
 		written := make(chan struct{})
 		go func() {
 			defer close(written)
@@ -146,9 +146,9 @@ func TestIndex_ManyFailingDocumentsDoNotStopOthers(t *testing.T) {
 				time.Sleep(time.Second)
 			}
 		}()
-		for i := range 20 { // the lines are written in the first ten
+		for i := range 12 { // the lines are written in the first four
 			time.Sleep(time.Minute)
-			if got, want := r.Status().Delivered, int64(min(i+1, 10)-2)*60*perSecond/2; got < want {
+			if got, want := r.Status().Delivered, int64(min(i+1, 4)-2)*60*perSecond/2; got < want {
 				t.Errorf("%d lines delivered after %d minutes, want at least %d", got, i+1, want)
 				break
 			}

@@ -101,12 +101,21 @@ func (p *nodePool) fail(n *node, err error) {
 	delay := min(firstNodeDelay<<min(n.tries, 16), maxNodeDelay)
 	n.down, n.tries = true, n.tries+1
 	n.until = time.Now().Add(delay/2 + rand.N(delay/2))
-	for _, o := range p.nodes {
-		if !o.down { // if all nodes are down, the problem of the cluster is reported instead
-			p.report.problem("node "+n.url.Host, Event{Kind: NodeDown, Node: n.url.Host, Err: err}, 0)
-			return
-		}
+	if !p.allDown() { // otherwise, the problem of the cluster is reported instead
+		p.report.problem("node "+n.url.Host, Event{Kind: NodeDown, Node: n.url.Host, Err: err}, 0)
 	}
+}
+
+// areDown reports whether all nodes are down.
+func (p *nodePool) areDown() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.allDown()
+}
+
+// allDown is areDown for a caller that holds the lock.
+func (p *nodePool) allDown() bool {
+	return !slices.ContainsFunc(p.nodes, func(n *node) bool { return !n.down })
 }
 
 // pause records that the node requested a pause.

@@ -45,11 +45,14 @@ func TestSpool_BuffersOutage(t *testing.T) {
 				if st := r.Status(); st.Spooled < 2000 || st.Waiting > 300 || settled.Load() < 3700 {
 					t.Errorf("status is %+v, settled %d", st, settled.Load())
 				}
+				if at := r.Status().Oldest; at.UnixNano() != all[1000].Time {
+					t.Errorf("the oldest pending line is of %s, want that of the first line of the outage", at)
+				}
 			}
 		}
 		r.close(t)
 		same(t, s.messages(), texts)
-		if st := r.Status(); st.Delivered != 5000 || st.Spooled != 0 || st.SpoolSize != 0 || st.Waiting != 0 || settled.Load() != 5000 {
+		if st := r.Status(); st.Delivered != 5000 || st.Spooled != 0 || st.SpoolSize != 0 || st.Waiting != 0 || settled.Load() != 5000 || !st.Oldest.IsZero() {
 			t.Errorf("status is %+v, settled %d", st, settled.Load())
 		}
 		if got := spoolFiles(t, dir); len(got) > 0 {

@@ -45,7 +45,7 @@ func (d *delivery) settle(part []int, itemOf func(n int) item, t target, day str
 		}
 	}
 	if s.delivered > 0 {
-		d.s.counters.accepted.Store(time.Now().UnixNano())
+		d.s.counters.accepted.set()
 		d.s.pin(t)
 	}
 	for n, i := range part {

@@ -3,6 +3,7 @@ package elastic
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -36,21 +37,22 @@ type queue struct {
 	lost    func(docs int)
 
 	mu          sync.Mutex
-	memory      []*bulk       // not taken yet
-	parked      []*delivery   // taken, and not to be sent before they are due
-	parkedBytes int           // size of what is parked
-	idle        int           // senders that wait for a bulk
-	size        int           // bytes of unsettled bulks in memory, including taken ones
-	docs        int           // documents of the same bulks
-	away        bool          // the servers accept nothing
-	closed      bool          // nothing is taken anymore
-	changed     chan struct{} // closed and replaced at each change
+	memory      []*bulk             // not taken yet
+	parked      []*delivery         // taken, and not to be sent before they are due
+	parkedBytes int                 // size of what is parked
+	idle        int                 // senders that wait for a bulk
+	sending     map[*delivery]int64 // the oldest line of each delivery that a sender has
+	size        int                 // bytes of unsettled bulks in memory, including taken ones
+	docs        int                 // documents of the same bulks
+	away        bool                // the servers accept nothing
+	closed      bool                // nothing is taken anymore
+	changed     chan struct{}       // closed and replaced at each change
 
 	acks ackQueue
 }
 
 func newQueue(s *spool.Spool, report *reporter) *queue {
-	return &queue{spool: s, report: report, limit: queueSize, changed: make(chan struct{})}
+	return &queue{spool: s, report: report, limit: queueSize, sending: map[*delivery]int64{}, changed: make(chan struct{})}
 }
 
 // notifyChange wakes all waiting goroutines. The caller holds the lock.
@@ -207,21 +209,59 @@ func (q *queue) poll() (*delivery, time.Duration, <-chan struct{}) {
 		q.parked = slices.Delete(q.parked, i, i+1)
 		q.parkedBytes -= d.bulk.cost()
 		d.due = time.Time{}
-		return d, 0, q.changed
+		return q.handOut(d), 0, q.changed
 	}
 	if q.parkedBytes > parkedFactor*q.limit {
 		return nil, wait, q.changed
 	}
 	if len(q.memory) > 0 {
-		return newDelivery(q.popFirst()), 0, q.changed
+		return q.handOut(newDelivery(q.popFirst())), 0, q.changed
 	}
 	if b := q.unspool(); b != nil {
-		return newDelivery(b), 0, q.changed
+		return q.handOut(newDelivery(b)), 0, q.changed
 	}
 	if q.spool != nil && q.spool.Pending() {
 		wait = min(wait, time.Second) // a segment could not be read; try again
 	}
 	return nil, wait, q.changed
+}
+
+// handOut records that a sender has the delivery, until it calls returned. The caller
+// holds the lock.
+func (q *queue) handOut(d *delivery) *delivery {
+	q.sending[d] = d.bulk.oldest
+	return d
+}
+
+func (q *queue) returned(d *delivery) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.sending, d)
+}
+
+// oldest returns the time of the oldest line that is not settled, in Unix nanoseconds,
+// and false if there is none. Of the spool, it looks at the next bulk only.
+func (q *queue) oldest() (at int64, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	times := slices.Collect(maps.Values(q.sending))
+	for _, b := range q.memory {
+		times = append(times, b.oldest)
+	}
+	for _, d := range q.parked {
+		times = append(times, d.bulk.oldest)
+	}
+	if q.spool != nil {
+		if e := q.spool.Peek(); e != nil {
+			if b, err := fromEntry(e); err == nil {
+				times = append(times, b.oldest)
+			}
+		}
+	}
+	if len(times) == 0 {
+		return 0, false
+	}
+	return slices.Min(times), true
 }
 
 // park keeps a delivery until it is due, so that its sender can continue with others.

@@ -19,17 +19,18 @@ const (
 // shouldGiveUp reports whether the program is ending and either no document was
 // delivered for a while or the shutdown timeout has expired.
 func (s *Sink) shouldGiveUp() bool {
-	if since, limit := s.stopping.Load(), s.o.ShutdownTimeout; since != 0 && limit > 0 && time.Now().UnixNano()-since > int64(limit) {
+	stopping := s.stopping.get()
+	if limit := s.o.ShutdownTimeout; !stopping.IsZero() && limit > 0 && time.Since(stopping) > limit {
 		return true
 	}
-	stalled := func(since int64, limit time.Duration) bool {
-		return since != 0 && time.Now().UnixNano()-max(since, s.counters.progress.Load()) > int64(limit)
+	stalled := func(since time.Time, limit time.Duration) bool {
+		return !since.IsZero() && time.Since(later(since, s.counters.progress.get())) > limit
 	}
-	return stalled(s.stopping.Load(), stopTimeout) || stalled(s.ending.Load(), closeTimeout)
+	return stalled(stopping, stopTimeout) || stalled(s.ending.get(), closeTimeout)
 }
 
 // isEnding reports whether Close was called.
-func (s *Sink) isEnding() bool { return s.ending.Load() != 0 }
+func (s *Sink) isEnding() bool { return !s.ending.get().IsZero() }
 
 // Close waits until everything is delivered. It gives up when ctx ends or when no
 // document was delivered for a while. Remaining documents go to the spool, if there
@@ -37,7 +38,7 @@ func (s *Sink) isEnding() bool { return s.ending.Load() != 0 }
 // the context of Run has ended, documents in the spool do not count as undelivered.
 // If Run was started, Close waits until it returns.
 func (s *Sink) Close(ctx context.Context) error {
-	s.ending.Store(time.Now().UnixNano())
+	s.ending.set()
 	err := s.lock(ctx)
 	if err == nil {
 		err = s.flush(ctx)
@@ -55,7 +56,7 @@ func (s *Sink) Close(ctx context.Context) error {
 		err = errors.Join(err, s.queue.spool.Close())
 	}
 	left := st.Waiting
-	if s.stopping.Load() == 0 {
+	if s.stopping.get().IsZero() {
 		left += st.Spooled
 	}
 	if left > 0 || st.DeadLetters+st.Dropped > 0 {
@@ -72,7 +73,7 @@ func (s *Sink) drain(ctx context.Context) {
 		changed := s.queue.changed
 		s.queue.mu.Unlock()
 		memory, spooled, _ := s.queue.waiting()
-		stopped := s.stopping.Load() != 0
+		stopped := !s.stopping.get().IsZero()
 		switch {
 		case memory == 0 && spooled == 0, s.shouldGiveUp():
 			return

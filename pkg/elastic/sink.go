@@ -34,8 +34,8 @@ type Sink struct {
 
 	shardFull chan struct{} // notifies rollOver; capacity 1
 
-	stopping  atomic.Int64 // time at which the context of Run ended; 0 if it has not
-	ending    atomic.Int64 // time at which Close was called; 0 if it was not
+	stopping  moment // the context of Run has ended
+	ending    moment // Close was called
 	closing   chan struct{}
 	closeOnce sync.Once
 	started   atomic.Bool
@@ -109,7 +109,7 @@ func (s *Sink) Run(ctx context.Context) error {
 		return errRunTwice
 	}
 	defer close(s.stopped)
-	stop := context.AfterFunc(ctx, func() { s.stopping.Store(time.Now().UnixNano()) })
+	stop := context.AfterFunc(ctx, s.stopping.set)
 	defer stop()
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -231,6 +231,9 @@ func (s *Sink) Status() Status {
 		Diverted: c.diverted.Load(), Dropped: c.dropped.Load(),
 	}
 	st.Waiting, st.Spooled, st.SpoolSize = s.queue.waiting()
+	if at, ok := s.queue.oldest(); ok {
+		st.Oldest = time.Unix(0, at)
+	}
 	st.Lag = time.Duration(c.lag.Load())
 	st.LastError = s.report.lastError()
 	return st

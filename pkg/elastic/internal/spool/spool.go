@@ -272,21 +272,50 @@ func (s *Spool) Take() (*Entry, *Receipt, error) {
 	}
 }
 
+// Peek returns the entry that Take would return next, or nil if there is none or it cannot
+// be read now. It does not take the entry.
+func (s *Spool) Peek() *Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.IndexFunc(s.segments, func(g *segment) bool { return g.read < g.end })
+	if i < 0 || s.openReader(s.segments[i]) != nil {
+		return nil
+	}
+	g := s.segments[i]
+	h, err := headerAt(s.reader, g.read, g.end)
+	if err != nil {
+		return nil
+	}
+	e, err := payloadAt(s.reader, &h, g.read)
+	if err != nil {
+		return nil
+	}
+	return e
+}
+
 // readNext returns the next entry of the segment, or nil at its end.
 func (s *Spool) readNext(g *segment) (*Entry, error) {
-	if s.reading != g {
-		s.closeReader()
-		f, err := s.fs.OpenFile(g.path, os.O_RDONLY)
-		if err != nil {
-			return nil, err
-		}
-		s.reader, s.reading = f, g
+	if err := s.openReader(g); err != nil {
+		return nil, err
 	}
 	e, err := g.next(s.reader)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", g.path, err)
 	}
 	return e, nil
+}
+
+func (s *Spool) openReader(g *segment) error {
+	if s.reading == g {
+		return nil
+	}
+	s.closeReader()
+	f, err := s.fs.OpenFile(g.path, os.O_RDONLY)
+	if err != nil {
+		return err
+	}
+	s.reader, s.reading = f, g
+	return nil
 }
 
 func (s *Spool) closeReader() {

@@ -69,6 +69,28 @@ func files(t testing.TB, dir, pattern string) []string {
 	return names
 }
 
+// Peek shows the next entry, and does not take it.
+func TestPeek_TakesNothing(t *testing.T) {
+	s := mustOpen(t, t.TempDir(), 64<<20, nil)
+	if e := s.Peek(); e != nil {
+		t.Errorf("an empty spool has %q", e.Body)
+	}
+	mustPut(t, s, "a", "b")
+	for _, want := range []string{"a", "b"} {
+		for range 2 {
+			if e := s.Peek(); e == nil || string(e.Body) != want {
+				t.Fatalf("got %v, want %q", e, want)
+			}
+		}
+		if e, _, err := s.Take(); err != nil || string(e.Body) != want {
+			t.Fatalf("took %v, %v, want %q", e, err, want)
+		}
+	}
+	if e := s.Peek(); e != nil {
+		t.Errorf("after the last entry, there is %q", e.Body)
+	}
+}
+
 func TestSpool_KeepsOrderAcrossRuns(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir, 64<<20, nil)
