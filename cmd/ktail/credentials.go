@@ -88,8 +88,8 @@ func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.A
 	return auth, nil
 }
 
-// secret returns the content of the file or, if path is empty, the value of the
-// variable.
+// secret returns the content of the file, which must not be empty, or, if path is
+// empty, the value of the variable.
 func secret(env func(string) (string, bool), name, path string) (string, bool, error) {
 	if path == "" {
 		value, ok := env(name)
@@ -99,7 +99,11 @@ func secret(env func(string) (string, bool), name, path string) (string, bool, e
 	if err != nil {
 		return "", false, fmt.Errorf("read secret: %w", err)
 	}
-	return strings.TrimSpace(string(b)), true, nil
+	value := strings.TrimSpace(string(b))
+	if value == "" {
+		return "", false, fmt.Errorf("read secret: %s is empty", path) // maybe it is being written
+	}
+	return value, true, nil
 }
 
 // tlsFiles holds the contents of the files that the flags name; nil means no

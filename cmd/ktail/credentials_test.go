@@ -109,6 +109,51 @@ func TestReadCredentials_ReadsCertificatesAgain(t *testing.T) {
 	}
 }
 
+// A secret is rotated: the kubelet replaces a symbolic link, other programs truncate the
+// file before they write it. An empty secret is an error, so that the caller keeps the
+// previous one; without it, requests would be sent without credentials.
+func TestReadCredentials_ReadsRotatedSecrets(t *testing.T) {
+	dir := t.TempDir()
+	mount := func(version, token string) {
+		t.Helper()
+		if err := os.Mkdir(filepath.Join(dir, version), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, version, "token"), []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(version, filepath.Join(dir, "..new")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(filepath.Join(dir, "..new"), filepath.Join(dir, "..data")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := elasticOptions{tokenFile: filepath.Join(dir, "..data", "token")}
+	read := o.readCredentials(elastic.Auth{}, noEnv)
+	for _, tt := range []struct {
+		version, content, want string // want is empty: an error
+	}{
+		{"..1", "one\n", "one"},
+		{"..2", "two", "two"},
+		{"..3", "", ""},
+		{"..4", " \n", ""},
+		{"..5", "five\r\n", "five"},
+	} {
+		mount(tt.version, tt.content)
+		got, err := read()
+		if got.Auth.Bearer != tt.want || (err != nil) != (tt.want == "") {
+			t.Errorf("%s: got %q, %v, want %q", tt.version, got.Auth.Bearer, err, tt.want)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "..data")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := read(); err == nil {
+		t.Error("no error although the file is missing")
+	}
+}
+
 func TestWarnCredentials_WarnsAboutUnencryptedCredentials(t *testing.T) {
 	tests := []struct {
 		name  string

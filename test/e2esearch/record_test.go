@@ -104,7 +104,7 @@ var troubles = []trouble{
 	{name: "strict mapping", about: "document", prepare: []call{put("/rec", `{"mappings":TYPE{"dynamic":"strict","properties":{"@timestamp":{"type":"date"},"message":{"type":"text"},"event":{"properties":{"sequence":{"type":"long"}}}}}TYPE}`)}, doc: `{"odd":1}`},
 	{name: "too many fields", about: "document", prepare: []call{rec(`,"index.mapping.total_fields.limit":9`, "")}, doc: `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1}`},
 	{name: "immense term", about: "document", prepare: []call{rec("", `"k":{"type":"keyword"}`)}, doc: `{"k":"` + strings.Repeat("k", 33000) + `"}`},
-	{name: "not UTF-8", about: "document", doc: "{\"message\":\"\xff\xfe\"}"},
+	{name: "not UTF-8", about: "document", prepare: []call{rec("", "")}, doc: "{\"message\":\"\xff\xfe\"}"},
 	{name: "not JSON", about: "document", doc: `{"message":`},
 	{name: "deep", about: "document", prepare: []call{rec("", "")}, doc: strings.Repeat(`{"a":`, 30) + "1" + strings.Repeat("}", 30)},
 	{name: "empty field name", about: "document", doc: `{"":1}`},
