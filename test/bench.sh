@@ -3,7 +3,7 @@
 # test/cluster, and its forwarding with rsyslog, and writes BENCHMARKS.md. Root on Debian
 # with Go; `make bench` builds what is measured. Arguments go to test/bench:
 # test/bench.sh -only delay,window
-# A cluster that is up already is used, and left up.
+# A running cluster is used, and stays up.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/.."
 

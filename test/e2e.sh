@@ -1,9 +1,9 @@
 #!/bin/bash
 # Sets up and starts the real Kubernetes of test/cluster, runs the tests on it,
 # and takes it down; one of them forwards to a search server of test/search.
-# Root on Debian with Go. Arguments go to `go test`:
+# Requires root, Debian, and Go. Arguments go to `go test`:
 #   test/e2e.sh -run TestCrashLoop
-# A cluster that is up already is used, and left up.
+# A running cluster is used, and stays up.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 if [ "$(id -u)" != 0 ]; then

@@ -1,9 +1,9 @@
 #!/bin/bash
-# The control plane alone: controlplane.sh start|kill|restart
+# Controls the control plane alone: controlplane.sh start|kill|restart
 #
-# `restart` is a fault to test with: everything of it is killed at once, and
-# comes back with the same state, while the node and its containers keep running.
-#   KCM=0 leaves scheduler and controller manager out
+# `restart` is a fault for tests: all its processes are killed at once and started again
+# with the same state, while the node and its containers keep running.
+#   KCM=0 omits the scheduler and the controller manager
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -13,7 +13,7 @@ start() {
     echo "the control plane runs already (process $pid)"
     return
   fi
-  # What the last one has left ends by itself, but holds its ports until then.
+  # Processes that the previous one left exit by themselves, but hold their ports until then.
   orphans | xargs -r kill -9 2>/dev/null || true
   within 10 no_orphans || die "the processes $(orphans | xargs) of the last control plane do not end"
   rm -f "$state/ready"
@@ -27,7 +27,7 @@ start() {
   cat "$state/up.log"
 }
 
-# All in one moment: nothing is said to clients, and nothing flushed.
+# All at once, so that clients get no notice and nothing is flushed.
 kill_all() {
   local pid
   pid=$(running up) || die "the control plane does not run"
@@ -37,7 +37,7 @@ kill_all() {
   rm -f "$run/up.pid"
 }
 
-# orphans prints the processes that a killed control plane has left.
+# orphans prints the processes that a killed control plane left behind.
 orphans() {
   local f pid
   for f in "$state"/kube-*.pid; do

@@ -15,8 +15,8 @@ die() {
   exit 1
 }
 
-# running NAME prints the process id in run/NAME.pid if that process is alive and
-# ours: a process id outlives its process in the file, and may be used again.
+# running NAME prints the process ID in run/NAME.pid if that process is alive and ours:
+# the file outlives its process, whose ID may be reused.
 running() {
   local pid command
   pid=$(cat "$run/$1.pid" 2>/dev/null) || return
@@ -49,6 +49,6 @@ within() {
   done
 }
 
-# gone PID reports whether the process has ended. One that has not been waited for
-# is still listed, without a command line.
+# gone PID reports whether the process has ended. A zombie is still listed, without a
+# command line.
 gone() { [ -z "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]; }

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs metrics-server with the cluster: after some 20 seconds, `kubectl top`
-# answers. Needs METRICS=1 ./setup.sh.
+# Runs metrics-server in the cluster. `kubectl top` works after about 20 seconds. Requires
+# METRICS=1 ./setup.sh.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
-# The node, started by start.sh in a mount namespace of its own: /var/log there
-# is the cluster's, so that node logs come from files of the cluster. A kubelet
-# or a containerd that ends is started again, as a service manager would.
+# Runs the node. start.sh starts it in its own mount namespace, in which /var/log belongs
+# to the cluster, so that node logs come from files of the cluster. The kubelet and
+# containerd are restarted when they exit, as by a service manager.
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
@@ -47,8 +47,8 @@ start_kubelet() {
   echo $kubelet >"$run/kubelet.pid"
 }
 
-# start_journal makes a journal without journald, of the kubelet's log: that is
-# where a kubelet that is asked for the logs of its node looks for them.
+# start_journal writes the kubelet's log to a journal without journald, because the kubelet
+# reads the logs of its node from there.
 start_journal() {
   local remote=/lib/systemd/systemd-journal-remote journal
   journal=/var/log/journal/$(cat /etc/machine-id)
@@ -72,6 +72,6 @@ end() {
   wait "$containerd"
 }
 
-# Read to its end before it runs: an edit does not hurt a node that is up.
+# bash has read the whole script when main starts, so edits do not affect a running node.
 main
 exit

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Installs and builds all that start.sh needs. From empty caches that takes
-# about 15 CPU minutes, afterwards seconds. Needs root, Debian and Go.
-#   KWOK=0 leaves fake pods out, METRICS=1 builds metrics-server as well
+# Installs and builds everything that start.sh needs. That takes about 15 CPU minutes from
+# empty caches, and seconds afterwards. Requires root, Debian, and Go.
+#   KWOK=0 omits fake pods, METRICS=1 also builds metrics-server
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -17,8 +17,7 @@ main() {
   [ "${METRICS:-0}" = 0 ] || tool sigs.k8s.io/metrics-server/cmd/metrics-server v0.9.0
 }
 
-# packages installs what comes from Debian, if any of it is missing. None may
-# start a service.
+# packages installs missing Debian packages, without starting services.
 packages() {
   local missing=() c
   for c in containerd runc ctr iptables ip curl python3 pgrep sysctl unshare; do
@@ -40,7 +39,7 @@ packages() {
 }
 
 # controlplane builds etcd, kube-apiserver, scheduler, controller manager and
-# kubelet as one program, and kubectl unless there is one.
+# kubelet as one program, and kubectl unless it is installed.
 controlplane() {
   cd "$here/controlplane"
   local ldflags
@@ -51,8 +50,8 @@ controlplane() {
   fi
 }
 
-# app builds the container images, which hold the same static program, and gives
-# them to a node that runs.
+# app builds the container images, which contain the same static program, and imports
+# them if a node is running.
 app() {
   cd "$here/images/app"
   go build -buildvcs=false -trimpath -ldflags '-s -w' -o "$images/app.bin" .
@@ -81,9 +80,9 @@ configuration() {
   sed "s#@WORK@#$work#g" "$here/etc/cni.conflist" >"$work/cni/10-test.conflist"
 }
 
-# kwok builds it, and collects its custom resources for logs and its stages of a
-# node's and a pod's life, to which it adds the ID of the container: without one
-# a container has not started.
+# kwok builds kwok, and collects its custom resources for logs and its stages of nodes and
+# pods. It adds container IDs to the stages, because a container without an ID counts as
+# not started.
 kwok() {
   tool sigs.k8s.io/kwok/cmd/kwok v0.8.0
   cd "$here/load"
@@ -113,7 +112,7 @@ kwok() {
     { print }' >"$etc/kwok/stages.yaml"
 }
 
-# tool PACKAGE VERSION builds a program, unless that version is there.
+# tool PACKAGE VERSION builds a program, unless that version exists.
 tool() {
   local name=${1##*/}
   if [ -x "$bin/$name" ] && [[ $(go version -m "$bin/$name") == *"$2"* ]]; then return; fi

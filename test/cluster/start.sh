@@ -1,7 +1,7 @@
 #!/bin/bash
-# Brings up the control plane, containerd and kubelet as node 10.200.0.1, and
-# kwok. What runs already is left alone.
-#   NODE=0, KWOK=0, KCM=0 leave out the node, kwok, scheduler and controller manager
+# Starts the control plane, containerd and the kubelet as node 10.200.0.1, and kwok, unless
+# they are running.
+#   NODE=0, KWOK=0, KCM=0 omit the node, kwok, scheduler and controller manager
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -39,7 +39,7 @@ if [ "${NODE:-1}" = 1 ]; then
   within 60 curl -sf http://127.0.0.1:10248/healthz || { tail -n 20 "$state/node.log" >&2; die "the kubelet does not come up, see $state/varlog/kubelet.log"; }
   within 60 kubectl get node 10.200.0.1 || die "the kubelet does not register its node, see $state/varlog/kubelet.log"
   kubectl wait --for=condition=Ready node/10.200.0.1 --timeout=90s
-  # Nothing runs before the namespace has its service account.
+  # Pods cannot be created before the namespace has its service account.
   [ "${KCM:-1}" = 0 ] || within 30 kubectl get serviceaccount default
 fi
 echo "export KUBECONFIG=$KUBECONFIG TESTCLUSTER_WORK=$work"

@@ -1,11 +1,11 @@
 #!/bin/bash
-# Ends what start.sh started. The state stays for the next start, except with:
-# stop.sh wipe
+# Stops what start.sh started, and keeps the state for the next start. `stop.sh wipe`
+# removes the state.
 set -uo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-# kubelet and containerd end with the node, unless it was killed.
+# The kubelet and containerd exit with the node, unless it was killed.
 for name in metrics kwok node keeper kubelet containerd up; do
   if pid=$(running "$name"); then
     kill -TERM "$pid"
@@ -14,7 +14,7 @@ for name in metrics kwok node keeper kubelet containerd up; do
   rm -f "$run/$name.pid"
 done
 
-# Shims outlive containerd: ours are those with its socket in their arguments.
+# Shims outlive containerd. Ours have its socket in their arguments.
 pgrep -f "containerd-shim-runc-v2 .*-address $run/containerd.sock" | xargs -r kill -9 2>/dev/null
 
 [ "${1:-}" = wipe ] || exit 0

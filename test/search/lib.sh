@@ -9,8 +9,8 @@ run=$work/run         # process ids
 
 names=(elasticsearch6 elasticsearch7 opensearch2 opensearch3)
 
-# describe NAME sets what there is to know of a server: the Maven coordinates of
-# its runner, the oldest Java, the class that launches it.
+# describe NAME sets the properties of a server: the Maven coordinates of its runner, the
+# oldest Java version, and the class that launches it.
 describe() {
   least=17 launcher=LaunchElasticsearch
   case $1 in
@@ -41,8 +41,8 @@ java() {
   [ -n "$path" ] && echo "$path"
 }
 
-# running PORT prints the process id of the server on that port, if it is alive
-# and ours: a process id outlives its process in the file, and may be used again.
+# running PORT prints the process ID of the server on that port, if it is alive and ours:
+# the file outlives its process, whose ID may be reused.
 running() {
   local pid command
   pid=$(cat "$run/$1.pid" 2>/dev/null) || return
@@ -61,6 +61,6 @@ within() {
   done
 }
 
-# gone PID reports whether the process has ended. One that has not been waited for
-# is still listed, without a command line.
+# gone PID reports whether the process has ended. A zombie is still listed, without a
+# command line.
 gone() { [ -z "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]; }

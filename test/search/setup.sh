@@ -1,8 +1,8 @@
 #!/bin/bash
-# Installs what start.sh needs: Java and Maven from Debian, the servers' jars
-# from Maven Central, 190 MB, and the two launchers. Once that takes a minute,
-# afterwards nothing. Root is needed only where Java or Maven is missing.
-#   setup.sh [NAME...]     by default all servers
+# Installs what start.sh needs: Java and Maven from Debian, the servers' jars from Maven
+# Central (190 MB), and the two launchers. The first run takes a minute. Requires root only
+# if Java or Maven is missing.
+#   setup.sh [NAME...]     default: all servers
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -25,7 +25,7 @@ main() {
   done
 }
 
-# install PACKAGE... installs packages of Debian.
+# install PACKAGE... installs Debian packages.
 install() {
   echo "install: $*"
   [ "$(id -u)" = 0 ] || die "$* are missing; installing them needs root"
@@ -33,7 +33,7 @@ install() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o Acquire::Retries=3 "$@"
 }
 
-# install_java LEAST installs the first that this release of Debian has.
+# install_java LEAST installs the oldest sufficient Java of this Debian release.
 install_java() {
   local version
   [ "$(id -u)" = 0 ] || die "Java $1 is missing; installing it needs root"
@@ -47,7 +47,7 @@ install_java() {
   die "this Debian has no Java $1: install one below /usr/lib/jvm, or set JAVA_HOME"
 }
 
-# jars NAME fetches those of the server described last, whole or not at all.
+# jars NAME fetches the jars of the server described last, all or none.
 jars() {
   [ ! -e "$lib/$1" ] || return 0
   echo "fetch the jars of $1"
@@ -57,8 +57,8 @@ jars() {
   mv "$lib/$1.new" "$lib/$1"
 }
 
-# launcher NAME compiles the class that starts the server described last. Its jars may
-# need a newer compiler than the class, which other servers use, too.
+# launcher NAME compiles the class that starts the server described last. The jars may
+# require a newer compiler than the class, which other servers also use.
 launcher() {
   local class=$classes/$launcher.class compiler
   [ ! "$class" -nt "$here/$launcher.java" ] || return 0

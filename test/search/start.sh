@@ -1,9 +1,8 @@
 #!/bin/bash
-# Starts one real node on 127.0.0.1:PORT, and returns when it answers. What it
-# is given to keep outlives a stop, and belongs to the port: the next version of
-# a server started there takes it over.
+# Starts one real node on 127.0.0.1:PORT, and returns when it responds. Its data is kept
+# per port when it stops: a newer version that is started on the port takes it over.
 #   start.sh NAME PORT [SETTING=VALUE...]
-# HEAP is the size of its heap, by default 512m.
+# HEAP is the size of its heap (default: 512m).
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -17,8 +16,8 @@ if pid=$(running "$port"); then
   die "a server runs on port $port already (process $pid)"
 fi
 
-# Each has a transport port of its own, and only itself to discover: several run
-# side by side without meeting.
+# Each server has its own transport port and discovers only itself, so several can run at
+# the same time without forming a cluster.
 transport=$((port + 100))
 settings=(network.host=127.0.0.1 http.cors.enabled=false cluster.routing.allocation.disk.threshold_enabled=false)
 case $name in

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Ends the server on PORT, or on each port. What it keeps stays for the next
-# start, except with wipe.
+# Stops the server on PORT, or on all ports, and keeps its data for the next start, unless
+# wipe is given.
 #   stop.sh [PORT|all] [wipe]
 set -uo pipefail
 # shellcheck source=lib.sh

@@ -29,7 +29,7 @@ function printed(r) {
 export async function copyRows() {
   const range = selection();
   if (!range) {
-    toast("Select a line first: click on its time");
+    toast("Select a line first: click its time");
     return;
   }
   const [from, to] = range;
@@ -54,7 +54,7 @@ export function copyLink(n) {
   const r = row(n);
   if (!r) return;
   const link = `${location.origin}/${toHash(placeOf(r))}`;
-  copyText(`${link}\n# ktail ${store.title}, ${full(r[1], r[2])}\n`, "Link copied. It opens where ktail runs; it contains no access");
+  copyText(`${link}\n# ktail ${store.title}, ${full(r[1], r[2])}\n`, "Link copied. It contains no token, so it works only for those who have access to this page");
 }
 
 /** Downloads what the filters show. @param {string} [as] */

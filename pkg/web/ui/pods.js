@@ -128,7 +128,7 @@ export function showPods() {
     ...pods.map(({ p, s }) => el("button", {
       class: "pod", "data-pod": sourceOf(p), onclick: (/** @type {MouseEvent} */ e) => choose(p, e),
       "aria-pressed": String(state.filters.some((f) => f.kind === "src" && f.value === sourceOf(p))),
-      title: "Click: only this pod · Shift: this one too · Alt: without it" + (p.node ? `\n${p.owner || ""} on ${p.node}` : ""),
+      title: "Click: show only this pod · Shift-click: add it · Alt-click: exclude it" + (p.node ? `\n${p.owner || ""} on ${p.node}` : ""),
     },
     el("span", { class: "name" }, el("span", { class: "state " + s.cls }), el("span", {}, p.name), el("em", {}, [s.text, s.sub].filter(Boolean).join(" · "))),
     ...(s.last ? [el("span", { class: "sub" + (s.rank === 0 ? " bad" : "") }, s.last)] : []),
