@@ -31,10 +31,10 @@ type encoder struct {
 	size       int // approximate bytes in streams
 	identities map[ktail.Key]*identity
 	limits     limits // limits of each identity
-	sweep      int    // number of identities at which unused ones are removed
+	pruneAt    int    // number of identities at which unused ones are removed
 
-	clock   clock
-	created clock // clock for event.created, which is usually another second than that of the line
+	times   timeFormatter
+	created timeFormatter // for event.created, which is usually in another second than the line
 }
 
 // streamState is what the encoder keeps for a stream.
@@ -91,10 +91,10 @@ func (e *encoder) identity(key ktail.Key, now time.Time) *identity {
 	if d := e.identities[key]; d != nil {
 		return d
 	}
-	if e.sweep = max(e.sweep, 1024); len(e.identities) >= e.sweep {
+	if e.pruneAt = max(e.pruneAt, 1024); len(e.identities) >= e.pruneAt {
 		maps.DeleteFunc(e.identities, func(_ ktail.Key, d *identity) bool { return now.Sub(d.used) > identityAge })
 		clear(e.streams) // entries point to removed identities
-		e.sweep, e.size = 2*len(e.identities), 0
+		e.pruneAt, e.size = 2*len(e.identities), 0
 	}
 	if e.identities == nil {
 		e.identities = map[ktail.Key]*identity{}
@@ -132,7 +132,7 @@ func (e *encoder) append(dst []byte, l *ktail.Line, now time.Time) []byte {
 	dst = append(dst, createAction...)
 	dst = appendID(dst, m, stream, n)
 	dst = append(dst, actionEnd+documentStart...)
-	dst = e.clock.append(dst, documentTime(l, now))
+	dst = e.times.append(dst, documentTime(l, now))
 	if l.Kind == ktail.KubeEvent {
 		// Without a sequence: history has the lines of logs only.
 		dst = append(dst, `","event":{"kind":"event","dataset":"`+eventDataset+`","created":"`...)
@@ -208,11 +208,11 @@ func (e *encoder) appendGap(dst []byte, l *ktail.Line) []byte {
 	message := "lines may be missing"
 	dst = append(dst, `,"action":"gap","outcome":"failure"`...)
 	if l.Since != 0 {
-		dst = append(e.clock.append(append(dst, `,"start":"`...), l.Since), '"')
+		dst = append(e.times.append(append(dst, `,"start":"`...), l.Since), '"')
 		message = "lines since " + time.Unix(0, l.Since).UTC().Format(time.RFC3339Nano) + " may be missing"
 	}
 	if l.Time != 0 {
-		dst = append(e.clock.append(append(dst, `,"end":"`...), l.Time), '"')
+		dst = append(e.times.append(append(dst, `,"end":"`...), l.Time), '"')
 	}
 	dst = appendQuoted(append(dst, `,"reason":`...), l.Text)
 	if len(l.Text) > 0 {
@@ -289,14 +289,14 @@ var ownerFields = map[string]string{
 	"DaemonSet": "daemonset", "Job": "job", "CronJob": "cronjob",
 }
 
-// clock formats times. It is fast for times in the same second as the previous one.
-type clock struct {
+// timeFormatter formats times. It is fast for times in the same second as the previous one.
+type timeFormatter struct {
 	second int64
 	text   [len("2006-01-02T15:04:05.")]byte
 }
 
 // append appends the time, in Unix nanoseconds, with all nine digits.
-func (c *clock) append(dst []byte, ns int64) []byte {
+func (c *timeFormatter) append(dst []byte, ns int64) []byte {
 	sec, frac := ns/int64(time.Second), ns%int64(time.Second)
 	if frac < 0 {
 		sec, frac = sec-1, frac+int64(time.Second)

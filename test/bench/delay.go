@@ -150,7 +150,7 @@ func (b *bench) busy(ctx context.Context, out *strings.Builder) error {
 // besideBusy follows the quiet pods and the busy one, from before the burst to
 // its end.
 func (p program) besideBusy(ctx context.Context, busy *namespace, pods, rate int) (live, error) {
-	const settle, burst = 3 * time.Second, 5 * time.Second
+	const warmUp, burst = 3 * time.Second, 5 * time.Second
 	if err := os.Truncate(busy.logFile(0), 0); err != nil {
 		return live{}, err
 	}
@@ -158,7 +158,7 @@ func (p program) besideBusy(ctx context.Context, busy *namespace, pods, rate int
 	if err != nil {
 		return live{}, err
 	}
-	pause(ctx, settle)
+	pause(ctx, warmUp)
 	seen.count(time.Now())
 	feed := busy.load(ctx, "feed", "-rate", fmt.Sprint(rate), "-size", "130", "-for", burst.String())
 	if err := feed.Run(); err != nil {

@@ -67,13 +67,13 @@ type live struct {
 	heard int
 }
 
-// watch follows for the given time. Delay and order are measured after settle.
-func (p program) watch(ctx context.Context, pods int, settle, length time.Duration) (live, error) {
+// watch follows for the given time. Delay and order are measured after warmUp.
+func (p program) watch(ctx context.Context, pods int, warmUp, length time.Duration) (live, error) {
 	r, seen, err := p.pipe(ctx, pods)
 	if err != nil {
 		return live{}, err
 	}
-	seen.count(r.began.Add(settle))
+	seen.count(r.began.Add(warmUp))
 	select {
 	case <-time.After(length):
 	case <-seen.ended: // the program has exited

@@ -17,8 +17,8 @@ const (
 // Shown records which events were shown, to recognize those that come again and to
 // thin out repetitions. The zero value is empty.
 type Shown struct {
-	events map[string]*shown // by the UID of the event
-	sweep  int               // number of events at which old ones are forgotten
+	events  map[string]*shown // by the UID of the event
+	pruneAt int               // number of events at which old ones are forgotten
 }
 
 // shown is one event.
@@ -49,13 +49,13 @@ func (s *Shown) add(uid string, e *shown, now time.Time) {
 	if s.events == nil {
 		s.events = map[string]*shown{}
 	}
-	if s.sweep = max(s.sweep, 1024); len(s.events) >= s.sweep {
+	if s.pruneAt = max(s.pruneAt, 1024); len(s.events) >= s.pruneAt {
 		for uid, e := range s.events {
 			if now.Sub(e.at) > forgetAfter {
 				delete(s.events, uid)
 			}
 		}
-		s.sweep = max(1024, 2*len(s.events))
+		s.pruneAt = max(1024, 2*len(s.events))
 	}
 	s.events[uid] = e
 }

@@ -55,7 +55,7 @@ func (s *Source) afterEnd(ctx context.Context, r *response, now *State) error {
 		}
 		return s.afterEmptyLog(ctx, r, now)
 	}
-	if s.log.exited && !r.progress && now.Instance.Restarts == s.log.announced {
+	if s.log.exited && !r.progress && now.Instance.Restarts == s.log.reportedRestarts {
 		return ktail.ErrWaiting // the next instance has not started
 	}
 	whole, err := s.confirm(ctx, r)
@@ -93,7 +93,7 @@ func (s *Source) ended(r *response, now *State) error {
 		return err
 	}
 	l.isReading(now.Instance)
-	if now.Instance.Restarts == l.announced {
+	if now.Instance.Restarts == l.reportedRestarts {
 		if err := s.end(emit, now); err != nil {
 			return err
 		}

@@ -45,11 +45,11 @@ func (l *Log) isNews(diagnostic []byte) bool {
 // instances records which instance of the container is being read, and which
 // starts and exits were reported.
 type instances struct {
-	reading   ktail.Instance  // instance that is being read, or that wrote the line emitted last
-	announced int             // restart count up to which Exit and Restart lines were emitted
-	exited    bool            // the Exit of that instance was emitted
-	skipped   bool            // instances came and went unread, and no gap has been reported for them
-	removed   *ktail.Instance // instance whose log the node has removed; nil: none is known
+	reading          ktail.Instance  // instance that is being read, or that wrote the line emitted last
+	reportedRestarts int             // restart count up to which Exit and Restart lines were emitted
+	exited           bool            // the Exit of that instance was emitted
+	skipped          bool            // instances came and went unread, and no gap has been reported for them
+	removed          *ktail.Instance // instance whose log the node has removed; nil: none is known
 }
 
 // remove records that the node has removed the log of the instance being read.
@@ -66,13 +66,13 @@ func (i *instances) isRemoved() bool { return i.removed != nil && *i.removed == 
 // instance.
 func (i *instances) isReading(now ktail.Instance) {
 	if now.Restarts > i.reading.Restarts {
-		i.reading, i.announced = now, max(i.announced, now.Restarts)
+		i.reading, i.reportedRestarts = now, max(i.reportedRestarts, now.Restarts)
 	}
 }
 
 // first records the instance that is read first.
 func (i *instances) first(instance ktail.Instance, fromFirst bool) {
-	i.reading, i.announced = instance, instance.Restarts
+	i.reading, i.reportedRestarts = instance, instance.Restarts
 	i.skipped = fromFirst && instance.Restarts > 1
 }
 
@@ -86,14 +86,14 @@ func (i *instances) skip(now ktail.Instance) {
 // next returns the Exit and Restart lines up to the instance, and records them.
 // It returns none if they were already emitted.
 func (i *instances) next(stream *ktail.Stream, now *State) []ktail.Line {
-	if now.Instance.Restarts <= i.announced {
+	if now.Instance.Restarts <= i.reportedRestarts {
 		return nil
 	}
 	var lines []ktail.Line
 	if !i.exited {
 		lines = append(lines, ktail.Line{Stream: stream, Kind: ktail.Exit, Text: []byte(now.Before)})
 	}
-	i.announced, i.exited = now.Instance.Restarts, false
+	i.reportedRestarts, i.exited = now.Instance.Restarts, false
 	return append(lines, ktail.Line{Stream: stream, Kind: ktail.Restart, Time: unixNano(now.StartedAt)})
 }
 

@@ -252,7 +252,7 @@ func (p *filePass) pass(b *logfiles.Batch, lines []ktail.Line, missing string) e
 	}
 	if b.Instance != l.reading.Restarts {
 		l.reading = ktail.Instance{Restarts: b.Instance}
-		l.announced = max(l.announced, b.Instance)
+		l.reportedRestarts = max(l.reportedRestarts, b.Instance)
 	}
 	if missing != "" {
 		gap := ktail.Line{Stream: s.stream, Kind: ktail.Gap, Since: p.from.Last().Time, Text: []byte(missing)}

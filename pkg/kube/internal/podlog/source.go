@@ -162,10 +162,10 @@ func (s *Source) connected(ctx context.Context, began time.Time, from *ktail.Pos
 	if l.earlier.wanted {
 		return s.readEarlier(ctx, from, emit)
 	}
-	if l.exited && s.stream.Instance.Restarts > l.announced {
+	if l.exited && s.stream.Instance.Restarts > l.reportedRestarts {
 		// The end of the previous instance was confirmed, so this is the next
 		// one.
-		now := State{Instance: ktail.Instance{Restarts: l.announced + 1}}
+		now := State{Instance: ktail.Instance{Restarts: l.reportedRestarts + 1}}
 		if err := emit(l.next(s.stream, &now)); err != nil {
 			return err
 		}

@@ -96,7 +96,7 @@ func run(o *options, term <-chan os.Signal) (int, error) {
 		status = 0
 	}
 	count.last = w.last
-	settle()
+	awaitDrained()
 	return status, count.write(o.countFile)
 }
 

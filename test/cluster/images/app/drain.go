@@ -7,10 +7,10 @@ import (
 	"unsafe"
 )
 
-// settle waits until the container runtime has read what was written. The
+// awaitDrained waits until the container runtime has read what was written. The
 // runtime may lose data in a pipe whose writer has exited; containerd 1.6
 // sometimes does.
-func settle() {
+func awaitDrained() {
 	const (
 		patience = 10 * time.Second
 		moment   = 200 * time.Millisecond // from the pipe to the log
