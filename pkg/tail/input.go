@@ -92,8 +92,9 @@ func (m *merger) allowed() int {
 	return max(roomShare*(roomTotal-m.inputs*roomLeast-m.bytes), roomLeast)
 }
 
-// push buffers the lines. Then it blocks until the input has room for more, so
-// that the producer does not read further ahead.
+// push buffers the lines. Dropped ones only advance the merge key. Then it blocks
+// until the input has room for more, so that the producer does not read further
+// ahead.
 func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 	m := in.m
 	m.mu.Lock()
@@ -114,16 +115,27 @@ func (in *input) push(ctx context.Context, lines []ktail.Line) error {
 
 // buffer adds the lines to the queue. The caller holds the lock.
 func (in *input) buffer(lines []ktail.Line) {
-	if len(lines) == 0 {
+	kept, latest := 0, in.latest
+	for i := range lines {
+		latest = max(latest, lines[i].Time)
+		if lines[i].Kind != dropped {
+			kept++
+		}
+	}
+	if kept == 0 {
+		in.latest = latest
 		return
 	}
 	m := in.m
 	now := m.now()
-	arrival := m.arrive(len(lines), now)
+	arrival := m.arrive(kept, now)
 	size := 0
 	for i := range lines {
 		l := &lines[i]
 		in.latest = max(in.latest, l.Time)
+		if l.Kind == dropped {
+			continue
+		}
 		it := in.queue.push(&m.blocks)
 		it.line, it.key, it.arrival = *l, in.latest, arrival
 		size += len(l.Text) + lineCost

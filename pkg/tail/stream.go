@@ -248,7 +248,8 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 		}
 		p.record(lines[0].Stream.Key(), lines, func(l *ktail.Line) bool { return keeps(l, s.t.Filters) })
 	}
-	return in.push(ctx, filter(lines, s.t.Filters))
+	drop(lines, s.t.Filters)
+	return in.push(ctx, lines)
 }
 
 // describe makes the lines point to the newest description of the stream,
@@ -320,19 +321,21 @@ func (s *stream) pause(ctx context.Context, delay time.Duration) wake {
 	}
 }
 
-// filter keeps, in place, the lines that all filters keep. Lines that are not
-// of kind Log are always kept.
-func filter(lines []ktail.Line, filters []ktail.Filter) []ktail.Line {
+// dropped is the kind of a line that a filter does not keep. The merger needs its time, so
+// that filters do not change the order of the other lines.
+const dropped ktail.Kind = 255
+
+// drop marks the lines that a filter does not keep. Lines that are not of kind Log are
+// always kept.
+func drop(lines []ktail.Line, filters []ktail.Filter) {
 	if len(filters) == 0 {
-		return lines
+		return
 	}
-	kept := lines[:0]
 	for i := range lines {
-		if lines[i].Kind != ktail.Log || keeps(&lines[i], filters) {
-			kept = append(kept, lines[i])
+		if lines[i].Kind == ktail.Log && !keeps(&lines[i], filters) {
+			lines[i].Kind = dropped
 		}
 	}
-	return kept
 }
 
 // keeps reports whether all filters keep the line.

@@ -735,3 +735,37 @@ func TestFilters_KeepLinesThatAllKeep(t *testing.T) {
 		}
 	})
 }
+
+// A time that steps back delays the lines after it, even if a filter drops the line
+// before the step.
+func TestFilters_KeepTheOrderOfTheOtherLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		emitting := func(pod string, ls ...ktail.Line) ktail.Source {
+			stream := newStream(pod)
+			for i := range ls {
+				ls[i].Stream = stream
+			}
+			return &source{stream: stream, read: func(_ context.Context, _ int, _ ktail.Position, emit func([]ktail.Line) error) error {
+				return emit(slices.Clone(ls))
+			}}
+		}
+		line := func(at int64, text string) ktail.Line { return ktail.Line{Time: at, Text: []byte(text)} }
+		a := func() ktail.Source {
+			return emitting("a", line(10, "a1"), line(30, "hidden"), line(20, "a2"), line(40, "a3"), line(50, "hidden"))
+		}
+		b := func() ktail.Source { return emitting("b", line(25, "b1"), line(45, "b2")) }
+		order := func(filters ...ktail.Filter) []string {
+			out := &sink{}
+			tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(a(), b())}, Sink: out, MergeWindow: -1, Filters: filters}
+			if err := tailer.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			return slices.DeleteFunc(out.all(), func(text string) bool { return text == "hidden" })
+		}
+		all := order()
+		kept := order(func(l *ktail.Line) bool { return string(l.Text) != "hidden" })
+		if want := []string{"a1", "b1", "a2", "a3", "b2"}; !slices.Equal(all, want) || !slices.Equal(kept, want) {
+			t.Errorf("wrote %v and, with a filter, %v; want %v", all, kept, want)
+		}
+	})
+}
