@@ -31,7 +31,8 @@ func (f *historyFlags) addFlags(fs *pflag.FlagSet) {
 		"Start with the lines forwarded to this Elasticsearch. Lines of deleted pods are included. "+
 			"ktail then continues with the live logs. The --elasticsearch-... flags for authentication and TLS apply")
 	fs.StringVar(&f.index, "history-index", "",
-		"Index, alias, data stream, or pattern to read from (default: logs-ktail-*,ktail-*) `PATTERN`")
+		"Index, alias, data stream, or pattern to read from. Documents of Filebeat, Fluent Bit, and OpenTelemetry "+
+			"are read as well (default: logs-ktail-*,ktail-*) `PATTERN`")
 }
 
 // parsed checks the flags and returns them with the values derived from them.

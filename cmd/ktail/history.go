@@ -41,20 +41,28 @@ func runHistory(ctx context.Context, s streams, p plan, m *messenger, sink ktail
 	if err := t.Run(ctx); err != nil {
 		return nil, err
 	}
-	p.reportHistoryEnd(m, history.End())
+	p.reportHistoryEnd(m, history)
 	return history, nil
 }
 
-// reportHistoryEnd reports that there is no history, or that the live logs fill
-// in lines that have not been forwarded yet.
-func (p plan) reportHistoryEnd(m *messenger, end time.Time) {
-	age := time.Since(end)
-	switch {
-	case end.IsZero():
+// reportHistoryEnd reports that there is no history, that the live logs fill in lines
+// that have not been forwarded yet, or that nothing proves that they do.
+func (p plan) reportHistoryEnd(m *messenger, history *elastic.History) {
+	end := history.End()
+	if end.IsZero() {
 		m.printf("no forwarded lines match in %s", p.history.where())
-	case !p.noFollow && age > staleHistory:
+		return
+	}
+	if p.noFollow {
+		return
+	}
+	if age := time.Since(end); age > staleHistory {
 		m.printf("the forwarded lines end at %s, %s ago; the logs of the nodes continue from there",
 			end.Format(time.RFC3339), age.Round(time.Second))
+	}
+	if shipper := history.Inexact(); shipper != "" {
+		m.printf("warning: documents of %s have times in milliseconds: where the live logs continue, "+
+			"lines of one second may be missing or shown twice", shipper)
 	}
 }
 

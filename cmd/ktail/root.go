@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // credential plugins
@@ -187,6 +188,7 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 			return err
 		}
 		t.Start = history.Position
+		t.Filters = append(slices.Clip(t.Filters), history.IsNew)
 	}
 	metering, err := newMetering(s, p, messages)
 	if err != nil {

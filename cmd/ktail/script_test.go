@@ -50,6 +50,7 @@ func TestMain(m *testing.M) {
 //	indexed N MESSAGES [DOCUMENTS]
 //	                             wait until the search server has N documents; write their messages,
 //	                             sorted, and the documents, each preceded by its index
+//	shipped INDEX N              index the first N documents again, as Filebeat writes them
 //	[!] asked REGEXP             wait for a request that matches; !: fail if there was one
 //
 //	status CODE PROGRAM ARG...   like exec, and check the exit status
@@ -114,6 +115,7 @@ func scripts(dir string) testscript.Params {
 			"kibana":     cmdKibana,
 			"searchup":   cmdSearchUp,
 			"indexed":    cmdIndexed,
+			"shipped":    cmdShipped,
 
 			"status":   cmdStatus,
 			"start":    cmdStart,

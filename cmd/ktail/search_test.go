@@ -3,10 +3,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -69,6 +72,31 @@ func cmdSearchDown(ts *testscript.TestScript, neg bool, args []string) {
 func cmdSearchUp(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg, len(args) == 0, "searchup")
 	searchOf(ts).Up()
+}
+
+// cmdShipped indexes the first documents again, in the form in which Filebeat writes them.
+func cmdShipped(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg, len(args) == 2, "shipped INDEX N")
+	var body bytes.Buffer
+	for i, d := range searchOf(ts).Documents("*")[:number(ts, args[1])] {
+		var document map[string]any
+		ts.Check(json.Unmarshal(d.Source, &document))
+		delete(document, "event")
+		document["agent"] = map[string]any{"type": "filebeat"}
+		document["log"] = map[string]any{"offset": i}
+		at, err := time.Parse(time.RFC3339Nano, document["@timestamp"].(string))
+		ts.Check(err)
+		document["@timestamp"] = at.Format("2006-01-02T15:04:05.000Z")
+		encoded, err := json.Marshal(document)
+		ts.Check(err)
+		fmt.Fprintf(&body, `{"create":{"_index":%q,"_id":"%d"}}`+"\n%s\n", args[0], i, encoded)
+	}
+	resp, err := http.Post(searchOf(ts).URL()+"/_bulk", "application/x-ndjson", &body)
+	ts.Check(err)
+	ts.Check(resp.Body.Close())
+	if resp.StatusCode != http.StatusOK {
+		ts.Fatalf("the server responds with %s", resp.Status)
+	}
 }
 
 // cmdIndexed waits until the server has the given number of documents.

@@ -133,6 +133,8 @@ func (s *Server) route(flavor *Flavor, r *http.Request, body []byte, fault *Faul
 		return s.search(first, body)
 	case rest == "_msearch":
 		return s.multiSearch(first, body)
+	case rest == "_field_caps":
+		return s.fieldCaps(first, r.URL.Query().Get("fields"))
 	case rest == "_count":
 		return jsonResponse(http.StatusOK, map[string]any{"count": len(s.Documents(first))})
 	case rest == "_rollover" && r.Method == http.MethodPost:

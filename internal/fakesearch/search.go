@@ -9,11 +9,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// searchRequest is the supported part of the search API: bool, term, terms and range
-// queries, one sort order, and composite and histogram aggregations. Anything else is
-// an error, so that tests find misspelled names.
+// searchRequest is the supported part of the search API: bool, term, terms, exists and
+// range queries, one sort order, and composite, filters and histogram aggregations.
+// Anything else is an error, so that tests find misspelled names.
 type searchRequest struct {
 	Size        int                        `json:"size"`
 	From        int                        `json:"from"`
@@ -31,10 +32,17 @@ type query struct {
 		MustNot []query `json:"must_not"`
 		Minimum int     `json:"minimum_should_match"`
 	} `json:"bool"`
-	Exists *struct{ Field string }     `json:"exists"`
-	Term   map[string]any              `json:"term"`
-	Terms  map[string][]any            `json:"terms"`
-	Range  map[string]map[string]int64 `json:"range"`
+	Exists *struct{ Field string } `json:"exists"`
+	Term   map[string]any          `json:"term"`
+	Terms  map[string][]any        `json:"terms"`
+	Range  map[string]bounds       `json:"range"`
+}
+
+// bounds are the bounds of a range. Those of times are in milliseconds.
+type bounds struct {
+	From   *int64 `json:"gte"`
+	To     *int64 `json:"lt"`
+	Format string `json:"format"` // epoch_millis
 }
 
 // hit is a document that matches a search.
@@ -56,10 +64,7 @@ func (q *query) matches(h *hit) bool {
 	}
 	for field, bounds := range q.Range {
 		n, ok := h.number(field)
-		if low, bounded := bounds["gte"]; !ok || bounded && n < low {
-			return false
-		}
-		if high, bounded := bounds["lt"]; bounded && n >= high {
+		if !ok || bounds.From != nil && n < *bounds.From || bounds.To != nil && n >= *bounds.To {
 			return false
 		}
 	}
@@ -75,13 +80,33 @@ func (q *query) matches(h *hit) bool {
 		(q.Bool.Minimum == 0 || slices.ContainsFunc(q.Bool.Should, matching))
 }
 
+// value returns the value of a field. A dot in a name means the same as an object.
+// Without a template, text has a subfield keyword.
 func (h *hit) value(field string) any {
-	var v any = h.fields
-	for part := range strings.SplitSeq(field, ".") {
-		m, _ := v.(map[string]any)
-		v = m[part]
+	if v := valueAt(h.fields, field); v != nil {
+		return v
 	}
-	return v
+	if whole, ok := strings.CutSuffix(field, ".keyword"); ok {
+		return valueAt(h.fields, whole)
+	}
+	return nil
+}
+
+func valueAt(object map[string]any, path string) any {
+	if v := object[path]; v != nil {
+		return v
+	}
+	for i, c := range path {
+		if c != '.' {
+			continue
+		}
+		if inner, ok := object[path[:i]].(map[string]any); ok {
+			if v := valueAt(inner, path[i+1:]); v != nil {
+				return v
+			}
+		}
+	}
+	return nil
 }
 
 func (h *hit) text(field string) string {
@@ -91,13 +116,39 @@ func (h *hit) text(field string) string {
 	return ""
 }
 
+// number returns the value of a number, or the milliseconds of a time.
 func (h *hit) number(field string) (int64, bool) {
-	n, ok := h.value(field).(json.Number)
-	if !ok {
-		return 0, false
+	switch v := h.value(field).(type) {
+	case json.Number:
+		i, err := v.Int64()
+		return i, err == nil
+	case string:
+		if at, err := time.Parse(time.RFC3339Nano, v); err == nil {
+			return at.UnixMilli(), true
+		}
+		whole, _, _ := strings.Cut(v, ".")
+		i, err := strconv.ParseInt(whole, 10, 64)
+		return i, err == nil
 	}
-	i, err := n.Int64()
-	return i, err == nil
+	return 0, false
+}
+
+// fieldCaps returns which of the fields exist. Text cannot be aggregated.
+func (s *Server) fieldCaps(pattern, fields string) *Response {
+	all := s.find(pattern, &searchRequest{})
+	found := map[string]any{}
+	for field := range strings.SplitSeq(fields, ",") {
+		exists := func(h hit) bool { return h.value(field) != nil }
+		if !slices.ContainsFunc(all, exists) {
+			continue
+		}
+		kind := "text"
+		if strings.HasSuffix(field, ".keyword") {
+			kind = "keyword"
+		}
+		found[field] = map[string]any{kind: map[string]any{"type": kind, "searchable": true, "aggregatable": kind == "keyword"}}
+	}
+	return jsonResponse(http.StatusOK, map[string]any{"fields": found})
 }
 
 // search executes a search in the indices that match the pattern.
@@ -157,7 +208,12 @@ func (s *Server) find(pattern string, request *searchRequest) []hit {
 			}
 		}
 	}
-	for _, order := range slices.Backward(request.Sort) {
+	request.sort(found)
+	return found
+}
+
+func (r *searchRequest) sort(found []hit) {
+	for _, order := range slices.Backward(r.Sort) {
 		for field, direction := range order {
 			slices.SortStableFunc(found, func(a, b hit) int {
 				x, _ := a.number(field)
@@ -169,7 +225,6 @@ func (s *Server) find(pattern string, request *searchRequest) []hit {
 			})
 		}
 	}
-	return found
 }
 
 // hit returns the document with its decoded fields, which it caches.
@@ -207,136 +262,4 @@ func pageOf(found []hit, request *searchRequest) []any {
 		hits = append(hits, one)
 	}
 	return hits
-}
-
-// aggregation is one of the supported aggregations.
-type aggregation struct {
-	Composite *struct {
-		Size    int                                       `json:"size"`
-		Sources []map[string]map[string]map[string]string `json:"sources"`
-		After   map[string]string                         `json:"after"`
-	} `json:"composite"`
-	Histogram *struct {
-		Field    string  `json:"field"`
-		Interval float64 `json:"interval"`
-		MinCount int     `json:"min_doc_count"`
-	} `json:"histogram"`
-	Min     *struct{ Field string }    `json:"min"`
-	TopHits *searchRequest             `json:"top_hits"`
-	Aggs    map[string]json.RawMessage `json:"aggs"`
-}
-
-func aggregate(raw []byte, found []hit) (any, error) {
-	var a aggregation
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&a); err != nil {
-		return nil, err
-	}
-	switch {
-	case a.Composite != nil:
-		return a.composite(found)
-	case a.Histogram != nil:
-		return a.histogram(found), nil
-	case a.Min != nil:
-		return a.least(found), nil
-	case a.TopHits != nil:
-		slices.SortStableFunc(found, func(x, y hit) int {
-			a, _ := x.number("event.sequence")
-			b, _ := y.number("event.sequence")
-			return cmp.Compare(b, a)
-		})
-		return map[string]any{"hits": map[string]any{"hits": pageOf(found, a.TopHits)}}, nil
-	}
-	return nil, fmt.Errorf("unknown aggregation %s", raw)
-}
-
-func (a *aggregation) least(found []hit) any {
-	var least any
-	for _, h := range found {
-		if n, ok := h.number(a.Min.Field); ok && (least == nil || float64(n) < least.(float64)) {
-			least = float64(n) // like the real servers, which aggregate with doubles
-		}
-	}
-	return map[string]any{"value": least}
-}
-
-func (a *aggregation) histogram(found []hit) any {
-	counts := map[float64]int{}
-	for _, h := range found {
-		if n, ok := h.number(a.Histogram.Field); ok {
-			interval := a.Histogram.Interval
-			counts[float64(int64(float64(n)/interval))*interval]++
-		}
-	}
-	buckets := []any{}
-	keys := make([]float64, 0, len(counts))
-	for key := range counts {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		buckets = append(buckets, map[string]any{"key": key, "doc_count": counts[key]})
-	}
-	return map[string]any{"buckets": buckets}
-}
-
-func (a *aggregation) composite(found []hit) (any, error) {
-	type source struct{ name, field string }
-	var sources []source
-	for _, s := range a.Composite.Sources {
-		for name, by := range s {
-			sources = append(sources, source{name, by["terms"]["field"]})
-		}
-	}
-	groups := map[string][]hit{}
-	for _, h := range found {
-		var key []string
-		for _, s := range sources {
-			key = append(key, strconv.Quote(h.text(s.field)))
-			if h.value(s.field) == nil {
-				key = nil
-				break
-			}
-		}
-		if key != nil {
-			joined := strings.Join(key, "\x00")
-			groups[joined] = append(groups[joined], h)
-		}
-	}
-	var after string
-	if a.Composite.After != nil {
-		var key []string
-		for _, s := range sources {
-			key = append(key, strconv.Quote(a.Composite.After[s.name]))
-		}
-		after = strings.Join(key, "\x00")
-	}
-	keys := make([]string, 0, len(groups))
-	for key := range groups {
-		if key > after {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
-	result := map[string]any{}
-	buckets := []any{}
-	for _, joined := range keys[:min(a.Composite.Size, len(keys))] {
-		key := map[string]any{}
-		for i, quoted := range strings.Split(joined, "\x00") {
-			key[sources[i].name], _ = strconv.Unquote(quoted)
-		}
-		bucket := map[string]any{"key": key, "doc_count": len(groups[joined])}
-		for name, raw := range a.Aggs {
-			value, err := aggregate(raw, slices.Clone(groups[joined]))
-			if err != nil {
-				return nil, err
-			}
-			bucket[name] = value
-		}
-		buckets = append(buckets, bucket)
-		result["after_key"] = key
-	}
-	result["buckets"] = buckets
-	return result, nil
 }

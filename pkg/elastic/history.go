@@ -16,6 +16,8 @@ import (
 const DefaultHistoryIndex = "logs-ktail-*,ktail-*"
 
 // HistoryOptions describe which forwarded lines to read, and from where.
+//
+// With an Index, lines that other programs have forwarded are read as well; see layouts.
 type HistoryOptions struct {
 	Nodes       []*url.URL
 	Credentials func() (Credentials, error) // as Options.Credentials
@@ -40,18 +42,17 @@ type HistoryOptions struct {
 // back than that (index.max_result_window).
 const MaxHistoryTail = 10_000
 
-// History is a Watcher that finds the lines that a Sink has delivered. Its only
-// source emits the lines of all selected streams in the order in which ktail
-// prints them: by event.sequence, which keeps the order of each stream even where
-// times step back.
+// History is a Watcher that finds forwarded lines. Its only source emits the lines of all
+// selected streams in the order in which ktail prints them. Lines that a Sink has
+// delivered are in the order of event.sequence, which keeps the order of each stream even
+// where times step back; lines of other programs are in the order of their times.
 //
 // Together with Position it joins history and live logs: whatever reads a log from
 // the position of its stream continues where the history ended.
 type History struct {
-	o         HistoryOptions
-	client    *client
-	positions map[ktail.Key]*ktail.Position
-	last      int64 // sequence of the last line
+	o      HistoryOptions
+	client *client
+	parts  []*historySource // for each layout, most preferred first
 }
 
 // NewHistory returns a History. It does not connect.
@@ -72,52 +73,92 @@ func NewHistory(o HistoryOptions) (*History, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &History{o: o, client: client}
-	if o.KeepPositions {
-		h.positions = map[ktail.Key]*ktail.Position{}
-	}
-	return h, nil
+	return &History{o: o, client: client}, nil
 }
 
 // Position returns the position behind the last line of the stream, or a zero
 // position if there is none. It may be called when the source has ended.
 func (h *History) Position(key ktail.Key) ktail.Position {
-	if p := h.positions[key]; p != nil {
-		return p.Clone()
+	if end := h.endOf(key); end != nil {
+		return end.start()
 	}
 	return ktail.Position{}
+}
+
+// IsNew reports whether a line of a live log is not in the history of its stream. A
+// position recognizes lines that a Sink has delivered; IsNew recognizes those of other
+// programs. It may be called when the source has ended.
+func (h *History) IsNew(l *ktail.Line) bool {
+	end := h.endOf(l.Stream.Key())
+	if end == nil {
+		end = h.endOf(ktail.Key{PodUID: uidOf(l.Stream), Container: l.Stream.Container})
+	}
+	return end == nil || !end.shows(l)
+}
+
+// Inexact returns the program that wrote lines with times that are rounded to
+// milliseconds, or an empty string. Nothing proves that history and live logs are
+// complete where such lines end. It may be called when the source has ended.
+func (h *History) Inexact() string {
+	for _, part := range h.parts {
+		for _, end := range part.ends.of {
+			if end.inexact {
+				return part.query.layout.shipper
+			}
+		}
+	}
+	return ""
+}
+
+// endOf returns where the history of a stream ended, or nil if there is none.
+func (h *History) endOf(key ktail.Key) (latest *streamEnd) {
+	for _, part := range h.parts {
+		if end := part.ends.of[key]; end != nil && (latest == nil || end.time > latest.time) {
+			latest = end
+		}
+	}
+	return latest
 }
 
 // End returns the time of the last line, or the zero time if there is none. It may
 // be called when the source has ended.
 func (h *History) End() time.Time {
-	if h.last == 0 {
+	last := int64(0)
+	for _, part := range h.parts {
+		last = max(last, part.ends.last)
+	}
+	if last == 0 {
 		return time.Time{}
 	}
-	return time.Unix(0, h.last)
+	return time.Unix(0, last)
 }
 
 // Watch implements ktail.Watcher. The set is final: it has one source, or none if
 // no stream is selected.
 func (h *History) Watch(ctx context.Context, set func([]ktail.Source)) error {
-	q, err := h.plan(ctx)
+	queries, err := h.plan(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return fmt.Errorf("read history: %w", err)
 	}
-	if q == nil {
-		set(nil)
-		return nil
+	for _, q := range queries {
+		h.parts = append(h.parts, newHistorySource(h, q))
 	}
-	set([]ktail.Source{&historySource{h: h, query: q, stream: &ktail.Stream{}}})
+	switch len(h.parts) {
+	case 0:
+		set(nil)
+	case 1:
+		set([]ktail.Source{h.parts[0]})
+	default:
+		set([]ktail.Source{&mergedHistory{parts: h.parts}})
+	}
 	return nil
 }
 
-// plan lists the streams and returns the query for their lines, or nil if there
-// are none.
-func (h *History) plan(ctx context.Context) (*historyQuery, error) {
+// plan returns the queries for the lines, one for each layout that has lines.
+func (h *History) plan(ctx context.Context) ([]*historyQuery, error) {
 	found, err := h.client.detect(ctx)
 	if err != nil {
 		return nil, err
@@ -125,18 +166,49 @@ func (h *History) plan(ctx context.Context) (*historyQuery, error) {
 	if found.known && !found.openSearch && !found.serverless && found.major < 6 {
 		return nil, fmt.Errorf("%s is not supported: history needs Elasticsearch 6.4 or later, or OpenSearch", found)
 	}
-	q := &historyQuery{from: unixNanos(h.o.Since), to: unixNanos(h.o.Until)}
-	all, err := h.listStreams(ctx, q)
-	if err != nil || len(all) == 0 {
-		return nil, h.explain(ctx, err)
+	layouts, err := h.detectLayouts(ctx)
+	if err != nil {
+		return nil, err
 	}
-	for i := range all {
-		if h.o.Select == nil || h.o.Select(all[i].stream) {
-			q.streams = append(q.streams, all[i])
+	var queries []*historyQuery
+	listed := map[ktail.Key]window{} // by earlier queries
+	for _, l := range layouts {
+		q, err := h.planLayout(ctx, l, listed)
+		if err != nil {
+			return nil, err
+		}
+		if len(q.streams) > 0 {
+			queries = append(queries, q)
 		}
 	}
-	if len(q.streams) == 0 {
-		return nil, nil
+	return queries, nil
+}
+
+// planLayout lists the streams of a layout and selects among them. Lines that earlier
+// queries return are excluded.
+func (h *History) planLayout(ctx context.Context, l *layout, listed map[ktail.Key]window) (*historyQuery, error) {
+	q := &historyQuery{layout: l, from: unixNanos(h.o.Since), to: unixNanos(h.o.Until)}
+	var err error
+	if l != own {
+		if q.keywords, err = h.keywords(ctx, l); err != nil {
+			return nil, err
+		}
+	}
+	all, err := h.listStreams(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		if h.o.Select != nil && !h.o.Select(s.stream) {
+			continue
+		}
+		s.except = listed[s.stream.Key()]
+		q.streams = append(q.streams, s)
+	}
+	for _, s := range q.streams {
+		if key := s.stream.Key(); listed[key] == (window{}) {
+			listed[key] = window{s.from, s.to}
+		}
 	}
 	q.all = len(q.streams) == len(all)
 	if h.o.Tail >= 0 {

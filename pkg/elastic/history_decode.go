@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -16,8 +17,10 @@ import (
 // hit is one document of a search response.
 type hit struct {
 	id       lineID
-	hasID    bool // the document ID is one that ktail makes
-	sequence int64
+	hasID    bool  // the document ID is one that ktail makes
+	sequence int64 // place in the order of the layout, in nanoseconds
+	offset   int64 // of the line in its file, if the document says so
+	inexact  bool  // the time is rounded to milliseconds
 	line     ktail.Line
 }
 
@@ -40,6 +43,7 @@ func (id *lineID) mark() ktail.Mark {
 // documentDecoder turns the documents of search responses back into lines. It
 // is used by one goroutine.
 type documentDecoder struct {
+	layout  *layout
 	reader  text.JSONReader
 	streams map[string]*ktail.Stream // by the JSON that describes them
 	scratch []byte
@@ -56,8 +60,9 @@ const (
 // rawDocument holds the members of a document from which a line is built. Each is
 // JSON text.
 type rawDocument struct {
-	time, message, event, log, minimal        []byte
-	kubernetes, container, orchestrator, host []byte
+	time, message, event, log, minimal []byte
+	exact                              []byte    // member layout.exact
+	identity                           [4][]byte // members layout.identity
 }
 
 // hits calls emit with each document of a search response, and reports what the
@@ -106,19 +111,27 @@ func (d *documentDecoder) hit(emit func(*hit) error) error {
 				h.id, h.hasID = parseID(value[1 : len(value)-1])
 			}
 		case "_source":
-			d.source(&doc)
+			if d.layout == own {
+				d.source(&doc)
+			} else {
+				d.shipped(&doc)
+			}
 		}
 	})
 	if d.reader.Failed() {
 		return errResponse
 	}
-	if err := d.decode(&doc, &h); err != nil {
+	decode := d.decode
+	if d.layout != own {
+		decode = d.decodeShipped
+	}
+	if err := decode(&doc, &h); err != nil {
 		return err
 	}
 	return emit(&h)
 }
 
-// source collects the members of the document at the current position.
+// source collects the members of one of ktail's documents at the current position.
 func (d *documentDecoder) source(doc *rawDocument) {
 	r := &d.reader
 	r.Object(func(key []byte) {
@@ -137,14 +150,10 @@ func (d *documentDecoder) source(doc *rawDocument) {
 					doc.minimal = r.Value()
 				}
 			})
-		case "kubernetes":
-			doc.kubernetes = r.Value()
-		case "container":
-			doc.container = r.Value()
-		case "orchestrator":
-			doc.orchestrator = r.Value()
-		case "host":
-			doc.host = r.Value()
+		default:
+			if i := slices.Index(own.identity, string(key)); i >= 0 {
+				doc.identity[i] = r.Value()
+			}
 		}
 	})
 }
@@ -156,7 +165,7 @@ func (d *documentDecoder) decode(doc *rawDocument, h *hit) error {
 		if err := json.Unmarshal(doc.minimal, &whole); err != nil {
 			return fmt.Errorf("decode the field ktail.document: %w", err)
 		}
-		inner := documentDecoder{streams: d.streams}
+		inner := documentDecoder{layout: own, streams: d.streams}
 		inner.reader.Reset([]byte(whole))
 		var complete rawDocument
 		inner.source(&complete)
@@ -254,69 +263,21 @@ func (d *documentDecoder) text(quoted []byte) []byte {
 // stream returns the stream of a document. Documents of the same container
 // instance share it.
 func (d *documentDecoder) stream(doc *rawDocument) (*ktail.Stream, error) {
-	d.scratch = append(append(append(append(d.scratch[:0], doc.kubernetes...), doc.container...), doc.orchestrator...), doc.host...)
+	d.scratch = d.scratch[:0]
+	for _, raw := range doc.identity {
+		d.scratch = append(d.scratch, raw...)
+	}
 	if s := d.streams[string(d.scratch)]; s != nil {
 		return s, nil
 	}
-	s, err := decodeStream(doc)
+	s, err := d.layout.decodeStream(doc.identity[:len(d.layout.identity)])
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("decode the metadata of a document: %w", err)
 	}
 	if d.streams == nil || len(d.streams) >= maxDecodedStreams {
 		d.streams = map[string]*ktail.Stream{}
 	}
 	d.streams[string(d.scratch)] = s
-	return s, nil
-}
-
-func decodeStream(doc *rawDocument) (*ktail.Stream, error) {
-	var k struct {
-		Namespace string
-		Pod       struct{ Name, UID string }
-		Container struct{ Name string }
-		Node      struct{ Name string }
-		Labels    map[string]any
-	}
-	var owners map[string]any
-	var container struct {
-		ID      string
-		Runtime string
-		Image   struct{ Name string }
-	}
-	var orchestrator struct{ Cluster struct{ Name string } }
-	for _, part := range []struct {
-		raw  []byte
-		into any
-	}{{doc.kubernetes, &k}, {doc.kubernetes, &owners}, {doc.container, &container}, {doc.orchestrator, &orchestrator}} {
-		if part.raw == nil {
-			continue
-		}
-		if err := json.Unmarshal(part.raw, part.into); err != nil {
-			return nil, fmt.Errorf("decode the metadata of a document: %w", err)
-		}
-	}
-	s := &ktail.Stream{
-		Cluster: orchestrator.Cluster.Name, Namespace: k.Namespace, Pod: k.Pod.Name, PodUID: k.Pod.UID,
-		Container: k.Container.Name, Node: k.Node.Name, Image: container.Image.Name,
-		Instance: ktail.Instance{ID: container.ID},
-	}
-	if container.Runtime != "" {
-		s.Instance.ID = container.Runtime + "://" + container.ID
-	}
-	for key, value := range k.Labels {
-		if text, ok := value.(string); ok {
-			if s.Labels == nil {
-				s.Labels = map[string]string{}
-			}
-			s.Labels[key] = text
-		}
-	}
-	for kind, field := range ownerFields {
-		owner, _ := owners[field].(map[string]any)
-		if name, ok := owner["name"].(string); ok {
-			s.Owner = ktail.Owner{Kind: kind, Name: name}
-		}
-	}
 	return s, nil
 }
 

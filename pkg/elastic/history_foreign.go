@@ -3,98 +3,141 @@ package elastic
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 )
 
-// ForeignDocumentsError reports that an index contains documents, but none that ktail
-// has forwarded.
-type ForeignDocumentsError struct {
+// UnknownDocumentsError reports that an index contains documents, but none whose layout
+// is known.
+type UnknownDocumentsError struct {
 	Index   string // where the user searched
 	Example string // index with such a document
-	Shipper string // program that wrote it, or "another program"
 }
 
 // Error implements error.
-func (e *ForeignDocumentsError) Error() string {
-	return fmt.Sprintf("the documents in %s (for example in the index %s) are from %s: history reads only lines that ktail has forwarded, which have the field event.sequence",
-		e.Index, e.Example, e.Shipper)
+func (e *UnknownDocumentsError) Error() string {
+	return fmt.Sprintf("the documents in %s (for example in the index %s) do not name a pod: history reads documents of ktail, "+
+		"Filebeat, Elastic Agent, Fluent Bit, Fluentd, and OpenTelemetry with the fields of Kubernetes", e.Index, e.Example)
 }
 
-// explain returns a ForeignDocumentsError if no stream could be listed because the
-// index belongs to another program, or else err. Text fields, which other programs often
-// use for names, cannot be aggregated; servers respond to that with 400.
-func (h *History) explain(ctx context.Context, err error) error {
-	var status *StatusError
-	if err != nil && (!errors.As(err, &status) || status.Status != http.StatusBadRequest) {
-		return err
+// detectLayouts returns the layouts that documents in the period have. By default, ktail
+// only searches indices that it writes itself.
+func (h *History) detectLayouts(ctx context.Context) ([]*layout, error) {
+	if h.o.Index == DefaultHistoryIndex {
+		return []*layout{own}, nil
 	}
-	sequence := jsonObject{"exists": jsonObject{"field": "event.sequence"}}
-	own, ownErr := h.sample(ctx, anyOf(sequence, minimalDocuments))
-	if ownErr != nil || own != nil {
-		return err
+	found, err := h.countLayouts(ctx, func(l *layout) []jsonObject {
+		return []jsonObject{l.matches(), l.between(unixNanos(h.o.Since), unixNanos(h.o.Until))}
+	})
+	if err != nil || len(found) > 0 {
+		return found, err
 	}
-	foreign, foreignErr := h.sample(ctx, jsonObject{"bool": jsonObject{"must_not": []jsonObject{sequence}}})
-	if foreignErr != nil || foreign == nil {
-		return err
+	// Nothing in the period, or nothing at all?
+	found, err = h.countLayouts(ctx, func(l *layout) []jsonObject { return []jsonObject{l.matches()} })
+	if err != nil || len(found) > 0 {
+		return nil, err
 	}
-	return &ForeignDocumentsError{Index: h.o.Index, Example: foreign.Index, Shipper: shipperOf(foreign.Source)}
+	return nil, h.unknown(ctx)
 }
 
-// sampled is a document of a search response.
-type sampled struct {
-	Index  string          `json:"_index"`
-	Source json.RawMessage `json:"_source"`
-}
-
-// sample returns a document that matches the query, or nil if there is none.
-func (h *History) sample(ctx context.Context, query jsonObject) (*sampled, error) {
+// countLayouts returns the layouts that have documents.
+func (h *History) countLayouts(ctx context.Context, clauses func(*layout) []jsonObject) ([]*layout, error) {
+	filters := make([]jsonObject, len(layouts))
+	for i, l := range layouts {
+		filters[i] = jsonObject{"bool": jsonObject{"filter": clauses(l)}}
+	}
 	var into responseBuffer
-	resp, err := h.search(ctx, jsonObject{"size": 1, "query": query}, &into)
+	resp, err := h.search(ctx, jsonObject{
+		"size": 0, "aggs": jsonObject{"layouts": jsonObject{"filters": jsonObject{"filters": filters}}},
+	}, &into)
 	if err != nil {
 		return nil, err
 	}
 	var answer struct {
-		Hits struct {
-			Hits []sampled `json:"hits"`
-		} `json:"hits"`
+		Aggregations struct {
+			Layouts struct {
+				Buckets []struct {
+					Count int64 `json:"doc_count"`
+				} `json:"buckets"`
+			} `json:"layouts"`
+		} `json:"aggregations"`
 	}
 	if json.Unmarshal(resp.body, &answer) != nil {
 		return nil, errResponse
 	}
-	if len(answer.Hits.Hits) == 0 {
-		return nil, nil
+	var found []*layout
+	for i, b := range answer.Aggregations.Layouts.Buckets {
+		if b.Count > 0 && i < len(layouts) {
+			found = append(found, layouts[i])
+		}
 	}
-	return &answer.Hits.Hits[0], nil
+	return found, nil
 }
 
-// shipperOf returns the program that wrote a document, according to its fields:
-// https://www.elastic.co/guide/en/beats/filebeat/current/exported-fields-beat-common.html
-// https://docs.fluentbit.io/manual/pipeline/filters/kubernetes
-// https://www.elastic.co/docs/reference/opentelemetry/compatibility
-func shipperOf(document []byte) string {
-	var d struct {
-		Agent        struct{ Type string }
-		ElasticAgent json.RawMessage `json:"elastic_agent"`
-		Kubernetes   struct {
-			PodName json.RawMessage `json:"pod_name"`
+// unknown returns an UnknownDocumentsError if there are any documents.
+func (h *History) unknown(ctx context.Context) error {
+	var into responseBuffer
+	resp, err := h.search(ctx, jsonObject{"size": 1, "_source": false}, &into)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Hits struct {
+			Hits []struct {
+				Index string `json:"_index"`
+			} `json:"hits"`
+		} `json:"hits"`
+	}
+	if json.Unmarshal(resp.body, &answer) != nil {
+		return errResponse
+	}
+	if len(answer.Hits.Hits) == 0 {
+		return nil
+	}
+	return &UnknownDocumentsError{Index: h.o.Index, Example: answer.Hits.Hits[0].Index}
+}
+
+// keywordFields maps fields to the fields by which servers can select and aggregate their
+// values. Without a template, servers map text as a field that they can only search, with
+// a subfield keyword. Fields that are not in the map stand for themselves.
+type keywordFields map[string]string
+
+func (k keywordFields) of(field string) string {
+	if keyword, ok := k[field]; ok {
+		return keyword
+	}
+	return field
+}
+
+// keywords finds the fields that identify streams.
+func (h *History) keywords(ctx context.Context, l *layout) (keywordFields, error) {
+	fields := []string{l.stream.namespace, l.stream.pod, l.stream.uid, l.stream.container}
+	both := slices.Clone(fields)
+	for _, field := range fields {
+		both = append(both, field+".keyword")
+	}
+	var into responseBuffer
+	resp, err := h.send(ctx, http.MethodGet, h.path("_field_caps")+"?fields="+strings.Join(both, ","), "application/json", nil, &into)
+	if err != nil {
+		return nil, fmt.Errorf("find the fields of %s: %w", l.shipper, err)
+	}
+	var answer struct {
+		Fields map[string]map[string]struct {
+			Aggregatable bool `json:"aggregatable"`
+		} `json:"fields"`
+	}
+	if json.Unmarshal(resp.body, &answer) != nil {
+		return nil, errResponse
+	}
+	found := keywordFields{}
+	for _, field := range fields {
+		for _, kind := range answer.Fields[field] {
+			if !kind.Aggregatable && answer.Fields[field+".keyword"] != nil {
+				found[field] = field + ".keyword"
+			}
 		}
-		Resource struct{ Attributes json.RawMessage }
-		Scope    json.RawMessage
 	}
-	if json.Unmarshal(document, &d) != nil { // a field has another type than in these programs
-		return "another program"
-	}
-	switch {
-	case d.ElasticAgent != nil:
-		return "Elastic Agent"
-	case d.Agent.Type == "filebeat":
-		return "Filebeat"
-	case d.Kubernetes.PodName != nil:
-		return "Fluent Bit or Fluentd"
-	case d.Resource.Attributes != nil, d.Scope != nil:
-		return "OpenTelemetry"
-	}
-	return "another program"
+	return found, nil
 }

@@ -2,22 +2,30 @@ package elastic_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ktail/ktail/internal/fakesearch"
+	"github.com/ktail/ktail/internal/shippers"
 	"github.com/ktail/ktail/pkg/elastic"
+	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// put indexes a document as another program does.
-func put(t *testing.T, s server, index, document string) {
+// put indexes documents as other programs do.
+func put(t *testing.T, s server, index string, documents ...string) {
 	t.Helper()
+	var body strings.Builder
+	for i, document := range documents {
+		fmt.Fprintf(&body, `{"create":{"_index":%q,"_id":"%s-%d"}}`+"\n%s\n", index, index, i, document)
+	}
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodPost, "/_bulk", strings.NewReader(`{"create":{"_index":"`+index+`","_id":"1"}}`+"\n"+document+"\n"))
+	r := httptest.NewRequest(http.MethodPost, "/_bulk", strings.NewReader(body.String()))
 	r.Header.Set("Content-Type", "application/x-ndjson")
 	s.ServeHTTP(w, r)
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), `"errors":false`) {
@@ -25,47 +33,235 @@ func put(t *testing.T, s server, index, document string) {
 	}
 }
 
-// Documents of other programs are named instead of being left out silently.
-func TestHistory_NamesOtherShippers(t *testing.T) {
-	for _, c := range []struct{ shipper, document string }{
-		{"Filebeat", `{"@timestamp":"2026-01-31T10:00:00.000Z","message":"a","agent":{"type":"filebeat","version":"8.17.0"},"log":{"offset":12},"kubernetes":{"namespace":"shop","pod":{"name":"web-1","uid":"1"},"container":{"name":"app"}}}`},
-		{"Elastic Agent", `{"@timestamp":"2026-01-31T10:00:00.000Z","message":"a","agent":{"type":"filebeat"},"elastic_agent":{"id":"x"},"kubernetes":{"pod":{"name":"web-1"}}}`},
-		{"Fluent Bit or Fluentd", `{"@timestamp":"2026-01-31T10:00:00.000Z","log":"a","stream":"stdout","kubernetes":{"pod_name":"web-1","namespace_name":"shop","pod_id":"1"}}`},
-		{"OpenTelemetry", `{"@timestamp":"2026-01-31T10:00:00.000Z","body":{"text":"a"},"resource":{"attributes":{"k8s.pod.name":"web-1"}}}`},
-		{"another program", `{"@timestamp":"2026-01-31T10:00:00.000Z","kubernetes":"text"}`},
-	} {
-		t.Run(c.shipper, func(t *testing.T) {
+// shippedLines returns lines of several pods of a Deployment. Their times have nanoseconds
+// without leading zeros, and several lines share a millisecond.
+func shippedLines(n int) []ktail.Line {
+	lines := make([]ktail.Line, n)
+	for i := range lines {
+		s := podStream(i % 3)
+		s.Pod = fmt.Sprintf("web-5d4f8c7b9-abcd%d", i%3)
+		lines[i] = ktail.Line{Stream: s, Time: begin + int64(i)*400_003 + 7, Text: fmt.Appendf(nil, "%d \"\\ €", i)}
+	}
+	return lines
+}
+
+func ofIndex(pattern string) func(*elastic.HistoryOptions) {
+	return func(o *elastic.HistoryOptions) { o.Index = pattern }
+}
+
+func ship(t *testing.T, s server, program shippers.Shipper, index string, lines []ktail.Line) {
+	t.Helper()
+	documents := make([]string, len(lines))
+	for i := range lines {
+		documents[i] = program.Document(&lines[i], i)
+	}
+	put(t, s, index, documents...)
+}
+
+func TestHistory_ReadsDocumentsOfOtherShippers(t *testing.T) {
+	for _, program := range shippers.All {
+		t.Run(program.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := serve(t, fakesearch.Options{})
-				put(t, s, "theirs-1", c.document)
-				_, _, err := history(t, s, func(o *elastic.HistoryOptions) { o.Index = "theirs-*" })
-				foreign, ok := errors.AsType[*elastic.ForeignDocumentsError](err)
-				if !ok || foreign.Shipper != c.shipper || foreign.Index != "theirs-*" || foreign.Example != "theirs-1" {
-					t.Errorf("the error is %v, want one about %s", err, c.shipper)
+				s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
+				want := shippedLines(60)
+				ship(t, s, program, "theirs-1", want)
+				got, h, err := history(t, s, ofIndex("theirs-*"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkShipped(t, program, got, want)
+				if (h.Inexact() == "") != program.Exact {
+					t.Errorf("the times of %q are inexact", h.Inexact())
+				}
+				for i := range want {
+					if h.IsNew(&want[i]) {
+						t.Errorf("the live line %q is shown again", want[i].Text)
+					}
+				}
+				next := want[59]
+				next.Time += int64(time.Millisecond)
+				late := want[58] // shipped later than the lines around it
+				late.Text = []byte("late")
+				if !h.IsNew(&next) || !h.IsNew(&late) {
+					t.Error("a live line that was not shipped is not shown")
+				}
+				if p := h.Position(want[59].Stream.Key()); p.IsZero() == program.Exact || p.Time == 0 {
+					t.Errorf("the live log continues at %+v", p)
 				}
 			})
 		})
 	}
 }
 
-// If the names are text fields, the server cannot list the streams.
-func TestHistory_NamesOtherShippersThatCannotBeListed(t *testing.T) {
+func checkShipped(t *testing.T, program shippers.Shipper, got, want []ktail.Line) {
+	t.Helper()
+	same(t, texts(got), texts(want))
+	for i := range got {
+		at := want[i].Time
+		if !program.Exact {
+			at -= at % 1e6
+		}
+		if got[i].Time != at || got[i].Stream.Key() != want[i].Stream.Key() {
+			t.Fatalf("line %d is %d of %s, want %d of %s", i, got[i].Time, got[i].Stream, at, want[i].Stream)
+		}
+	}
+	a, b := *got[0].Stream, *want[0].Stream
+	if program.NoCluster {
+		b.Cluster = ""
+	}
+	if a.Labels["app"] != "web" {
+		t.Errorf("the labels are %v", a.Labels)
+	}
+	_, b.Instance.ID, _ = strings.Cut(b.Instance.ID, "://")
+	_, id, ok := strings.Cut(a.Instance.ID, "://")
+	if !ok {
+		id = a.Instance.ID
+	}
+	if program.Name == "Fluentd" {
+		id = "id-1" // in another field
+	}
+	b.Instance.ID, a.Instance.ID = "id-1", id
+	a.Labels, b.Labels = nil, nil
+	if fmt.Sprintf("%+v", a) != fmt.Sprintf("%+v", b) {
+		t.Errorf("the stream is  %+v\nwant %+v", a, b)
+	}
+}
+
+// One pattern can cover documents of several programs. Lines that two of them have
+// forwarded are shown once.
+func TestHistory_MergesDocumentsOfSeveralShippers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
-		put(t, s, "filebeat-1", `{"message":"a","agent":{"type":"filebeat"}}`)
-		searches := 0
-		s.SetFault(func(r *http.Request) *fakesearch.Fault {
-			if !strings.HasSuffix(r.URL.Path, "/_search") {
-				return nil
+		want := shippedLines(300)
+		of := func(n int, from, to int) []ktail.Line {
+			var lines []ktail.Line
+			for _, l := range want[from:to] {
+				if l.Stream.PodUID == podStream(n).PodUID {
+					lines = append(lines, l)
+				}
 			}
-			if searches++; searches > 1 {
-				return nil
+			return lines
+		}
+		deliver(t, s, of(0, 0, 300))
+		ship(t, s, shippers.All[0], "filebeat-1", of(1, 0, 300))
+		ship(t, s, shippers.All[2], "fluent-1", of(2, 0, 150))
+		deliver(t, s, of(2, 150, 300)) // ktail has taken over
+		ship(t, s, shippers.All[2], "fluent-2", of(2, 150, 270))
+		got, _, err := history(t, s, ofIndex("*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, sortedTexts(got), sortedTexts(want))
+		for n := range 3 {
+			var mine []ktail.Line
+			for _, l := range got {
+				if l.Stream.PodUID == podStream(n).PodUID {
+					mine = append(mine, l)
+				}
 			}
-			return failing(400, "illegal_argument_exception", "Fielddata is disabled on [kubernetes.pod.uid]")
-		})
-		_, _, err := history(t, s, func(o *elastic.HistoryOptions) { o.Index = "filebeat-*" })
-		if err == nil || !strings.Contains(err.Error(), "are from Filebeat") {
+			same(t, texts(mine), texts(of(n, 0, 300)))
+		}
+		for i := 1; i < len(got); i++ {
+			if got[i].Time < got[i-1].Time-1e6 { // Filebeat's times are rounded down
+				t.Fatalf("line %d is earlier than the line before it", i)
+			}
+		}
+	})
+}
+
+func sortedTexts(lines []ktail.Line) []string {
+	all := texts(lines)
+	slices.Sort(all)
+	return all
+}
+
+func TestHistory_SelectsDocumentsOfOtherShippers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		all := shippedLines(30)
+		at := begin - begin%1e6
+		for i := range all {
+			all[i].Time = at + int64(i/6)*1e6 // six lines, two of each stream, share a millisecond
+			all[i].Text = fmt.Appendf(nil, "%02d", i)
+		}
+		ship(t, s, shippers.All[0], "filebeat-1", all)
+		for _, tt := range []struct {
+			name   string
+			change func(*elastic.HistoryOptions)
+			want   string
+		}{
+			{"the last lines of each stream", func(o *elastic.HistoryOptions) { o.Tail = 1 }, "27 28 29"},
+			{"the last lines, of which some share a time with unwanted ones", func(o *elastic.HistoryOptions) { o.Tail = 3 }, "21 22 23 24 25 26 27 28 29"},
+			{"a range of time", func(o *elastic.HistoryOptions) {
+				o.Since, o.Until = time.Unix(0, at+1e6), time.Unix(0, at+2e6)
+			}, "06 07 08 09 10 11"},
+			{"one pod", func(o *elastic.HistoryOptions) {
+				o.Select = func(s *ktail.Stream) bool { return s.PodUID == "uid-1" }
+				o.Tail = 4
+			}, "19 22 25 28"},
+			{"by owner", func(o *elastic.HistoryOptions) {
+				o.Select = func(s *ktail.Stream) bool { return s.Owner == ktail.Owner{Kind: "Deployment", Name: "web"} }
+				o.Tail = 1
+			}, "27 28 29"},
+		} {
+			got, _, err := history(t, s, ofIndex("filebeat-*"), tt.change)
+			if err != nil {
+				t.Fatalf("%s: %v", tt.name, err)
+			}
+			if joined := strings.Join(texts(got), " "); joined != tt.want {
+				t.Errorf("%s: got  %s\nwant %s", tt.name, joined, tt.want)
+			}
+		}
+	})
+}
+
+// A response has at most 10,000 documents, however many there are in a millisecond.
+func TestHistory_ReadsBurstsOfOtherShippersCompletely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		burst := shippedLines(12_000)
+		for i := range burst {
+			burst[i].Time = begin + int64(i)/4000*1e6
+		}
+		ship(t, s, shippers.All[0], "filebeat-1", burst)
+		got, _, err := history(t, s, ofIndex("filebeat-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, texts(got), texts(burst))
+
+		ship(t, s, shippers.All[0], "filebeat-2", slices.Repeat(burst[:1], 10_001))
+		if _, _, err = history(t, s, ofIndex("filebeat-2")); err == nil || !strings.Contains(err.Error(), "more than 10000 lines have the same @timestamp") {
 			t.Errorf("the error is %v", err)
+		}
+	})
+}
+
+func TestHistory_ReportsDocumentsThatNameNoPod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		put(t, s, "other-1", `{"@timestamp":"2026-01-31T10:00:00.000Z","kubernetes":"text"}`)
+		_, _, err := history(t, s, ofIndex("other-*"))
+		unknown, ok := errors.AsType[*elastic.UnknownDocumentsError](err)
+		if !ok || unknown.Index != "other-*" || unknown.Example != "other-1" {
+			t.Errorf("the error is %v", err)
+		}
+	})
+}
+
+// If the name of a pod cannot be aggregated, the result would not be complete.
+func TestHistory_ReportsFieldsThatCannotBeAggregated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		ship(t, s, shippers.All[0], "filebeat-1", shippedLines(3))
+		s.SetFault(func(r *http.Request) *fakesearch.Fault {
+			if !strings.HasSuffix(r.URL.Path, "/_field_caps") {
+				return nil
+			}
+			return &fakesearch.Fault{Response: &fakesearch.Response{Body: `{"fields":{"kubernetes.pod.name":{"keyword":{"aggregatable":true},"text":{"aggregatable":false}},"kubernetes.pod.name.keyword":{"keyword":{"aggregatable":true}}}}`}}
+		})
+		if got, _, err := history(t, s, ofIndex("filebeat-*")); err != nil || len(got) != 3 {
+			t.Errorf("%d lines, error %v", len(got), err)
 		}
 	})
 }
@@ -74,13 +270,13 @@ func TestHistory_NamesOtherShippersThatCannotBeListed(t *testing.T) {
 func TestHistory_NoMatchIsNotAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
-		if got, _, err := history(t, s, func(o *elastic.HistoryOptions) { o.Index = "*" }); err != nil || len(got) > 0 {
+		if got, _, err := history(t, s, ofIndex("*")); err != nil || len(got) > 0 {
 			t.Errorf("an empty server: %d lines, error %v", len(got), err)
 		}
-		put(t, s, "filebeat-1", `{"message":"a","agent":{"type":"filebeat"}}`)
+		ship(t, s, shippers.All[0], "filebeat-1", shippedLines(3))
 		deliver(t, s, lines(numbered(5)...))
-		got, _, err := history(t, s, func(o *elastic.HistoryOptions) {
-			o.Index, o.Until = "*", time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
+		got, _, err := history(t, s, ofIndex("*"), func(o *elastic.HistoryOptions) {
+			o.Until = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
 		})
 		if err != nil || len(got) > 0 {
 			t.Errorf("%d lines, error %v", len(got), err)

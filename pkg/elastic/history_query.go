@@ -1,13 +1,17 @@
 package elastic
 
 import (
+	"time"
+
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// historyQuery selects documents by stream and by event.sequence in [from, to). ktail
-// never sends regular expressions of the user to the server, because Lucene has a
+// historyQuery selects documents of a layout by stream and by their order in [from, to).
+// ktail never sends regular expressions of the user to the server, because Lucene has a
 // different syntax.
 type historyQuery struct {
+	layout   *layout
+	keywords keywordFields
 	from, to int64
 	streams  []historyStream
 	all      bool // streams are all that there are
@@ -16,9 +20,16 @@ type historyQuery struct {
 // historyStream is a stream and which of its lines are wanted.
 type historyStream struct {
 	stream *ktail.Stream
-	from   int64 // sequence of the first line wanted
-	to     int64 // sequence after the last line; 0 without a line
+	from   int64  // place of the first line wanted
+	to     int64  // place after the last line; 0 without a line
+	skip   int64  // lines at from that are not wanted, because --tail has enough without them
+	except window // lines that another query returns
 }
+
+// window is a range of places in the order of a layout: [from, to).
+type window struct{ from, to int64 }
+
+func (w window) contains(place int64) bool { return w.from <= place && place < w.to }
 
 const (
 	// maxClauses is how many streams have a clause of their own in a query: servers
@@ -44,17 +55,24 @@ func (q *historyQuery) narrow() {
 }
 
 // wants reports whether a line is selected. A query may return lines of streams that it
-// could not exclude.
-func (q *historyQuery) wants(wanted map[ktail.Key]int64, h *hit) bool {
-	from, ok := wanted[h.line.Stream.Key()]
-	return ok && h.sequence >= from
+// could not exclude, and its bounds may be rounded.
+func (q *historyQuery) wants(wanted map[ktail.Key]*historyStream, h *hit) bool {
+	s := wanted[h.line.Stream.Key()]
+	if s == nil || h.sequence < max(s.from, q.from) || h.sequence >= q.to || s.except.contains(h.sequence) {
+		return false
+	}
+	if s.skip > 0 {
+		s.skip--
+		return false
+	}
+	return true
 }
 
-// wanted returns, for each stream, the sequence of the first line wanted.
-func (q *historyQuery) wanted() map[ktail.Key]int64 {
-	m := make(map[ktail.Key]int64, len(q.streams))
+// wanted returns the streams of the query by their keys.
+func (q *historyQuery) wanted() map[ktail.Key]*historyStream {
+	m := make(map[ktail.Key]*historyStream, len(q.streams))
 	for _, s := range q.streams {
-		m[s.stream.Key()] = s.from
+		m[s.stream.Key()] = &s
 	}
 	return m
 }
@@ -62,13 +80,22 @@ func (q *historyQuery) wanted() map[ktail.Key]int64 {
 // jsonObject is a JSON object of a request.
 type jsonObject = map[string]any
 
-// filter returns the query for the documents with a sequence in [from, to).
+// filter returns the query for the documents with a place in [from, to).
 func (q *historyQuery) filter(from, to int64) jsonObject {
-	clauses := []jsonObject{sequenceRange(from, to)}
+	clauses := q.documents(from, to)
 	if streams := q.streamsFilter(); streams != nil {
 		clauses = append(clauses, streams)
 	}
 	return jsonObject{"bool": jsonObject{"filter": clauses}}
+}
+
+// documents returns the clauses that select the documents of the layout with a place in
+// [from, to).
+func (q *historyQuery) documents(from, to int64) []jsonObject {
+	if q.layout == own { // only ktail's documents have a sequence
+		return []jsonObject{own.between(from, to)}
+	}
+	return []jsonObject{q.layout.between(from, to), q.layout.matches()}
 }
 
 // streamsFilter returns the part of the query that selects the streams, or nil if
@@ -78,32 +105,61 @@ func (q *historyQuery) streamsFilter() jsonObject {
 	for _, s := range q.streams {
 		differ = differ || s.from != q.streams[0].from
 	}
+	var queries []jsonObject
 	switch {
 	case differ && len(q.streams) <= maxClauses:
-		should := []jsonObject{minimalDocuments}
 		for _, s := range q.streams {
-			should = append(should, jsonObject{"bool": jsonObject{"filter": []jsonObject{
-				{"term": jsonObject{"kubernetes.pod.uid": s.stream.PodUID}},
-				{"term": jsonObject{"kubernetes.container.name": s.stream.Container}},
-				{"range": jsonObject{"event.sequence": jsonObject{"gte": s.from}}},
-			}}})
+			clauses := append(q.oneStream(s.stream), q.layout.between(s.from, 0))
+			queries = append(queries, jsonObject{"bool": jsonObject{"filter": clauses}})
 		}
-		return anyOf(should...)
 	case q.all:
 		return nil
+	default:
+		field, names := q.podNames()
+		if len(names) > maxTerms {
+			return nil
+		}
+		queries = append(queries, jsonObject{"terms": jsonObject{q.keywords.of(field): names}})
+	}
+	if q.layout == own {
+		queries = append(queries, minimalDocuments)
+	}
+	return anyOf(queries...)
+}
+
+// oneStream returns the clauses that select the documents of a stream. Documents of other
+// programs may have no UID.
+func (q *historyQuery) oneStream(s *ktail.Stream) []jsonObject {
+	f := &q.layout.stream
+	field, name := f.uid, s.PodUID
+	if q.layout != own {
+		field, name = f.pod, s.Pod
+	}
+	clauses := []jsonObject{{"term": jsonObject{q.keywords.of(field): name}}}
+	if s.Container != "" {
+		clauses = append(clauses, jsonObject{"term": jsonObject{q.keywords.of(f.container): s.Container}})
+	}
+	return clauses
+}
+
+// podNames returns the field that selects pods, and its values for all streams.
+func (q *historyQuery) podNames() (field string, names []string) {
+	field = q.layout.stream.pod
+	if q.layout == own {
+		field = q.layout.stream.uid
 	}
 	seen := map[string]bool{}
-	var uids []string
 	for _, s := range q.streams {
-		if !seen[s.stream.PodUID] {
-			seen[s.stream.PodUID] = true
-			uids = append(uids, s.stream.PodUID)
+		name := s.stream.Pod
+		if q.layout == own {
+			name = s.stream.PodUID
+		}
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
 		}
 	}
-	if len(uids) > maxTerms {
-		return nil
-	}
-	return anyOf(minimalDocuments, jsonObject{"terms": jsonObject{"kubernetes.pod.uid": uids}})
+	return field, names
 }
 
 // minimalDocuments is the query for documents whose only field about their stream
@@ -115,19 +171,5 @@ func anyOf(queries ...jsonObject) jsonObject {
 	return jsonObject{"bool": jsonObject{"should": queries, "minimum_should_match": 1}}
 }
 
-// sequenceRange returns the query for a sequence in [from, to). A zero bound is
-// none.
-func sequenceRange(from, to int64) jsonObject {
-	bounds := jsonObject{}
-	if from != 0 {
-		bounds["gte"] = from
-	}
-	if to != 0 {
-		bounds["lt"] = to
-	}
-	return jsonObject{"range": jsonObject{"event.sequence": bounds}}
-}
-
-// bySequence is the order of lines, in which a stream keeps its order. @timestamp
-// is in milliseconds, so it would not do.
-var bySequence = []jsonObject{{"event.sequence": "asc"}}
+// floorMilli returns the beginning of the millisecond.
+func floorMilli(at int64) int64 { return at - at%int64(time.Millisecond) }

@@ -1,9 +1,11 @@
 package elastic
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -23,7 +25,7 @@ const (
 	emitLines = 512
 )
 
-// historySource emits the lines of a query, in windows of event.sequence. It needs
+// historySource emits the lines of a query, in windows of their order. It needs
 // no state on the server (scroll, point in time), and the same requests work from
 // Elasticsearch 6.4 on.
 type historySource struct {
@@ -31,18 +33,21 @@ type historySource struct {
 	query  *historyQuery
 	stream *ktail.Stream
 
-	next    int64 // sequence from which lines were not emitted yet
+	next    int64 // place from which lines were not emitted yet
 	decoder documentDecoder
+	hits    []hit           // of the current response
 	seen    map[lineID]bool // IDs of the current window
 	before  map[lineID]bool // IDs of the previous window
 	batch   []ktail.Line
-
-	lastKey ktail.Key // of the last line whose position was recorded
-	last    *ktail.Position
+	ends    streamEnds
 }
 
-// window is a range of sequences: [from, to).
-type window struct{ from, to int64 }
+func newHistorySource(h *History, q *historyQuery) *historySource {
+	return &historySource{
+		h: h, query: q, stream: &ktail.Stream{}, decoder: documentDecoder{layout: q.layout},
+		ends: streamEnds{keep: h.o.KeepPositions, shipped: q.layout != own},
+	}
+}
 
 // Stream implements ktail.Source. The stream names no log: lines have their own.
 func (s *historySource) Stream() *ktail.Stream { return s.stream }
@@ -127,40 +132,41 @@ func (s *historySource) fetch(ctx context.Context, windows []window, free <-chan
 }
 
 func (s *historySource) request(ctx context.Context, w window, into *responseBuffer) ([]byte, error) {
-	resp, err := s.h.search(ctx, jsonObject{
-		"size": maxWindowLines, "sort": bySequence, "query": s.query.filter(w.from, w.to), "track_scores": false,
-	}, into)
+	search := jsonObject{
+		"size": maxWindowLines, "sort": s.query.layout.sorted("asc"), "query": s.query.filter(w.from, w.to), "track_scores": false,
+	}
+	if members := s.query.layout.members(); members != nil {
+		search["_source"] = members
+	}
+	resp, err := s.h.search(ctx, search, into)
 	if err != nil {
 		return nil, err
 	}
 	return resp.body, nil
 }
 
-// emitWindow emits the lines of a window. A window with more lines than a response
-// may have is continued from the last of them.
-func (s *historySource) emitWindow(ctx context.Context, f fetched, wanted map[ktail.Key]int64, emit func([]ktail.Line) error) error {
-	body := f.body
-	for {
-		n, fresh, last := 0, 0, int64(0)
-		err := s.decoder.hits(body, func(h *hit) error {
-			n++
-			last = h.sequence
-			if h.hasID && !s.isNew(h.id) || !s.query.wants(wanted, h) {
-				return nil
-			}
-			fresh++
-			return s.add(h, emit)
-		})
+// emitWindow emits the lines of a window. A response with as many lines as it may have
+// can lack lines with the last place, so the window is continued from there.
+func (s *historySource) emitWindow(ctx context.Context, f fetched, wanted map[ktail.Key]*historyStream, emit func([]ktail.Line) error) error {
+	for body := f.body; ; {
+		full, err := s.decodeHits(body)
 		if err != nil {
 			return err
 		}
-		if n < maxWindowLines {
+		for i := range s.hits {
+			h := &s.hits[i]
+			if h.hasID && !s.isNew(h.id) || !s.query.wants(wanted, h) {
+				continue
+			}
+			if err := s.add(h, emit); err != nil {
+				return err
+			}
+		}
+		if !full {
 			break
 		}
-		if fresh == 0 {
-			return fmt.Errorf("more than %d lines have the event.sequence %d", maxWindowLines, last)
-		}
-		if body, err = s.request(ctx, window{last, f.to}, f.into); err != nil {
+		rest := window{s.next, f.to}
+		if body, err = s.request(ctx, rest, f.into); err != nil {
 			return err
 		}
 	}
@@ -168,6 +174,35 @@ func (s *historySource) emitWindow(ctx context.Context, f fetched, wanted map[kt
 	s.before, s.seen = s.seen, s.before
 	clear(s.seen)
 	return s.flush(emit)
+}
+
+// decodeHits decodes a response in the order of its lines. If the response has as many
+// lines as it may have, decodeHits leaves out those with the last place, and sets
+// s.next to that place.
+func (s *historySource) decodeHits(body []byte) (full bool, err error) {
+	unit := s.query.layout.unit
+	s.hits = s.hits[:0]
+	err = s.decoder.hits(body, func(h *hit) error {
+		s.hits = append(s.hits, *h)
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	if full = len(s.hits) >= maxWindowLines; full {
+		last := s.hits[len(s.hits)-1].sequence / unit
+		s.hits = slices.DeleteFunc(s.hits, func(h hit) bool { return h.sequence/unit == last })
+		if len(s.hits) == 0 {
+			return false, fmt.Errorf("more than %d lines have the same %s (%d)", maxWindowLines, s.query.layout.order, last)
+		}
+		s.next = last * unit
+	}
+	if s.query.layout != own {
+		slices.SortStableFunc(s.hits, func(a, b hit) int {
+			return cmp.Or(cmp.Compare(a.sequence, b.sequence), cmp.Compare(a.offset, b.offset))
+		})
+	}
+	return full, nil
 }
 
 // isNew reports whether a document with the ID was not read before. Two backing indices
@@ -184,10 +219,7 @@ func (s *historySource) isNew(id lineID) bool {
 }
 
 func (s *historySource) add(h *hit, emit func([]ktail.Line) error) error {
-	s.h.last = max(s.h.last, h.sequence)
-	if s.h.positions != nil && h.line.Kind == ktail.Log {
-		s.record(h)
-	}
+	s.ends.add(h)
 	s.batch = append(s.batch, h.line)
 	if len(s.batch) < emitLines {
 		return nil
@@ -205,22 +237,6 @@ func (s *historySource) flush(emit func([]ktail.Line) error) error {
 	return err
 }
 
-// record advances the position of the line's stream.
-func (s *historySource) record(h *hit) {
-	key := h.line.Stream.Key()
-	if s.last == nil || key != s.lastKey {
-		if s.h.positions[key] == nil {
-			s.h.positions[key] = &ktail.Position{}
-		}
-		s.lastKey, s.last = key, s.h.positions[key]
-	}
-	mark := h.line.Mark()
-	if h.hasID {
-		mark = h.id.mark() // that of the whole text, where the document holds a part
-	}
-	s.last.Add(mark)
-}
-
 // planWindows divides a range into windows of about windowLines lines.
 func (s *historySource) planWindows(ctx context.Context, w window) ([]window, error) {
 	if w.from >= w.to {
@@ -230,6 +246,7 @@ func (s *historySource) planWindows(ctx context.Context, w window) ([]window, er
 	if err != nil {
 		return nil, err
 	}
+	resolution := s.query.layout.resolution()
 	var windows []window
 	start, lines := w.from, int64(0)
 	cut := func(at int64) {
@@ -246,9 +263,9 @@ func (s *historySource) planWindows(ctx context.Context, w window) ([]window, er
 		if i+1 < len(parts) {
 			end = parts[i+1].from
 		}
-		if c.lines > maxWindowLines && c.width > minBucket {
+		if c.lines > maxWindowLines && c.width > minBucket*resolution {
 			cut(c.from)
-			end = min(end, c.from+c.width+roundingError)
+			end = min(end, c.from+c.width+resolution)
 			divided, err := s.planWindows(ctx, window{start, end})
 			if err != nil {
 				return nil, err
@@ -263,21 +280,22 @@ func (s *historySource) planWindows(ctx context.Context, w window) ([]window, er
 	return windows, nil
 }
 
-// minBucket is the width of a bucket that is not divided further, in nanoseconds.
-// Aggregations round sequences to roundingError.
-const minBucket = 64 * roundingError
+// minBucket is the width of a bucket that is not divided further, in units of the
+// resolution.
+const minBucket = 64
 
-// part is how many lines there are from a sequence on.
+// part is how many lines there are from a place on.
 type part struct{ from, width, lines int64 }
 
 // count returns the counts of the parts of a range that have lines.
 func (s *historySource) count(ctx context.Context, w window) ([]part, error) {
-	interval := max((w.to-w.from)/planBuckets, roundingError)
+	l := s.query.layout
+	interval := max((w.to-w.from)/planBuckets/l.unit, l.resolution()/l.unit)
 	var into responseBuffer
 	resp, err := s.h.search(ctx, jsonObject{
 		"size": 0, "query": s.query.filter(w.from, w.to),
 		"aggs": jsonObject{"parts": jsonObject{"histogram": jsonObject{
-			"field": "event.sequence", "interval": interval, "min_doc_count": 1,
+			"field": l.order, "interval": interval, "min_doc_count": 1,
 		}}},
 	}, &into)
 	if err != nil {
@@ -298,8 +316,8 @@ func (s *historySource) count(ctx context.Context, w window) ([]part, error) {
 	}
 	var parts []part
 	for _, b := range answer.Aggregations.Parts.Buckets {
-		from := min(max(int64(b.Key), w.from), w.to)
-		parts = append(parts, part{from: from, width: interval, lines: b.Count})
+		from := min(max(int64(b.Key)*l.unit, w.from), w.to)
+		parts = append(parts, part{from: from, width: interval * l.unit, lines: b.Count})
 	}
 	return parts, nil
 }

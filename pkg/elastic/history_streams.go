@@ -1,12 +1,12 @@
 package elastic
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
-	"strconv"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -17,29 +17,21 @@ const streamsPage = 500
 // listStreams returns all streams that have lines in the range of the query.
 // https://www.elastic.co/guide/en/elasticsearch/reference/6.4/search-aggregations-bucket-composite-aggregation.html
 func (h *History) listStreams(ctx context.Context, q *historyQuery) ([]historyStream, error) {
-	source := func(name, field string) jsonObject {
-		return jsonObject{name: jsonObject{"terms": jsonObject{"field": field}}}
+	composite := jsonObject{"size": streamsPage, "sources": q.streamSources()}
+	aggregations := jsonObject{"newest": jsonObject{"top_hits": jsonObject{
+		"size": 1, "sort": q.layout.sorted("desc"), "_source": append(q.layout.orderMembers(), q.layout.identity...),
+	}}}
+	if q.layout == own {
+		aggregations["first"] = jsonObject{"min": jsonObject{"field": own.order}}
 	}
-	composite := jsonObject{"size": streamsPage, "sources": []jsonObject{
-		source("uid", "kubernetes.pod.uid"), source("container", "kubernetes.container.name"),
-	}}
 	body := jsonObject{
 		"size":  0,
-		"query": sequenceRange(q.from, q.to),
-		"aggs": jsonObject{"streams": jsonObject{
-			"composite": composite,
-			"aggs": jsonObject{
-				"first": jsonObject{"min": jsonObject{"field": "event.sequence"}},
-				"newest": jsonObject{"top_hits": jsonObject{
-					"size": 1, "sort": []jsonObject{{"event.sequence": "desc"}},
-					"_source": []string{"kubernetes", "container", "orchestrator", "host"},
-				}},
-			},
-		}},
+		"query": jsonObject{"bool": jsonObject{"filter": q.documents(q.from, q.to)}},
+		"aggs":  jsonObject{"streams": jsonObject{"composite": composite, "aggs": aggregations}},
 	}
 	var all []historyStream
 	for {
-		page, after, err := h.streamsPage(ctx, body)
+		page, after, err := h.streamsPage(ctx, q, body)
 		if err != nil {
 			return nil, fmt.Errorf("list the streams in %s: %w", h.o.Index, err)
 		}
@@ -49,7 +41,25 @@ func (h *History) listStreams(ctx context.Context, q *historyQuery) ([]historySt
 		}
 		composite["after"] = after
 	}
+	if q.layout != own {
+		return all, nil
+	}
 	return h.addMinimal(ctx, q, all)
+}
+
+// streamSources returns the fields whose values identify a stream.
+func (q *historyQuery) streamSources() []jsonObject {
+	f := &q.layout.stream
+	source := func(field string, more jsonObject) jsonObject {
+		terms := jsonObject{"field": q.keywords.of(field)}
+		maps.Copy(terms, more)
+		return jsonObject{field: jsonObject{"terms": terms}}
+	}
+	if q.layout == own {
+		return []jsonObject{source(f.uid, nil), source(f.container, nil)}
+	}
+	optional := jsonObject{"missing_bucket": true}
+	return []jsonObject{source(f.namespace, optional), source(f.pod, optional), source(f.uid, optional), source(f.container, optional)}
 }
 
 // addMinimal adds the streams of minimal documents, which the server cannot list.
@@ -58,12 +68,12 @@ func (h *History) addMinimal(ctx context.Context, q *historyQuery, all []history
 	for i := range all {
 		at[all[i].stream.Key()] = i
 	}
-	var d documentDecoder
+	d := documentDecoder{layout: own}
 	var into responseBuffer
 	for from := q.from; ; {
 		resp, err := h.search(ctx, jsonObject{
-			"size": windowLines, "sort": bySequence,
-			"query": jsonObject{"bool": jsonObject{"filter": []jsonObject{sequenceRange(from, q.to), minimalDocuments}}},
+			"size": windowLines, "sort": own.sorted("asc"),
+			"query": jsonObject{"bool": jsonObject{"filter": []jsonObject{own.between(from, q.to), minimalDocuments}}},
 		}, &into)
 		if err != nil {
 			return nil, fmt.Errorf("list the minimal documents in %s: %w", h.o.Index, err)
@@ -95,13 +105,9 @@ func (h *History) addMinimal(ctx context.Context, q *historyQuery, all []history
 	}
 }
 
-// roundingError is how far a sequence can be off in an aggregation: servers
-// aggregate with doubles, which hold 53 bits of the 61 of a time.
-const roundingError = 1 << 10
-
 // streamsPage returns one page of streams, and after which bucket the next one
 // begins.
-func (h *History) streamsPage(ctx context.Context, body jsonObject) ([]historyStream, json.RawMessage, error) {
+func (h *History) streamsPage(ctx context.Context, q *historyQuery, body jsonObject) ([]historyStream, json.RawMessage, error) {
 	var into responseBuffer
 	resp, err := h.search(ctx, body, &into)
 	if err != nil {
@@ -112,10 +118,7 @@ func (h *History) streamsPage(ctx context.Context, body jsonObject) ([]historySt
 			Streams struct {
 				After   json.RawMessage `json:"after_key"`
 				Buckets []struct {
-					Key struct {
-						UID       string `json:"uid"`
-						Container string `json:"container"`
-					} `json:"key"`
+					Key   json.RawMessage `json:"key"`
 					First struct {
 						Value float64 `json:"value"`
 					} `json:"first"`
@@ -129,57 +132,46 @@ func (h *History) streamsPage(ctx context.Context, body jsonObject) ([]historySt
 	}
 	buckets := answer.Aggregations.Streams.Buckets
 	page := make([]historyStream, 0, len(buckets))
+	d := documentDecoder{layout: q.layout}
 	for _, b := range buckets {
-		s := historyStream{from: int64(b.First.Value) - roundingError}
-		last, err := newestOf(b.Newest, &s)
+		if err := q.checkKey(b.Key); err != nil {
+			return nil, nil, err
+		}
+		s := historyStream{from: floorMilli(q.from)}
+		if q.layout == own {
+			s.from = int64(b.First.Value) - own.rounding
+		}
+		err := d.hits(b.Newest, func(h *hit) error {
+			s.stream, s.to = h.line.Stream, h.sequence+1
+			return nil
+		})
 		if err != nil {
 			return nil, nil, err
 		}
 		if s.stream == nil {
-			s.stream = &ktail.Stream{PodUID: b.Key.UID, Container: b.Key.Container}
+			return nil, nil, errResponse
 		}
-		s.to = last + 1
 		page = append(page, s)
 	}
 	after := answer.Aggregations.Streams.After
 	if after == nil && len(buckets) > 0 { // 6.x has no after_key before 6.3
-		after, _ = json.Marshal(buckets[len(buckets)-1].Key)
+		after = buckets[len(buckets)-1].Key
 	}
 	return page, after, nil
 }
 
-// newestOf fills in the stream from its newest document, and returns the sequence
-// of that.
-func newestOf(topHits []byte, s *historyStream) (int64, error) {
-	var top struct {
-		Hits struct {
-			Hits []struct {
-				Source struct {
-					Kubernetes, Container, Orchestrator, Host json.RawMessage
-				} `json:"_source"`
-				Sort []json.Number `json:"sort"`
-			} `json:"hits"`
-		} `json:"hits"`
+// checkKey returns an error if the server cannot tell the pods of the documents in a
+// bucket apart. All of them name a pod, but not in a field that can be aggregated.
+func (q *historyQuery) checkKey(key json.RawMessage) error {
+	var values map[string]*string
+	if json.Unmarshal(key, &values) != nil {
+		return errResponse
 	}
-	d := json.NewDecoder(bytes.NewReader(topHits))
-	d.UseNumber()
-	if err := d.Decode(&top); err != nil {
-		return 0, errResponse
+	if pod := q.layout.stream.pod; q.layout != own && values[pod] == nil {
+		return fmt.Errorf("the documents of %s have the field %s, but it cannot be aggregated in all indices: "+
+			"map it as keyword, or exclude the indices where it is something else by --history-index", q.layout.shipper, pod)
 	}
-	for _, hit := range top.Hits.Hits {
-		stream, err := decodeStream(&rawDocument{
-			kubernetes: hit.Source.Kubernetes, container: hit.Source.Container,
-			orchestrator: hit.Source.Orchestrator, host: hit.Source.Host,
-		})
-		if err != nil {
-			return 0, err
-		}
-		s.stream = stream
-		if len(hit.Sort) > 0 {
-			return strconv.ParseInt(hit.Sort[0].String(), 10, 64)
-		}
-	}
-	return 0, nil
+	return nil
 }
 
 // tailsPage is the number of streams whose last lines one request looks up.
@@ -202,17 +194,20 @@ func (h *History) findTails(ctx context.Context, q *historyQuery) error {
 	return nil
 }
 
+// mostTies is how many lines of a stream with the time of the first wanted one are
+// recognized as surplus. A sequence occurs once.
+const mostTies = 100
+
 func (h *History) tailsPage(ctx context.Context, q *historyQuery, page []historyStream) error {
 	var body []byte
 	for _, s := range page {
 		request, err := json.Marshal(jsonObject{
-			"size": 1, "from": h.o.Tail - 1, "_source": false,
-			"sort": []jsonObject{{"event.sequence": "desc"}},
-			"query": jsonObject{"bool": jsonObject{"filter": []jsonObject{
-				sequenceRange(q.from, q.to),
-				{"term": jsonObject{"kubernetes.pod.uid": s.stream.PodUID}},
-				{"term": jsonObject{"kubernetes.container.name": s.stream.Container}},
-			}, "must_not": []jsonObject{{"term": jsonObject{"event.action": "gap"}}}}},
+			"size": min(mostTies, MaxHistoryTail-h.o.Tail+1), "from": h.o.Tail - 1,
+			"_source": q.layout.orderMembers(), "sort": q.layout.sorted("desc"),
+			"query": jsonObject{"bool": jsonObject{
+				"filter":   append(q.documents(q.from, q.to), q.oneStream(s.stream)...),
+				"must_not": []jsonObject{{"term": jsonObject{"event.action": "gap"}}},
+			}},
 		})
 		if err != nil {
 			return err
@@ -225,28 +220,42 @@ func (h *History) tailsPage(ctx context.Context, q *historyQuery, page []history
 		return err
 	}
 	var answer struct {
-		Responses []struct {
-			Error json.RawMessage `json:"error"`
-			Hits  struct {
-				Hits []struct {
-					Sort []json.Number `json:"sort"`
-				} `json:"hits"`
-			} `json:"hits"`
-		} `json:"responses"`
+		Responses []json.RawMessage `json:"responses"`
 	}
 	if json.Unmarshal(resp.body, &answer) != nil || len(answer.Responses) != len(page) {
 		return errResponse
 	}
-	for i, r := range answer.Responses {
-		if r.Error != nil {
-			_, reason := parseError(r.Error)
-			return fmt.Errorf("%s: %s", page[i].stream, reason)
-		}
-		for _, hit := range r.Hits.Hits {
-			if from, err := strconv.ParseInt(hit.Sort[0].String(), 10, 64); err == nil {
-				page[i].from = max(page[i].from, from)
-			}
+	for i, response := range answer.Responses {
+		if err := q.cutTail(&page[i], response); err != nil {
+			return fmt.Errorf("%s: %w", page[i].stream, err)
 		}
 	}
 	return nil
+}
+
+// cutTail sets where the last lines of a stream begin. The response has the first wanted
+// line, and then the lines before it.
+func (q *historyQuery) cutTail(s *historyStream, response json.RawMessage) error {
+	var failed struct {
+		Error json.RawMessage `json:"error"`
+	}
+	if json.Unmarshal(response, &failed) != nil {
+		return errResponse
+	}
+	if failed.Error != nil {
+		_, reason := parseError(failed.Error)
+		return errors.New(reason)
+	}
+	first := int64(-1)
+	d := documentDecoder{layout: q.layout}
+	return d.hits(response, func(h *hit) error {
+		place := h.sequence - h.sequence%q.layout.unit
+		switch {
+		case first < 0:
+			first, s.from = place, max(s.from, place)
+		case place == first:
+			s.skip++
+		}
+		return nil
+	})
 }

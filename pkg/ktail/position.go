@@ -31,7 +31,9 @@ const (
 // and a node's clock can be set back by hours. Therefore a window never depends
 // on the latest time.
 type Position struct {
-	// Time is the latest time of all lines delivered, in Unix nanoseconds.
+	// Time is the latest time of all lines delivered, in Unix nanoseconds. Without
+	// lines, it is where to begin in the log; nothing shows which lines of its second
+	// were delivered.
 	Time int64
 	// Begin is the time of the first line delivered.
 	Begin int64

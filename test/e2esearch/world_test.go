@@ -50,6 +50,11 @@ func newWorld(t *testing.T, pods int) *world {
 	if err := api.WriteKubeconfig(w.kubeconfig); err != nil {
 		t.Fatal(err)
 	}
+	for _, o := range ownerObjects {
+		if err := api.PutObject(o); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for i := range pods {
 		w.addPod(i)
 	}
@@ -64,10 +69,30 @@ var owners = [][]metav1.OwnerReference{
 	nil,
 }
 
+// ownerObjects are the objects that own the pods.
+var ownerObjects = []fakeapi.Object{
+	ownerObject("Deployment", "web", "3", nil),
+	ownerObject("ReplicaSet", "web-5d4f8c7b9", "1", []any{
+		map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "3", "controller": true},
+	}),
+	ownerObject("StatefulSet", "db", "2", nil),
+}
+
+func ownerObject(kind, name, uid string, owners []any) fakeapi.Object {
+	return fakeapi.Object{
+		"apiVersion": "apps/v1", "kind": kind,
+		"metadata": map[string]any{"namespace": namespace, "name": name, "uid": uid, "ownerReferences": owners},
+		"spec":     map[string]any{"selector": map[string]any{"matchLabels": map[string]any{"owned-by": name}}},
+	}
+}
+
 func (w *world) addPod(i int) {
 	w.t.Helper()
 	name := fmt.Sprintf("web-%03d", i)
 	labels := map[string]string{"app": "web", "app.kubernetes.io/name": "web", "pod-template-hash": "5d4f8c7b9", "tier": fmt.Sprint(i % 3)}
+	if i%len(owners) < 2 {
+		labels["owned-by"] = []string{"web", "db"}[i%len(owners)]
+	}
 	made := w.api.AddPod(&corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels, OwnerReferences: owners[i%len(owners)]},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app", Image: "example/app"}}},

@@ -206,8 +206,8 @@ func (s *Source) query(from *ktail.Position, tail int64) url.Values {
 	case tail >= 0:
 		q.Set("tailLines", strconv.FormatInt(tail, 10))
 	case !from.IsZero():
-	case since != 0:
-		q.Set("sinceTime", time.Unix(0, since).UTC().Format(time.RFC3339))
+	case since != 0 || from.Time != 0:
+		q.Set("sinceTime", time.Unix(0, max(since, from.Time)).UTC().Format(time.RFC3339))
 	case s.log.start != FromOptions:
 	case s.log.opens > 0 && !s.log.earlier.wanted && (s.options.Tail >= 0 || s.options.Since > 0):
 		// Nothing was delivered before the connection was lost, so everything
