@@ -148,7 +148,7 @@ func (l *lineSlices) put(lines []ktail.Line) {
 // renew makes room for the next read.
 func (s *scanner) renew() {
 	rest := s.chunk[s.start:s.end]
-	if len(rest) >= MaxLine {
+	if len(rest) > MaxLine {
 		s.long = rest[:MaxLine:MaxLine]
 		rest = nil
 	}
@@ -178,7 +178,12 @@ func (s *scanner) add(raw []byte) {
 	s.lines = append(s.lines, s.parse(raw, cut))
 }
 
+// parse cuts at the same byte however the line was read, because it is recognized
+// when it is read again.
 func (s *scanner) parse(raw []byte, cut bool) ktail.Line {
+	if len(raw) > MaxLine {
+		raw, cut = raw[:MaxLine:MaxLine], true
+	}
 	if s.untimed {
 		return ktail.Line{Stream: s.stream, Time: time.Now().UnixNano(), Text: raw, Cut: cut, Untimed: true}
 	}
