@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/internal/fakeapi"
+	"github.com/ktail/ktail/pkg/kube"
 )
 
 // stamp is the number of bytes that the kubelet writes before each line.
@@ -63,6 +64,48 @@ func TestCut_LosesNothing(t *testing.T) {
 					r.wants(t, append(slices.Clip(file), "line 6")...)
 				})
 			})
+		}
+	}
+}
+
+// If the first responses are cut before or within the last lines that --tail selects, these
+// lines are written, and so are all new lines, no matter how many.
+func TestCut_TailIsWritten(t *testing.T) {
+	const line = stamp + int64(len("line 0\n"))
+	for _, following := range []bool{true, false} {
+		for _, before := range []int{0, 2, 10} { // lines in the log at the start
+			for n := int64(0); n <= 3*line; n += 7 {
+				t.Run(fmt.Sprintf("follow=%t/before=%d/after=%d", following, before, n), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						api := newServer(t, fakeapi.Options{})
+						c := api.RunPod("default", "web", "app").Container("app")
+						var file []string
+						write := func(lines int) {
+							for range lines {
+								file = append(file, fmt.Sprint("line ", len(file)))
+								c.Log(file[len(file)-1])
+							}
+						}
+						write(before)
+						pass(time.Hour)
+						cut := fakeapi.Fault{Break: fakeapi.End, After: n}
+						unavailable := fakeapi.Fault{Status: 503}
+						faults(api, &cut, &unavailable, &unavailable, &unavailable, &cut, &unavailable)
+						r := follow(t, &kube.Watcher{
+							Client: connect(t, api), Options: kube.LogOptions{Follow: following, Tail: 3},
+							Selection: kube.Selection{Namespaces: []string{"default"}},
+						})
+						if following {
+							pass(300 * time.Millisecond)
+							write(20)
+							pass(time.Minute)
+						} else if err := r.stop(); err != nil {
+							t.Error(err)
+						}
+						r.wants(t, file[max(before-3, 0):]...)
+					})
+				})
+			}
 		}
 	}
 }

@@ -30,23 +30,29 @@ func TestNoFollow_CutLosesNothing(t *testing.T) {
 	for _, text := range file {
 		size += stamp + int64(len(text)) + 1
 	}
-	for _, ended := range []bool{false, true} {
+	for _, state := range []string{"running", "ended", "ended without a newline"} {
 		for _, how := range []fakeapi.Break{fakeapi.End, fakeapi.Reset} {
 			for n := range size + 1 {
-				t.Run(fmt.Sprintf("ended=%v/break=%d/after=%d", ended, how, n), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s/break=%d/after=%d", state, how, n), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						api := newServer(t, fakeapi.Options{})
 						c := job(api).Container("app")
 						c.Log(file...)
-						if ended {
+						want := slices.Clone(file)
+						if state == "ended without a newline" {
+							c.Append(fakeapi.Entry{Text: "last", Partial: true})
+							want = append(want, "last")
+						}
+						if state != "running" {
 							c.Exit(0, "")
 						}
-						faults(api, &fakeapi.Fault{Break: how, After: n}, &fakeapi.Fault{Break: how, After: n/2 + 1})
+						cuts := []*fakeapi.Fault{{Break: how, After: n}, {Break: how, After: n/2 + 1}}
+						faults(api, cuts[:1+n%2]...)
 						r, err := readOnce(t, api, kube.LogOptions{Tail: -1})
 						if err != nil {
 							t.Error(err)
 						}
-						r.wants(t, file...)
+						r.wants(t, want...)
 					})
 				})
 			}

@@ -347,7 +347,7 @@ func (s *Source) compareEnds(ctx context.Context, r *response, lines []ktail.Lin
 		return isNotEnd, nil
 	case last == len(lines)-1:
 		return s.compareRests(ctx, r.scanner.rest(), sc.rest())
-	case s.options.Follow || len(r.scanner.rest()) > 0:
+	case s.options.Follow || len(r.scanner.rest()) > 0 || len(sc.rest()) > 0:
 		return isNotEnd, nil
 	}
 	return isEnd, r.forward(ctx, lines[last+1:])

@@ -265,6 +265,9 @@ func (s *Source) readPreviousOnce(ctx context.Context, r *response, tail int64) 
 	query := s.query(r.from, tail)
 	query.Set("previous", "true")
 	query.Del("follow")
+	if err := s.extendTail(ctx, r.from, query); err != nil {
+		return err
+	}
 	body, err := s.api.OpenLog(ctx, query)
 	if err != nil {
 		return err
@@ -278,8 +281,16 @@ func (s *Source) readPreviousOnce(ctx context.Context, r *response, tail int64) 
 // later than the delivered lines, if the position is not in that log: the
 // instances in between were missed.
 func (r *response) joinOlder(ctx context.Context, l *ktail.Line) (bool, error) {
-	if s := r.source; s.log.isComplete(r.from) && s.stream.Instance.Restarts <= s.log.reading.Restarts+1 {
-		return true, nil // this is the next instance, whose lines follow directly
+	if s := r.source; s.log.isComplete(r.from) {
+		now, err := s.api.Container(ctx) // the watcher's state may be several instances old
+		switch {
+		case err != nil:
+			return false, err
+		case now.Gone:
+			return false, errGone
+		case now.Known && now.Instance.Restarts <= s.log.reading.Restarts+1:
+			return true, nil // this is the next instance, whose lines follow directly
+		}
 	}
 	if done, err := r.source.fill(ctx, r.from, r.emit); err != nil {
 		return false, err

@@ -3,7 +3,9 @@ package podlog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -107,7 +109,11 @@ func (s *Source) readOnce(ctx context.Context, from *ktail.Position, emit func([
 	began := time.Now()
 	tail := s.tailLines(from)
 	query := s.query(from, tail)
-	body, err := s.api.OpenLog(request, query)
+	err := s.extendTail(request, from, query)
+	var body io.ReadCloser
+	if err == nil {
+		body, err = s.api.OpenLog(request, query)
+	}
 	if err != nil {
 		s.log.lookedBehind = false
 		return s.openError(ctx, err, from, emit)
@@ -209,26 +215,63 @@ func (s *Source) query(from *ktail.Position, tail int64) url.Values {
 	case since != 0 || from.Time != 0:
 		q.Set("sinceTime", time.Unix(0, max(since, from.Time)).UTC().Format(time.RFC3339))
 	case s.log.start != FromOptions:
-	case s.log.opens > 0 && !s.log.earlier.wanted && (s.options.Tail >= 0 || s.options.Since > 0):
-		// Nothing was delivered before the connection was lost, so everything
-		// since then is wanted, no matter how many lines. The request states a
-		// duration, because the node's clock, which stamps the lines, may
-		// differ from the local clock.
-		since := s.options.Since
-		if s.options.Tail >= 0 {
-			since = 0
-		}
-		elapsed := max(time.Since(s.log.openedAt), time.Since(s.log.openedAt.Round(0))) // wall time, too, in case the machine was suspended
-		q.Set("sinceSeconds", sinceSeconds(since+elapsed+time.Second))
+	case s.startsOver(from) && s.options.Follow && s.options.Tail == 0:
+		q.Set("sinceSeconds", sinceSeconds(s.sinceOpened()))
 	default:
 		if s.options.Tail >= 0 {
 			q.Set("tailLines", strconv.FormatInt(s.options.Tail, 10))
 		}
-		if s.options.Since > 0 {
-			q.Set("sinceSeconds", sinceSeconds(s.options.Since))
+		if since := s.options.Since; since > 0 {
+			if s.startsOver(from) {
+				since += s.sinceOpened()
+			}
+			q.Set("sinceSeconds", sinceSeconds(since))
 		}
 	}
 	return q
+}
+
+// startsOver reports whether nothing was delivered although the log was opened
+// before. Then everything since then is wanted as well.
+func (s *Source) startsOver(from *ktail.Position) bool {
+	return from.IsZero() && s.log.opens > 0 && s.log.start == FromOptions && !s.log.earlier.wanted
+}
+
+// sinceOpened returns the age of the first request. Requests state a duration,
+// because the node's clock, which stamps the lines, may differ from the local
+// clock.
+func (s *Source) sinceOpened() time.Duration {
+	opened := s.log.openedAt
+	elapsed := max(time.Since(opened), time.Since(opened.Round(0))) // wall time, too, in case the machine was suspended
+	return elapsed + time.Second
+}
+
+// extendTail adds the number of lines that were written since the log was opened
+// first to the number of lines that the query requests from its end.
+func (s *Source) extendTail(ctx context.Context, from *ktail.Position, query url.Values) error {
+	if !s.startsOver(from) || !s.options.Follow || s.options.Tail <= 0 || s.periods.start() != 0 {
+		return nil
+	}
+	count := maps.Clone(query)
+	count.Del("follow")
+	count.Del("tailLines")
+	count.Set("sinceSeconds", sinceSeconds(s.sinceOpened()))
+	body, err := s.api.OpenLog(ctx, count)
+	if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // errors do not matter after reading
+	tail := s.options.Tail
+	for sc := newScanner(body, s.stream); err == nil; {
+		var lines []ktail.Line
+		lines, err = sc.next()
+		tail += int64(len(lines))
+	}
+	if !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read log of %s: %w", s.stream, err)
+	}
+	query.Set("tailLines", strconv.FormatInt(tail, 10))
+	return nil
 }
 
 // sinceSeconds returns the value of the parameter sinceSeconds.
