@@ -110,14 +110,16 @@ type listedFile struct {
 func (l *logFiles) update() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for range 10 { // files may be renamed between listing and opening
-		listed, err := listFiles(l.dir)
-		if errors.Is(err, fs.ErrNotExist) {
+	for range 10 { // files may be renamed while they are listed, and before they are opened
+		listed, err := listFiles(l.dir, os.Stat)
+		switch {
+		case errors.Is(err, errChanged):
+			continue
+		case errors.Is(err, fs.ErrNotExist):
 			l.remove()
 			l.keepFiles(nil, nil)
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return explain(err)
 		}
 		l.removed = false
@@ -153,19 +155,22 @@ func (l *logFiles) fail(err error) {
 	l.signal()
 }
 
-// listFiles returns the log files of the directory, oldest first.
-func listFiles(dir string) ([]listedFile, error) {
-	entries, err := os.ReadDir(dir)
+// errChanged means that the directory has changed while it was listed.
+var errChanged = errors.New("the log files were renamed while they were listed")
+
+// listFiles returns the log files of the directory, oldest first. stat is os.Stat.
+//
+// A rotation gives the name of a file to another one. If it happened after the names were
+// read and before the files were looked at, the rotated file would be missing. As each
+// rotation adds a name, the listing counts if the names are the same before and after.
+func listFiles(dir string, stat func(string) (os.FileInfo, error)) ([]listedFile, error) {
+	names, err := logFileNames(dir)
 	if err != nil {
 		return nil, err
 	}
-	var listed []listedFile
-	for _, e := range entries {
-		name, ok := cri.ParseFileName(e.Name())
-		if !ok {
-			continue
-		}
-		info, err := os.Stat(filepath.Join(dir, e.Name())) // Docker's log files are symbolic links
+	listed := make([]listedFile, 0, len(names))
+	for _, name := range names {
+		info, err := stat(filepath.Join(dir, name.String())) // Docker's log files are symbolic links
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -174,13 +179,36 @@ func listFiles(dir string) ([]listedFile, error) {
 		}
 		listed = append(listed, listedFile{name, info})
 	}
-	slices.SortFunc(listed, func(a, b listedFile) int { return a.name.Compare(b.name) })
+	after, err := logFileNames(dir)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(names, after) {
+		return nil, errChanged
+	}
 	// Until the kubelet removes a file that it has compressed, both files
 	// exist.
 	all := slices.Clone(listed)
 	return slices.DeleteFunc(listed, func(f listedFile) bool {
 		return slices.ContainsFunc(all, func(o listedFile) bool { return o.name.CompressedTo(f.name) })
 	}), nil
+}
+
+// logFileNames returns the names of the log files in the directory, in the order of their
+// Compare.
+func logFileNames(dir string) ([]cri.FileName, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []cri.FileName
+	for _, e := range entries {
+		if name, ok := cri.ParseFileName(e.Name()); ok {
+			names = append(names, name)
+		}
+	}
+	slices.SortFunc(names, cri.FileName.Compare)
+	return names, nil
 }
 
 // merge adds new files after the known ones. The observed sequence is correct
@@ -204,7 +232,6 @@ func (l *logFiles) merge(listed []listedFile) error {
 		return err
 	}
 	l.countInstances(listed)
-	l.relink(listed)
 	l.linkAdded(added, there, listed)
 	if err := l.openAdded(added); err != nil {
 		return err
@@ -259,22 +286,6 @@ func (l *logFiles) countInstances(listed []listedFile) {
 		}
 		n++
 		l.limit.seen(n)
-	}
-}
-
-// relink links files again whose link is unknown only because the first one was renamed
-// while the directory was listed: it was not in that listing, but is in this one.
-func (l *logFiles) relink(listed []listedFile) {
-	index := func(f *logFile) int {
-		return slices.IndexFunc(listed, func(e listedFile) bool { return e.name == f.name && f.isFile(&e) })
-	}
-	for i, f := range l.files {
-		if f.link != unknown || i == 0 || l.files[i-1].instance != f.instance {
-			continue
-		}
-		if before := index(l.files[i-1]); before >= 0 && before+1 == index(f) {
-			f.link = linked
-		}
 	}
 }
 

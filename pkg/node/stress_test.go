@@ -158,47 +158,33 @@ func readOnce(ctx context.Context, t *testing.T, dir string, position *ktail.Pos
 }
 
 // The kubelet renames the log, and the runtime creates the next file, after ktail has read
-// the names in the directory and before it has looked at the files. The next listing shows
-// that no file is missing, so the line that continues in the next file is complete.
-func TestRead_JoinsALineAcrossARotationDuringAListing(t *testing.T) {
-	dir := t.TempDir()
-	live := filepath.Join(dir, "0.log")
-	write := func(records string) {
-		t.Helper()
-		if err := os.WriteFile(live, []byte(records), 0o600); err != nil {
-			t.Fatal(err)
+// the names in the directory and before it has looked at the files.
+func TestListFiles_ReportsARotationDuringTheListing(t *testing.T) {
+	for _, before := range [][]string{{"0.log"}, {"0.log.20260131-100001", "0.log"}} {
+		dir := t.TempDir()
+		write := func(name string) {
+			t.Helper()
+			if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	write("2026-01-31T10:00:01Z stdout F one\n2026-01-31T10:00:02Z stdout P tw\n")
-	log := newLogFiles(dir, true, &fileLimit{})
-	if err := log.update(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(live, live+".20260131-100002"); err != nil {
-		t.Fatal(err)
-	}
-	write("2026-01-31T10:00:03Z stdout F o\n")
-	info, err := os.Stat(live)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := log.merge([]listedFile{{cri.FileName{}, info}}); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	var lines []string
-	src := &source{log: log, stream: &ktail.Stream{}, options: &Options{Follow: true, Tail: -1}}
-	err = src.Read(ctx, ktail.Position{}, func(l []ktail.Line) error {
-		for i := range l {
-			lines = append(lines, string(l[i].Text))
+		for _, name := range before {
+			write(name)
 		}
-		if len(lines) == 2 {
-			cancel()
+		rotate := sync.OnceFunc(func() {
+			if err := os.Rename(filepath.Join(dir, "0.log"), filepath.Join(dir, "0.log.20260131-100002")); err != nil {
+				t.Fatal(err)
+			}
+			write("0.log")
+		})
+		if listed, err := listFiles(dir, func(path string) (os.FileInfo, error) {
+			rotate()
+			return os.Stat(path)
+		}); !errors.Is(err, errChanged) {
+			t.Errorf("listed %v, error %v", listed, err)
 		}
-		return nil
-	})
-	if want := []string{"one", "two"}; !slices.Equal(lines, want) {
-		t.Errorf("lines %q, want %q; Read returned %v", lines, want, err)
+		if listed, err := listFiles(dir, os.Stat); err != nil || len(listed) != len(before)+1 {
+			t.Errorf("listed %v, error %v; want %d files", listed, err, len(before)+1)
+		}
 	}
 }
