@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	chunkLeast = 4 << 10
+	chunkLeast = 1 << 10
 	chunkMost  = 8 << 10
 
 	// MaxLine is how many bytes of a line are kept, including its timestamp.
