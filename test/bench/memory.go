@@ -20,21 +20,28 @@ import (
 )
 
 const (
-	burstLines = 100_000          // lines that each pod logs at once
-	burstRest  = 30 * time.Second // between the last burst and the measurement
+	manyPods   = 5000             // that are quiet
+	burstLines = 100_000          // lines that each of the other pods logs at once
+	memoryRest = 30 * time.Second // between the last line and the measurement
 )
 
-// memory measures the memory of ktail after bursts, and while its output is
-// blocked. It uses internal/fakeapi, with which other programs cannot be
-// compared.
+// memory measures the memory of ktail with many logs, after bursts, and while
+// its output is blocked. It uses internal/fakeapi, with which other programs
+// cannot be compared.
 func (b *bench) memory(ctx context.Context, out *strings.Builder) error {
-	fmt.Fprintf(out, "Resident memory of ktail. %d pods are followed; each logs %d short lines once, one pod after another. Lines of stdin are written one at a time.\n\n", b.pods, burstLines)
+	fmt.Fprintf(out, "Resident memory of ktail. %d pods are followed that log one line each; after that, %d pods that each log %d short lines once, one pod after another. "+
+		"Lines of stdin are written one at a time.\n\n", manyPods, b.pods, burstLines)
 	fmt.Fprintln(out, "| | MB |\n|---|---|")
-	peak, rest, err := b.bursts(ctx)
+	peak, rest, err := b.many(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "| peak during the bursts | %.0f |\n| %.0f s after the last burst | %.0f |\n", float64(peak)/1e6, burstRest.Seconds(), float64(rest)/1e6)
+	fmt.Fprintf(out, "| %d logs: peak while they are opened | %.0f |\n| %.0f s later | %.0f |\n", manyPods, float64(peak)/1e6, memoryRest.Seconds(), float64(rest)/1e6)
+	peak, rest, err = b.bursts(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "| peak during the bursts | %.0f |\n| %.0f s after the last burst | %.0f |\n", float64(peak)/1e6, memoryRest.Seconds(), float64(rest)/1e6)
 	blocked, err := b.blockedStdin(ctx)
 	if err != nil {
 		return err
@@ -43,50 +50,90 @@ func (b *bench) memory(ctx context.Context, out *strings.Builder) error {
 	return nil
 }
 
+// fakePods are pods of a fake API server, and the program that follows them.
+type fakePods struct {
+	containers []*fakeapi.Container
+	lines      lineCounter // printed
+	ktail      *ktailproc.Process
+	server     *fakeapi.Server
+	dir        string
+}
+
+// followFake starts ktail and returns when it has printed the one line of each pod.
+func (b *bench) followFake(ctx context.Context, pods int) (f *fakePods, err error) {
+	f = &fakePods{containers: make([]*fakeapi.Container, pods)}
+	defer func() {
+		if err != nil {
+			f.close()
+		}
+	}()
+	if f.server, err = fakeapi.Start(fakeapi.Options{}); err != nil {
+		return f, err
+	}
+	if f.dir, err = os.MkdirTemp("", "bench"); err != nil {
+		return f, err
+	}
+	kubeconfig := filepath.Join(f.dir, "config")
+	if err := f.server.WriteKubeconfig(kubeconfig); err != nil {
+		return f, err
+	}
+	for i := range f.containers {
+		f.containers[i] = f.server.RunPod("default", podName(i), "c").Container("c")
+		f.containers[i].Log("ready")
+	}
+	f.ktail, err = ktailproc.Start(ctx, ktailproc.Options{
+		Path: b.ktail, Args: []string{".", "--color", "never"}, Env: append(os.Environ(), "KUBECONFIG="+kubeconfig), Stdout: &f.lines,
+	})
+	if err != nil {
+		return f, err
+	}
+	return f, f.lines.wait(ctx, f.ktail, int64(pods))
+}
+
+func (f *fakePods) close() {
+	if f.ktail != nil {
+		f.ktail.Kill()
+	}
+	if f.server != nil {
+		f.server.Close()
+	}
+	os.RemoveAll(f.dir) //nolint:errcheck // a temporary directory
+}
+
+// memory returns the peak and, after a rest, the resident memory.
+func (f *fakePods) memory(ctx context.Context) (peak, rest int64, err error) {
+	pause(ctx, memoryRest)
+	rest, err = residentMemory(f.ktail.PID())
+	return f.ktail.PeakRSS(), rest, err
+}
+
+// many returns the peak and the final resident memory of a run that follows many
+// quiet pods.
+func (b *bench) many(ctx context.Context) (peak, rest int64, err error) {
+	f, err := b.followFake(ctx, manyPods)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.close()
+	return f.memory(ctx)
+}
+
 // bursts returns the peak and the final resident memory of a run that follows
 // pods that log in turn.
 func (b *bench) bursts(ctx context.Context) (peak, rest int64, err error) {
-	server, err := fakeapi.Start(fakeapi.Options{})
+	f, err := b.followFake(ctx, b.pods)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer server.Close()
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return 0, 0, err
-	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
-	kubeconfig := filepath.Join(dir, "config")
-	if err := server.WriteKubeconfig(kubeconfig); err != nil {
-		return 0, 0, err
-	}
-	containers := make([]*fakeapi.Container, b.pods)
-	for i := range containers {
-		containers[i] = server.RunPod("default", podName(i), "c").Container("c")
-		containers[i].Log("ready")
-	}
-
-	var lines lineCounter
-	p, err := ktailproc.Start(ctx, ktailproc.Options{
-		Path: b.ktail, Args: []string{".", "--color", "never"}, Env: append(os.Environ(), "KUBECONFIG="+kubeconfig), Stdout: &lines,
-	})
-	if err != nil {
-		return 0, 0, err
-	}
-	defer p.Kill()
-	if err := lines.wait(ctx, p, int64(b.pods)); err != nil {
-		return 0, 0, err
-	}
-	for i, c := range containers {
+	defer f.close()
+	for i, c := range f.containers {
 		logBurst(c)
-		if err := lines.wait(ctx, p, int64(b.pods+(i+1)*burstLines)); err != nil {
+		if err := f.lines.wait(ctx, f.ktail, int64(b.pods+(i+1)*burstLines)); err != nil {
 			return 0, 0, err
 		}
 		c.Rotate() // otherwise this process would keep all lines
 	}
-	pause(ctx, burstRest)
-	rest, err = residentMemory(p.PID())
-	return p.PeakRSS(), rest, err
+	return f.memory(ctx)
 }
 
 // logBurst appends the lines of one burst, a microsecond apart.
