@@ -1,13 +1,16 @@
 package promise_test
 
 import (
+	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/ktail/ktail/internal/fakeapi"
 	"github.com/ktail/ktail/pkg/kube"
+	"github.com/ktail/ktail/pkg/tail"
 )
 
 // If the clock of a node is set back or forward, or one line has a time in the
@@ -86,6 +89,44 @@ func TestFutureLine_HidesNothing(t *testing.T) {
 		run.gaps = nil
 		run.wants(t, "five")
 	})
+}
+
+// After the clock is set back, the first line of the next instance is written soon, although
+// its time does not show that it is new, and however long the instance was silent after its
+// log was opened.
+func TestClockSetBack_DoesNotHoldBackNextInstance(t *testing.T) {
+	for _, silent := range []time.Duration{0, 2 * time.Second, 5 * time.Second, 11 * time.Second, time.Minute} {
+		t.Run(silent.String(), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "positions")
+			synctest.Test(t, func(t *testing.T) {
+				api := newServer(t, fakeapi.Options{})
+				c := api.RunPod("default", "web", "app").Container("app")
+				begin := func() *run {
+					positions, err := tail.LoadPositions(path)
+					if err != nil {
+						t.Fatal(err)
+					}
+					return resume(t, watchAll(connect(t, api), true), positions)
+				}
+				first := begin()
+				for range 60 { // more than a position records
+					c.Append(fakeapi.Entry{Time: time.Now().Add(2 * time.Hour).UnixNano(), Text: "future"})
+					pass(time.Second)
+				}
+				if err := errors.Join(first.stop(), first.positions.Save()); err != nil {
+					t.Fatal(err)
+				}
+				c.Log("last words")
+				c.Exit(1, "")
+				c.Start()
+				second := begin()
+				pass(silent)
+				c.Log("next")
+				pass(15 * time.Second)
+				second.wants(t, "last words", "next")
+			})
+		})
+	}
 }
 
 // The clock is set back while a busy log is reopened because a rotation may

@@ -2,7 +2,9 @@ package promise_test
 
 import (
 	"fmt"
+	"net/http"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,9 +80,10 @@ type scheduler struct {
 	api    *fakeapi.Server
 	c      *fakeapi.Container
 	run    *run
-	ignore []string // parameters that the server ignores
-	path   string   // path of the positions; empty: only one run
-	shown  []string // lines written by earlier runs
+	ignore []string   // parameters that the server ignores
+	path   string     // path of the positions; empty: only one run
+	shown  []string   // lines written by earlier runs
+	mu     sync.Mutex // guards faults
 	faults []*fakeapi.Fault
 	file   []string     // lines that the container wrote
 	began  time.Time    // start of the running instance
@@ -224,8 +227,10 @@ func (n *scheduler) rotate(how int) {
 
 // recover lets everything work until all lines were written.
 func (n *scheduler) recover() {
-	n.faults, n.unavailable = nil, 0
 	n.api.SetFault(noFault)
+	n.mu.Lock()
+	n.faults, n.unavailable = nil, 0
+	n.mu.Unlock()
 	if n.cuts {
 		n.cuts = false
 		n.api.CutAll(true)
@@ -233,8 +238,19 @@ func (n *scheduler) recover() {
 	pass(time.Minute)
 }
 
-// fault injects the fault into the next log request.
+// fault injects the fault into the next log request after those that are still to fail.
 func (n *scheduler) fault(f *fakeapi.Fault) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.faults = append(n.faults, f)
-	faults(n.api, n.faults...)
+	n.api.SetFault(func(r *http.Request) *fakeapi.Fault {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if fakeapi.Parse(r).Subresource != "log" || len(n.faults) == 0 {
+			return nil
+		}
+		first := n.faults[0]
+		n.faults = n.faults[1:]
+		return first
+	})
 }

@@ -45,7 +45,7 @@ func (s *Source) follow(ctx context.Context, r *response, body io.Reader, cancel
 	switch {
 	case !b.cut.Load():
 		return err
-	case r.lost() && r.any:
+	case r.uncertain():
 		return s.notFound(ctx, r)
 	case r.lost():
 		return s.lookBehind(ctx, r)
@@ -119,11 +119,11 @@ type stalledBody struct {
 
 // Read implements io.Reader.
 func (b *stalledBody) Read(p []byte) (int, error) {
-	if time.Since(b.opened) > stalledAfter && (b.response.lost() && b.response.any || b.response.hides()) {
+	if time.Since(b.opened) > stalledAfter && (b.response.uncertain() || b.response.hides()) {
 		b.cut.Store(true)
 		return 0, io.EOF
 	}
-	began, suspicious := time.Now(), b.response.hides() || !b.silent && b.suspicious()
+	began, suspicious := time.Now(), b.response.hides() || b.response.uncertain() || !b.silent && b.suspicious()
 	if suspicious {
 		b.arm()
 	}
@@ -146,7 +146,7 @@ func (b *stalledBody) suspicious() bool {
 		return false // not a kubelet
 	}
 	if r.lost() {
-		return r.any || !b.stall.lookedBehind
+		return !b.stall.lookedBehind
 	}
 	rate := &r.rate
 	if rate.lines == 0 || rate.latest() == b.stall.suspected {
@@ -154,6 +154,10 @@ func (b *stalledBody) suspicious() bool {
 	}
 	return rate.busy() || time.Since(b.opened) > stalledAfter
 }
+
+// uncertain reports whether the response holds back lines because they may have been
+// delivered. They must not wait until the log is written again.
+func (r *response) uncertain() bool { return r.lost() && r.any }
 
 // hides reports whether the response would hide lines if the node's clock were
 // set back while the log is followed, because the request has a recent start
