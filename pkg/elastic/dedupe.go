@@ -259,7 +259,10 @@ func (s *Sink) lookupError(index, kind string, resp *response, t target) *proble
 		return nil
 	case "security_exception":
 	default:
-		if s.backings.unreadable(index) < lookupPatience {
+		// At the end of a run without a spool, a possible duplicate is better than a lost
+		// line.
+		lastChance := s.isEnding() && s.queue.spool == nil
+		if s.backings.unreadable(index) < lookupPatience && !lastChance {
 			return &problem{kind: Busy, err: err}
 		}
 	}

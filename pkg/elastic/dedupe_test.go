@@ -272,6 +272,33 @@ func TestRollover_UnreadableIndexDelaysDelivery(t *testing.T) {
 	})
 }
 
+// At the end of a run, lines are delivered although an older index cannot be read. With a
+// spool, they are kept for the next run.
+func TestRollover_UnreadableIndexLosesNothingAtTheEnd(t *testing.T) {
+	for _, spooled := range []bool{false, true} {
+		t.Run(fmt.Sprint("spool ", spooled), func(t *testing.T) {
+			onRollingTargets(t, func(t *testing.T, s server, rt rollingTarget, o func(*elastic.Options)) {
+				r := start(t, s, o)
+				r.write(t, linesAt(time.Now(), "before"))
+				r.close(t)
+				s.RollOver(rt.dataset())
+				s.Lose(rt.dataset(), true)
+				dir := t.TempDir()
+				r = start(t, s, o, func(o *elastic.Options) {
+					if spooled {
+						spool(dir, 64<<20)(o)
+					}
+				})
+				r.write(t, linesAt(time.Now(), "after"))
+				err := r.Close(t.Context())
+				if st := r.Status(); st.Waiting > 0 || (st.Spooled > 0) != spooled || (err != nil) != spooled {
+					t.Errorf("%v, status %+v", err, st)
+				}
+			})
+		})
+	}
+}
+
 // A proxy that fails some lookups does not lead to duplicates.
 func TestRollover_FailedLookupIsRepeated(t *testing.T) {
 	t.Parallel()
