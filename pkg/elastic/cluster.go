@@ -118,7 +118,10 @@ func (s *Sink) unauthorized(err error) *problem {
 	case err == nil:
 		c.unauthorized = time.Time{}
 		return nil
-	case !errors.As(err, &status) || status.Status != http.StatusUnauthorized && status.Status != http.StatusForbidden:
+	case !errors.As(err, &status):
+		s.client.reload(minReloadInterval) // a certificate may have been replaced
+		return problemOf(err)
+	case status.Status != http.StatusUnauthorized && status.Status != http.StatusForbidden:
 		return problemOf(err)
 	}
 	s.client.reload(minReloadInterval)

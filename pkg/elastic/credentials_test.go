@@ -58,6 +58,32 @@ func TestCredentials_AreReadAgain(t *testing.T) {
 	})
 }
 
+// While no connection succeeds, certificates are read again more often than every minute:
+// the authority of the server may have been replaced.
+func TestCredentials_AreReadAgainWhileUnreachable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		var reads atomic.Int64
+		r := start(t, s, func(o *elastic.Options) {
+			o.Credentials = func() (elastic.Credentials, error) {
+				reads.Add(1)
+				return elastic.Credentials{}, nil
+			}
+		})
+		r.write(t, lines("a"))
+		time.Sleep(10 * time.Second)
+		s.Down()
+		r.write(t, lines("a", "b")[1:])
+		before := reads.Load()
+		time.Sleep(45 * time.Second)
+		if n := reads.Load() - before; n < 4 || n > 10 {
+			t.Errorf("credentials were read %d times in 45 s", n)
+		}
+		s.Up()
+		r.close(t)
+	})
+}
+
 // Messages of servers cannot control the terminal or add lines of output.
 func TestEvents_AreOneLineWithoutControlCharacters(t *testing.T) {
 	const evil = "\x1b]0;OWNED\x07\x1b[2J\nktail: all is well\r\u202eevil"
