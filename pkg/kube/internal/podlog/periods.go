@@ -3,6 +3,7 @@ package podlog
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -60,12 +61,12 @@ func (p *Periods) Begin(since, seen time.Time) {
 	if next.since == 0 {
 		next.since = time.Now().Truncate(conditionUnit).UnixNano()
 	}
-	kept := p.all
+	all := append(slices.Clone(p.all), next)
 	if n == maxPeriods {
-		kept = append([]period(nil), kept[1:]...)
-		kept[0].unknown = true
+		all = all[1:]
+		all[0].unknown = true
 	}
-	p.all = append(kept[:len(kept):len(kept)], next)
+	p.all = all
 }
 
 // End records that the logs are not wanted any more, since the given time, or
@@ -83,10 +84,8 @@ func (p *Periods) End(at time.Time) {
 }
 
 func (p *Periods) end(until int64) {
-	n := len(p.all)
-	ended := p.all[n-1]
-	ended.until = until
-	p.all = append(p.all[:n-1:n-1], ended)
+	p.all = slices.Clone(p.all)
+	p.all[len(p.all)-1].until = until
 }
 
 // Open reports whether the logs are wanted now.
