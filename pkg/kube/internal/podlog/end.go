@@ -254,13 +254,13 @@ func (s *Source) afterEmptyLast(ctx context.Context, r *response) error {
 	return r.gap(endOfSecond(now.EndedAt), "the log was rotated, or removed, when the container ended")
 }
 
-// verdict is what another response shows about the end of the log.
-type verdict uint8
+// confirmation says what another response shows about the end of the log.
+type confirmation uint8
 
 const (
-	isEnd      verdict = iota // the log goes no further
-	isNotEnd                  // the log goes further, or one of the responses was cut short
-	cannotTell                // the lines do not show it
+	isEnd      confirmation = iota // the log goes no further
+	isNotEnd                       // the log goes further, or one of the responses was cut short
+	cannotTell                     // the lines do not show it
 )
 
 // fewLines is the number of last lines that show whether the log goes further.
@@ -268,7 +268,7 @@ const fewLines = 8
 
 // confirm requests the last lines of the log once more. If the log is not
 // followed, it emits the lines that were written since.
-func (s *Source) confirm(ctx context.Context, r *response) (verdict, error) {
+func (s *Source) confirm(ctx context.Context, r *response) (confirmation, error) {
 	lines, sc, err := s.lastLines(ctx, r)
 	switch status := apierrors.APIStatus(nil); {
 	case errors.As(err, &status) && status.Status().Code == http.StatusBadRequest:
@@ -332,7 +332,7 @@ func (s *Source) lastLines(ctx context.Context, r *response) ([]ktail.Line, *sca
 }
 
 // compareEnds compares the last lines of the log with the end of the response.
-func (s *Source) compareEnds(ctx context.Context, r *response, lines []ktail.Line, sc *scanner) (verdict, error) {
+func (s *Source) compareEnds(ctx context.Context, r *response, lines []ktail.Line, sc *scanner) (confirmation, error) {
 	last, same := -1, 0
 	for i := range lines {
 		if r.last.Same(lines[i].Mark()) {
@@ -355,7 +355,7 @@ func (s *Source) compareEnds(ctx context.Context, r *response, lines []ktail.Lin
 
 // compareRests compares the text after the last newline in two responses. It
 // may be a line that the container is still writing.
-func (s *Source) compareRests(ctx context.Context, before, now []byte) (verdict, error) {
+func (s *Source) compareRests(ctx context.Context, before, now []byte) (confirmation, error) {
 	if bytes.Equal(before, now) {
 		return isEnd, nil
 	}
