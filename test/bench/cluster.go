@@ -55,9 +55,10 @@ func (c *cluster) pki(name string) string { return filepath.Join(c.work, "state/
 
 // namespace is a namespace with fake pods.
 type namespace struct {
-	name string
-	pods int
-	dir  string
+	name  string
+	pods  int
+	nodes int // that the pods are on
+	dir   string
 }
 
 func podName(i int) string { return fmt.Sprintf("p-%04d", i) }
@@ -71,14 +72,19 @@ func logURL(namespace string, i int, query string) string {
 
 // load returns a command of the test cluster's program load, for these pods.
 func (n *namespace) load(ctx context.Context, command string, args ...string) *exec.Cmd {
-	args = append([]string{command, "-ns", n.name, "-pods", strconv.Itoa(n.pods), "-dir", n.dir}, args...)
+	args = append([]string{command, "-ns", n.name, "-pods", strconv.Itoa(n.pods), "-nodes", strconv.Itoa(n.nodes), "-dir", n.dir}, args...)
 	return exec.CommandContext(ctx, "load", args...)
 }
 
-// namespace creates a namespace with the given number of pods and waits until
-// they are running.
+// namespace creates a namespace with the given number of pods on two nodes and
+// waits until they are running.
 func (c *cluster) namespace(ctx context.Context, name string, pods int) (*namespace, error) {
-	n := &namespace{name: name, pods: pods, dir: filepath.Join(c.work, "state", name)}
+	return c.namespaceOn(ctx, name, pods, 2)
+}
+
+// namespaceOn is namespace for the given number of nodes.
+func (c *cluster) namespaceOn(ctx context.Context, name string, pods, nodes int) (*namespace, error) {
+	n := &namespace{name: name, pods: pods, nodes: nodes, dir: filepath.Join(c.work, "state", name)}
 	for _, other := range c.namespaces {
 		if other.name == name {
 			return other, nil

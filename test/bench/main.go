@@ -44,6 +44,7 @@ var sections = []section{
 	{"busy", "One busy container among a hundred quiet ones", (*bench).busy, false},
 	{"blocked", "A thousand logs with a blocked output", (*bench).blocked, false},
 	{"window", "Effect of the merge window", (*bench).window, false},
+	{"nodes", "A watcher on each of a thousand nodes", (*bench).nodes, false},
 	{"memory", "Memory of bursts and of a blocked output", (*bench).memory, true},
 	{"forward", "Lines forwarded to a search server", (*bench).forward, true},
 	{"files", "Log files of a node", (*bench).files, true},
@@ -76,6 +77,9 @@ func run(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if len(args) == 1 && args[0] == watchersArg {
+		return watchNodes(ctx)
+	}
 	b := &bench{}
 	fs := flag.NewFlagSet("bench", flag.ExitOnError)
 	fs.StringVar(&b.ktail, "ktail", "./ktail", "program to measure")
