@@ -201,6 +201,32 @@ func TestRotated_FillsGaps(t *testing.T) {
 	}
 }
 
+// The same holds if nothing was delivered before: the gap would have no start.
+func TestRotated_FillsGapsBeforeTheFirstLine(t *testing.T) {
+	for _, restarted := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restarted=%v", restarted), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := rotatedServer(t)
+				r := follow(t, watchRotated(t, api, kube.LogOptions{Tail: -1, Follow: true}, nil))
+				pass(10 * time.Second)
+				h := &history{c: api.RunPod("default", "web", "app").Container("app")}
+				pass(10 * time.Second)
+				back := away(api)
+				h.write(2, 3, 4)
+				if restarted {
+					h.c.Exit(1, "")
+					pass(time.Second)
+					h.c.Start()
+					h.write(2, 2)
+				}
+				back()
+				pass(time.Minute)
+				r.wants(t, h.file...)
+			})
+		})
+	}
+}
+
 // What the node has removed stays a gap; everything else is written.
 func TestRotated_RemovedFilesAreAGap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -154,7 +154,7 @@ func (k *kubelet) Open(ctx context.Context, name string, offset int64) (io.ReadC
 
 var (
 	errGateway = errors.New("bad gateway")
-	errReset   = errors.New("connection reset")
+	errReset   = io.ErrUnexpectedEOF // that of net/http for a body that is cut
 )
 
 type failing struct{}

@@ -91,7 +91,7 @@ func (r *Reader) openName(ctx context.Context, name cri.FileName, offset int64) 
 	case err != nil:
 		return nil, err
 	case !name.Gzip:
-		return body, nil
+		return &source{ReadCloser: body}, nil
 	}
 	return newUnzipped(body, offset), nil
 }

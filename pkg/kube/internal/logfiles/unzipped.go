@@ -16,7 +16,7 @@ type unzipped struct {
 	err    error
 }
 
-// source records the error of a body, which the decompressor replaces.
+// source is a body that records its error, which a decompressor replaces.
 type source struct {
 	io.ReadCloser
 	err error
@@ -24,10 +24,10 @@ type source struct {
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.ReadCloser.Read(p)
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		s.err = errBroken
-	case err != nil && !errors.Is(err, io.EOF):
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errBroken
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		s.err = err
 	}
 	return n, err

@@ -65,6 +65,20 @@ func (s *Source) readFiles(ctx context.Context, from *ktail.Position, emit func(
 	return nil
 }
 
+// readFilesAgain emits what the files have of a log of which nothing was delivered before
+// the connection was lost: without a position, nothing else shows that it was rotated
+// since. It returns errReopen if there was a line.
+func (s *Source) readFilesAgain(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) error {
+	if !s.options.Rotated || s.log.untimed {
+		return nil
+	}
+	if err := s.readAllFiles(ctx, from, emit); err != nil || from.IsZero() {
+		return err
+	}
+	s.log.earlier.wanted = false
+	return errReopen
+}
+
 // readAllFiles emits the lines of all files that the options select.
 func (s *Source) readAllFiles(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) error {
 	l := s.log
@@ -73,6 +87,9 @@ func (s *Source) readAllFiles(ctx context.Context, from *ktail.Position, emit fu
 		return ctx.Err()
 	}
 	oldest := s.stream.Instance.Restarts
+	if l.opens > 0 {
+		oldest = l.reading.Restarts
+	}
 	if s.options.Previous && l.start == FromOptions && s.periods == nil || l.start == FromFirst {
 		oldest = 0
 	}
@@ -91,7 +108,10 @@ func (s *Source) readAllFiles(ctx context.Context, from *ktail.Position, emit fu
 		if first != instance.Restarts {
 			instance = ktail.Instance{Restarts: first}
 		}
-		l.first(instance, false)
+		if l.opens == 0 {
+			l.first(instance, false)
+		}
+		l.reading = instance
 		l.skipped, l.rotated.begun = l.start == FromFirst && (first > 0 || !whole), true
 		err = r.Read(ctx, p.take)
 	}
@@ -100,10 +120,18 @@ func (s *Source) readAllFiles(ctx context.Context, from *ktail.Position, emit fu
 
 // selectFiles leaves out the files that the options exclude.
 func (s *Source) selectFiles(ctx context.Context, r *logfiles.Reader, p *filePass, now time.Time) error {
-	begin := s.periods.start()
-	if begin != 0 {
+	begin, limited := s.periods.start(), s.options.Tail >= 0 || s.options.Since > 0
+	switch {
+	case begin != 0:
 		p.since = begin
-	} else if s.log.start == FromOptions && s.options.Since > 0 {
+	case s.log.opens > 0 && s.log.start == FromOptions && limited:
+		since := s.sinceOpened() // everything since then is wanted, no matter how many lines
+		if s.options.Tail < 0 {
+			since += s.options.Since
+		}
+		p.since = now.Add(-since).UnixNano()
+		return r.SkipBefore(ctx, p.since)
+	case s.log.start == FromOptions && s.options.Since > 0:
 		p.since = now.Add(-s.options.Since).UnixNano()
 	}
 	if p.since != 0 {

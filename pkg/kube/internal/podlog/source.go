@@ -179,6 +179,9 @@ func (s *Source) connected(ctx context.Context, began time.Time, from *ktail.Pos
 	if l.opens == 1 || !from.IsZero() {
 		return nil
 	}
+	if err := s.readFilesAgain(ctx, from, emit); err != nil {
+		return err
+	}
 	// No line was delivered that could show whether the container has been
 	// restarted since. The state is read once the log is open; if it were read
 	// earlier, it would not be known which instance's log is served.
