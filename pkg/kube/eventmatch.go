@@ -100,7 +100,7 @@ func (s *eventSource) matchPod(e *events.Event) (target, relevance) {
 	if !selection.wantsPod(of.Name) {
 		return target{}, isOther
 	}
-	pod := s.pods[of.UID]
+	uid, pod := s.podOf(e)
 	switch {
 	case pod == nil:
 		return target{}, isUnknown
@@ -119,8 +119,31 @@ func (s *eventSource) matchPod(e *events.Event) (target, relevance) {
 		return target{}, isOther
 	}
 	return target{stream: &ktail.Stream{
-		Cluster: s.stream.Cluster, Namespace: pod.namespace, Pod: pod.name, PodUID: of.UID, Container: name, Labels: pod.labels,
+		Cluster: s.stream.Cluster, Namespace: pod.namespace, Pod: pod.name, PodUID: uid, Container: name, Labels: pod.labels,
 	}}, isSelected
+}
+
+// podOf returns the pod that the event is about, and its UID; nil if it is not known. The
+// controller that evicts pods because of taints gives only their names.
+func (s *eventSource) podOf(e *events.Event) (string, *podEntry) {
+	of := &e.InvolvedObject
+	if of.UID != "" {
+		return of.UID, s.pods[of.UID]
+	}
+	is := func(pod *podEntry) bool { return pod.namespace == of.Namespace && pod.name == of.Name }
+	for _, store := range s.set.stores {
+		for uid, pod := range store.pods {
+			if is(pod) {
+				return string(uid), pod
+			}
+		}
+	}
+	for uid, pod := range s.pods { // pods that are gone
+		if is(pod) {
+			return uid, pod
+		}
+	}
+	return "", nil
 }
 
 // matchOwner matches events about the queried owners and the objects between them and

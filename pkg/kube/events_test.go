@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -136,6 +137,31 @@ func TestEvents_AheadOfThePodAreShown(t *testing.T) {
 		synctest.Wait()
 		if len(seen) != 1 || seen[0] != "web-1 no node" {
 			t.Errorf("seen %q", seen)
+		}
+	})
+}
+
+// The controller that evicts pods because of taints does not give their UIDs.
+func TestEvents_WithoutUIDAreMatchedByName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		t.Cleanup(api.Close)
+		uid := addLabeled(api, "web-1", "web")
+		addLabeled(api, "db-1", "db")
+		var got []string
+		readEvents(t, api, func(l *ktail.Line) { got = append(got, l.Stream.Pod+" "+l.Stream.PodUID) })
+		for _, pod := range []string{"db-1", "web-1"} {
+			err := api.PutEvent(fakeapi.Event{
+				Name: pod, Kind: "Pod", Namespace: "default", Object: pod,
+				Reason: "TaintManagerEviction", Type: "Normal", Count: 1, Message: "Marking for deletion", At: time.Now(),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		if want := []string{"web-1 " + uid}; !slices.Equal(got, want) {
+			t.Errorf("got events of %q, want %q", got, want)
 		}
 	})
 }
