@@ -89,7 +89,9 @@ func (e *streamEnd) start() ktail.Position {
 	if e.inexact {
 		return ktail.Position{Time: e.time}
 	}
-	return e.position.Clone()
+	p := e.position.Clone()
+	p.Loose = true // bulk requests can still be on their way when later ones are indexed
+	return p
 }
 
 // shows reports whether the history of the stream has the live line.

@@ -37,6 +37,10 @@ type Position struct {
 	Time int64
 	// Begin is the time of the first line delivered.
 	Begin int64
+	// Loose is set if lines between those of the window may not have been delivered,
+	// because the lines were taken from where they arrive in another order. The next
+	// line delivered clears it.
+	Loose bool
 
 	last   Mark  // of the line delivered last
 	before int64 // latest second of the lines that have left the window; noTime if there are none
@@ -104,6 +108,7 @@ func (p *Position) Advance(lines []Line) {
 // Add records one line that was delivered, given by its mark.
 func (p *Position) Add(m Mark) {
 	sec := seconds(m.Time)
+	p.Loose = false
 	if p.IsZero() {
 		p.Time, p.Begin, p.before = m.Time, m.Time, noTime
 	}

@@ -156,7 +156,7 @@ func (r *resume) tailLines(from *ktail.Position, fewer bool) int64 {
 	switch {
 	case r.expect != continues || fewer || r.reach >= wholeLog:
 		return -1
-	case r.reach > 0:
+	case r.reach > 0, from.Loose: // the first line must not be inside of the window
 		return 16*n + 1000
 	}
 	return n

@@ -162,6 +162,8 @@ func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {
 			r.source.log.isReading(r.source.stream.Instance)
 		}
 		return false, nil
+	case r.phase == replaying && r.from.Loose && !r.replay.CaughtUp():
+		return true, nil
 	case r.phase == replaying:
 		if !r.replay.CaughtUp() && (!r.isNew(l.Time) || r.source.periods != nil && !r.previous) {
 			return false, nil // a line of the position came early, or the line was outside of the periods
