@@ -318,3 +318,22 @@ func TestHistory_SurvivesServersThatRecover(t *testing.T) {
 		same(t, texts(got), numbered(10))
 	})
 }
+
+// Compression saves bytes on a network, and costs CPU time without one.
+func TestHistory_CompressesResponsesOfOtherMachines(t *testing.T) {
+	for host, want := range map[string]string{"es1:9200": "gzip", "127.0.0.1:9200": "identity", "localhost:9200": "identity"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := serve(t, fakesearch.Options{})
+			deliver(t, s, lines("one"))
+			s.SetFault(func(r *http.Request) *fakesearch.Fault {
+				if got := r.Header.Get("Accept-Encoding"); strings.HasSuffix(r.URL.Path, "/_search") && got != want {
+					t.Errorf("%s: a search accepts %s, want %s", host, got, want)
+				}
+				return nil
+			})
+			if got, _, err := history(t, s, func(o *elastic.HistoryOptions) { o.Nodes[0].Host = host }); err != nil || len(got) != 1 {
+				t.Errorf("%s: %d lines, error %v", host, len(got), err)
+			}
+		})
+	}
+}
