@@ -76,7 +76,7 @@ func (h *History) try(ctx context.Context, method, path, contentType string, bod
 	defer cancel()
 	header := http.Header{"Accept": {"application/json"}, "Content-Type": {contentType}}
 	if h.isLocal() {
-		// Compression would cost a third of ktail's CPU time, and as much of the server's.
+		// Compression would cost a third of ktail's CPU time, and time of the server.
 		header.Set("Accept-Encoding", "identity")
 	}
 	resp, err := h.client.request(ctx, method, path, header, body, into)
