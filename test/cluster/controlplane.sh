@@ -21,7 +21,8 @@ start() {
   [ "${KCM:-1}" = 0 ] || parts=(-scheduler -kcm)
   spawn up "$state/up.log" "$bin/testcluster" up -dir "$state" "${parts[@]}"
   until [ -e "$state/ready" ]; do
-    running up >/dev/null || { cat "$state/up.log" >&2; die "the control plane did not come up"; }
+    # Not running: the new process does not have its command line yet.
+    gone "$(cat "$run/up.pid")" && { cat "$state/up.log" >&2; die "the control plane did not come up"; }
     sleep .05
   done
   cat "$state/up.log"
