@@ -69,7 +69,7 @@ func (s *shop) rollouts(ctx context.Context) {
 	for n := 1; pause(ctx, 8*time.Second); n++ {
 		name := names[n%len(names)]
 		if n >= len(names) {
-			name = fmt.Sprintf("catalog-%010d-%05d", 6710000000+n, 20000+n)
+			name = fmt.Sprintf("catalog-67%08d-%05d", n, 20000+n)
 		}
 		s.announce("catalog: rolling out a new version")
 		next := s.replica(ctx, name)

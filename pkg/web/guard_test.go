@@ -24,7 +24,7 @@ func newTestServer(t *testing.T, lines ...string) *Server {
 	s := New(Options{Sink: NewSink(16 << 20), Token: testToken, Title: "web", Version: "test"})
 	stream := &ktail.Stream{Namespace: "shop", Pod: "web-1", PodUID: "1", Container: "app"}
 	for i, line := range lines {
-		l := ktail.Line{Stream: stream, Time: int64(1_769_853_600_000_000_000 + i*int(time.Millisecond)), Text: []byte(line)}
+		l := ktail.Line{Stream: stream, Time: 1_769_853_600_000_000_000 + int64(i)*int64(time.Millisecond), Text: []byte(line)}
 		if err := s.sink.Write(context.Background(), []ktail.Line{l}); err != nil {
 			t.Fatal(err)
 		}

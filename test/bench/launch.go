@@ -52,13 +52,14 @@ func launch(path string, args []string) error {
 	if err != nil {
 		return err
 	}
-	if used.Maxrss <= own {
-		return fmt.Errorf("a peak of %d KiB cannot be distinguished from that of its parent", used.Maxrss)
+	peak := int64(used.Maxrss) //nolint:unconvert // it has 32 bits on some platforms
+	if peak <= own {
+		return fmt.Errorf("a peak of %d KiB cannot be distinguished from that of its parent", peak)
 	}
 	return json.NewEncoder(os.NewFile(reportFile, "report")).Encode(usage{
 		CPU:  cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
 		Wall: wall,
-		Peak: used.Maxrss << 10,
+		Peak: peak << 10,
 		Exit: cmd.ProcessState.ExitCode(),
 	})
 }

@@ -65,7 +65,7 @@ func step(count int) int {
 	n := 0
 	for decade := 1; decade <= count; decade *= 10 {
 		for _, digit := range []int{1, 2, 5} {
-			if digit*decade <= count {
+			if decade <= count/digit { // digit*decade could overflow
 				n++
 			}
 		}
