@@ -95,7 +95,7 @@ func TestHistory_ReadsDocumentsOfOtherShippers(t *testing.T) {
 					Stream: &ktail.Stream{Namespace: namespace, Pod: pod, PodUID: "uid-" + pod, Container: "app"},
 					Time:   begin + int64(i)*step, Text: fmt.Appendf(nil, "%d of %s", i, program.Name),
 				}
-				fmt.Fprintf(&body, "{\"create\":{%s}}\n%s\n", typeOf(s), program.Document(&l, i))
+				fmt.Fprintf(&body, "{\"index\":{%s}}\n%s\n", typeOf(s), program.Document(&l, i))
 				want = append(want, string(l.Text))
 			}
 			var answer struct{ Errors bool }

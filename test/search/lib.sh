@@ -61,6 +61,11 @@ within() {
   done
 }
 
-# gone PID reports whether the process has ended. A zombie is still listed, without a
-# command line.
-gone() { [ -z "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]; }
+# gone PID reports whether the process has ended. A zombie is still listed. The command
+# line is no evidence: it is empty for a moment when a new process starts its program.
+gone() {
+  local stat
+  stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
+  stat=${stat##*) }
+  [[ $stat == [ZX]* ]]
+}
