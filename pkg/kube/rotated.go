@@ -42,7 +42,8 @@ type nodeAccess struct {
 	maxFiles int       // 0: not known yet
 }
 
-// question is a question to the server that is asked once, whoever needs the answer.
+// question is a request to the server that is sent once, no matter how many callers need
+// the answer.
 type question struct {
 	turn   chan struct{} // capacity 1; held to use the other fields
 	asked  bool

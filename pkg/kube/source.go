@@ -29,8 +29,8 @@ func newSource(set *sourceSet, c container, log *podlog.Log, periods *podlog.Per
 	return &source{Source: podlog.NewSource(api, &w.Options, stream, log, periods), finished: c.finished, before: c.before}
 }
 
-// Before implements node.Teller.
-func (s *source) Before() string { return s.before }
+// PreviousExit implements node.ExitReporter.
+func (s *source) PreviousExit() string { return s.before }
 
 // containerAPI implements podlog.API for one container.
 type containerAPI struct {

@@ -18,7 +18,7 @@ type apiSource struct {
 }
 
 func (s *apiSource) Stream() *ktail.Stream { return s.stream }
-func (s *apiSource) Before() string        { return s.before }
+func (s *apiSource) PreviousExit() string  { return s.before }
 
 // apiWatcher passes on the sets that the API reports.
 type apiWatcher chan []ktail.Source

@@ -38,9 +38,7 @@ type logFiles struct {
 
 	someRead bool // a file was read to its end
 
-	told  bool   // the API has told about the latest instance
-	next  int    // that instance
-	cause string // why the one before it ended; empty if unknown
+	exit *exit // the last one that the API reported; nil: none
 
 	cutoff     int64  // Unix nanoseconds; lines before the first one with this time or a later one are not wanted
 	fromStart  bool   // the log is wanted from its first line, because the container was created after the watcher started
@@ -49,6 +47,12 @@ type logFiles struct {
 
 func newLogFiles(dir string, follow bool, limit *fileLimit) *logFiles {
 	return &logFiles{dir: dir, follow: follow, limit: limit, changed: make(chan struct{}, 1)}
+}
+
+// exit is the end of an instance.
+type exit struct {
+	instance int
+	reason   string // empty if unknown
 }
 
 // cursor records where the last read stopped. It is only a hint.

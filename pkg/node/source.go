@@ -29,9 +29,9 @@ const (
 // after the other and may flush buffered bytes even later.
 const reopenGrace = 500 * time.Millisecond
 
-// causeTimeout is how long the lines of a container that was restarted wait for the
+// exitTimeout is how long the lines of a container that was restarted wait for the
 // reason why it ended. The kubelet updates the pod within a second or so.
-const causeTimeout = 2 * time.Second
+const exitTimeout = 2 * time.Second
 
 // source reads the log of one container from its files. The watcher creates
 // another source when the metadata changes; they share log.
@@ -217,12 +217,12 @@ func (r *logReader) advance(ctx context.Context, next *logFile) error {
 	return nil
 }
 
-// whyEnded returns why an instance ended. The API tells it a moment after the next
+// whyEnded returns why an instance ended. The API may report it a moment after the next
 // instance has started to write.
 func (r *logReader) whyEnded(ctx context.Context, instance int) (string, error) {
 	r.log.rest()
 	defer r.log.step()
-	timeout := time.NewTimer(causeTimeout)
+	timeout := time.NewTimer(exitTimeout)
 	defer timeout.Stop()
 	for {
 		why, known := r.log.whyEnded(instance)

@@ -169,27 +169,27 @@ func (l *logFiles) linkOf(f *logFile) link {
 	return f.link
 }
 
-// tell records why the instance before this one ended.
-func (l *logFiles) tell(instance int, cause string) {
+// recordExit records why an instance ended.
+func (l *logFiles) recordExit(instance int, reason string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.told && l.next == instance {
+	if l.exit != nil && l.exit.instance == instance {
 		return
 	}
-	l.told, l.next, l.cause = true, instance, cause
+	l.exit = &exit{instance, reason}
 	l.signal()
 }
 
 // whyEnded returns why an instance ended, or "" if that cannot be known. It returns
-// false if the API has not told yet.
+// false if the API has not reported it yet.
 func (l *logFiles) whyEnded(instance int) (string, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case !l.told || l.next > instance+1:
+	case l.exit == nil || l.exit.instance > instance:
 		return "", true
-	case l.next == instance+1:
-		return l.cause, true
+	case l.exit.instance == instance:
+		return l.exit.reason, true
 	}
 	return "", false
 }

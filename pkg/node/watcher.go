@@ -24,9 +24,9 @@ const (
 	streamTimeout = 5 * time.Second
 )
 
-// Teller is a source that knows why the instance before that of its stream ended,
-// such as "OOMKilled"; it returns "" if it does not.
-type Teller interface{ Before() string }
+// An ExitReporter is a source that may know why the previous instance of its container
+// ended, such as "OOMKilled". PreviousExit returns "" if it does not.
+type ExitReporter interface{ PreviousExit() string }
 
 // Watcher finds the logs in a directory of pod logs.
 type Watcher struct {
@@ -39,7 +39,7 @@ type Watcher struct {
 
 	// Streams finds the streams of the node's containers, for metadata that the
 	// path does not contain. The sources that it finds are not read; those that
-	// implement Teller say why containers ended. If it is nil, only the path is
+	// implement ExitReporter say why containers ended. If it is nil, only the path is
 	// used.
 	Streams ktail.Watcher
 	// OnlyStreams selects only containers that Streams has found at some time.
@@ -202,8 +202,8 @@ func (s *streamSet) known(of ktail.Watcher) bool { return of == nil || s.get() !
 func (w *Watcher) source(p *podEntry, container string, c *containerEntry, streams map[ktail.Key]ktail.Source, waited bool) ktail.Source {
 	if s := streams[ktail.Key{PodUID: p.uid, Container: container}]; s != nil {
 		c.stream = s.Stream()
-		if s, ok := s.(Teller); ok {
-			c.log.tell(c.stream.Instance.Restarts, s.Before())
+		if s, ok := s.(ExitReporter); ok {
+			c.log.recordExit(c.stream.Instance.Restarts-1, s.PreviousExit())
 		}
 	}
 	stream := c.stream

@@ -45,13 +45,13 @@ func (n *namespace) uid(pod string) types.UID {
 	return object.UID
 }
 
-// recreateMirrorPod deletes the mirror pod, runs meanwhile, and waits until the kubelet
+// recreateMirrorPod deletes the mirror pod, calls during, and waits until the kubelet
 // has created it again.
-func (n *namespace) recreateMirrorPod(pod string, meanwhile func()) {
+func (n *namespace) recreateMirrorPod(pod string, during func()) {
 	n.t.Helper()
 	before := n.uid(pod)
 	n.must(n.delete(n.t.Context(), n.path("/api/v1", "pods/"+pod+"?gracePeriodSeconds=0")))
-	meanwhile()
+	during()
 	suite.Eventually(n.t, time.Minute, "the new mirror pod "+pod, func() bool {
 		now := n.uid(pod)
 		return now != "" && now != before
@@ -80,12 +80,12 @@ func TestMirrorPodRecreated_LinesKeepTheirIdentity(t *testing.T) {
 	spec.RestartPolicy = corev1.RestartPolicyAlways
 	pod, remove := n.createStaticPod("static", spec)
 	suite.Eventually(t, time.Minute, "the first line", func() bool { return f.heard() == 1 })
-	for _, meanwhile := range []func(){
+	for _, during := range []func(){
 		func() {}, // the log request continues
 		p.cut,     // it ends while there is no mirror pod
 		func() {},
 	} {
-		n.recreateMirrorPod(pod, meanwhile)
+		n.recreateMirrorPod(pod, during)
 		lines := f.lines()
 		suite.Eventually(t, time.Minute, "lines after the mirror pod was created", func() bool { return f.lines() >= lines+50 })
 	}
