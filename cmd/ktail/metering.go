@@ -191,8 +191,7 @@ func (m *metering) set(watcher int, streams []*ktail.Stream) {
 	m.sink.Streams(all)
 }
 
-// run runs produce, which writes lines to the sink, and publishes the metrics
-// meanwhile.
+// run publishes the metrics while it runs produce, which writes lines to the sink.
 func (m *metering) run(ctx context.Context, produce func(context.Context) error) error {
 	if m == nil {
 		return produce(ctx)
