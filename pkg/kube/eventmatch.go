@@ -61,17 +61,33 @@ func (s *eventSource) retry(now time.Time) {
 	})
 }
 
-// know records a pod by the UIDs that events may use: events of a static pod may
-// have the UID that the kubelet assigned.
-func (s *eventSource) know(uids []string, pod *podEntry) {
-	for _, uid := range uids {
-		s.pods[uid] = pod
+// eventPods are the pods that events may be about: by the UIDs that events use, and by
+// namespace and name, because the controller that evicts pods because of taints gives only
+// these. Pods that are gone stay for a while.
+type eventPods map[string]*podEntry
+
+func podName(namespace, name string) string { return namespace + "/" + name } // no UID has a slash
+
+// of returns the pod that the event is about; nil if it is not known.
+func (p eventPods) of(e *events.Event) *podEntry {
+	of := &e.InvolvedObject
+	if of.UID != "" {
+		return p[of.UID]
+	}
+	return p[podName(of.Namespace, of.Name)]
+}
+
+// know records a pod. Events about a static pod may have either UID.
+func (s *eventSource) know(uid string, pod *podEntry) {
+	for _, key := range []string{uid, pod.uid, podName(pod.namespace, pod.name)} {
+		s.pods[key] = pod
 	}
 	existing := 0
 	for _, p := range s.set.stores {
 		existing += len(p.pods)
 	}
-	if len(s.pods) <= 2*existing+maxEventPods {
+	const keys = 3
+	if len(s.pods) <= keys*(existing+maxEventPods) {
 		return
 	}
 	here := map[*podEntry]bool{}
@@ -80,9 +96,9 @@ func (s *eventSource) know(uids []string, pod *podEntry) {
 			here[pod] = true
 		}
 	}
-	for uid, pod := range s.pods {
+	for key, pod := range s.pods {
 		if !here[pod] {
-			delete(s.pods, uid)
+			delete(s.pods, key)
 		}
 	}
 }
@@ -100,7 +116,7 @@ func (s *eventSource) matchPod(e *events.Event) (target, relevance) {
 	if !selection.wantsPod(of.Name) {
 		return target{}, isOther
 	}
-	uid, pod := s.podOf(e)
+	pod := s.pods.of(e)
 	switch {
 	case pod == nil:
 		return target{}, isUnknown
@@ -119,31 +135,8 @@ func (s *eventSource) matchPod(e *events.Event) (target, relevance) {
 		return target{}, isOther
 	}
 	return target{stream: &ktail.Stream{
-		Cluster: s.stream.Cluster, Namespace: pod.namespace, Pod: pod.name, PodUID: uid, Container: name, Labels: pod.labels,
+		Cluster: s.stream.Cluster, Namespace: pod.namespace, Pod: pod.name, PodUID: pod.uid, Container: name, Labels: pod.labels,
 	}}, isSelected
-}
-
-// podOf returns the pod that the event is about, and its UID; nil if it is not known. The
-// controller that evicts pods because of taints gives only their names.
-func (s *eventSource) podOf(e *events.Event) (string, *podEntry) {
-	of := &e.InvolvedObject
-	if of.UID != "" {
-		return of.UID, s.pods[of.UID]
-	}
-	is := func(pod *podEntry) bool { return pod.namespace == of.Namespace && pod.name == of.Name }
-	for _, store := range s.set.stores {
-		for uid, pod := range store.pods {
-			if is(pod) {
-				return string(uid), pod
-			}
-		}
-	}
-	for uid, pod := range s.pods { // pods that are gone
-		if is(pod) {
-			return uid, pod
-		}
-	}
-	return "", nil
 }
 
 // matchOwner matches events about the queried owners and the objects between them and

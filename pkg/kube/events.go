@@ -54,7 +54,7 @@ type eventSource struct {
 	stream  *ktail.Stream
 	stores  []*eventStore
 
-	pods    map[string]*podEntry // by the UIDs that events use; pods that are gone stay for a while
+	pods    eventPods
 	shown   events.Shown
 	pending []pendingEvent
 	causes  map[ktail.Key]cause
@@ -76,14 +76,14 @@ type eventStore struct {
 
 func newEventSource(set *sourceSet, o EventOptions, namespaces []string) *eventSource {
 	s := &eventSource{
-		set: set, options: o, pods: map[string]*podEntry{}, causes: map[ktail.Key]cause{},
+		set: set, options: o, pods: eventPods{}, causes: map[ktail.Key]cause{},
 		// The instance differs from that of all lines, whose streams must stay.
 		stream: &ktail.Stream{Cluster: set.w.Client.Context, Instance: ktail.Instance{ID: "events"}},
 	}
 	s.queue.news = make(chan struct{}, 1)
 	for _, namespace := range namespaces {
 		s.stores = append(s.stores, &eventStore{namespace: namespace,
-			watchStatus: watchStatus{set: set, failed: set.w.warn, listed: true}}) // a rejected list must not end the watcher
+			watchStatus: watchStatus{set: set, apart: true, failed: set.w.warn, listed: true}}) // a rejected list must not end the watcher
 	}
 	return s
 }

@@ -90,6 +90,7 @@ func (s *reflectorStore[T]) Resync() error { return nil }
 // guards it.
 type watchStatus struct {
 	set      *sourceSet
+	apart    bool        // its objects do not change the sources
 	failed   func(error) // called with the first failure after a working watch
 	listed   bool        // a list has succeeded
 	synced   bool        // a list has succeeded or failed, so there is no need to wait for it
@@ -97,13 +98,16 @@ type watchStatus struct {
 	seen     time.Time   // when the server's state was last known; at first, the start time
 }
 
-// update applies the change under the lock, and publishes the set.
+// update applies the change under the lock, and publishes the set if its sources may have
+// changed.
 func (s *watchStatus) update(change func()) {
 	s.set.mu.Lock()
 	change()
 	s.synced, s.seen = true, time.Now()
 	s.set.mu.Unlock()
-	s.set.touch()
+	if !s.apart {
+		s.set.touch()
+	}
 }
 
 // fail records that listing or watching failed. Other lists and watches

@@ -46,6 +46,7 @@ type podStore struct {
 // podEntry holds the sources of one pod.
 type podEntry struct {
 	namespace, name string
+	uid             string // as in Stream.PodUID
 	labels          map[string]string
 	owners          []metav1.OwnerReference
 	mirrorOf        string                  // the static pod that a mirror pod represents; empty for other pods
@@ -225,7 +226,7 @@ func (p *podStore) put(pod *corev1.Pod) {
 		old = &podEntry{first: p.initialStates(pod, containers)}
 	}
 	next := &podEntry{
-		namespace: pod.Namespace, name: pod.Name, labels: pod.Labels, owners: pod.OwnerReferences,
+		namespace: pod.Namespace, name: pod.Name, uid: podUID(pod), labels: pod.Labels, owners: pod.OwnerReferences,
 		named: s.namesPod(pod.Name), mirrorOf: mirrorOf(pod), first: old.first, periods: p.periods(old, pod),
 	}
 	if s.wantsPod(pod.Name) && s.Shard.Owns(pod.Spec.NodeName) {
@@ -236,7 +237,7 @@ func (p *podStore) put(pod *corev1.Pod) {
 	}
 	p.pods[pod.UID] = next
 	if p.set.events != nil {
-		p.set.events.know([]string{string(pod.UID), podUID(pod)}, next)
+		p.set.events.know(string(pod.UID), next)
 	}
 	if s.Condition != nil && !next.periods.Open() {
 		return
