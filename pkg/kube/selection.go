@@ -44,6 +44,7 @@ type container struct {
 
 	startedAt time.Time // start of the instance, by the node's clock; zero if unknown
 	before    string    // why the instance before it ended; empty if unknown
+	why       string    // why it ended; empty if unknown, or if it has not
 }
 
 // containers returns the selected containers of the pod that have a log, in the
@@ -63,7 +64,7 @@ func (s *Selection) containers(pod *corev1.Pod) []container {
 			found = append(found, container{
 				name: status.Name, image: status.Image, instance: instance, state: stateNow(status),
 				finished: finished(pod, kind, status), startedAt: startedAt(status, instance),
-				before: whyBefore(pod, status, instance)})
+				before: whyBefore(pod, status, instance), why: whyEnded(pod, endOf(status, instance))})
 		}
 	}
 	if !s.NoInitContainers {
@@ -133,12 +134,20 @@ func startedAt(status *corev1.ContainerStatus, instance ktail.Instance) time.Tim
 	if running := status.State.Running; running != nil {
 		return running.StartedAt.Time
 	}
-	for _, ended := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
-		if ended != nil && ended.ContainerID == instance.ID {
-			return ended.StartedAt.Time
-		}
+	if ended := endOf(status, instance); ended != nil {
+		return ended.StartedAt.Time
 	}
 	return time.Time{}
+}
+
+// endOf returns how the instance ended, or nil if it has not, or if that is not known.
+func endOf(status *corev1.ContainerStatus, instance ktail.Instance) *corev1.ContainerStateTerminated {
+	for _, ended := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
+		if ended != nil && ended.ContainerID == instance.ID {
+			return ended
+		}
+	}
+	return nil
 }
 
 // finished reports whether the container has ended and the kubelet will not run

@@ -21,16 +21,20 @@ type source struct {
 	*podlog.Source
 	finished bool   // the container will not run again, according to the watcher's last state
 	before   string // why the instance before that of the stream ended, according to the watcher
+	why      string // why the instance of the stream ended; empty if unknown
 }
 
 func newSource(set *sourceSet, c container, log *podlog.Log, periods *podlog.Periods, stream *ktail.Stream) *source {
 	w := set.w
 	api := &containerAPI{client: w.Client, stream: stream, finished: c.finished, events: set.events, files: set.files}
-	return &source{Source: podlog.NewSource(api, &w.Options, stream, log, periods), finished: c.finished, before: c.before}
+	return &source{Source: podlog.NewSource(api, &w.Options, stream, log, periods), finished: c.finished, before: c.before, why: c.why}
 }
 
 // PreviousExit implements node.ExitReporter.
 func (s *source) PreviousExit() string { return s.before }
+
+// LastExit implements node.ExitReporter.
+func (s *source) LastExit() (string, bool) { return s.why, s.finished }
 
 // containerAPI implements podlog.API for one container.
 type containerAPI struct {
@@ -107,11 +111,9 @@ func stateOf(pod *corev1.Pod, name string) podlog.State {
 			if running := status.State.Running; running != nil {
 				now.StartedAt = running.StartedAt.Time
 			}
-			for _, ended := range []*corev1.ContainerStateTerminated{status.State.Terminated, status.LastTerminationState.Terminated} {
-				if ended != nil && ended.ContainerID == instance.ID {
-					now.StartedAt, now.EndedAt = ended.StartedAt.Time, ended.FinishedAt.Time
-					now.Reason = whyEnded(pod, ended)
-				}
+			if ended := endOf(status, instance); ended != nil {
+				now.StartedAt, now.EndedAt = ended.StartedAt.Time, ended.FinishedAt.Time
+				now.Reason = whyEnded(pod, ended)
 			}
 			return now
 		}

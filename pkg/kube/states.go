@@ -60,9 +60,11 @@ func stateNow(status *corev1.ContainerStatus) States {
 const deleted = "deleted"
 
 // whyEnded returns why the container ended: "Completed", "Error exit 1",
-// "OOMKilled".
+// "OOMKilled". It returns "" if ended is nil.
 func whyEnded(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
 	switch {
+	case ended == nil:
+		return ""
 	case pod.DeletionTimestamp != nil:
 		return deleted
 	case pod.Status.Phase == corev1.PodFailed && pod.Status.Reason != "":

@@ -27,7 +27,7 @@ func BenchmarkRead(b *testing.B) {
 	b.SetBytes(int64(text.Len()))
 	b.ReportAllocs()
 	for b.Loop() {
-		src := &source{log: newLogFiles(dir, false, &fileLimit{}), stream: &ktail.Stream{}, options: &Options{Tail: -1}}
+		src := &source{log: newLogFiles(dir, false, &fileLimit{}, &apiNews{}), stream: &ktail.Stream{}, options: &Options{Tail: -1}}
 		n := 0
 		if err := src.Read(context.Background(), ktail.Position{}, func(l []ktail.Line) error { n += len(l); return nil }); err != nil || n != lines {
 			b.Fatal(n, err)
@@ -48,7 +48,7 @@ func TestRead_AllocatesChunksOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	allocs := testing.AllocsPerRun(5, func() {
-		src := &source{log: newLogFiles(dir, false, &fileLimit{}), stream: &ktail.Stream{}, options: &Options{Tail: -1}}
+		src := &source{log: newLogFiles(dir, false, &fileLimit{}, &apiNews{}), stream: &ktail.Stream{}, options: &Options{Tail: -1}}
 		if err := src.Read(t.Context(), ktail.Position{}, func([]ktail.Line) error { return nil }); err != nil {
 			t.Error(err)
 		}

@@ -22,7 +22,7 @@ func TestSource_KeepsContract(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = file.Close() })
-		log := newLogFiles(dir, true, &fileLimit{})
+		log := newLogFiles(dir, true, &fileLimit{}, &apiNews{})
 		src := &source{
 			log: log, options: &Options{Follow: true, Tail: -1},
 			stream: &ktail.Stream{Namespace: "default", Pod: "web", PodUID: "uid", Container: "app"},

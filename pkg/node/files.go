@@ -23,6 +23,7 @@ type logFiles struct {
 	dir    string
 	follow bool
 	limit  *fileLimit
+	news   *apiNews
 
 	changed chan struct{} // capacity 1; signals that there may be more to read
 	stepped atomic.Int64  // when the reader made its last step, in Unix nanoseconds; 0: it waits
@@ -38,21 +39,15 @@ type logFiles struct {
 
 	someRead bool // a file was read to its end
 
-	exit *exit // the last one that the API reported; nil: none
+	exits exits
 
 	cutoff     int64  // Unix nanoseconds; lines before the first one with this time or a later one are not wanted
 	fromStart  bool   // the log is wanted from its first line, because the container was created after the watcher started
 	diagnostic string // the last one reported
 }
 
-func newLogFiles(dir string, follow bool, limit *fileLimit) *logFiles {
-	return &logFiles{dir: dir, follow: follow, limit: limit, changed: make(chan struct{}, 1)}
-}
-
-// exit is the end of an instance.
-type exit struct {
-	instance int
-	reason   string // empty if unknown
+func newLogFiles(dir string, follow bool, limit *fileLimit, news *apiNews) *logFiles {
+	return &logFiles{dir: dir, follow: follow, limit: limit, news: news, changed: make(chan struct{}, 1)}
 }
 
 // cursor records where the last read stopped. It is only a hint.

@@ -29,10 +29,6 @@ const (
 // after the other and may flush buffered bytes even later.
 const reopenGrace = 500 * time.Millisecond
 
-// exitTimeout is how long the lines of a container that was restarted wait for the
-// reason why it ended. The kubelet updates the pod within a second or so.
-const exitTimeout = 2 * time.Second
-
 // source reads the log of one container from its files. The watcher creates
 // another source when the metadata changes; they share log.
 type source struct {
@@ -138,6 +134,11 @@ func (r *logReader) afterEOF(ctx context.Context) (ended bool, err error) {
 		return true, r.forward(r.scanner.finishFile(true))
 	case now == current:
 		r.final = false
+		if r.log.isOver(r.file.instance) {
+			if err := r.emitExit(ctx); err != nil {
+				return false, err
+			}
+		}
 		return false, r.wait(ctx, 0)
 	case !r.final:
 		// Lines written before the state was determined may not have been read
@@ -150,7 +151,10 @@ func (r *logReader) afterEOF(ctx context.Context) (ended bool, err error) {
 		r.final = true
 		return false, nil
 	case now == removed:
-		return true, r.forward(r.scanner.finishFile(true))
+		if err := r.forward(r.scanner.finishFile(true)); err != nil || !r.options.Follow {
+			return true, err
+		}
+		return true, r.emitExit(ctx)
 	}
 	return false, r.advance(ctx, next)
 }
@@ -196,14 +200,10 @@ func (r *logReader) advance(ctx context.Context, next *logFile) error {
 		}
 	}
 	if restarted {
-		why, err := r.whyEnded(ctx, r.file.instance)
-		if err != nil {
+		if err := r.emitExit(ctx); err != nil {
 			return err
 		}
-		if err := r.emit([]ktail.Line{
-			{Stream: r.scanner.stream, Kind: ktail.Exit, Text: []byte(why)},
-			{Stream: r.scanner.stream, Kind: ktail.Restart},
-		}); err != nil {
+		if err := r.emit([]ktail.Line{{Stream: r.scanner.stream, Kind: ktail.Restart}}); err != nil {
 			return err
 		}
 	}
@@ -215,28 +215,6 @@ func (r *logReader) advance(ctx context.Context, next *logFile) error {
 		r.log.moveCursor(next, 0)
 	}
 	return nil
-}
-
-// whyEnded returns why an instance ended. The API may report it a moment after the next
-// instance has started to write.
-func (r *logReader) whyEnded(ctx context.Context, instance int) (string, error) {
-	r.log.rest()
-	defer r.log.step()
-	timeout := time.NewTimer(exitTimeout)
-	defer timeout.Stop()
-	for {
-		why, known := r.log.whyEnded(instance)
-		if known {
-			return why, nil
-		}
-		select {
-		case <-r.log.changed:
-		case <-timeout.C:
-			return "", nil
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-	}
 }
 
 // open opens the file at the offset.

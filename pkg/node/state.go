@@ -169,31 +169,6 @@ func (l *logFiles) linkOf(f *logFile) link {
 	return f.link
 }
 
-// recordExit records why an instance ended.
-func (l *logFiles) recordExit(instance int, reason string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.exit != nil && l.exit.instance == instance {
-		return
-	}
-	l.exit = &exit{instance, reason}
-	l.signal()
-}
-
-// whyEnded returns why an instance ended, or "" if that cannot be known. It returns
-// false if the API has not reported it yet.
-func (l *logFiles) whyEnded(instance int) (string, bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.exit == nil || l.exit.instance > instance:
-		return "", true
-	case l.exit.instance == instance:
-		return l.exit.reason, true
-	}
-	return "", false
-}
-
 // isNews reports whether a diagnostic differs from the previous one. The same
 // one recurs when a file is read again.
 func (l *logFiles) isNews(diagnostic []byte) bool {

@@ -21,6 +21,7 @@ type tree struct {
 	started  bool     // the first listing is complete
 	failing  bool
 	limit    fileLimit
+	news     apiNews
 
 	// unsettled reports that the set may change without an event: a container
 	// waits for its metadata, or the log of a removed container has not been
@@ -97,7 +98,7 @@ func (t *tree) scanPod(name string) error {
 		there[e.Name()] = true
 		c := p.containers[e.Name()]
 		if c == nil || c.log.hasEnded() {
-			c = &containerEntry{since: time.Now(), log: newLogFiles(filepath.Join(dir, e.Name()), t.w.Options.Follow, &t.limit)}
+			c = &containerEntry{since: time.Now(), log: newLogFiles(filepath.Join(dir, e.Name()), t.w.Options.Follow, &t.limit, &t.news)}
 			c.log.fromStart = t.started
 			p.containers[e.Name()] = c
 		}

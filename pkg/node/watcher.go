@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -23,10 +24,6 @@ const (
 	// streamTimeout is how long a new container waits for its metadata.
 	streamTimeout = 5 * time.Second
 )
-
-// An ExitReporter is a source that may know why the previous instance of its container
-// ended, such as "OOMKilled". PreviousExit returns "" if it does not.
-type ExitReporter interface{ PreviousExit() string }
 
 // Watcher finds the logs in a directory of pod logs.
 type Watcher struct {
@@ -72,7 +69,7 @@ func (w *Watcher) Watch(ctx context.Context, set func([]ktail.Source)) error {
 	if err := t.scan(); err != nil {
 		return err
 	}
-	streams := &streamSet{changed: make(chan struct{}, 1)}
+	streams := &streamSet{changed: make(chan struct{}, 1), news: &t.news}
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	defer cancel()
@@ -168,6 +165,7 @@ func (w *Watcher) warn(err error) {
 // streamSet holds the sources that Watcher.Streams found last.
 type streamSet struct {
 	changed chan struct{} // capacity 1
+	news    *apiNews
 
 	mu      sync.Mutex
 	sources map[ktail.Key]ktail.Source // nil: not known yet
@@ -179,6 +177,9 @@ func (s *streamSet) set(sources []ktail.Source) {
 		byKey[src.Stream().Key()] = src
 	}
 	s.mu.Lock()
+	if !maps.Equal(byKey, s.sources) { // a failing watcher may pass on the same set again and again
+		s.news.count.Add(1)
+	}
 	s.sources = byKey
 	s.mu.Unlock()
 	select {
@@ -203,8 +204,10 @@ func (w *Watcher) source(p *podEntry, container string, c *containerEntry, strea
 	if s := streams[ktail.Key{PodUID: p.uid, Container: container}]; s != nil {
 		c.stream = s.Stream()
 		if s, ok := s.(ExitReporter); ok {
-			c.log.recordExit(c.stream.Instance.Restarts-1, s.PreviousExit())
+			c.log.recordExits(c.stream.Instance.Restarts, s)
 		}
+	} else if c.stream != nil && c.log.isRemoved() {
+		c.log.recordDeleted()
 	}
 	stream := c.stream
 	switch {
