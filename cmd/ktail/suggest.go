@@ -18,9 +18,15 @@ func similarNames(word string, names []string) []string {
 	word = strings.ToLower(word)
 	// Allow one typo per three letters, and at least one.
 	near := max(len(word)/3, 1)
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(names))) {
-		if far := distance(word, strings.ToLower(name)); far <= near && far < len(word) {
-			found = append(found, candidate{name, far})
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	for _, anywhere := range []bool{false, true} {
+		for _, name := range names {
+			if far := distance(word, strings.ToLower(name), anywhere); far <= near && far < len(word) {
+				found = append(found, candidate{name, far})
+			}
+		}
+		if len(found) > 0 {
+			break // a word of a name is what was meant, rather than letters inside one
 		}
 	}
 	slices.SortStableFunc(found, func(a, b candidate) int {
@@ -34,10 +40,16 @@ func similarNames(word string, names []string) []string {
 }
 
 // distance returns the optimal string alignment distance between word and the
-// closest substring of name: the number of letters to change, remove, insert,
-// or swap with their neighbor.
-func distance(word, name string) int {
+// closest part of name: the number of letters to change, remove, insert, or swap
+// with their neighbor. A part consists of whole words, which hyphens separate, or,
+// if anywhere is true, of any adjacent letters.
+func distance(word, name string, anywhere bool) int {
 	before, last := make([]int, len(name)+1), make([]int, len(name)+1)
+	for j := range last {
+		if !anywhere && j > 0 && name[j-1] != '-' {
+			last[j] = last[j-1] + 1 // the letters of a word that is not left out
+		}
+	}
 	for i := range len(word) {
 		row := make([]int, len(name)+1)
 		row[0] = i + 1
@@ -53,7 +65,13 @@ func distance(word, name string) int {
 		}
 		before, last = last, row
 	}
-	return slices.Min(last)
+	nearest := last[len(name)]
+	for j := range name {
+		if anywhere || name[j] == '-' {
+			nearest = min(nearest, last[j])
+		}
+	}
+	return nearest
 }
 
 // didYouMean returns, as the end of a message, the names that are similar to

@@ -20,6 +20,10 @@ func TestSimilarNames_MostLikelyFirst(t *testing.T) {
 		{"something", []string{"web"}, nil},
 		{"", []string{"web"}, nil},
 		{"web", nil, nil},
+		{"tali", []string{"align", "container", "tail"}, []string{"tail"}},
+		{"exclud", []string{"exclude", "exclude-pod", "include"}, []string{"exclude", "exclude-pod"}},
+		{"timestamp", []string{"timestamps", "timezone"}, []string{"timestamps"}},
+		{"cont", []string{"container", "context"}, []string{"context", "container"}},
 		{"wep", []string{"web-4", "web-3", "web-2", "web-1"}, []string{"web-1", "web-2", "web-3"}},
 	}
 	for _, tt := range tests {
