@@ -3,13 +3,17 @@ package elastic_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,6 +113,47 @@ func TestFaults_LoseAndDuplicateNothing(t *testing.T) {
 }
 
 // ktail sends uncompressed requests to a server that responds to gzip with 400.
+
+// A proxy that is being replaced ends an HTTP/2 connection gracefully, with GOAWAY,
+// while requests are on their way on it.
+func TestGoAway_LosesNothing(t *testing.T) {
+	s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3, MaxContentLength: 100 << 10}) // many bulks
+	var bulks, http2 atomic.Int64
+	proxy := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isBulk(r) {
+			if bulks.Add(1)%2 == 0 {
+				w.Header().Set("Connection", "close") // net/http sends GOAWAY instead
+			}
+			if r.ProtoMajor == 2 {
+				http2.Add(1)
+			}
+		}
+		s.ServeHTTP(w, r)
+	}))
+	proxy.EnableHTTP2 = true
+	proxy.StartTLS()
+	t.Cleanup(proxy.Close)
+	u, err := url.Parse(proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(proxy.Certificate())
+	r := start(t, s, func(o *elastic.Options) {
+		o.Nodes, o.Transport = []*url.URL{u}, elastic.NewTransport(&tls.Config{RootCAs: roots})
+	})
+	texts := numbered(3000)
+	r.write(t, lines(texts...))
+	r.close(t)
+	same(t, s.messages(), texts)
+	if http2.Load() < 10 {
+		t.Errorf("%d of %d bulks were sent over HTTP/2, want at least 10", http2.Load(), bulks.Load())
+	}
+	if st := r.Status(); st.Delivered != 3000 || st.DeadLetters != 0 {
+		t.Errorf("status is %+v", st)
+	}
+}
+
 func TestNoGzip_FallsBackToPlain(t *testing.T) {
 	for _, status := range []int{http.StatusUnsupportedMediaType, http.StatusBadRequest} {
 		t.Run(fmt.Sprint(status), func(t *testing.T) {
