@@ -35,6 +35,12 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 		d.postpone(part, until)
 		return nil
 	}
+	if d.waited {
+		if until := d.s.indices.probe(t.name(day)); !until.IsZero() {
+			d.postpone(part, until)
+			return nil
+		}
+	}
 	resp, err := d.s.client.bulk(ctx, t.bulkPath(srv, day, d.s.o.Pipeline), body, &d.response)
 	if err == nil && resp.status == http.StatusOK {
 		d.items, err = parseBulkResponse(d.items, resp.body, len(part))

@@ -19,6 +19,17 @@ const (
 	busyReportDelay        = 10 * time.Second
 )
 
+// retryDelay returns how long to wait after a number of failures in a row. It is random,
+// so that several programs do not send at the same time.
+func retryDelay(kind EventKind, failures int) time.Duration {
+	delay, most := firstDelay, maxDelay
+	if kind == Blocked {
+		delay, most = firstBlockedDelay, maxBlockedDelay
+	}
+	delay = min(delay<<min(failures, 16), most)
+	return delay/2 + rand.N(delay/2)
+}
+
 // problem is the reason why documents cannot be delivered now.
 type problem struct {
 	kind       EventKind // Unreachable, Busy or Blocked
@@ -62,12 +73,7 @@ func (h *sharedBackoff) fail(p *problem, progress bool) {
 	h.until = later(h.until, now.Add(p.retryAfter))
 	// Senders that fail together count as one failure.
 	if !now.Before(h.next) {
-		delay, most := firstDelay, maxDelay
-		if p.kind == Blocked {
-			delay, most = firstBlockedDelay, maxBlockedDelay
-		}
-		delay = min(delay<<min(h.tries, 16), most)
-		h.next = now.Add(delay/2 + rand.N(delay/2))
+		h.next = now.Add(retryDelay(p.kind, h.tries))
 		h.until = later(h.until, h.next)
 		h.tries++
 	}

@@ -59,8 +59,8 @@ func TestSink_PowerFailureLosesNothing(t *testing.T) {
 	}
 }
 
-// outages makes the server reject requests, lose responses and reject documents. After
-// the power failure, no request reaches it.
+// outages makes the server reject requests, lose responses, reject documents, and accept
+// those of a red shard now and then. After the power failure, no request reaches it.
 func (p *powerCycle) outages(rand *rand.Rand) {
 	p.server.SetFault(func(r *http.Request) *fakesearch.Fault {
 		p.mu.Lock()
@@ -75,7 +75,10 @@ func (p *powerCycle) outages(rand *rand.Rand) {
 			return failing(http.StatusServiceUnavailable, "busy", "not now")
 		}
 		return items(func(d document) *fakesearch.Verdict {
-			if !strings.Contains(d.message(), "odd") {
+			switch m := d.message(); {
+			case strings.Contains(m, "red") && rand.IntN(10) > 0:
+				return &fakesearch.Verdict{Status: 503, Type: "unavailable_shards_exception", Reason: "primary shard is not active"}
+			case !strings.Contains(m, "odd"):
 				return nil
 			}
 			return &fakesearch.Verdict{Status: 400, Type: "strict_dynamic_mapping_exception", Reason: "no"}
@@ -91,11 +94,15 @@ func (p *powerCycle) restart(crashAt int) *crashfs.FS {
 	return p.disk
 }
 
-// line returns the i-th line of the log. The server rejects every seventh line.
+// line returns the i-th line of the log. The server rejects every seventh line, and every
+// fifth belongs to a red shard.
 func (p *powerCycle) line(i int) ktail.Line {
 	text := fmt.Sprintf("line %06d", i)
-	if i%7 == 3 {
+	switch {
+	case i%7 == 3:
 		text += " odd"
+	case i%5 == 2:
+		text += " red"
 	}
 	return ktail.Line{Stream: stream, Time: begin + int64(i)*int64(time.Millisecond), Text: []byte(text)}
 }
@@ -119,6 +126,7 @@ func (p *powerCycle) run(t *testing.T, disk *crashfs.FS, lines int) {
 		},
 	}
 	elastic.WithFS(disk)(&o)
+	elastic.WithQueueSize(2 << 10)(&o) // bulks of a few lines, which soon have no room
 	r, err := elastic.New(o)
 	if err != nil {
 		if !disk.Crashed() {

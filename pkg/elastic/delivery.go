@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/ktail/ktail/pkg/elastic/internal/spool"
 )
 
 // delivery sends one bulk until each of its documents is settled: delivered, or saved
@@ -22,6 +24,7 @@ type delivery struct {
 
 	docStates map[int]*docState // of documents that were not accepted at once
 	detected  bool              // the servers were detected again after a 400
+	waited    bool              // documents had to wait while others of their index were accepted
 	failures  int               // consecutive requests that failed as a whole
 	failed    time.Time         // time of the first of those
 	progress  bool              // the last attempt settled a document
@@ -95,7 +98,7 @@ func (d *delivery) run(ctx context.Context) {
 			d.s.backoff.ok()
 		case p != nil:
 			d.s.backoff.fail(p, d.progress)
-			if d.s.backoff.isAway() && d.spill() {
+			if d.s.backoff.isAway() && d.spill(spool.Main) {
 				return
 			}
 		}
@@ -113,7 +116,7 @@ func (d *delivery) finish() {
 	d.todo, d.later = [][]int{d.later}, nil
 	slices.Sort(d.todo[0])
 	d.shrink()
-	if d.s.queue.isCrowded() && d.spill() {
+	if d.s.queue.isCrowded() && d.spill(spool.Postponed) {
 		return
 	}
 	d.scratch = nil
@@ -149,25 +152,25 @@ func (d *delivery) left() []int {
 // release returns the unsettled documents to the queue, or the spool, because the
 // sender is ending.
 func (d *delivery) release() {
-	if d.spill() {
+	if d.spill(spool.Main) {
 		return
 	}
 	d.todo, d.later, d.scratch = [][]int{d.left()}, nil, nil
 	d.s.queue.release(d)
 }
 
-// spill moves the unsettled documents to the spool and reports whether it did. It does
-// nothing without a spool, or if the bulk came from the spool.
-func (d *delivery) spill() bool {
-	if d.s.queue.spool == nil || d.bulk.receipt != nil {
+// spill moves the unsettled documents to a lane of the spool and reports whether it did.
+// It does nothing without a spool. A bulk that came from the spool can only be postponed.
+func (d *delivery) spill(lane spool.Lane) bool {
+	if d.s.queue.spool == nil || lane == spool.Main && d.bulk.receipt != nil {
 		return false
 	}
 	left := d.left()
 	if len(left) == len(d.bulk.ends) {
-		return d.s.queue.spill(d.bulk, d.bulk)
+		return d.s.queue.spill(lane, d.bulk, d.bulk)
 	}
 	rest, err := d.repacker.rest(d.bulk, left)
-	return err == nil && d.s.queue.spill(rest, d.bulk)
+	return err == nil && d.s.queue.spill(lane, rest, d.bulk)
 }
 
 // requeue puts a part back to be sent again.

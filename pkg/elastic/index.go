@@ -1,7 +1,6 @@
 package elastic
 
 import (
-	"math/rand/v2"
 	"sync"
 	"time"
 )
@@ -26,6 +25,12 @@ type indexState struct {
 	rejected int       // documents rejected since then
 	tries    int       // consecutive failures
 	until    time.Time // nothing is sent to the index before
+
+	// While the index accepts only some documents, those that had to wait are not sent
+	// before nextProbe, but for one bulk at a time.
+	partial   time.Time // last time it accepted some documents of a request while others had to wait
+	probes    int       // bulks that were sent since one was accepted
+	nextProbe time.Time
 
 	// gaveUp is when a document that the server failed to process was given up: in its
 	// original form, and in its minimal form.
@@ -57,6 +62,56 @@ func (x *indices) accept(name string, clean bool) {
 	if clean {
 		x.report.solved("index "+name, Event{Kind: Recovered, Index: name})
 	}
+}
+
+// partialFor is how long an index that has accepted only some documents of a request
+// counts as one whose other documents wait alone.
+const partialFor = 5 * time.Minute
+
+// split records that the index accepted some documents of a request, and that others have
+// to wait, as when one of its shards is red.
+func (x *indices) split(name string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.get(name).partial = time.Now()
+}
+
+// isPartial reports whether documents that have to wait say nothing about other documents
+// of the index.
+func (x *indices) isPartial(name string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.get(name).isPartial()
+}
+
+func (s *indexState) isPartial() bool {
+	return !s.partial.IsZero() && time.Since(s.partial) < partialFor
+}
+
+// probe returns when documents that had to wait may be sent again; the zero time means
+// now. The caller then sends them: others wait for the result.
+func (x *indices) probe(name string) time.Time {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := x.get(name)
+	if !s.isPartial() {
+		return time.Time{}
+	}
+	if time.Now().Before(s.nextProbe) {
+		return s.nextProbe
+	}
+	s.nextProbe = time.Now().Add(retryDelay(Busy, s.probes))
+	s.probes++
+	return time.Time{}
+}
+
+// probed records that documents that had to wait were accepted, so that all others are
+// sent.
+func (x *indices) probed(name string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	s := x.get(name)
+	s.probes, s.nextProbe = 0, time.Time{}
 }
 
 // acceptedSince reports whether the index accepted a document at or after the time.
@@ -109,13 +164,11 @@ func (x *indices) fail(name string, p *problem, accepted bool) time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	after := time.Duration(0)
-	delay, most := firstBlockedDelay, maxBlockedDelay
 	if p.kind == Busy {
-		delay, most, after = firstDelay, maxDelay, busyReportDelay
+		after = busyReportDelay
 	}
 	s := x.get(name)
-	delay = min(delay<<min(s.tries, 16), most)
-	at := time.Now().Add(delay/2 + rand.N(delay/2))
+	at := time.Now().Add(retryDelay(p.kind, s.tries))
 	s.tries++
 	if !accepted {
 		s.until = at

@@ -159,6 +159,62 @@ func TestIndex_ManyFailingDocumentsDoNotStopOthers(t *testing.T) {
 	})
 }
 
+// One of the two shards of an index is red for an hour: its documents wait on disk, however
+// many they are, and those of the other shard are delivered.
+func TestIndex_RedShardDelaysOnlyItsDocuments(t *testing.T) {
+	t.Parallel()
+	for name, flavor := range map[string]fakesearch.Flavor{"daily": fakesearch.Elasticsearch64, "data stream": fakesearch.OpenSearch3} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{Flavor: flavor})
+				var red, asked atomic.Int64
+				red.Store(1)
+				s.fault(func(int, *http.Request) *fakesearch.Fault {
+					return items(func(d document) *fakesearch.Verdict {
+						if !strings.HasPrefix(d.message(), "red") || red.Load() == 0 {
+							return nil
+						}
+						asked.Add(1)
+						return &fakesearch.Verdict{Status: 503, Type: "unavailable_shards_exception", Reason: "[ktail][0] primary shard is not active"}
+					})
+				})
+				r := start(t, s, elastic.WithQueueSize(smallQueue), func(o *elastic.Options) {
+					o.Dir, o.SpoolSize = t.TempDir(), 64<<20
+				})
+				const seconds, perSecond = 600, 10
+				for i := range seconds {
+					texts := make([]string, perSecond)
+					for k := range texts {
+						texts[k] = fmt.Sprint([]string{"red", "fine"}[k%2], " ", i, " ", k, noise(i*perSecond+k, 500))
+					}
+					some := lines(texts...)
+					for k := range some {
+						some[k].Time += int64(i) * int64(time.Second)
+					}
+					r.write(t, some)
+					time.Sleep(time.Second)
+					if got, want := r.Status().Delivered, int64(i-60)*perSecond/2; got < want {
+						t.Errorf("%d lines delivered after %d s, want at least %d; %+v asked %d", got, i, want, r.Status(), asked.Load())
+					}
+				}
+				before := asked.Load()
+				time.Sleep(time.Hour)
+				if n := asked.Load() - before; n > 100*seconds*perSecond/2 {
+					t.Errorf("lines of the red shard were sent %d times in an hour", n)
+				}
+				r.status(t, elastic.Status{Delivered: seconds * perSecond / 2, Waiting: r.Status().Waiting, Spooled: seconds*perSecond/2 - r.Status().Waiting})
+				red.Store(0)
+				time.Sleep(5 * time.Minute)
+				r.status(t, elastic.Status{Delivered: seconds * perSecond})
+				r.close(t)
+				if n := len(s.documents()); n != seconds*perSecond {
+					t.Errorf("%d documents, want %d", n, seconds*perSecond)
+				}
+			})
+		})
+	}
+}
+
 // A firewall blocks requests with one document, with any kind of response. ktail
 // isolates the document and delivers the others.
 func TestRequest_DocumentThatFailsRequestsIsFound(t *testing.T) {

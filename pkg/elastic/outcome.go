@@ -3,6 +3,7 @@ package elastic
 import (
 	"errors"
 	"maps"
+	"net/http"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type batchOutcome struct {
 	parkFor  time.Duration // at least
 	single   []int         // documents to send in another form
 	problem  *problem      // reason why the documents in wait have to wait
+	overload bool          // the server is overloaded: others would have to wait, too
 
 	// Documents to inspect, with the responses and verdicts: rejected ones, and
 	// delivered ones whose message is truncated.
@@ -74,6 +76,7 @@ func (s *batchOutcome) take(i int, v verdict, it *item) {
 			s.delivery.s.reportShardFull()
 		}
 		s.wait = append(s.wait, i)
+		s.overload = s.overload || it.status == http.StatusTooManyRequests
 		s.setProblem(v, it)
 	case failing:
 		if h == nil {
@@ -169,22 +172,35 @@ func (s *batchOutcome) postpone() *problem {
 	d := s.delivery
 	if s.delivered > 0 {
 		d.s.indices.accept(s.index, len(s.wait)+len(s.parked) == 0)
+		if d.waited {
+			d.s.indices.probed(s.index)
+		}
 	}
 	if s.problem == nil {
 		return nil
 	}
 	d.s.backings.invalidate() // documents may have been stored; see skipIndexed
 	d.s.counters.retried.Add(int64(len(s.wait) + len(s.parked)))
+	partial := false
+	switch {
+	case s.overload:
+	case s.delivered > 0 && len(s.wait) > 0:
+		d.s.indices.split(s.index)
+		partial = true
+	default:
+		partial = d.s.indices.isPartial(s.index)
+	}
 	alone := len(s.parked) == 0 && s.delivered == 0 && s.dead == 0 && len(s.single) == 0
-	if alone && !s.target.daily() {
+	if alone && !partial && !s.target.daily() {
 		d.requeue(s.wait)
 		return s.problem
 	}
-	at := d.s.indices.fail(s.index, s.problem, s.delivered > 0 || len(s.parked) > 0)
+	at := d.s.indices.fail(s.index, s.problem, partial || s.delivered > 0 || len(s.parked) > 0)
+	d.waited = d.waited || partial
 	d.postpone(s.wait, at)
 	d.postpone(s.parked, later(at, time.Now().Add(s.parkFor)))
-	if s.problem.kind == Busy && s.delivered > 0 && len(s.wait) > 0 {
-		return s.problem // the server is overloaded: all senders slow down
+	if s.overload && s.problem.kind == Busy && s.delivered > 0 && len(s.wait) > 0 {
+		return s.problem // all senders slow down
 	}
 	return nil
 }

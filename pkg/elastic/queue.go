@@ -18,8 +18,9 @@ const (
 	// queueSize limits the compressed bytes in memory, including bulks in flight: about
 	// thirty thousand lines.
 	queueSize = 3 << 20
-	// parkedFactor times queueSize limits the bytes of parked bulks. Beyond it, senders
-	// take only those, because otherwise a red index would fill the memory.
+	// parkedFactor times queueSize limits the bytes of parked bulks. From half of it on,
+	// bulks wait in the spool instead; see isCrowded. Beyond it, because there is no spool
+	// or it is full, senders take only parked bulks.
 	parkedFactor = 2
 	// bulkCost is the memory of a bulk per document, in addition to its body.
 	bulkCost = 4
@@ -102,8 +103,8 @@ func (q *queue) offer(b *bulk) (changed <-chan struct{}, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	room := len(q.memory) == 0 || q.size+b.cost() <= q.limit
-	if q.spool != nil && (q.away || !room || q.spool.Pending()) {
-		if q.store(b) {
+	if q.spool != nil && (q.away || !room || q.spool.Pending(spool.Main)) {
+		if q.store(spool.Main, b) {
 			q.notifyChange()
 			return nil, true
 		}
@@ -189,7 +190,7 @@ func (q *queue) addIdle(n int) {
 func (q *queue) wanted() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.spool != nil && (q.away || q.spool.Pending()) || q.idle > 0 && len(q.memory) == 0
+	return q.spool != nil && (q.away || q.spool.Pending(spool.Main)) || q.idle > 0 && len(q.memory) == 0
 }
 
 // poll returns the next delivery, or else how long to wait at most and the channel of
@@ -217,10 +218,15 @@ func (q *queue) poll() (*delivery, time.Duration, <-chan struct{}) {
 	if len(q.memory) > 0 {
 		return q.handOut(newDelivery(q.popFirst())), 0, q.changed
 	}
-	if b := q.unspool(); b != nil {
+	if b := q.unspool(spool.Main); b != nil {
 		return q.handOut(newDelivery(b)), 0, q.changed
 	}
-	if q.spool != nil && q.spool.Pending() {
+	if q.hasRoomForPostponed() {
+		if b := q.unspool(spool.Postponed); b != nil {
+			return q.handOut(newDelivery(b)), 0, q.changed
+		}
+	}
+	if q.isSpoolPending() {
 		wait = min(wait, time.Second) // a segment could not be read; try again
 	}
 	return nil, wait, q.changed
@@ -240,7 +246,7 @@ func (q *queue) returned(d *delivery) {
 }
 
 // oldest returns the time of the oldest line that is not settled, in Unix nanoseconds,
-// and false if there is none. Of the spool, it looks at the next bulk only.
+// and false if there is none. Of the spool, it looks at the next bulk of each lane only.
 func (q *queue) oldest() (at int64, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -251,8 +257,11 @@ func (q *queue) oldest() (at int64, ok bool) {
 	for _, d := range q.parked {
 		times = append(times, d.bulk.oldest)
 	}
-	if q.spool != nil {
-		if e := q.spool.Peek(); e != nil {
+	for _, lane := range []spool.Lane{spool.Main, spool.Postponed} {
+		if q.spool == nil {
+			break
+		}
+		if e := q.spool.Peek(lane); e != nil {
 			if b, err := fromEntry(e); err == nil {
 				times = append(times, b.oldest)
 			}
@@ -278,6 +287,17 @@ func (q *queue) isCrowded() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.parkedBytes > parkedFactor*q.limit/2
+}
+
+// hasRoomForPostponed reports whether so few deliveries are parked that bulks of the
+// spool that were parked before may be tried again. The limit is lower than that of
+// isCrowded, so that they do not go back and forth. The caller holds the lock.
+func (q *queue) hasRoomForPostponed() bool { return q.parkedBytes < parkedFactor*q.limit/4 }
+
+// isSpoolPending reports whether the spool has bulks that no sender has taken. The caller
+// holds the lock.
+func (q *queue) isSpoolPending() bool {
+	return q.spool != nil && (q.spool.Pending(spool.Main) || q.spool.Pending(spool.Postponed))
 }
 
 // release takes back a delivery whose sender is ending.
@@ -312,7 +332,7 @@ func (q *queue) done(b *bulk) {
 		q.size -= b.cost()
 		q.docs -= len(b.ends)
 	}
-	if q.docs == 0 && (q.spool == nil || !q.spool.Pending()) {
+	if q.docs == 0 && !q.isSpoolPending() {
 		q.report.solved(problemFull, Event{})
 		q.report.solved(problemDropping, Event{})
 	}

@@ -9,18 +9,18 @@ import (
 // The methods in this file move bulks between the memory of the queue and the spool.
 // Their callers hold the lock, except for spill and setAway.
 
-// store puts the bulk into the spool, which settles it. It returns false if the spool
-// is full or cannot be written.
-func (q *queue) store(b *bulk) bool {
+// store puts the bulk into a lane of the spool, which settles it. It returns false if the
+// spool is full or cannot be written.
+func (q *queue) store(lane spool.Lane, b *bulk) bool {
 	e := b.toEntry()
-	err := q.spool.Put(e)
+	err := q.spool.Put(lane, e)
 	for q.drop && errors.Is(err, spool.ErrFull) {
 		n, ok := q.spool.DropOldest()
 		if !ok {
 			break
 		}
 		q.reportDropped(n)
-		err = q.spool.Put(e)
+		err = q.spool.Put(lane, e)
 	}
 	switch {
 	case errors.Is(err, spool.ErrFull):
@@ -34,10 +34,10 @@ func (q *queue) store(b *bulk) bool {
 	return true
 }
 
-// unspool returns the next bulk of the spool, or nil if none can be read now.
-func (q *queue) unspool() *bulk {
+// unspool returns the next bulk of a lane, or nil if none can be read now.
+func (q *queue) unspool(lane spool.Lane) *bulk {
 	for q.spool != nil {
-		e, receipt, err := q.spool.Take()
+		e, receipt, err := q.spool.Take(lane)
 		var damage *spool.DamageError
 		switch {
 		case errors.As(err, &damage):
@@ -62,16 +62,20 @@ func (q *queue) unspool() *bulk {
 	return nil
 }
 
-// spill moves a taken bulk to the spool because the servers are unreachable. rest
-// holds the unsettled documents of the bulk. It reports whether it succeeded.
-func (q *queue) spill(rest, taken *bulk) bool {
+// spill moves a taken bulk to the spool. rest holds its unsettled documents. It reports
+// whether it succeeded.
+func (q *queue) spill(lane spool.Lane, rest, taken *bulk) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.spool == nil || rest.receipt != nil || !q.store(rest) {
+	if q.spool == nil || !q.store(lane, rest) {
 		return false
 	}
-	q.size -= taken.cost()
-	q.docs -= len(taken.ends)
+	if taken.receipt != nil {
+		q.spool.Ack(taken.receipt)
+	} else {
+		q.size -= taken.cost()
+		q.docs -= len(taken.ends)
+	}
 	q.notifyChange()
 	return true
 }
@@ -82,7 +86,7 @@ func (q *queue) setAway(away bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.away = away
-	for away && q.spool != nil && len(q.memory) > 0 && q.store(q.memory[0]) {
+	for away && q.spool != nil && len(q.memory) > 0 && q.store(spool.Main, q.memory[0]) {
 		b := q.popFirst()
 		q.size -= b.cost()
 		q.docs -= len(b.ends)
@@ -96,7 +100,7 @@ func (q *queue) storeParked() {
 	for q.spool != nil && len(q.parked) > 0 {
 		d := q.parked[0]
 		if d.bulk.receipt == nil {
-			if !q.store(d.bulk) {
+			if !q.store(spool.Main, d.bulk) {
 				return
 			}
 			q.size -= d.bulk.cost()

@@ -34,13 +34,13 @@ func (h *history) run(s *spool.Spool, r *rand.Rand, steps int) error {
 		case n < 5:
 			h.put++
 			body := fmt.Sprintf("entry %d %s", h.put, strings.Repeat("x", r.IntN(3000)))
-			if err := s.Put(entry(body)); err != nil {
+			if err := s.Put(spool.Lane(r.IntN(2)), entry(body)); err != nil {
 				h.maybe[body] = true
 			} else {
 				h.owed[body] = true
 			}
 		case n < 8:
-			e, receipt, err := s.Take()
+			e, receipt, err := s.Take(spool.Lane(r.IntN(2)))
 			if err != nil || e == nil {
 				continue
 			}
@@ -121,12 +121,12 @@ func FuzzSegment(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := s.Put(entry("new")); err != nil {
+		if err := s.Put(spool.Main, entry("new")); err != nil {
 			t.Fatal(err)
 		}
 		var last string
 		for range 100_000 {
-			e, receipt, err := s.Take()
+			e, receipt, err := s.Take(spool.Main)
 			if err == nil && e == nil {
 				break
 			}

@@ -26,6 +26,7 @@ const (
 // segment is one file of a spool. It is not open between two reads.
 type segment struct {
 	path   string
+	lane   Lane
 	sealed bool  // nothing is appended anymore
 	footer bool  // it has one: end and docs are what was written
 	size   int64 // of the file

@@ -12,7 +12,11 @@
 // version is refused. After a read error, the segment is read again later. An entry
 // whose Put did not return may or may not be stored.
 //
-// At most two files are open at a time, whatever the size of the spool.
+// A spool has two lanes, which share its limit. Take returns the entries of one lane in
+// the order of Put, so entries that have to wait delay none of the other lane. A run
+// finds all entries of the runs before it in Main.
+//
+// At most three files are open at a time, whatever the size of the spool.
 package spool
 
 import (
@@ -34,6 +38,15 @@ type Entry struct {
 	Meta []byte // what the caller needs to read Body
 	Body []byte
 }
+
+// Lane is one of the two queues of a spool.
+type Lane uint8
+
+const (
+	Main      Lane = iota
+	Postponed      // for entries that cannot be delivered while others can
+	lanes
+)
 
 // Receipt identifies a taken entry.
 type Receipt struct {
@@ -69,15 +82,21 @@ type Spool struct {
 	limit int64
 
 	mu       sync.Mutex
-	segments []*segment // oldest first; only the last may not be sealed
-	writer   File       // of the segment that is not sealed; nil if all are
-	reader   File       // of the segment reading
+	segments []*segment // oldest first
+	writers  [lanes]writer
+	reader   File // of the segment reading
 	reading  *segment
 	size     int64 // of all segments
 	next     int   // number of the next segment
 	buf      []byte
 
 	previous []string
+}
+
+// writer appends to the segment of a lane that is not sealed. The file is nil if all are.
+type writer struct {
+	file    File
+	segment *segment
 }
 
 // Open opens the spool in the directory, which it creates if necessary. limit
@@ -138,43 +157,43 @@ func (s *Spool) loadSegment(path string) error {
 // left as they are.
 func (s *Spool) Previous() []string { return s.previous }
 
-// Put stores the entry. When it returns nil the entry survives a power failure.
+// Put stores the entry in the lane. When it returns nil the entry survives a power failure.
 // When it fails, Put may be called again with the same entry.
-func (s *Spool) Put(e *Entry) error {
+func (s *Spool) Put(l Lane, e *Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(e.Meta)+len(e.Body) > maxPayload {
 		return fmt.Errorf("write to spool: an entry of %d bytes is too large", len(e.Meta)+len(e.Body))
 	}
 	need := frameHeader + int64(len(e.Meta)+len(e.Body)) + footerSize
-	if s.writer == nil {
+	if s.writers[l].file == nil {
 		need += int64(fileHeader)
 	}
 	if s.size+need > s.limit {
 		return ErrFull
 	}
-	if err := s.write(e); err != nil {
+	if err := s.write(l, e); err != nil {
 		return fmt.Errorf("write to spool: %w", err)
 	}
 	return nil
 }
 
-func (s *Spool) write(e *Entry) error {
-	if s.writer == nil {
-		if err := s.begin(); err != nil {
+func (s *Spool) write(l Lane, e *Entry) error {
+	if s.writers[l].file == nil {
+		if err := s.begin(l); err != nil {
 			return err
 		}
 	}
-	g := s.segments[len(s.segments)-1]
+	f, g := s.writers[l].file, s.writers[l].segment
 	s.buf = appendFrame(s.buf[:0], e, g.end)
-	_, err := s.writer.WriteAt(s.buf, g.end)
+	_, err := f.WriteAt(s.buf, g.end)
 	if err == nil {
-		err = s.writer.Sync()
+		err = f.Sync()
 	}
 	if err != nil {
 		// What a failed sync leaves on the disk is unknown, so the segment ends
 		// before this frame.
-		return errors.Join(err, s.writer.Truncate(g.end), s.finish(g))
+		return errors.Join(err, f.Truncate(g.end), s.finish(l))
 	}
 	n := int64(len(s.buf))
 	g.end += n
@@ -186,13 +205,13 @@ func (s *Spool) write(e *Entry) error {
 		s.buf = nil
 	}
 	if g.size >= min(segmentSize, s.limit/8) {
-		s.seal(g)
+		s.seal(l)
 	}
 	return nil
 }
 
-// begin creates the segment to append to.
-func (s *Spool) begin() error {
+// begin creates the segment of the lane to append to.
+func (s *Spool) begin(l Lane) error {
 	path := segmentPath(s.dir, s.next)
 	f, err := s.fs.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
 	if err != nil {
@@ -211,42 +230,44 @@ func (s *Spool) begin() error {
 	if err != nil {
 		return errors.Join(err, f.Close(), s.fs.Remove(path))
 	}
-	g := &segment{path: path, size: int64(fileHeader), end: int64(fileHeader), read: int64(fileHeader)}
-	s.writer = f
+	g := &segment{path: path, lane: l, size: int64(fileHeader), end: int64(fileHeader), read: int64(fileHeader)}
+	s.writers[l] = writer{f, g}
 	s.segments = append(s.segments, g)
 	s.size += g.size
 	return nil
 }
 
-// seal ends the segment with a footer, which spares the next run a scan. A missing
-// or torn footer does no harm.
-func (s *Spool) seal(g *segment) {
-	if _, err := s.writer.WriteAt(appendFooter(nil, g.written, g.end), g.end); err == nil {
+// seal ends the lane's segment with a footer, which spares the next run a scan. A
+// missing or torn footer does no harm.
+func (s *Spool) seal(l Lane) {
+	f, g := s.writers[l].file, s.writers[l].segment
+	if _, err := f.WriteAt(appendFooter(nil, g.written, g.end), g.end); err == nil {
 		g.size += footerSize
 		s.size += footerSize
 	}
-	_ = s.finish(g) // the frames are synced
+	_ = s.finish(l) // the frames are synced
 }
 
-// finish ends appending to the segment.
-func (s *Spool) finish(g *segment) error {
+// finish ends appending to the lane's segment.
+func (s *Spool) finish(l Lane) error {
+	f, g := s.writers[l].file, s.writers[l].segment
+	s.writers[l] = writer{}
 	g.sealed = true
-	err := s.writer.Close()
-	s.writer = nil
+	err := f.Close()
 	s.reap(g)
 	return err
 }
 
-// Take returns the oldest entry that was not taken yet, and its receipt; both are
+// Take returns the oldest entry of the lane that was not taken yet, and its receipt; both are
 // nil if there is none. The error is a *DamageError, or that of a segment that
 // cannot be read now: Take skips that segment for a while. In both cases the
 // caller may call Take again at once.
-func (s *Spool) Take() (*Entry, *Receipt, error) {
+func (s *Spool) Take(l Lane) (*Entry, *Receipt, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	for {
-		i := slices.IndexFunc(s.segments, func(g *segment) bool { return g.readable() && !now.Before(g.retryAt) })
+		i := slices.IndexFunc(s.segments, func(g *segment) bool { return g.lane == l && g.readable() && !now.Before(g.retryAt) })
 		if i < 0 {
 			return nil, nil, nil
 		}
@@ -274,10 +295,10 @@ func (s *Spool) Take() (*Entry, *Receipt, error) {
 
 // Peek returns the entry that Take would return next, or nil if there is none or it cannot
 // be read now. It does not take the entry.
-func (s *Spool) Peek() *Entry {
+func (s *Spool) Peek(l Lane) *Entry {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.segments, func(g *segment) bool { return g.read < g.end })
+	i := slices.IndexFunc(s.segments, func(g *segment) bool { return g.lane == l && g.read < g.end })
 	if i < 0 || s.openReader(s.segments[i]) != nil {
 		return nil
 	}
@@ -348,7 +369,7 @@ func (s *Spool) DropOldest() (docs int, ok bool) {
 		if g.sealed {
 			s.reap(g)
 		} else {
-			_ = s.finish(g) // it is deleted
+			_ = s.finish(g.lane) // it is deleted
 		}
 		return docs, true
 	}
@@ -389,12 +410,12 @@ func (s *Spool) Usage() (docs int, size int64) {
 	return docs, s.size
 }
 
-// Pending reports whether there are entries that were not taken yet. Take returns
+// Pending reports whether the lane has entries that were not taken yet. Take returns
 // none of them while their segments cannot be read.
-func (s *Spool) Pending() bool {
+func (s *Spool) Pending(l Lane) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.ContainsFunc(s.segments, func(g *segment) bool { return g.read < g.end })
+	return slices.ContainsFunc(s.segments, func(g *segment) bool { return g.lane == l && g.read < g.end })
 }
 
 // Close closes the files. What is not acknowledged stays on disk, and in Usage.
@@ -402,8 +423,10 @@ func (s *Spool) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closeReader()
-	if s.writer != nil {
-		s.seal(s.segments[len(s.segments)-1])
+	for l := range lanes {
+		if s.writers[l].file != nil {
+			s.seal(l)
+		}
 	}
 	return nil
 }

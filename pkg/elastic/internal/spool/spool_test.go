@@ -31,7 +31,7 @@ func entry(text string) *spool.Entry {
 func mustPut(t testing.TB, s *spool.Spool, texts ...string) {
 	t.Helper()
 	for _, text := range texts {
-		if err := s.Put(entry(text)); err != nil {
+		if err := s.Put(spool.Main, entry(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -42,7 +42,7 @@ func mustPut(t testing.TB, s *spool.Spool, texts ...string) {
 func drain(t testing.TB, s *spool.Spool) (bodies []string, errs []error) {
 	t.Helper()
 	for len(errs) < 100 {
-		e, receipt, err := s.Take()
+		e, receipt, err := s.Take(spool.Main)
 		switch {
 		case err != nil:
 			errs = append(errs, err)
@@ -72,21 +72,21 @@ func files(t testing.TB, dir, pattern string) []string {
 // Peek shows the next entry, and does not take it.
 func TestPeek_TakesNothing(t *testing.T) {
 	s := mustOpen(t, t.TempDir(), 64<<20, nil)
-	if e := s.Peek(); e != nil {
+	if e := s.Peek(spool.Main); e != nil {
 		t.Errorf("an empty spool has %q", e.Body)
 	}
 	mustPut(t, s, "a", "b")
 	for _, want := range []string{"a", "b"} {
 		for range 2 {
-			if e := s.Peek(); e == nil || string(e.Body) != want {
+			if e := s.Peek(spool.Main); e == nil || string(e.Body) != want {
 				t.Fatalf("got %v, want %q", e, want)
 			}
 		}
-		if e, _, err := s.Take(); err != nil || string(e.Body) != want {
+		if e, _, err := s.Take(spool.Main); err != nil || string(e.Body) != want {
 			t.Fatalf("took %v, %v, want %q", e, err, want)
 		}
 	}
-	if e := s.Peek(); e != nil {
+	if e := s.Peek(spool.Main); e != nil {
 		t.Errorf("after the last entry, there is %q", e.Body)
 	}
 }
@@ -95,7 +95,7 @@ func TestSpool_KeepsOrderAcrossRuns(t *testing.T) {
 	dir := t.TempDir()
 	s := mustOpen(t, dir, 64<<20, nil)
 	mustPut(t, s, "a", "b", "c")
-	_, receipt, err := s.Take()
+	_, receipt, err := s.Take(spool.Main)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,6 +122,38 @@ func TestSpool_KeepsOrderAcrossRuns(t *testing.T) {
 	}
 }
 
+// Entries of one lane do not delay those of the other. The next run has all in one.
+func TestLane_HasItsOwnOrder(t *testing.T) {
+	dir := t.TempDir()
+	s := mustOpen(t, dir, 64<<20, nil)
+	mustPut(t, s, "a", "b")
+	for _, text := range []string{"later 1", "later 2"} {
+		if err := s.Put(spool.Postponed, entry(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mustPut(t, s, "c")
+	if e, _, err := s.Take(spool.Postponed); err != nil || string(e.Body) != "later 1" {
+		t.Errorf("took %v, %v", e, err)
+	}
+	if got, errs := drain(t, s); !slices.Equal(got, []string{"a", "b", "c"}) || errs != nil {
+		t.Errorf("got %q, %v", got, errs)
+	}
+	if s.Pending(spool.Main) || !s.Pending(spool.Postponed) {
+		t.Error("want one entry in the lane of those that wait, and none in the other")
+	}
+	if docs, _ := s.Usage(); docs != 4 {
+		t.Errorf("%d documents are left, want 4", docs)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, dir, 64<<20, nil)
+	if got, errs := drain(t, s); !slices.Equal(got, []string{"later 1", "later 2"}) || errs != nil {
+		t.Errorf("the next run got %q, %v", got, errs)
+	}
+}
+
 func TestSpool_LimitBoundsFiles(t *testing.T) {
 	dir := t.TempDir()
 	const limit = 64 << 10
@@ -129,12 +161,12 @@ func TestSpool_LimitBoundsFiles(t *testing.T) {
 	n := 0
 	var err error
 	for ; err == nil && n < 1000; n++ {
-		err = s.Put(entry(strings.Repeat(fmt.Sprintf("%08x", n), 200)))
+		err = s.Put(spool.Main, entry(strings.Repeat(fmt.Sprintf("%08x", n), 200)))
 	}
 	if !errors.Is(err, spool.ErrFull) {
 		t.Fatalf("after %d entries: %v", n, err)
 	}
-	_, receipt, err := s.Take()
+	_, receipt, err := s.Take(spool.Main)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +205,7 @@ func TestSpool_ReadErrorKeepsEntries(t *testing.T) {
 		return nil
 	}
 	got, errs := drain(t, s)
-	if len(errs) != 1 || !errors.Is(errs[0], broken) || len(got) == 0 || len(got) == 4 || !s.Pending() {
+	if len(errs) != 1 || !errors.Is(errs[0], broken) || len(got) == 0 || len(got) == 4 || !s.Pending(spool.Main) {
 		t.Fatalf("while a segment cannot be read: %d entries, %v", len(got), errs)
 	}
 	if err := s.Close(); err != nil {
@@ -223,7 +255,7 @@ func TestSpool_FailedWriteKeepsOthers(t *testing.T) {
 				}
 				return nil
 			}
-			if err := s.Put(entry("two")); !errors.Is(err, full) {
+			if err := s.Put(spool.Main, entry("two")); !errors.Is(err, full) {
 				t.Errorf("error is %v", err)
 			}
 			fs.Fail = nil
@@ -279,10 +311,10 @@ func BenchmarkSpool(b *testing.B) {
 	s := mustOpen(b, b.TempDir(), 1<<30, nil)
 	e := &spool.Entry{Docs: 10_000, Meta: make([]byte, 20_000), Body: make([]byte, 300_000)}
 	for b.Loop() {
-		if err := s.Put(e); err != nil {
+		if err := s.Put(spool.Main, e); err != nil {
 			b.Fatal(err)
 		}
-		_, receipt, err := s.Take()
+		_, receipt, err := s.Take(spool.Main)
 		if err != nil {
 			b.Fatal(err)
 		}
