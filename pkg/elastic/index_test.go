@@ -113,50 +113,59 @@ func TestIndex_UnknownRefusalWaits(t *testing.T) {
 // cannot parse, stop the others for a minute at most.
 func TestIndex_ManyFailingDocumentsDoNotStopOthers(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		s := serve(t, fakesearch.Options{})
-		s.fault(func(int, *http.Request) *fakesearch.Fault {
-			return items(func(d document) *fakesearch.Verdict {
-				if strings.Contains(string(d.Source), "poison") {
-					return &fakesearch.Verdict{Status: 500, Type: "exception", Reason: "java.lang.IllegalArgumentException: Unrecognized token"}
-				}
-				return nil
-			})
-		})
-		r := start(t, s, elastic.WithQueueSize(smallQueue))
-		const n, perSecond = 4800, 20
-		written := make(chan struct{})
-		go func() {
-			defer close(written)
-			for i := range n / perSecond {
-				texts := make([]string, perSecond)
-				for k := range texts {
-					texts[k] = fmt.Sprint("good ", i, " ", k)
-					if k%2 == 0 {
-						texts[k] = fmt.Sprint("poison ", i, " ", k, noise(i*perSecond+k, 2000))
+	for name, spoolSize := range map[string]int64{"without a spool": 0, "with a spool": 64 << 20} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{})
+				s.fault(func(int, *http.Request) *fakesearch.Fault {
+					return items(func(d document) *fakesearch.Verdict {
+						if strings.Contains(string(d.Source), "poison") {
+							return &fakesearch.Verdict{Status: 500, Type: "exception", Reason: "java.lang.IllegalArgumentException: Unrecognized token"}
+						}
+						return nil
+					})
+				})
+				r := start(t, s, elastic.WithQueueSize(smallQueue), func(o *elastic.Options) { o.Dir, o.SpoolSize = t.TempDir(), spoolSize })
+				const n, perSecond = 4800, 20
+				written := make(chan struct{})
+				go func() {
+					defer close(written)
+					for i := range n / perSecond {
+						texts := make([]string, perSecond)
+						for k := range texts {
+							texts[k] = fmt.Sprint("good ", i, " ", k)
+							if k%2 == 0 {
+								texts[k] = fmt.Sprint("poison ", i, " ", k, noise(i*perSecond+k, 2000))
+							}
+						}
+						some := lines(texts...)
+						for k := range some {
+							some[k].Time += int64(i) * int64(time.Second)
+						}
+						if r.Write(t.Context(), some) != nil {
+							return
+						}
+						time.Sleep(time.Second)
+					}
+				}()
+				for i := range 12 { // the lines are written in the first four
+					time.Sleep(time.Minute)
+					if got, want := r.Status().Delivered, int64(min(i+1, 4)-2)*60*perSecond/2; got < want {
+						t.Errorf("%d lines delivered after %d minutes, want at least %d", got, i+1, want)
+						break
 					}
 				}
-				some := lines(texts...)
-				for k := range some {
-					some[k].Time += int64(i) * int64(time.Second)
-				}
-				if r.Write(t.Context(), some) != nil {
-					return
-				}
-				time.Sleep(time.Second)
-			}
-		}()
-		for i := range 12 { // the lines are written in the first four
-			time.Sleep(time.Minute)
-			if got, want := r.Status().Delivered, int64(min(i+1, 4)-2)*60*perSecond/2; got < want {
-				t.Errorf("%d lines delivered after %d minutes, want at least %d", got, i+1, want)
-				break
-			}
-		}
-		r.status(t, elastic.Status{Delivered: n / 2, DeadLetters: n / 2})
-		_ = r.Close(t.Context()) // dead letters are an error
-		<-written
-	})
+				// The last ones are the documents' fault only once the index accepts another one.
+				last := lines("good")
+				last[0].Time += int64(time.Hour)
+				r.write(t, last)
+				time.Sleep(10 * time.Minute)
+				r.status(t, elastic.Status{Delivered: n/2 + 1, DeadLetters: n / 2})
+				_ = r.Close(t.Context()) // dead letters are an error
+				<-written
+			})
+		})
+	}
 }
 
 // One of the two shards of an index is red for an hour: its documents wait on disk, however

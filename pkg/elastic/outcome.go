@@ -118,9 +118,9 @@ func (s *batchOutcome) take(i int, v verdict, it *item) {
 func (s *batchOutcome) giveUpAfter(h *docState) time.Duration {
 	q := s.delivery.s.queue
 	switch {
-	case s.ending, q.isCrowded() && s.delivery.s.indices.gaveUpRecently(s.index, h.minimal):
+	case s.ending, q.isBehind() && s.delivery.s.indices.gaveUpRecently(s.index, h.minimal):
 		return 0
-	case q.isCrowded():
+	case q.isBehind():
 		return crowdedFor
 	}
 	return failingFor

@@ -289,6 +289,13 @@ func (q *queue) isCrowded() bool {
 	return q.parkedBytes > parkedFactor*q.limit/2
 }
 
+// isBehind reports whether there are more documents that wait than the memory has room for.
+func (q *queue) isBehind() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.parkedBytes > parkedFactor*q.limit/2 || q.spool != nil && q.spool.Pending(spool.Postponed)
+}
+
 // hasRoomForPostponed reports whether so few deliveries are parked that bulks of the
 // spool that were parked before may be tried again. The limit is lower than that of
 // isCrowded, so that they do not go back and forth. The caller holds the lock.
