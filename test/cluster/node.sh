@@ -40,8 +40,11 @@ keep_containerd() {
   done
 }
 
+# start_kubelet starts a kubelet with the variables in etc/kubelet.env, such as TZ=Asia/Tokyo.
 start_kubelet() {
-  "$bin/testcluster" kubelet --config="$etc/kubelet.yaml" --kubeconfig="$state/node-10.200.0.1.kubeconfig" \
+  local env=()
+  [ ! -e "$etc/kubelet.env" ] || mapfile -t env <"$etc/kubelet.env"
+  env "${env[@]}" "$bin/testcluster" kubelet --config="$etc/kubelet.yaml" --kubeconfig="$state/node-10.200.0.1.kubeconfig" \
     --hostname-override=10.200.0.1 --root-dir="$state/kubelet" --cert-dir="$state/kubelet-certs" --v=2 >>"$state/varlog/kubelet.log" 2>&1 &
   kubelet=$!
   echo $kubelet >"$run/kubelet.pid"
