@@ -16,6 +16,7 @@ var eventKinds = map[string]struct{ group, resource, kind string }{
 	"po":     {"", "pods", "Pod"},
 	"deploy": {"apps", "deployments", "Deployment"},
 	"rs":     {"apps", "replicasets", "ReplicaSet"},
+	"node":   {"", "nodes", "Node"},
 }
 
 // cmdEvent adds a Kubernetes event:
@@ -40,13 +41,16 @@ func cmdEvent(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(server.PutEvent(e))
 }
 
-// cmdDeny takes permissions away: deny RESOURCE[/SUBRESOURCE]..., or none of them.
+// cmdDeny takes permissions away, in one namespace or in all, or none of them:
+//
+//	deny [RESOURCE[/SUBRESOURCE][@NAMESPACE]...]
 func cmdDeny(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, true, "deny [RESOURCE[/SUBRESOURCE]...]")
+	usage(ts, neg, true, "deny [RESOURCE[/SUBRESOURCE][@NAMESPACE]...]")
 	worldOf(ts).server.Deny(func(r fakeapi.Request) bool {
 		for _, denied := range args {
+			denied, namespace, _ := strings.Cut(denied, "@")
 			resource, subresource, _ := strings.Cut(denied, "/")
-			if r.Resource == resource && r.Subresource == subresource {
+			if r.Resource == resource && r.Subresource == subresource && (namespace == "" || r.Namespace == namespace) {
 				return true
 			}
 		}

@@ -115,7 +115,7 @@ func (f *logFlags) addFlags(fs *pflag.FlagSet) {
 		"Also read the log files that the node has rotated. Gaps are filled from them. --since and --tail apply to all files together. "+
 			"--previous includes the files of all earlier instances. Requires permission to get nodes/proxy, which also allows running commands in pods")
 	fs.Var(&f.events, "events",
-		"Show Kubernetes events of the selected pods and owners. By default, only warnings and events that explain why a container ended; --events=all shows all. "+
+		"Show Kubernetes events of the selected pods and owners. By default, only warnings and events that explain why a container ended; --events=all shows all, and those of the nodes on which the pods run. "+
 			"They are printed to stderr or, with -o json, to stdout as objects with the key event")
 	fs.Lookup("events").NoOptDefVal = "important"
 	fs.BoolVar(&f.onlyLogLines, "only-log-lines", false,

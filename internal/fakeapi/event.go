@@ -24,6 +24,9 @@ func (s *Server) PutEvent(e Event) error {
 	if e.Container != "" {
 		about["fieldPath"] = fmt.Sprintf("spec.containers{%s}", e.Container)
 	}
+	if e.Kind == "Node" { // it has no namespace; its events are in the namespace default
+		about = map[string]any{"kind": e.Kind, "name": e.Object}
+	}
 	at := e.At.UTC().Format(time.RFC3339)
 	return s.PutObject(Object{
 		"apiVersion": "v1", "kind": "Event",

@@ -117,6 +117,9 @@ func newObjectVersion(k *Kind, m *metav1.ObjectMeta, o Object, rv uint64) *podVe
 		panic(fmt.Sprintf("fakeapi: encode %s: %v", m.Name, err))
 	}
 	v := &podVersion{rv: rv, pod: &corev1.Pod{ObjectMeta: *m}, json: body}
+	if about, ok := o["involvedObject"].(map[string]any); ok {
+		v.of, _ = about["kind"].(string)
+	}
 	v.at = func(rv uint64) *podVersion { return newObjectVersion(k, m, o, rv) }
 	return v
 }

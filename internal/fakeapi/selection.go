@@ -25,7 +25,7 @@ func newSelection(namespace string, q url.Values) (*selection, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := podFields(&corev1.Pod{})
+	known := fieldsOf(&podVersion{pod: &corev1.Pod{}})
 	for _, r := range f.Requirements() {
 		if !known.Has(r.Field) {
 			return nil, fmt.Errorf("field label not supported: %s", r.Field)
@@ -37,19 +37,21 @@ func newSelection(namespace string, q url.Values) (*selection, error) {
 func (s *selection) matches(v *podVersion) bool {
 	return (s.namespace == "" || s.namespace == v.pod.Namespace) &&
 		s.labels.Matches(labels.Set(v.pod.Labels)) &&
-		(s.fields.Empty() || s.fields.Matches(podFields(v.pod)))
+		(s.fields.Empty() || s.fields.Matches(fieldsOf(v)))
 }
 
 // everything reports whether the selection matches all objects.
 func (s *selection) everything() bool { return s.labels.Empty() && s.fields.Empty() }
 
-func podFields(p *corev1.Pod) fields.Set {
+func fieldsOf(v *podVersion) fields.Set {
+	p := v.pod
 	return fields.Set{
-		"metadata.name":      p.Name,
-		"metadata.namespace": p.Namespace,
-		"spec.nodeName":      p.Spec.NodeName,
-		"spec.restartPolicy": string(p.Spec.RestartPolicy),
-		"status.phase":       string(p.Status.Phase),
-		"status.podIP":       p.Status.PodIP,
+		"involvedObject.kind": v.of,
+		"metadata.name":       p.Name,
+		"metadata.namespace":  p.Namespace,
+		"spec.nodeName":       p.Spec.NodeName,
+		"spec.restartPolicy":  string(p.Spec.RestartPolicy),
+		"status.phase":        string(p.Status.Phase),
+		"status.podIP":        p.Status.PodIP,
 	}
 }

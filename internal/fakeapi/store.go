@@ -22,6 +22,7 @@ type podVersion struct {
 	rv   uint64
 	pod  *corev1.Pod
 	json []byte
+	of   string // kind of the object that an event is about
 
 	at func(rv uint64) *podVersion // returns the same object with another version
 }

@@ -43,16 +43,31 @@ func TestKubeEvent_IsADocumentWithAnIDOfItsOwn(t *testing.T) {
 }
 
 func TestNodeLog_DocumentHasNoPodFields(t *testing.T) {
-	e := &encoder{agent: "1.2.3", dataStream: parseDataStream("logs-ktail-default")}
-	_, doc := encode(t, e, ktail.Line{Stream: ktail.NodeStream("prod", "worker-1", "kubelet"), Time: testTime.UnixNano(), Text: []byte("x")})
-	var want map[string]any
-	err := json.Unmarshal([]byte(`{"kubernetes": {"node": {"name": "worker-1"}}, "service": {"name": "kubelet"}, "host": {"name": "worker-1"}}`), &want)
-	if err != nil {
-		t.Fatal(err)
+	tests := []struct {
+		name string
+		line ktail.Line
+		want string
+	}{
+		{"journal", ktail.Line{Stream: ktail.NodeStream("prod", "worker-1", "kubelet")},
+			`{"kubernetes": {"node": {"name": "worker-1"}}, "service": {"name": "kubelet"}, "host": {"name": "worker-1"}}`},
+		{"event", ktail.Line{Stream: ktail.NodeStream("prod", "worker-1", ""), Kind: ktail.KubeEvent,
+			Event: &ktail.Event{UID: "u", Reason: "NodeNotReady", Type: "Normal", Count: 1, Object: "node/worker-1"}},
+			`{"kubernetes": {"node": {"name": "worker-1"}}, "service": null, "host": {"name": "worker-1"}}`},
 	}
-	for key := range want {
-		if !reflect.DeepEqual(doc[key], want[key]) {
-			t.Errorf("%s is %v, want %v", key, doc[key], want[key])
-		}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := &encoder{agent: "1.2.3", dataStream: parseDataStream("logs-ktail-default")}
+			tt.line.Time, tt.line.Text = testTime.UnixNano(), []byte("x")
+			_, doc := encode(t, e, tt.line)
+			var want map[string]any
+			if err := json.Unmarshal([]byte(tt.want), &want); err != nil {
+				t.Fatal(err)
+			}
+			for key := range want {
+				if !reflect.DeepEqual(doc[key], want[key]) {
+					t.Errorf("%s is %v, want %v", key, doc[key], want[key])
+				}
+			}
+		})
 	}
 }

@@ -105,10 +105,28 @@ func (s *eventSource) know(uid string, pod *podEntry) {
 
 // match returns what the event is about.
 func (s *eventSource) match(e *events.Event) (target, relevance) {
-	if e.InvolvedObject.Kind == PodKind.Kind {
+	switch e.InvolvedObject.Kind {
+	case PodKind.Kind:
 		return s.matchPod(e)
+	case NodeKind.Kind:
+		return s.matchNode(e)
 	}
 	return s.matchOwner(e)
+}
+
+// matchNode matches events about nodes on which selected pods run, or have run lately. The
+// kubelet does not give the UID of its node.
+func (s *eventSource) matchNode(e *events.Event) (target, relevance) {
+	node := e.InvolvedObject.Name
+	if s.options.All {
+		for _, pod := range s.pods {
+			if pod.node == node && s.set.w.Selection.wantsPod(pod.name) && (pod.named || s.set.graph.owns(pod)) {
+				stream := ktail.NodeStream(s.stream.Cluster, node, "")
+				return target{stream: stream, object: stream.Pod}, isSelected
+			}
+		}
+	}
+	return target{}, isOther
 }
 
 func (s *eventSource) matchPod(e *events.Event) (target, relevance) {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -28,7 +29,7 @@ import (
 // value reads none and sends no request.
 type EventOptions struct {
 	Read bool
-	All  bool // also events that neither are warnings nor explain an end
+	All  bool // also events that neither are warnings nor explain an end, and those about the pods' nodes
 
 	// Since and Until bound the time of the events. Zero means no bound.
 	Since, Until time.Time
@@ -44,6 +45,9 @@ const (
 	recentEvent = 3 * time.Second
 	// maxQueuedEvents bounds the events that wait for a blocked output.
 	maxQueuedEvents = 4096
+	// longestList is how long the first events wait for the lists of other namespaces, to
+	// be shown in the order of their times.
+	longestList = 2 * time.Second
 )
 
 // eventSource is the source of all events of a watcher. The lock of the source set
@@ -53,6 +57,9 @@ type eventSource struct {
 	options EventOptions
 	stream  *ktail.Stream
 	stores  []*eventStore
+
+	unlisted atomic.Int32  // stores that are not listed yet
+	listed   chan struct{} // closed when all are, or cannot be
 
 	pods    eventPods
 	shown   events.Shown
@@ -72,6 +79,8 @@ type eventSource struct {
 type eventStore struct {
 	watchStatus
 	namespace string
+	of        string // kind of the objects; empty: any
+	listing   sync.Once
 }
 
 func newEventSource(set *sourceSet, o EventOptions, namespaces []string) *eventSource {
@@ -79,11 +88,22 @@ func newEventSource(set *sourceSet, o EventOptions, namespaces []string) *eventS
 		set: set, options: o, pods: eventPods{}, causes: map[ktail.Key]cause{},
 		// The instance differs from that of all lines, whose streams must stay.
 		stream: &ktail.Stream{Cluster: set.w.Client.Context, Instance: ktail.Instance{ID: "events"}},
+		listed: make(chan struct{}),
 	}
 	s.queue.news = make(chan struct{}, 1)
 	for _, namespace := range namespaces {
-		s.stores = append(s.stores, &eventStore{namespace: namespace,
-			watchStatus: watchStatus{set: set, apart: true, failed: set.w.warn, listed: true}}) // a rejected list must not end the watcher
+		s.stores = append(s.stores, &eventStore{namespace: namespace})
+	}
+	if o.All && !slices.ContainsFunc(namespaces, func(n string) bool { return n == metav1.NamespaceAll || n == metav1.NamespaceDefault }) {
+		s.stores = append(s.stores, &eventStore{namespace: metav1.NamespaceDefault, of: NodeKind.Kind}) // where events about nodes are
+	}
+	s.unlisted.Store(int32(len(s.stores)))
+	for _, store := range s.stores {
+		// As if they were listed: a rejected list must not end the watcher.
+		store.watchStatus = watchStatus{set: set, apart: true, listed: true, failed: func(err error) {
+			s.finishList(store)
+			set.w.warn(err)
+		}}
 	}
 	return s
 }
@@ -94,6 +114,12 @@ func (s *eventSource) Stream() *ktail.Stream { return s.stream }
 // Read implements ktail.Source. It needs no position, because the UIDs of
 // events identify the ones that were shown.
 func (s *eventSource) Read(ctx context.Context, _ ktail.Position, emit func([]ktail.Line) error) error {
+	select {
+	case <-s.listed:
+	case <-time.After(longestList):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	if err := emit(nil); err != nil {
 		return err
 	}
@@ -116,12 +142,22 @@ func (s *eventSource) Read(ctx context.Context, _ ktail.Position, emit func([]kt
 	}
 }
 
-// take returns the queued lines, and reports whether no more will follow.
+// finishList records that the store is listed, or cannot be.
+func (s *eventSource) finishList(store *eventStore) {
+	store.listing.Do(func() {
+		if s.unlisted.Add(-1) == 0 {
+			close(s.listed)
+		}
+	})
+}
+
+// take returns the queued lines by time, and reports whether no more will follow.
 func (s *eventSource) take() (lines []ktail.Line, final bool) {
 	q := &s.queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	lines, q.lines = q.lines, nil
+	slices.SortStableFunc(lines, func(a, b ktail.Line) int { return cmp.Compare(a.Time, b.Time) })
 	if q.dropped > 0 {
 		lines = append(lines, ktail.Line{Stream: s.stream, Kind: ktail.KubeEvent, Time: lines[len(lines)-1].Time,
 			Text:  fmt.Appendf(nil, "%d events are left out, because the output was blocked", q.dropped),
@@ -159,7 +195,7 @@ func (s *eventSource) signal() {
 }
 
 // permitted reports whether the user may read the events of the store. If not, it
-// calls Missing once.
+// calls Missing.
 func (s *eventSource) permitted(ctx context.Context, store *eventStore) bool {
 	for _, verb := range []string{"list", "watch"} {
 		ok, err := s.set.w.Client.isAllowed(ctx, permission{Namespace: store.namespace, Verb: verb, Resource: "events"})
@@ -169,6 +205,9 @@ func (s *eventSource) permitted(ctx context.Context, store *eventStore) bool {
 		where, flag := "in namespace "+store.namespace, "-n "+store.namespace
 		if store.namespace == metav1.NamespaceAll {
 			where, flag = "in all namespaces", "-A"
+		}
+		if store.of == NodeKind.Kind {
+			where = "about nodes, which are " + where
 		}
 		if s.options.Missing != nil && ctx.Err() == nil {
 			s.options.Missing(fmt.Errorf("no events %s: you need permission to list and watch events there, as the ClusterRole view grants it; "+
@@ -181,21 +220,24 @@ func (s *eventSource) permitted(ctx context.Context, store *eventStore) bool {
 
 // follow reads the events of one store until ctx ends.
 func (s *eventSource) follow(ctx context.Context, store *eventStore) {
-	if s.permitted(ctx, store) {
-		runReflector(ctx, s.listWatch(store), &events.Event{}, s.reflectorStore(store), &store.watchStatus)
+	if !s.permitted(ctx, store) {
+		s.finishList(store)
+		return
 	}
+	runReflector(ctx, s.listWatch(store), &events.Event{}, s.reflectorStore(store), &store.watchStatus)
 }
 
 // list reads the events of all stores once.
 func (s *eventSource) list(ctx context.Context) {
 	for _, store := range s.stores {
-		if !s.permitted(ctx, store) {
-			continue
+		var err error
+		if s.permitted(ctx, store) {
+			err = fetch(ctx, s.listWatch(store), s.reflectorStore(store), s.set.w.warn)
 		}
-		err := fetch(ctx, s.listWatch(store), s.reflectorStore(store), s.set.w.warn)
 		if err != nil && s.options.Missing != nil && ctx.Err() == nil {
 			s.options.Missing(fmt.Errorf("events may be missing: %w", err))
 		}
+		s.finishList(store)
 	}
 	s.finish()
 }
@@ -204,6 +246,9 @@ var eventKind = Kind{"", "v1", "events", "event", "Event", []string{"ev"}, false
 
 func (s *eventSource) listWatch(store *eventStore) *cache.ListWatch {
 	request := func(options *metav1.ListOptions) *rest.Request {
+		if store.of != "" {
+			options.FieldSelector = "involvedObject.kind=" + store.of
+		}
 		return s.set.w.Client.rest.Get().AbsPath(eventKind.path(store.namespace)).SetHeader("Accept", "application/json").
 			SpecificallyVersionedParams(options, metav1.ParameterCodec, metav1.SchemeGroupVersion).MaxRetries(0)
 	}
@@ -244,6 +289,7 @@ func (s *eventSource) reflectorStore(store *eventStore) *reflectorStore[*events.
 			for _, e := range all {
 				s.put(e)
 			}
+			s.finishList(store)
 		},
 	}
 }

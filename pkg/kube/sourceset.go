@@ -47,6 +47,7 @@ type podStore struct {
 type podEntry struct {
 	namespace, name string
 	uid             string // as in Stream.PodUID
+	node            string // empty until the pod is scheduled
 	labels          map[string]string
 	owners          []metav1.OwnerReference
 	mirrorOf        string                  // the static pod that a mirror pod represents; empty for other pods
@@ -226,7 +227,7 @@ func (p *podStore) put(pod *corev1.Pod) {
 		old = &podEntry{first: p.initialStates(pod, containers)}
 	}
 	next := &podEntry{
-		namespace: pod.Namespace, name: pod.Name, uid: podUID(pod), labels: pod.Labels, owners: pod.OwnerReferences,
+		namespace: pod.Namespace, name: pod.Name, uid: podUID(pod), node: pod.Spec.NodeName, labels: pod.Labels, owners: pod.OwnerReferences,
 		named: s.namesPod(pod.Name), mirrorOf: mirrorOf(pod), first: old.first, periods: p.periods(old, pod),
 	}
 	if s.wantsPod(pod.Name) && s.Shard.Owns(pod.Spec.NodeName) {

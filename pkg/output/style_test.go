@@ -19,6 +19,7 @@ func TestStyle_NamesTheObjectOfAnEvent(t *testing.T) {
 		{"container", false, web, ktail.Event{Count: 5}, "Back-off", "! web-1 › app: Back-off (x5)"},
 		{"pod", false, &ktail.Stream{Namespace: "shop", Pod: "web-1"}, ktail.Event{Count: 1}, "Unschedulable", "! web-1: Unschedulable"},
 		{"owner", true, &ktail.Stream{Namespace: "shop"}, ktail.Event{Object: "deploy/web"}, "Scaled", "! shop deploy/web: Scaled"},
+		{"node", true, ktail.NodeStream("prod", "worker-1", ""), ktail.Event{Object: "node/worker-1"}, "NodeNotReady", "! node/worker-1: NodeNotReady"},
 		{"hostile", false, &ktail.Stream{Pod: "a\x1b[2J"}, ktail.Event{}, "b\x1b]0;x\a\nc", `! a^[[2J: b^[]0;x^G^Jc`},
 	}
 	for _, tt := range tests {

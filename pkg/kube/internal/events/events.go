@@ -137,6 +137,9 @@ var podSuffix = sync.OnceValue(func() *regexp.Regexp {
 // it is long.
 func (e *Event) Text() string {
 	s := podSuffix().ReplaceAllString(e.Message, "")
+	for _, prefix := range []string{"status is now: ", "event: "} { // of the kubelet and of the node controller
+		s = strings.TrimPrefix(s, "Node "+e.InvolvedObject.Name+" "+prefix)
+	}
 	s = strings.TrimPrefix(s, "(combined from similar events): ")
 	s = strings.Join(strings.Fields(s), " ")
 	if s == "" {

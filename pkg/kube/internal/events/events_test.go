@@ -52,6 +52,9 @@ func TestEvent_TextContainerAndCause(t *testing.T) {
 		{"no message", `{"reason":"NodeNotReady"}`, "NodeNotReady", "", ""},
 		{"preempted", `{"reason":"Preempted","message":"Preempted by pod x on node n"}`, "Preempted by pod x on node n", "", "preempted"},
 		{"taint", `{"reason":"TaintManagerEviction","message":"Marking for deletion Pod shop/web-1"}`, "Marking for deletion Pod shop/web-1", "", "evicted: taint of the node"},
+		{"node", `{"reason":"NodeNotReady","message":"Node n-1 status is now: NodeNotReady","involvedObject":{"kind":"Node","name":"n-1"}}`, "NodeNotReady", "", ""},
+		{"node controller", `{"reason":"RegisteredNode","message":"Node n-1 event: Registered Node n-1 in Controller","involvedObject":{"kind":"Node","name":"n-1"}}`,
+			"Registered Node n-1 in Controller", "", ""},
 		{"taint gone", `{"reason":"TaintManagerEviction","message":"Cancelling deletion of Pod shop/web-1"}`, "Cancelling deletion of Pod shop/web-1", "", ""},
 	}
 	for _, tt := range tests {
