@@ -7,8 +7,8 @@
 //	TIME                           STREAM TAG TEXT
 //
 // A Parser splits a record into its time, stream, and text. A Joiner joins the
-// parts of a line (tag P, for partial). Both also accept the JSON records of
-// Docker, as the kubelet does.
+// parts of a line (tag P, for partial). A Scanner does both for the content of
+// files. All accept the JSON records of Docker, as the kubelet does.
 //
 // A Clock parses the timestamps, which the pod log API also puts in front of
 // its lines.

@@ -185,8 +185,8 @@ func (r *logReader) beginAtEnd(files []*logFile) error {
 // that ends in another file.
 func firstTime(f *logFile) (at int64, ok bool, err error) {
 	s := newScanner(&ktail.Stream{})
-	err = s.scanChunks(f, func() bool { return !s.timed })
-	return s.first, s.timed, err
+	err = s.scanChunks(f, func() bool { return !s.Timed })
+	return s.First, s.Timed, err
 }
 
 // lastLines returns where the last n lines of the files start.

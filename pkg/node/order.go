@@ -80,8 +80,8 @@ func orderSpans(spans []span, compressed int) error {
 		if err != nil && !errors.Is(err, errDamaged) {
 			return err
 		}
-		s.Last = scanner.last
-		s.Rotated = s.file.name.RotatedAt(s.Last, scanner.zone)
+		s.Last = scanner.Last
+		s.Rotated = s.file.name.RotatedAt(s.Last, scanner.Zone)
 	}
 	times := make([]cri.Span, len(spans))
 	for i := range spans {

@@ -1,11 +1,7 @@
 package node
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"time"
 
 	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
@@ -14,57 +10,35 @@ import (
 const (
 	chunkLeast = 1 << 10
 	chunkMost  = 64 << 10
-
-	// MaxText is how many bytes of a line are kept. A line that is read through
-	// the API server is limited to 1 MiB including its timestamp; with this
-	// limit, both have the same text and therefore the same document ID.
-	MaxText = 1<<20 - len("2006-01-02T15:04:05.000000000Z ")
-
-	// maxRecord is how many bytes of a record are kept: enough for MaxText. The
-	// rest of a longer record is skipped. Most runtimes split lines into
-	// records of 16 KiB.
-	maxRecord = 1<<20 + 1<<10
 )
 
 // scanner reads the lines of a log from its files.
-//
-// The text of a line is a slice of the chunk into which it was read, unless it
-// was joined from parts. A chunk is filled once and never reused.
 type scanner struct {
+	cri.Scanner
 	stream *ktail.Stream
-	parser cri.Parser
-	joiner cri.Joiner
-
-	reader     *fileReader
-	chunk      []byte // chunk[start:end] is read and not yet parsed
-	start, end int
-	scanned    int    // no newline before this index
-	base       int64  // offset of chunk[0] in the file
-	long       []byte // start of a record longer than maxRecord; nil if there is none
+	reader *fileReader
 
 	lines     []ktail.Line
 	ends      []int64 // offset after the last record of each line
 	malformed int     // malformed records in this file
-
-	timed       bool           // this file has a record
-	first, last int64          // times of its first and its last record
-	zone        *time.Location // of its first record
 }
 
 func newScanner(stream *ktail.Stream) *scanner {
-	return &scanner{stream: stream, joiner: cri.Joiner{Max: MaxText}}
+	s := &scanner{stream: stream}
+	s.Joiner.Max = cri.MaxText
+	s.Line, s.Malformed, s.ChunkSize = s.add, s.reportMalformed, s.chunkSize
+	return s
 }
 
 // open continues with another file of the log, or at another offset in the same
-// file. An incomplete line continues there; see reset.
+// file. An incomplete line continues there.
 func (s *scanner) open(f *logFile, offset int64) error {
 	reader, err := newFileReader(f, offset)
 	if err != nil {
 		return err
 	}
-	s.reader, s.base = reader, offset
-	s.chunk, s.start, s.end, s.scanned, s.long = nil, 0, 0, 0, nil
-	s.malformed, s.timed, s.zone = 0, false, time.UTC
+	s.reader, s.malformed = reader, 0
+	s.Reset(offset)
 	return nil
 }
 
@@ -73,25 +47,7 @@ func (s *scanner) open(f *logFile, offset int64) error {
 // lines yet.
 func (s *scanner) next() ([]ktail.Line, error) {
 	s.clear()
-	if s.end == len(s.chunk) {
-		s.renew()
-	}
-	n, err := s.reader.Read(s.chunk[s.end:])
-	s.end += n
-	for {
-		i := bytes.IndexByte(s.chunk[s.scanned:s.end], '\n')
-		if i < 0 {
-			break
-		}
-		newline := s.scanned + i
-		s.add(s.record(newline), s.base+int64(newline)+1)
-		s.start, s.scanned = newline+1, newline+1
-	}
-	if s.long != nil { // the rest of a long record is skipped
-		s.base += int64(s.end - s.start)
-		s.end = s.start
-	}
-	s.scanned = s.end
+	err := s.Next(s.reader)
 	return s.lines, err
 }
 
@@ -100,50 +56,15 @@ func (s *scanner) clear() {
 	s.lines, s.ends = s.lines[:0], s.ends[:0]
 }
 
-// record returns the record that ends at the index.
-func (s *scanner) record(end int) []byte {
-	if long := s.long; long != nil {
-		s.long = nil
-		return long
-	}
-	return s.chunk[s.start:end:end]
-}
-
-// renew makes room for the next read.
-func (s *scanner) renew() {
-	rest := s.chunk[s.start:s.end]
-	s.base += int64(s.start)
-	if len(rest) >= maxRecord {
-		s.long = rest[:maxRecord:maxRecord]
-		s.base += int64(len(rest))
-		rest = nil
-	}
+func (s *scanner) chunkSize() int {
 	want := s.reader.available()
 	if want == 0 && s.reader.gzip != nil {
 		want = chunkMost
 	}
-	size := int(min(max(want, chunkLeast), chunkMost))
-	chunk := make([]byte, len(rest)+max(size, min(len(rest), maxRecord)))
-	s.start, s.end = 0, copy(chunk, rest)
-	s.scanned = s.end
-	s.chunk = chunk
+	return int(min(max(want, chunkLeast), chunkMost))
 }
 
-// add adds a record, given without its newline, that ends at the offset.
-func (s *scanner) add(raw []byte, end int64) {
-	r, err := s.parser.Parse(raw)
-	if err != nil {
-		s.reportMalformed(raw, end, err)
-		return
-	}
-	if !s.timed {
-		s.timed, s.first, s.zone = true, r.Time, cri.Zone(raw)
-	}
-	s.last = r.Time
-	l, ok := s.joiner.Add(&r)
-	if !ok {
-		return
-	}
+func (s *scanner) add(l cri.Line, end int64) {
 	s.lines = append(s.lines, ktail.Line{Stream: s.stream, Time: l.Time, Text: l.Text, Cut: l.Cut})
 	s.ends = append(s.ends, end)
 }
@@ -173,19 +94,9 @@ func (s *scanner) diagnose(end int64, format string, args ...any) {
 // has ended.
 func (s *scanner) finishFile(instanceEnded bool) []ktail.Line {
 	s.clear()
-	end := s.base + int64(s.end)
-	if rest := s.record(s.end); len(rest) > 0 {
-		s.add(rest, end)
-	}
-	s.start = s.end
+	s.Finish(instanceEnded)
 	if s.malformed > 1 {
-		s.diagnose(end, "%s: %d records are malformed", s.reader.path, s.malformed)
-	}
-	if instanceEnded {
-		if l, ok := s.joiner.Flush(); ok {
-			s.lines = append(s.lines, ktail.Line{Stream: s.stream, Time: l.Time, Text: l.Text, Cut: l.Cut})
-			s.ends = append(s.ends, end)
-		}
+		s.diagnose(s.Offset(), "%s: %d records are malformed", s.reader.path, s.malformed)
 	}
 	return s.lines
 }
@@ -209,13 +120,10 @@ func (s *scanner) scanChunks(f *logFile, visit func() bool) error {
 	if err := s.open(f, 0); err != nil {
 		return err
 	}
-	for {
-		_, err := s.next()
-		switch {
-		case !visit(), errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		}
-	}
+	s.clear()
+	return s.All(s.reader, func() bool {
+		more := visit()
+		s.clear()
+		return more
+	})
 }

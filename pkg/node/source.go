@@ -211,7 +211,7 @@ func (r *logReader) advance(ctx context.Context, next *logFile) error {
 	if err := r.open(0); err != nil {
 		return err
 	}
-	if !r.scanner.joiner.Pending() {
+	if !r.scanner.Joiner.Pending() {
 		r.log.moveCursor(next, 0)
 	}
 	return nil

@@ -50,9 +50,8 @@ func (r *Reader) sortInstance(ctx context.Context, files []*file, compressed int
 		return nil
 	}
 	for i, f := range files[:compressed] {
-		err := r.scan(ctx, f, 0, func(lines []ktail.Line, _ []int64) error {
+		err := r.scan(ctx, f, 0, func(lines []ktail.Line, _ []int64) {
 			spans[i].Last = lines[len(lines)-1].Time
-			return nil
 		})
 		if err != nil && !isDamage(err) {
 			return err

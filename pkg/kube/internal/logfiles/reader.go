@@ -32,7 +32,7 @@ type Reader struct {
 // NewReader returns a reader of the files of an instance and those after it, or of the
 // latest one, if it is older.
 func NewReader(dir Dir, stream *ktail.Stream, oldest int) *Reader {
-	return &Reader{dir: dir, scanner: newScanner(stream), oldest: oldest, carried: cri.Joiner{Max: maxText}}
+	return &Reader{dir: dir, scanner: newScanner(stream), oldest: oldest, carried: cri.Joiner{Max: cri.MaxText}}
 }
 
 // List lists the files. It is called before all other methods.
@@ -46,7 +46,7 @@ func (r *Reader) Oldest(ctx context.Context) (instance int, whole bool) {
 }
 
 // scan calls visit with the lines of a file from an offset on.
-func (r *Reader) scan(ctx context.Context, f *file, offset int64, visit func([]ktail.Line, []int64) error) error {
+func (r *Reader) scan(ctx context.Context, f *file, offset int64, visit func([]ktail.Line, []int64)) error {
 	if !f.isKnown() {
 		return nil // it was empty
 	}
@@ -58,7 +58,7 @@ func (r *Reader) scan(ctx context.Context, f *file, offset int64, visit func([]k
 		return err
 	}
 	defer body.Close() //nolint:errcheck // errors do not matter after reading
-	r.scanner.reset(offset)
+	r.scanner.Reset(offset)
 	return r.scanner.scanAll(body, visit)
 }
 
@@ -130,7 +130,7 @@ func (r *Reader) Read(ctx context.Context, emit func(Batch) error) error {
 // more.
 func (r *Reader) finish(f *file, emit func(Batch) error) error {
 	lines := r.scanner.finish(r.endsWith(f))
-	r.carried = r.scanner.joiner
+	r.carried = r.scanner.Joiner
 	f.done, r.last, r.at = true, f, nil
 	return r.emit(f, lines, emit)
 }
@@ -153,7 +153,7 @@ func (r *Reader) lose(f *file, why string) {
 	if f.begun {
 		r.last = f
 	}
-	r.carried = cri.Joiner{Max: maxText}
+	r.carried = cri.Joiner{Max: cri.MaxText}
 	f.done, r.at = true, nil
 }
 
@@ -271,11 +271,11 @@ func (r *Reader) readOnce(ctx context.Context, f *file, final bool, emit func(Ba
 		return nil // it was empty
 	}
 	s := r.scanner
-	s.joiner = cri.Joiner{Max: maxText}
+	s.Joiner = cri.Joiner{Max: cri.MaxText}
 	if !f.begun {
-		s.joiner = r.carried
+		s.Joiner = r.carried
 	}
-	s.reset(f.offset)
+	s.Reset(f.offset)
 	body, err := r.open(ctx, f, f.offset)
 	if isPastEnd(err, f.offset) {
 		return nil
@@ -297,13 +297,13 @@ func (r *Reader) readOnce(ctx context.Context, f *file, final bool, emit func(Ba
 			continue
 		case !errors.Is(err, io.EOF):
 			return &readError{err}
-		case !final || f.name.Gzip || s.size() == 0 && try >= mostTries:
+		case !final || f.name.Gzip || s.Offset() == 0 && try >= mostTries:
 			return nil
 		}
 		// A response may have been cut short without a sign. An empty file has no end
 		// that could be asked for, so it must be empty several times.
-		more, err := r.open(ctx, f, s.size())
-		if isPastEnd(err, s.size()) {
+		more, err := r.open(ctx, f, s.Offset())
+		if isPastEnd(err, s.Offset()) {
 			return nil
 		}
 		if err != nil {

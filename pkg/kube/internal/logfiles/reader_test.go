@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -255,7 +256,7 @@ func TestRead_CutsLongLines(t *testing.T) {
 		"0.log":                 records(2),
 	}}
 	got := read(t, d)
-	if len(got) != 4 || len(got[1]) != maxText || got[2] != "1" || got[3] != "2" {
+	if len(got) != 4 || len(got[1]) != cri.MaxText || got[2] != "1" || got[3] != "2" {
 		t.Errorf("read %d lines, the first has %d bytes", len(got)-1, len(got[1]))
 	}
 }

@@ -48,10 +48,7 @@ func (r *Reader) skip(ctx context.Context, f func(context.Context) error) error 
 func (r *Reader) skipToLast(ctx context.Context, n int64) error {
 	for i := len(r.files) - 1; i >= 0 && !r.files[i].done; i-- {
 		f, begins := r.files[i], []int64{0}
-		err := r.scan(ctx, f, 0, func(_ []ktail.Line, ends []int64) error {
-			begins = append(begins, ends...)
-			return nil
-		})
+		err := r.scan(ctx, f, 0, func(_ []ktail.Line, ends []int64) { begins = append(begins, ends...) })
 		if err != nil && !isDamage(err) {
 			return err
 		}
