@@ -165,6 +165,39 @@ func TestRotated_PreviousReadsFilesOfAllInstances(t *testing.T) {
 	}
 }
 
+// An instance with as many files as the node keeps may have had more, of which nothing is
+// left. With one file less, it is complete.
+func TestRotated_FullInstanceMayHaveHadMoreFiles(t *testing.T) {
+	const maxFiles = 5 // of the node
+	for _, files := range []int{maxFiles - 1, maxFiles, maxFiles + 1} {
+		t.Run(fmt.Sprint(files), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := rotatedServer(t)
+				h := &history{c: api.RunPod("default", "web", "app").Container("app")}
+				h.log(1)
+				h.c.Exit(3, "")
+				pass(time.Second)
+				h.c.Start()
+				h.write(slices.Repeat([]int{2}, files)...)
+				r := follow(t, watchRotated(t, api, kube.LogOptions{Tail: -1, Follow: true, Previous: true}, nil))
+				pass(10 * time.Second)
+				var gaps, want []string
+				for _, gap := range r.gaps {
+					gaps = append(gaps, string(gap.Text))
+				}
+				if r.gaps = nil; files >= maxFiles {
+					want = []string{"the node may have removed rotated log files"}
+				}
+				if !slices.Equal(gaps, want) {
+					t.Errorf("gaps %q, want %q", gaps, want)
+				}
+				removed := max(0, files-maxFiles)
+				r.wants(t, append(slices.Clone(h.file[:1]), h.file[1+2*removed:]...)...)
+			})
+		})
+	}
+}
+
 // A gap that rotation has left is filled from the files, also after a restart.
 func TestRotated_FillsGaps(t *testing.T) {
 	for _, rotated := range []bool{false, true} {

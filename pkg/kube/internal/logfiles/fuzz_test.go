@@ -198,8 +198,8 @@ func readsAll(t *testing.T, script []byte) {
 			if b.Missing != "" {
 				got = append(got, b.Missing)
 				// A full instance may have lost files before it was listed.
-				if !k.removed && b.Instance == instance {
-					t.Errorf("lines seem to be missing: %s", b.Missing)
+				if b.Missing == MaybeRemoved != (b.Instance > instance) && !k.removed {
+					t.Errorf("lines seem to be missing before instance %d: %s", b.Instance, b.Missing)
 				}
 			}
 			instance = b.Instance

@@ -55,3 +55,8 @@ const (
 	filesDamaged    = "a rotated log file is damaged"
 	instanceRemoved = "the node removed the log of an earlier container instance"
 )
+
+// MaybeRemoved is the reason of Batch.Missing before an instance that has as many files as
+// the node keeps. Nothing shows whether it had more: not even a first line from the time at
+// which the instance started, because a full file takes only milliseconds to write.
+const MaybeRemoved = "the node may have removed rotated log files"

@@ -38,8 +38,8 @@ func NewReader(dir Dir, stream *ktail.Stream, oldest int) *Reader {
 // List lists the files. It is called before all other methods.
 func (r *Reader) List(ctx context.Context) error { return r.relist(ctx) }
 
-// Oldest returns the oldest instance that has a file, and reports whether nothing that
-// it wrote before was removed.
+// Oldest returns the oldest instance that has a file, and reports whether certainly nothing
+// that it wrote before was removed.
 func (r *Reader) Oldest(ctx context.Context) (instance int, whole bool) {
 	instance = r.files[0].name.Instance
 	return instance, r.isWhole(ctx, instance)
@@ -203,12 +203,12 @@ func (r *Reader) missingBefore(ctx context.Context, f *file) string {
 	case now > last+1:
 		return instanceRemoved
 	case now == last+1 && !r.isWhole(ctx, now):
-		return filesRemoved
+		return MaybeRemoved
 	}
 	return ""
 }
 
-// isWhole reports whether no file of the instance was removed. The kubelet removes the
+// isWhole reports whether certainly no file of the instance was removed. The kubelet removes the
 // oldest file when there is one too many. That it does so, and that the runtime then fails
 // to open a new file, is too rare to report a gap before each instance with one file less.
 func (r *Reader) isWhole(ctx context.Context, instance int) bool {

@@ -48,7 +48,7 @@ type instances struct {
 	reading          ktail.Instance  // instance that is being read, or that wrote the line emitted last
 	reportedRestarts int             // restart count up to which Exit and Restart lines were emitted
 	exited           bool            // the Exit of that instance was emitted
-	skipped          bool            // instances came and went unread, and no gap has been reported for them
+	skipped          string          // why lines before the next one may be missing; empty: none are, or the gap was reported
 	removed          *ktail.Instance // instance whose log the node has removed; nil: none is known
 }
 
@@ -73,14 +73,19 @@ func (i *instances) isReading(now ktail.Instance) {
 // first records the instance that is read first.
 func (i *instances) first(instance ktail.Instance, fromFirst bool) {
 	i.reading, i.reportedRestarts = instance, instance.Restarts
-	i.skipped = fromFirst && instance.Restarts > 1
+	i.skipped = ""
+	if fromFirst && instance.Restarts > 1 {
+		i.skipped = instancesGone
+	}
 }
 
 // skip records that no instance between the one being read and this one was
 // read, and that nothing was read from the former. The node keeps the log of one instance
 // that has ended.
 func (i *instances) skip(now ktail.Instance) {
-	i.skipped = i.skipped || now.Restarts > i.reading.Restarts+1
+	if now.Restarts > i.reading.Restarts+1 {
+		i.skipped = instancesGone
+	}
 }
 
 // next returns the Exit and Restart lines up to the instance, and records them.

@@ -51,12 +51,13 @@ func (s *Source) catchUp(ctx context.Context, from *ktail.Position, emit func([]
 }
 
 // reportSkipped returns emit, extended to emit a gap before the first line if
-// instances were skipped. The start of that gap is not known.
+// instances or files were skipped. The start of that gap is not known.
 func (s *Source) reportSkipped(emit func([]ktail.Line) error) func([]ktail.Line) error {
 	return func(lines []ktail.Line) error {
-		if s.log.skipped && len(lines) > 0 && lines[0].Kind == ktail.Log {
-			s.log.skipped = false
-			if err := emit([]ktail.Line{{Stream: s.stream, Kind: ktail.Gap, Time: lines[0].Time, Text: []byte(instancesGone)}}); err != nil {
+		if s.log.skipped != "" && len(lines) > 0 && lines[0].Kind == ktail.Log {
+			why := []byte(s.log.skipped)
+			s.log.skipped = ""
+			if err := emit([]ktail.Line{{Stream: s.stream, Kind: ktail.Gap, Time: lines[0].Time, Text: why}}); err != nil {
 				return err
 			}
 		}

@@ -112,7 +112,13 @@ func (s *Source) readAllFiles(ctx context.Context, from *ktail.Position, emit fu
 			l.first(instance, false)
 		}
 		l.reading = instance
-		l.skipped, l.rotated.begun = l.start == FromFirst && (first > 0 || !whole), true
+		l.rotated.begun, l.skipped = true, ""
+		switch {
+		case l.start == FromFirst && first > 0:
+			l.skipped = instancesGone
+		case l.start == FromFirst && !whole:
+			l.skipped = logfiles.MaybeRemoved
+		}
 		err = r.Read(ctx, p.take)
 	}
 	return s.filesError(ctx, files, p, err)
