@@ -1,12 +1,19 @@
 package kube
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 	"github.com/ktail/ktail/pkg/kube/internal/events"
@@ -58,5 +65,50 @@ func BenchmarkEventsWithoutUID(b *testing.B) {
 		start = time.Now()
 		set.sources()
 		b.ReportMetric(float64(time.Since(start)), "ns/set")
+	}
+}
+
+func TestEventDecoder_ReturnsBookmarksAndErrors(t *testing.T) {
+	body := io.NopCloser(strings.NewReader(`{"type":"BOOKMARK","object":{"kind":"Event","apiVersion":"v1",` +
+		`"metadata":{"resourceVersion":"7","annotations":{"k8s.io/initial-events-end":"true"}},"involvedObject":{}}}` + "\n" +
+		`{"object":{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":"too old",` +
+		`"reason":"Expired","details":{"retryAfterSeconds":3},"code":410},"type":"ERROR"}`))
+	d := &eventDecoder{body, json.NewDecoder(body)}
+	kind, o, err := d.Decode()
+	if err != nil || kind != watch.Bookmark {
+		t.Fatal(kind, err)
+	}
+	m, err := meta.Accessor(o)
+	if err != nil || m.GetResourceVersion() != "7" || m.GetAnnotations()[metav1.InitialEventsAnnotationKey] != "true" {
+		t.Errorf("bookmark %v, %v", m, err)
+	}
+	kind, o, err = d.Decode()
+	if err != nil || kind != watch.Error {
+		t.Fatal(kind, err)
+	}
+	if err := apierrors.FromObject(o); !apierrors.IsResourceExpired(err) || err.Error() != "too old" || retryAfter(err) != 3*time.Second {
+		t.Errorf("error %#v", err)
+	}
+	if _, _, err := d.Decode(); !errors.Is(err, io.EOF) {
+		t.Errorf("after the end: %v", err)
+	}
+}
+
+// Thousands of events per second may be about other pods.
+func BenchmarkDecodeEvents(b *testing.B) {
+	one := `{"type":"ADDED","object":{"kind":"Event","apiVersion":"v1","metadata":{"name":"web-1.18%d","namespace":"shop","uid":"5f3c0000-0000-4000-8000-%012d","resourceVersion":"%d","creationTimestamp":"2026-01-31T10:00:00Z","managedFields":[{"manager":"kubelet","operation":"Update","apiVersion":"v1","time":"2026-01-31T10:00:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:count":{},"f:firstTimestamp":{},"f:involvedObject":{},"f:lastTimestamp":{},"f:message":{},"f:reason":{},"f:reportingComponent":{},"f:reportingInstance":{},"f:source":{"f:component":{},"f:host":{}},"f:type":{}}}]},"involvedObject":{"kind":"Pod","namespace":"shop","name":"db-1","uid":"5f3c0000-0000-4000-8000-000000000002","apiVersion":"v1","resourceVersion":"1234","fieldPath":"spec.containers{app}"},"reason":"Unhealthy","message":"Readiness probe failed: HTTP probe failed with statuscode: 503","source":{"component":"kubelet","host":"worker-1"},"firstTimestamp":"2026-01-31T10:00:00Z","lastTimestamp":"2026-01-31T10:00:00Z","count":1,"type":"Warning","eventTime":null,"reportingComponent":"kubelet","reportingInstance":"worker-1"}}` + "\n"
+	var s strings.Builder
+	for i := range b.N {
+		fmt.Fprintf(&s, one, i, i, i)
+	}
+	b.SetBytes(int64(s.Len() / b.N))
+	body := io.NopCloser(strings.NewReader(s.String()))
+	d := &eventDecoder{body, json.NewDecoder(body)}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		if _, _, err := d.Decode(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

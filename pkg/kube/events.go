@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -262,9 +263,6 @@ func (s *eventSource) listWatch(store *eventStore) *cache.ListWatch {
 		if err := json.Unmarshal(body, l); err != nil {
 			return nil, fmt.Errorf("decode list: %w", err)
 		}
-		for i := range l.Items {
-			l.Items[i].ManagedFields = nil
-		}
 		return l, nil
 	}
 	open := func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
@@ -272,11 +270,42 @@ func (s *eventSource) listWatch(store *eventStore) *cache.ListWatch {
 		if err != nil {
 			return nil, err
 		}
-		decoder := newObjectEvents(body, func() runtime.Object { return &events.Event{} })
-		return watch.NewStreamWatcher(decoder, apierrors.NewClientErrorReporter(http.StatusInternalServerError, "watch", "")), nil
+		return watch.NewStreamWatcher(&eventDecoder{body, json.NewDecoder(body)}, apierrors.NewClientErrorReporter(http.StatusInternalServerError, "watch", "")), nil
 	}
 	return newListWatch(&store.watchStatus, wrap, list, open)
 }
+
+// eventDecoder decodes a watch of events. It implements watch.Decoder. There can be
+// thousands of events per second in a namespace, so it parses each of them only once.
+type eventDecoder struct {
+	body    io.ReadCloser
+	decoder *json.Decoder
+}
+
+// Decode implements watch.Decoder.
+func (d *eventDecoder) Decode() (watch.EventType, runtime.Object, error) {
+	var change struct {
+		Type   watch.EventType `json:"type"`
+		Object struct {
+			events.Event
+			Code    int32                 `json:"code"` // of an error, whose object is a metav1.Status
+			Details *metav1.StatusDetails `json:"details"`
+		} `json:"object"`
+	}
+	if err := d.decoder.Decode(&change); err != nil {
+		return "", nil, err
+	}
+	o := &change.Object
+	if change.Type == watch.Error {
+		return change.Type, &metav1.Status{
+			Status: metav1.StatusFailure, Message: o.Message, Reason: metav1.StatusReason(o.Reason), Code: o.Code, Details: o.Details,
+		}, nil
+	}
+	return change.Type, &o.Event, nil
+}
+
+// Close implements watch.Decoder.
+func (d *eventDecoder) Close() { _ = d.body.Close() } // errors do not matter after reading
 
 func (s *eventSource) reflectorStore(store *eventStore) *reflectorStore[*events.Event] {
 	return &reflectorStore[*events.Event]{

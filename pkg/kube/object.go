@@ -193,19 +193,13 @@ func (o *objects) watch(ctx context.Context, options metav1.ListOptions) (watch.
 	if err != nil {
 		return nil, err
 	}
-	events := newObjectEvents(body, func() runtime.Object { return &object{} })
-	return watch.NewStreamWatcher(events, apierrors.NewClientErrorReporter(http.StatusInternalServerError, "watch", "")), nil
+	return watch.NewStreamWatcher(&objectEvents{body, json.NewDecoder(body)}, apierrors.NewClientErrorReporter(http.StatusInternalServerError, "watch", "")), nil
 }
 
 // objectEvents decodes a watch. It implements watch.Decoder.
 type objectEvents struct {
 	body    io.ReadCloser
 	decoder *json.Decoder
-	create  func() runtime.Object // returns an empty object to decode into
-}
-
-func newObjectEvents(body io.ReadCloser, create func() runtime.Object) *objectEvents {
-	return &objectEvents{body: body, decoder: json.NewDecoder(body), create: create}
 }
 
 // Decode implements watch.Decoder.
@@ -224,7 +218,7 @@ func (e *objectEvents) Decode() (watch.EventType, runtime.Object, error) {
 		}
 		return event.Type, status, nil
 	}
-	o := e.create()
+	o := &object{}
 	if err := json.Unmarshal(event.Object, o); err != nil {
 		return "", nil, fmt.Errorf("decode watch event: %w", err)
 	}

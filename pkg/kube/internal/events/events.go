@@ -7,6 +7,7 @@
 package events
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,12 +16,13 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // Event has the fields of a core/v1 Event that ktail reads.
 type Event struct {
-	metav1.TypeMeta   `json:",inline"`
-	metav1.ObjectMeta `json:"metadata"`
+	metav1.TypeMeta `json:",inline"`
+	Meta            `json:"metadata"`
 
 	InvolvedObject struct {
 		APIVersion string `json:"apiVersion"`
@@ -43,10 +45,29 @@ type Event struct {
 	} `json:"series"`
 }
 
+// Meta has the metadata that is needed. Others, such as the managed fields, take longer to
+// decode than the rest of an event.
+type Meta struct {
+	Name              string            `json:"name"`
+	Namespace         string            `json:"namespace"`
+	UID               types.UID         `json:"uid"`
+	ResourceVersion   string            `json:"resourceVersion"`
+	CreationTimestamp metav1.Time       `json:"creationTimestamp"`
+	Annotations       map[string]string `json:"annotations"` // of bookmarks
+}
+
+// GetObjectMeta implements metav1.ObjectMetaAccessor.
+func (m *Meta) GetObjectMeta() metav1.Object {
+	return &metav1.ObjectMeta{
+		Name: m.Name, Namespace: m.Namespace, UID: m.UID, ResourceVersion: m.ResourceVersion,
+		CreationTimestamp: m.CreationTimestamp, Annotations: m.Annotations,
+	}
+}
+
 // DeepCopyObject implements runtime.Object.
 func (e *Event) DeepCopyObject() runtime.Object {
 	c := *e
-	e.DeepCopyInto(&c.ObjectMeta)
+	c.Annotations = maps.Clone(e.Annotations)
 	if e.Series != nil {
 		series := *e.Series
 		c.Series = &series
