@@ -128,6 +128,13 @@ func (p *proxy) cut() {
 	clear(p.conns)
 }
 
+// isOpen reports whether there are connections.
+func (p *proxy) isOpen() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns) > 0
+}
+
 // hold breaks all connections and accepts none until release.
 func (p *proxy) hold() {
 	p.mu.Lock()
