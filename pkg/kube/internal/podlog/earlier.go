@@ -11,6 +11,7 @@ import (
 // earlier is the state that Options.Previous adds to a Log.
 type earlier struct {
 	wanted bool // the log of the previous instance is still to be read
+	only   bool // no line of another instance was delivered, so the options still apply to the log
 }
 
 // decideEarlier decides, when the log is opened for the first time, whether to
@@ -39,7 +40,7 @@ func (s *Source) readEarlier(ctx context.Context, from *ktail.Position, emit fun
 	if from.IsZero() {
 		return nil
 	}
-	l.expect = followsOn
+	l.expect, l.earlier.only = followsOn, true
 	now, err := s.api.Container(ctx)
 	if err != nil {
 		return err

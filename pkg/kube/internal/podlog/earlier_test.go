@@ -73,3 +73,37 @@ func TestSource_PreviousShowsEachLineOnce(t *testing.T) {
 		})
 	}
 }
+
+// The options also apply to the log of the current instance if a response is cut, also
+// when lines of the previous instance were delivered before its first line.
+func TestSource_PreviousLimitsACutLog(t *testing.T) {
+	before := []string{"01 a", "02 b", "03 c"}
+	now := []string{"05 d", "06 e", "07 f", "08 g", "09 h", "10 i", "11 j", "12 k"}
+	want := []string{"02 b", "03 c", "- Error", "+", "11 j", "12 k"}
+	for _, follow := range []bool{false, true} {
+		for cut := 1; cut < 6*50; cut++ { // cuts 50 bytes of each of six responses
+			n := node{state: running(1), log: now, previous: before, cutAfter: cut / 50, cut: cut%50 + 1}
+			synctest.Test(t, func(t *testing.T) {
+				log, pos := New(FromOptions), ktail.Position{}
+				stream := &ktail.Stream{Pod: "web", Container: "app", Instance: n.state.Instance}
+				var got []string
+				for range 6 {
+					s := NewSource(&n, &Options{Follow: follow, Tail: 2, Previous: true}, stream, log, nil)
+					err := s.Read(t.Context(), pos.Clone(), func(lines []ktail.Line) error {
+						pos.Advance(lines)
+						for i := range lines {
+							got = append(got, show(&lines[i]))
+						}
+						return nil
+					})
+					if err == nil {
+						break
+					}
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("follow %v, response %d cut after %d bytes: got %q, want %q", follow, cut/50, cut%50+1, got, want)
+				}
+			})
+		}
+	}
+}

@@ -132,6 +132,9 @@ func (r *response) forward(ctx context.Context, lines []ktail.Line) error {
 			r.source.log.overlapped()
 		}
 		r.last = l.Mark()
+		if !r.previous {
+			r.source.log.earlier.only = false
+		}
 	}
 	r.source.log.deliver(len(kept), r.whole)
 	return r.emit(kept)

@@ -214,8 +214,8 @@ func (s *Source) query(from *ktail.Position, tail int64) url.Values {
 	switch {
 	case tail >= 0:
 		q.Set("tailLines", strconv.FormatInt(tail, 10))
-	case !from.IsZero():
-	case since != 0 || from.Time != 0:
+	case !s.isUnread(from):
+	case since != 0 || from.IsZero() && from.Time != 0:
 		q.Set("sinceTime", time.Unix(0, max(since, from.Time)).UTC().Format(time.RFC3339))
 	case s.log.start != FromOptions:
 	case s.startsOver(from) && s.options.Follow && s.options.Tail == 0:
@@ -234,10 +234,14 @@ func (s *Source) query(from *ktail.Position, tail int64) url.Values {
 	return q
 }
 
+// isUnread reports whether no line of the log was delivered. The position may have lines
+// of the instance before.
+func (s *Source) isUnread(from *ktail.Position) bool { return from.IsZero() || s.log.earlier.only }
+
 // startsOver reports whether nothing was delivered although the log was opened
 // before. Then everything since then is wanted as well.
 func (s *Source) startsOver(from *ktail.Position) bool {
-	return from.IsZero() && s.log.opens > 0 && s.log.start == FromOptions && !s.log.earlier.wanted
+	return s.isUnread(from) && s.log.opens > 0 && s.log.start == FromOptions && !s.log.earlier.wanted
 }
 
 // sinceOpened returns the age of the first request. Requests state a duration,

@@ -24,7 +24,11 @@ type node struct {
 	log      []string
 	previous []string // nil if there is none
 	cut      int      // length to which the next response is cut; 0: not cut
+	cutAfter int      // responses before the one that is cut
 }
+
+// minuteAfter is the age of all lines on the node's clock, in seconds, at least.
+const minuteAfter = 60
 
 func (n *node) Container(context.Context) (State, error) { return n.state, nil }
 
@@ -40,6 +44,9 @@ func (n *node) OpenLog(_ context.Context, q url.Values) (io.ReadCloser, error) {
 	case n.log == nil:
 		return nil, apierrors.NewBadRequest("container is waiting to start")
 	}
+	if since, err := strconv.Atoi(q.Get("sinceSeconds")); err == nil && since < minuteAfter {
+		lines = nil
+	}
 	if tail, err := strconv.Atoi(q.Get("tailLines")); err == nil {
 		lines = lines[max(0, len(lines)-tail):]
 	}
@@ -49,8 +56,11 @@ func (n *node) OpenLog(_ context.Context, q url.Values) (io.ReadCloser, error) {
 		fmt.Fprintf(&body, "2026-01-31T10:00:%sZ %s\n", text[:2], text)
 	}
 	if n.cut > 0 {
-		body.Truncate(n.cut)
-		n.cut = 0
+		if n.cutAfter == 0 {
+			body.Truncate(min(n.cut, body.Len()))
+			n.cut = 0
+		}
+		n.cutAfter--
 	}
 	return io.NopCloser(&body), nil
 }
