@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -220,27 +221,22 @@ func (r *response) mayBeginWithPiece() bool {
 	return !r.any && r.sinceAsked && r.from.IsZero()
 }
 
+// kubeletTexts are the beginnings of the texts that the kubelet sends in place of a log,
+// without a timestamp and usually without a newline (ReadLogs in
+// k8s.io/cri-client/pkg/logs, GetContainerLogs in the kubelet's kuberuntime).
+var kubeletTexts = []string{
+	"unable to retrieve container logs", "rpc error: ", "failed to get container status",
+	"failed to try resolving symlinks", "failed to open log file", "failed to tail ", "failed to seek ",
+	"failed to read log file", "failed to reset seek in log file", "failed to get parse function",
+	"failed to create fsnotify watcher", "failed to watch directory",
+}
+
 // isKubeletText reports whether the kubelet, not a container, is known to have
 // written the text.
 func isKubeletText(text []byte) bool {
-	for _, beginning := range []string{"unable to retrieve container logs", "failed to ", "rpc error", "container "} {
-		if bytes.HasPrefix(text, []byte(beginning)) {
-			return true
-		}
-	}
-	return false
-}
-
-// isKubeletLine reports whether the kubelet is known to have written a complete
-// line without a timestamp. Usually, its texts are not terminated.
-func isKubeletLine(text []byte) bool {
-	for _, beginning := range []string{"unable to retrieve container logs", "rpc error: ", "failed to create fsnotify watcher",
-		"failed to open log file", "failed to try resolving symlinks", "failed to get container status"} {
-		if bytes.HasPrefix(text, []byte(beginning)) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(kubeletTexts, func(beginning string) bool {
+		return bytes.HasPrefix(text, []byte(beginning))
+	})
 }
 
 // emitRest emits the text after the last newline: the last line of a container

@@ -60,7 +60,7 @@ func (r *response) detectUntimed(ctx context.Context, lines []ktail.Line) ([]kta
 		case lines[i].Kind == ktail.Log:
 			stamped = true
 		case i > 0 || !r.mayBeginWithPiece():
-			unstamped = unstamped || !isKubeletLine(lines[i].Text)
+			unstamped = unstamped || !isKubeletText(lines[i].Text)
 		}
 	}
 	l.timed = l.timed || stamped && !sc.untimed
