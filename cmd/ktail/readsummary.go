@@ -14,32 +14,37 @@ import (
 func runReporting(ctx context.Context, messages *messenger, t *tail.Tailer) error {
 	reporting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	report := func() { messages.printf("%s", readSummary(t.Status())) }
 	go onSummarySignal(reporting, func() {
-		report()
+		st := t.Status()
+		messages.printf("%s; %s active%s", readSummary(st), plural(st.Active, "log"), waitingLogs(st))
 		if pods := messages.board.summary(reporting); pods != "" {
 			messages.printf("%s", pods)
 		}
 	})
 	err := t.Run(ctx)
 	if st := t.Status(); !messages.onlyLogs && (st.Gaps > 0 || st.Resumes > 0 || st.Waiting > 0) {
-		report()
+		messages.printf("%s%s", readSummary(st), waitingLogs(st))
 	}
 	return err
 }
 
-// readSummary describes in one line what was read.
+// readSummary describes what was read.
 func readSummary(st tail.Status) string {
 	var b strings.Builder
 	b.WriteString(plural(st.Lines, "line") + " read")
 	if st.Gaps > 0 {
 		b.WriteString(", " + plural(st.Gaps, "gap"))
 	}
-	b.WriteString(", " + plural(st.Resumes, "resumed read") + "; " + plural(st.Active, "log") + " active")
-	if st.Waiting > 0 {
-		fmt.Fprintf(&b, ", %d waiting for a free slot (--max-log-requests)", st.Waiting)
-	}
+	b.WriteString(", " + plural(st.Resumes, "resumed read"))
 	return b.String()
+}
+
+// waitingLogs describes the logs that are not being read, if there are any.
+func waitingLogs(st tail.Status) string {
+	if st.Waiting == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s waiting for a free slot (--max-log-requests)", plural(st.Waiting, "log"))
 }
 
 func plural(n int64, what string) string {

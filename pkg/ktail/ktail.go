@@ -16,6 +16,7 @@ package ktail
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -73,6 +74,10 @@ var (
 	// ErrInterrupted is returned by a Source when the stream ended without an
 	// error while its container may still write.
 	ErrInterrupted = errors.New("the log stream ended while the container may still write")
+
+	// ErrUnconfirmed is an ErrInterrupted: nothing broke off, but a source that is read
+	// once cannot tell whether the log ends there, because it is written all the time.
+	ErrUnconfirmed = fmt.Errorf("%w: its end is not confirmed", ErrInterrupted)
 
 	// ErrWaiting is returned by a Source when everything was emitted and
 	// nothing more can be written until the container runs again. The watcher

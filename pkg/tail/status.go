@@ -10,7 +10,7 @@ import (
 type Status struct {
 	Lines   int64 // handed to the sink
 	Gaps    int64 // places where lines are missing
-	Resumes int64 // reads that continued from a position
+	Resumes int64 // reads that broke off and continued from a position
 	Active  int64 // streams being read now
 	Waiting int64 // streams waiting for their turn now
 }

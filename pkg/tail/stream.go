@@ -194,7 +194,11 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 				return yielded, nil
 			}
 		}
-		s.t.counters.resumes.Add(1)
+		// The next instance, and the rest of a log that grows while its end is
+		// confirmed, are read without anything having broken off.
+		if !errors.Is(err, ktail.ErrWaiting) && !errors.Is(err, ktail.ErrUnconfirmed) {
+			s.t.counters.resumes.Add(1)
+		}
 	}
 }
 

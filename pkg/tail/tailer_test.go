@@ -250,6 +250,36 @@ func TestStream_ResumesAfterLastLine(t *testing.T) {
 	})
 }
 
+// Only a read that broke off counts as resumed, not the next instance or the check whether a
+// log has ended.
+func TestStatus_CountsReadsThatBrokeOff(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want int64
+	}{
+		{ktail.ErrInterrupted, 1},
+		{&ktail.ReadError{Err: errors.New("500")}, 1},
+		{ktail.ErrWaiting, 0},
+		{fmt.Errorf("read log: %w", ktail.ErrUnconfirmed), 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			src := &source{stream: newStream("a"), read: func(_ context.Context, try int, _ ktail.Position, _ func([]ktail.Line) error) error {
+				if try == 0 {
+					return tt.err
+				}
+				return nil
+			}}
+			tailer := &tail.Tailer{Watchers: []ktail.Watcher{once(src)}, Sink: &sink{}}
+			if err := tailer.Run(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got := tailer.Status().Resumes; got != tt.want {
+				t.Errorf("%d resumed reads after %q, want %d", got, tt.err, tt.want)
+			}
+		})
+	}
+}
+
 // A stream that cannot be read is tried again with growing delays, and reported once.
 func TestStream_BacksOffWhileReadsFail(t *testing.T) {
 	tests := []struct {

@@ -190,7 +190,7 @@ func (s *Source) afterLast(ctx context.Context, r *response) error {
 		// unlikely that all of them are cut short.
 		const enough = 5
 		if s.log.tries++; s.log.tries < enough || !r.progress {
-			return s.interrupted()
+			return s.unconfirmed()
 		}
 	}
 	return s.emitLastLine(ctx, r)
@@ -210,10 +210,10 @@ func (s *Source) emitLastLine(ctx context.Context, r *response) error {
 	return r.emitRest(ctx)
 }
 
-// interrupted returns an error that names the log. The user sees it if it
+// unconfirmed returns an error that names the log. The user sees it if it
 // occurs repeatedly.
-func (s *Source) interrupted() error {
-	return fmt.Errorf("read log of %s: %w", s.stream, ktail.ErrInterrupted)
+func (s *Source) unconfirmed() error {
+	return fmt.Errorf("read log of %s: %w", s.stream, ktail.ErrUnconfirmed)
 }
 
 // afterEmptyLast is called when a log that is not followed contains neither

@@ -92,6 +92,41 @@ func finished(restarts int) State {
 	return s
 }
 
+// growingNode appends ten lines before each response, so that no response reaches the end of
+// the log.
+type growingNode struct{ node }
+
+func (n *growingNode) OpenLog(ctx context.Context, q url.Values) (io.ReadCloser, error) {
+	for range 10 {
+		n.log = append(n.log, fmt.Sprintf("%02d %d", min(len(n.log), 59), len(n.log)))
+	}
+	return n.node.OpenLog(ctx, q)
+}
+
+// A log that grows while its end is being confirmed has not broken off.
+func TestSource_GrowingLogIsUnconfirmed(t *testing.T) {
+	for _, tail := range []int64{-1, 1, 20} {
+		synctest.Test(t, func(t *testing.T) {
+			log, pos := New(FromOptions), ktail.Position{}
+			n := growingNode{node: node{state: running(0)}}
+			s := NewSource(&n, &Options{Tail: tail}, &ktail.Stream{Pod: "web", Container: "app"}, log, nil)
+			for range 10 {
+				err := s.Read(t.Context(), pos.Clone(), func(lines []ktail.Line) error {
+					pos.Advance(lines)
+					return nil
+				})
+				if err == nil {
+					return
+				}
+				if !errors.Is(err, ktail.ErrUnconfirmed) {
+					t.Fatalf("--tail %d: %v, want ErrUnconfirmed", tail, err)
+				}
+			}
+			t.Errorf("--tail %d: the read does not end", tail)
+		})
+	}
+}
+
 // Each case is a sequence of reads. The container changes before each of them.
 // What a read emits and returns follows from the state that the previous read
 // left.
