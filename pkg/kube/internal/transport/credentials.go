@@ -17,13 +17,17 @@ const (
 	startPeriod     = time.Minute
 	firstStartDelay = 2 * time.Second
 	startDelay      = 14500 * time.Millisecond
+	// loginInterval is how often the files of a login are checked between the starts. A
+	// change allows the next start at once, within maxStarts, and twice in a startPeriod:
+	// if the files change all the time, the other starts are still spread over the minute.
+	loginInterval = time.Second
 )
 
 // CredentialError reports that the client has no valid credentials. It affects
 // all requests to the server.
 type CredentialError struct {
 	Err        error
-	RetryAfter time.Duration // time until the plugin is started again
+	RetryAfter time.Duration // time until the plugin may be started again
 }
 
 // Error implements error.
@@ -39,24 +43,30 @@ var errUnauthorized = errors.New("the server rejected the credentials (401 Unaut
 // credentials, and for each 401 response, so a hundred logs that reconnect
 // start it a hundred times (exec.roundTripper in client-go v0.37). The gate
 // starts it immediately when credentials stop working, and then a few times a
-// minute. Between the starts, requests fail without being sent; they continue as
-// soon as one succeeds.
+// minute, and when the files of a login change. Between the starts, requests fail
+// without being sent; they continue as soon as one succeeds.
 //
 // The plugin is between the two halves of the gate: wrap is above it, probe is
 // below it.
 type credentialGate struct {
-	turn chan struct{} // capacity 1: one request at a time gets credentials
+	turn  chan struct{} // capacity 1: one request at a time gets credentials
+	files loginFiles
 
 	mu        sync.Mutex
-	err       error       // why the last start failed; nil while credentials work
-	failures  int         // consecutive starts that did not help
-	starts    []time.Time // the last starts, at most maxStarts, the oldest first
-	worked    bool        // the credentials have worked
-	refreshed time.Time   // last start caused by a 401
-	next      time.Time   // no start before this time
+	err       error        // why the last start failed; nil while credentials work
+	failures  int          // consecutive starts that did not help
+	starts    []time.Time  // the last starts, at most maxStarts, the oldest first
+	worked    bool         // the credentials have worked
+	refreshed time.Time    // last start caused by a 401
+	next      time.Time    // no start before this time
+	login     *uint64      // state of the files after the last start; nil: not known
+	checked   time.Time    // when the files were checked
+	early     [2]time.Time // the last changes of the files that allowed a start
 }
 
-func newCredentialGate() *credentialGate { return &credentialGate{turn: make(chan struct{}, 1)} }
+func newCredentialGate(files loginFiles) *credentialGate {
+	return &credentialGate{turn: make(chan struct{}, 1), files: files}
+}
 
 // credentialPass is the state of one request on its way through the gate.
 type credentialPass struct {
@@ -111,7 +121,23 @@ func (g *credentialGate) closed() error {
 	if g.err == nil || !time.Now().Before(g.next) {
 		return nil
 	}
+	if g.noteLogin(time.Now()); !time.Now().Before(g.next) {
+		return nil
+	}
 	return g.failureLocked()
+}
+
+// noteLogin allows the next start at once if the files of a login have changed since the
+// last one.
+func (g *credentialGate) noteLogin(now time.Time) {
+	if len(g.files) == 0 || now.Sub(g.checked) < loginInterval {
+		return
+	}
+	state := g.files.state()
+	if next := g.withinLimit(now); g.login != nil && *g.login != state && next.Before(g.next) && now.Sub(g.early[0]) > startPeriod {
+		g.next, g.early = next, [2]time.Time{g.early[1], now}
+	}
+	g.login, g.checked = &state, now
 }
 
 // failure returns the error of the last start.
@@ -126,7 +152,11 @@ func (g *credentialGate) failureLocked() error {
 	if err == nil { // another request has succeeded in the meantime
 		err = errUnauthorized
 	}
-	return &CredentialError{Err: err, RetryAfter: max(time.Until(g.next), 0)}
+	after := max(time.Until(g.next), 0)
+	if len(g.files) > 0 {
+		after = min(after, loginInterval)
+	}
+	return &CredentialError{Err: err, RetryAfter: after}
 }
 
 // fail records that the plugin has failed.
@@ -137,6 +167,7 @@ func (g *credentialGate) fail(err error) error {
 	g.err = err
 	g.record(time.Now())
 	g.schedule(time.Now())
+	g.noteLogin(time.Now())
 	return g.failureLocked()
 }
 
@@ -146,6 +177,7 @@ func (g *credentialGate) record(at time.Time) {
 		g.starts = slices.Delete(g.starts, 0, 1)
 	}
 	g.starts = append(g.starts, at)
+	g.login, g.checked = nil, time.Time{}
 }
 
 // schedule sets when the plugin is started next, after a start that did not help.
@@ -154,11 +186,17 @@ func (g *credentialGate) schedule(now time.Time) {
 	if g.failures == 1 {
 		g.next = now.Add(firstStartDelay)
 	}
+	g.next = g.withinLimit(g.next)
+}
+
+// withinLimit returns the first time, not before at, at which a start is within maxStarts.
+func (g *credentialGate) withinLimit(at time.Time) time.Time {
 	if len(g.starts) == maxStarts {
-		if earliest := g.starts[0].Add(startPeriod + time.Second); g.next.Before(earliest) {
-			g.next = earliest
+		if earliest := g.starts[0].Add(startPeriod + time.Second); at.Before(earliest) {
+			return earliest
 		}
 	}
+	return at
 }
 
 // mayRefresh reports whether the plugin may see a 401 response, which starts

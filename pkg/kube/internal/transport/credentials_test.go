@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -57,6 +59,7 @@ func (p *plugin) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // world is a server that accepts one token, and a plugin behind a gate.
 type world struct {
+	gate     *credentialGate
 	plugin   *plugin
 	client   http.RoundTripper
 	mu       sync.Mutex
@@ -66,7 +69,8 @@ type world struct {
 
 func newWorld(accepted string, start func() (string, error)) *world {
 	w := &world{accepted: accepted}
-	gate := newCredentialGate()
+	w.gate = newCredentialGate(nil)
+	gate := w.gate
 	server := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		time.Sleep(5 * time.Millisecond) // a round trip takes time on the fake clock
 		w.mu.Lock()
@@ -133,7 +137,7 @@ func TestCredentialGate_LimitsStartsOfFailingPlugin(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				const logs, most = 100, 5
+				const logs = 100
 				w := newWorld("valid", tt.start)
 				w.plugin.token = tt.token
 				var all sync.WaitGroup
@@ -141,11 +145,7 @@ func TestCredentialGate_LimitsStartsOfFailingPlugin(t *testing.T) {
 					all.Go(func() { w.run(t, time.Now().Add(10*time.Minute)) })
 				}
 				all.Wait()
-				for i := range w.plugin.times {
-					if end := i + most; end < len(w.plugin.times) && w.plugin.times[end].Sub(w.plugin.times[i]) <= time.Minute {
-						t.Errorf("the plugin was started %d times in %v, want at most %d a minute", most+1, w.plugin.times[end].Sub(w.plugin.times[i]), most)
-					}
-				}
+				w.checkStarts(t)
 				if w.plugin.starts == 0 {
 					t.Error("the plugin was not started")
 				}
@@ -186,6 +186,98 @@ func TestCredentialGate_RecoversAtOnce(t *testing.T) {
 			})
 		})
 	}
+}
+
+// checkStarts fails the test if the plugin was started more than five times in a minute.
+func (w *world) checkStarts(t *testing.T) {
+	t.Helper()
+	const most = 5
+	for i, at := range w.plugin.times {
+		if end := i + most; end < len(w.plugin.times) && w.plugin.times[end].Sub(at) <= time.Minute {
+			t.Errorf("the plugin was started %d times in %v, want at most %d a minute", most+1, w.plugin.times[end].Sub(at), most)
+		}
+	}
+}
+
+// grow appends to a file, so that its state changes whatever the resolution of times is.
+func grow(t *testing.T, name string) {
+	t.Helper()
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A login that makes the plugin work is noticed soon by the files that it writes, at
+// whatever time it happens. What the plugin itself writes is no login.
+func TestCredentialGate_NoticesLogin(t *testing.T) {
+	for outage := 3 * time.Second; outage < 4*time.Minute; outage += 5300 * time.Millisecond {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			began, loggedIn := time.Now(), false
+			w := newWorld("valid", func() (string, error) {
+				grow(t, filepath.Join(dir, "log of the plugin"))
+				if !loggedIn {
+					return "", errors.New("not logged in")
+				}
+				return "valid", nil
+			})
+			w.gate.files = loginFiles{dir}
+			var all sync.WaitGroup
+			opened := make([]time.Time, 100)
+			for i := range opened {
+				all.Go(func() { opened[i] = w.run(t, began.Add(10*time.Minute)) })
+			}
+			time.Sleep(outage)
+			w.plugin.mu.Lock()
+			loggedIn = true
+			w.plugin.mu.Unlock()
+			grow(t, filepath.Join(dir, "token"))
+			all.Wait()
+			most := 5 * time.Second
+			if outage > 45*time.Second && outage < time.Minute { // the starts of the first minute are used up
+				most = 16 * time.Second
+			}
+			for _, at := range opened {
+				if late := at.Sub(began.Add(outage)); late > most {
+					t.Fatalf("after %v, a log opened %v after the login, want at most %v", outage, late, most)
+				}
+			}
+			w.checkStarts(t)
+		})
+	}
+}
+
+// Files that change all the time neither start the plugin more often than five times a
+// minute nor delay the other starts for long.
+func TestCredentialGate_LimitsStartsWhenFilesChangeAllTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		name := filepath.Join(t.TempDir(), "log")
+		w := newWorld("valid", func() (string, error) { return "", errors.New("not logged in") })
+		w.gate.files = loginFiles{name}
+		end := time.Now().Add(10 * time.Minute)
+		var all sync.WaitGroup
+		for range 100 {
+			all.Go(func() { w.run(t, end) })
+		}
+		for time.Now().Before(end) {
+			grow(t, name)
+			time.Sleep(700 * time.Millisecond)
+		}
+		all.Wait()
+		w.checkStarts(t)
+		for i := 1; i < len(w.plugin.times); i++ {
+			if gap := w.plugin.times[i].Sub(w.plugin.times[i-1]); gap > 35*time.Second {
+				t.Errorf("no start in %v", gap)
+			}
+		}
+	})
 }
 
 // A token that the server no longer accepts costs one start and no error.

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -48,7 +49,8 @@ func New(cfg *rest.Config, o Options) (requests, logs http.RoundTripper, err err
 	epoch := time.Now()
 	var gate *credentialGate
 	if cfg.ExecProvider != nil || cfg.AuthProvider != nil {
-		gate = newCredentialGate()
+		home, _ := os.UserHomeDir() // without one, only the plugin's own files are checked
+		gate = newCredentialGate(newLoginFiles(cfg.ExecProvider, home))
 	}
 	wide, err := newTransport(cfg, o, wideWindow, epoch, gate)
 	if err != nil {
