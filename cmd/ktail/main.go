@@ -57,7 +57,7 @@ func main() {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		go releaseMemory(context.Background()) // ends with the program
 	}
-	afterFirstGC(limitHeap)
+	afterEachGC(new(heapLimiter).afterGC)
 	klog.SetLogger(logr.Discard()) // client-go's log; --verbosity enables it
 	env, err := takeSecretsFromEnv()
 	if err != nil {
