@@ -20,6 +20,9 @@ func similarNames(word string, names []string) []string {
 	near := max(len(word)/3, 1)
 	names = slices.Compact(slices.Sorted(slices.Values(names)))
 	for _, anywhere := range []bool{false, true} {
+		if anywhere && len(word) < 3 {
+			break // such letters are inside almost any name
+		}
 		for _, name := range names {
 			if far := distance(word, strings.ToLower(name), anywhere); far <= near && far < len(word) {
 				found = append(found, candidate{name, far})

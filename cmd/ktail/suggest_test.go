@@ -17,6 +17,7 @@ func TestSimilarNames_MostLikelyFirst(t *testing.T) {
 		{"Prod", []string{"prod"}, []string{"prod"}},
 		{"deplyo", []string{"deployment", "daemonset"}, []string{"deployment"}},
 		{"x", []string{"y", "z"}, nil}, // any one-letter name has distance 1
+		{"x", []string{"context", "max-log-requests"}, nil},
 		{"something", []string{"web"}, nil},
 		{"", []string{"web"}, nil},
 		{"web", nil, nil},
