@@ -19,6 +19,7 @@ package podlog
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/url"
 	"time"
@@ -39,6 +40,29 @@ type API interface {
 	// Files returns the log files of the container on its node, or nil if they cannot
 	// be read. It is called only with Options.Rotated.
 	Files(ctx context.Context) Files
+}
+
+// failing is an API whose errors are not io.EOF, which is the end of a response. A server
+// that closes the connection before it responds causes that error, too.
+type failing struct{ API }
+
+// Container implements API.
+func (f failing) Container(ctx context.Context) (State, error) {
+	state, err := f.API.Container(ctx)
+	return state, withoutEOF(err)
+}
+
+// OpenLog implements API.
+func (f failing) OpenLog(ctx context.Context, parameters url.Values) (io.ReadCloser, error) {
+	body, err := f.API.OpenLog(ctx, parameters)
+	return body, withoutEOF(err)
+}
+
+func withoutEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return errors.New(err.Error())
+	}
+	return err
 }
 
 // State is the state of a container.

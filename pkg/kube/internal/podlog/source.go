@@ -30,7 +30,7 @@ type Source struct {
 // the caller last saw it. Sources of the same container share log. Only lines
 // in the periods are wanted.
 func NewSource(api API, options *Options, stream *ktail.Stream, log *Log, periods *Periods) *Source {
-	return &Source{api: api, options: options, stream: stream, log: log, periods: periods}
+	return &Source{api: failing{api}, options: options, stream: stream, log: log, periods: periods}
 }
 
 // Log returns the log that the source reads.

@@ -25,18 +25,28 @@ type node struct {
 	previous []string // nil if there is none
 	cut      int      // length to which the next response is cut; 0: not cut
 	cutAfter int      // responses before the one that is cut
+	closed   string   // request to which the server closes the connection: previous or state
 }
 
 // minuteAfter is the age of all lines on the node's clock, in seconds, at least.
 const minuteAfter = 60
 
-func (n *node) Container(context.Context) (State, error) { return n.state, nil }
+var errClosed = fmt.Errorf("Get: %w", io.EOF) // as net/http returns it
+
+func (n *node) Container(context.Context) (State, error) {
+	if n.closed == "state" {
+		return State{}, errClosed
+	}
+	return n.state, nil
+}
 
 func (n *node) Files(context.Context) Files { return nil }
 
 func (n *node) OpenLog(_ context.Context, q url.Values) (io.ReadCloser, error) {
 	lines := n.log
 	switch {
+	case n.closed == "previous" && q.Get("previous") != "":
+		return nil, errClosed
 	case q.Get("previous") != "" && n.previous == nil:
 		return nil, apierrors.NewBadRequest("previous terminated container not found")
 	case q.Get("previous") != "":
@@ -186,6 +196,40 @@ func TestLog_EachReadContinuesThePreviousOne(t *testing.T) {
 					if !slices.Equal(got, r.want) || !errors.Is(err, r.err) {
 						t.Fatalf("read %d emits %q and returns %v, want %q and %v", i, got, err, r.want, r.err)
 					}
+				}
+			})
+		})
+	}
+}
+
+// A connection that is closed instead of a response is not the end of a response.
+func TestLog_ClosedConnectionIsNoEndOfAResponse(t *testing.T) {
+	for _, request := range []string{"previous", "state"} {
+		t.Run(request, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log, pos := New(FromOptions), ktail.Position{}
+				var got []string
+				read := func(n node) error {
+					s := NewSource(&n, &Options{Follow: true, Tail: -1}, &ktail.Stream{Instance: n.state.Instance}, log, nil)
+					return s.Read(t.Context(), pos.Clone(), func(lines []ktail.Line) error {
+						pos.Advance(lines)
+						for i := range lines {
+							got = append(got, show(&lines[i]))
+						}
+						return nil
+					})
+				}
+				one := []string{"01 a", "02 b"}
+				next := node{state: running(1), log: []string{"05 e"}, previous: append(one[:2:2], "03 c")}
+				broken := next
+				broken.closed = request
+				_ = read(node{state: running(0), log: one})
+				if err := read(broken); err == nil || errors.Is(err, io.EOF) {
+					t.Errorf("the read returns %v", err)
+				}
+				_ = read(next)
+				if want := []string{"01 a", "02 b", "03 c", "- Error", "+", "05 e"}; !slices.Equal(got, want) {
+					t.Errorf("got %q, want %q", got, want)
 				}
 			})
 		})
