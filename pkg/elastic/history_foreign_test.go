@@ -283,3 +283,23 @@ func TestHistory_NoMatchIsNotAnError(t *testing.T) {
 		}
 	})
 }
+
+// The engine gives lines of the source's instance the stream of the source.
+func TestHistory_LinesWithoutAnInstanceKeepTheirStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		put(t, s, "theirs-1", `{"@timestamp":"2026-01-31T10:00:00.000Z","message":"one","kubernetes":{"namespace":"shop","pod":{"name":"web-1"},"container":{"name":"app"}}}`)
+		got, h, err := history(t, s, ofIndex("theirs-*"))
+		if err != nil || len(got) != 1 {
+			t.Fatalf("%d lines, %v", len(got), err)
+		}
+		err = h.Watch(t.Context(), func(set []ktail.Source) {
+			if set[0].Stream().Instance == got[0].Stream.Instance {
+				t.Errorf("the source has the instance of the line: %+v", got[0].Stream.Instance)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -44,8 +44,10 @@ type historySource struct {
 
 func newHistorySource(h *History, q *historyQuery) *historySource {
 	return &historySource{
-		h: h, query: q, stream: &ktail.Stream{}, decoder: documentDecoder{layout: q.layout},
-		ends: streamEnds{keep: h.o.KeepPositions, shipped: q.layout != own},
+		h: h, query: q, decoder: documentDecoder{layout: q.layout},
+		// The instance differs from that of all lines, whose streams must stay.
+		stream: &ktail.Stream{Instance: ktail.Instance{ID: "history"}},
+		ends:   streamEnds{keep: h.o.KeepPositions, shipped: q.layout != own},
 	}
 }
 
