@@ -26,7 +26,11 @@ func runHistory(ctx context.Context, s streams, p plan, m *messenger, sink ktail
 		Nodes: p.history.nodes, Version: version,
 		Credentials: p.elastic.readCredentials(p.history.auth, s.Env),
 		Index:       p.history.index, Since: p.period.begin(), Until: p.period.until, Tail: p.log.Tail,
-		Select: wants, KeepPositions: !p.noFollow,
+		Namespaces: p.selection.Namespaces, Select: wants, KeepPositions: !p.noFollow,
+		LeaveRecent: !p.noFollow && !p.elastic.enabled(), // a forwarder forwards what the live logs emit
+		OnWait: func(waited time.Duration) {
+			m.printf("Elasticsearch at %s has not answered a search for %s; ktail waits for it", p.history.addresses.String(), waited)
+		},
 	}
 	history, err := elastic.NewHistory(o)
 	if err != nil {

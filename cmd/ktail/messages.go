@@ -93,13 +93,13 @@ func (m *messenger) event(e tail.Event) {
 }
 
 func (m *messenger) started(s *ktail.Stream) {
-	if !m.onlyLogs && !m.onlyMessages.Load() && !s.Key().IsZero() { // an event does not belong to a container
+	if !m.onlyLogs && !m.onlyMessages.Load() && s.Pod != "" { // events and history belong to no container
 		m.println(m.style.Started(s))
 	}
 }
 
 func (m *messenger) stopped(s *ktail.Stream, reason string) {
-	if !m.onlyLogs && !m.onlyMessages.Load() && !s.Key().IsZero() { // an event does not belong to a container
+	if !m.onlyLogs && !m.onlyMessages.Load() && s.Pod != "" { // events and history belong to no container
 		m.println(m.style.Stopped(s) + inParens(sanitize(reason)))
 	}
 }

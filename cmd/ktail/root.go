@@ -179,6 +179,7 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 	if p.kibana.url != "" {
 		setUpKibana(ctx, s, p, messages)
 	}
+	continued := func(live ktail.Watcher) ktail.Watcher { return live }
 	if p.history.enabled() {
 		history, err := runHistory(ctx, s, p, messages, sink)
 		if err != nil || p.noFollow || ctx.Err() != nil {
@@ -189,6 +190,7 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 		}
 		t.Start = history.Position
 		t.Filters = append(slices.Clip(t.Filters), history.IsNew)
+		continued = history.Continue
 	}
 	metering, err := newMetering(s, p, messages)
 	if err != nil {
@@ -199,7 +201,7 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 		return errors.Join(err, metering.close())
 	}
 	defer probes.close()
-	t.Watchers = []ktail.Watcher{probes.observe(p.limitRate(p.newWatcher(s, messages), messages))}
+	t.Watchers = []ktail.Watcher{probes.observe(continued(p.limitRate(p.newWatcher(s, messages), messages)))}
 	if len(p.nodes.queries) > 0 && !p.nodes.only {
 		t.Watchers = append(t.Watchers, p.newSystemWatcher(messages))
 	}

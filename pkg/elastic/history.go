@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -29,6 +30,9 @@ type HistoryOptions struct {
 	Until time.Time // lines before this time; zero: no limit
 	Tail  int64     // the last lines of each stream, at most MaxHistoryTail; negative: all
 
+	// Namespaces are those that Select may want; empty: all. They spare the server the
+	// streams of the others.
+	Namespaces []string
 	// Select reports whether the lines of a stream are wanted. The metadata of the
 	// stream is that of its newest line.
 	Select func(*ktail.Stream) bool
@@ -36,6 +40,13 @@ type HistoryOptions struct {
 	// KeepPositions makes History.Position work. It costs the memory of one position
 	// per stream.
 	KeepPositions bool
+	// LeaveRecent leaves the lines of the last seconds to History.Continue, because servers
+	// do not show all of them yet.
+	LeaveRecent bool
+
+	// OnWait, if set, is called when no server has answered a search for this long. It is
+	// called once until one answers.
+	OnWait func(time.Duration)
 }
 
 // MaxHistoryTail is the largest HistoryOptions.Tail: servers do not look further
@@ -53,6 +64,9 @@ type History struct {
 	o      HistoryOptions
 	client *client
 	parts  []*historySource // for each layout, most preferred first
+
+	waiting atomic.Bool                // OnWait was called, and no server has answered since
+	gone    atomic.Pointer[streamEnds] // of the streams without a live log, when Continue has shown their lines
 }
 
 // NewHistory returns a History. It does not connect.
@@ -89,6 +103,11 @@ func (h *History) Position(key ktail.Key) ktail.Position {
 // position recognizes lines that a Sink has delivered; IsNew recognizes those of other
 // programs. It may be called when the source has ended.
 func (h *History) IsNew(l *ktail.Line) bool {
+	if gone := h.gone.Load(); gone != nil {
+		if end := gone.of[l.Stream.Key()]; end != nil && l.Time <= end.time {
+			return false
+		}
+	}
 	end := h.endOf(l.Stream.Key())
 	if end == nil {
 		end = h.endOf(ktail.Key{PodUID: uidOf(l.Stream), Container: l.Stream.Container})
@@ -120,12 +139,12 @@ func (h *History) endOf(key ktail.Key) (latest *streamEnd) {
 	return latest
 }
 
-// End returns the time of the last line, or the zero time if there is none. It may
-// be called when the source has ended.
+// End returns the time of the last line, or the zero time if there is none. Lines that
+// are left to Continue count. It may be called when the source has ended.
 func (h *History) End() time.Time {
 	last := int64(0)
 	for _, part := range h.parts {
-		last = max(last, part.ends.last)
+		last = max(last, part.ends.last, part.query.newest)
 	}
 	if last == 0 {
 		return time.Time{}
@@ -159,7 +178,7 @@ func (h *History) Watch(ctx context.Context, set func([]ktail.Source)) error {
 
 // plan returns the queries for the lines, one for each layout that has lines.
 func (h *History) plan(ctx context.Context) ([]*historyQuery, error) {
-	found, err := h.client.detect(ctx)
+	found, err := h.detect(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +208,9 @@ func (h *History) plan(ctx context.Context) ([]*historyQuery, error) {
 func (h *History) planLayout(ctx context.Context, l *layout, listed map[ktail.Key]window) (*historyQuery, error) {
 	q := &historyQuery{layout: l, from: unixNanos(h.o.Since), to: unixNanos(h.o.Until)}
 	var err error
-	if l != own {
+	if l == own {
+		q.namespaces = h.o.Namespaces
+	} else {
 		if q.keywords, err = h.keywords(ctx, l); err != nil {
 			return nil, err
 		}
@@ -217,6 +238,9 @@ func (h *History) planLayout(ctx context.Context, l *layout, listed map[ktail.Ke
 		}
 	}
 	q.narrow()
+	if h.o.LeaveRecent && l == own && len(q.streams) > 0 {
+		q.leaveRecent(q.to - 1)
+	}
 	return q, nil
 }
 

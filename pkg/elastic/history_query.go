@@ -10,11 +10,16 @@ import (
 // ktail never sends regular expressions of the user to the server, because Lucene has a
 // different syntax.
 type historyQuery struct {
-	layout   *layout
-	keywords keywordFields
-	from, to int64
-	streams  []historyStream
-	all      bool // streams are all that there are
+	layout     *layout
+	keywords   keywordFields
+	namespaces []string // empty: all
+	from, to   int64
+	streams    []historyStream
+	all        bool // streams are all that there are in the namespaces
+
+	// newest is the place of the newest line, if lines before it are left to
+	// History.Continue; otherwise it is 0.
+	newest int64
 }
 
 // historyStream is a stream and which of its lines are wanted.
@@ -93,7 +98,11 @@ func (q *historyQuery) filter(from, to int64) jsonObject {
 // [from, to).
 func (q *historyQuery) documents(from, to int64) []jsonObject {
 	if q.layout == own { // only ktail's documents have a sequence
-		return []jsonObject{own.between(from, to)}
+		clauses := []jsonObject{own.between(from, to)}
+		if len(q.namespaces) > 0 {
+			clauses = append(clauses, anyOf(jsonObject{"terms": jsonObject{own.stream.namespace: q.namespaces}}, minimalDocuments))
+		}
+		return clauses
 	}
 	return []jsonObject{q.layout.between(from, to), q.layout.matches()}
 }

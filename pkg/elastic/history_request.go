@@ -21,6 +21,8 @@ const (
 	// searchPatience is for how long a search is tried again when servers are busy or
 	// unreachable.
 	searchPatience = time.Minute
+	// reportWaitAfter is how long a search takes until that is reported.
+	reportWaitAfter = 10 * time.Second
 )
 
 // path returns the path of a search API.
@@ -47,25 +49,59 @@ func (h *History) search(ctx context.Context, request jsonObject, into *response
 
 // send sends a request until a server answers it, or for searchPatience. A
 // response that is not complete is an error.
-func (h *History) send(ctx context.Context, method, path, contentType string, body []byte, into *responseBuffer) (*response, error) {
+func (h *History) send(ctx context.Context, method, path, contentType string, body []byte, into *responseBuffer) (resp *response, err error) {
+	err = h.repeat(ctx, isTransient, func() (retryAfter time.Duration, err error) {
+		resp, err = h.try(ctx, method, path, contentType, body, into)
+		var status *StatusError
+		if errors.As(err, &status) && resp != nil {
+			retryAfter = resp.retryAfter
+		}
+		return retryAfter, err
+	})
+	return resp, err
+}
+
+// detect returns product and version of the servers. Addresses where no server listens
+// are reported at once.
+func (h *History) detect(ctx context.Context) (found server, err error) {
+	isBusy := func(err error) bool {
+		var status *StatusError
+		return isTimeout(err) || errors.As(err, &status) && isTransient(err)
+	}
+	err = h.repeat(ctx, isBusy, func() (_ time.Duration, err error) {
+		found, err = h.client.detect(ctx)
+		return 0, err
+	})
+	return found, err
+}
+
+// repeat calls try until it succeeds, or for searchPatience if it is worth it.
+func (h *History) repeat(ctx context.Context, isWorth func(error) bool, try func() (retryAfter time.Duration, err error)) error {
+	if h.o.OnWait != nil {
+		timer := time.AfterFunc(reportWaitAfter, func() {
+			if h.waiting.CompareAndSwap(false, true) {
+				h.o.OnWait(reportWaitAfter)
+			}
+		})
+		defer timer.Stop()
+	}
 	begun := time.Now()
 	delay := 250 * time.Millisecond
 	for {
-		resp, err := h.try(ctx, method, path, contentType, body, into)
-		if err == nil || ctx.Err() != nil || !isTransient(err) || time.Since(begun) > searchPatience {
-			return resp, err
+		retryAfter, err := try()
+		if err == nil {
+			h.waiting.Store(false)
+			return nil
 		}
-		var status *StatusError
-		wait := delay
-		if errors.As(err, &status) && resp != nil {
-			wait = max(wait, min(resp.retryAfter, searchPatience/4))
+		if ctx.Err() != nil || !isWorth(err) || time.Since(begun) > searchPatience {
+			return err
 		}
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(max(delay, min(retryAfter, searchPatience/4)))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 		delay = min(2*delay, 5*time.Second)
 	}

@@ -32,6 +32,7 @@ type historySource struct {
 	h      *History
 	query  *historyQuery
 	stream *ktail.Stream
+	settle bool // wait for lines that the server does not show yet
 
 	next    int64 // place from which lines were not emitted yet
 	decoder documentDecoder
@@ -61,9 +62,27 @@ func (s *historySource) Read(ctx context.Context, _ ktail.Position, emit func([]
 		return err
 	}
 	s.next = max(s.next, s.query.from)
-	windows, err := s.planWindows(ctx, window{s.next, s.query.to})
+	wanted := s.query.wanted()
+	if s.settle {
+		if err := s.awaitSettled(ctx); err != nil {
+			return s.failed(ctx, err)
+		}
+	}
+	for {
+		if err := s.readTo(ctx, s.query.to, wanted, emit); err != nil {
+			return s.failed(ctx, err)
+		}
+		if more, err := s.h.advance(ctx, s.query); err != nil || !more {
+			return s.failed(ctx, err)
+		}
+	}
+}
+
+// readTo emits the lines before the place.
+func (s *historySource) readTo(ctx context.Context, to int64, wanted map[ktail.Key]*historyStream, emit func([]ktail.Line) error) error {
+	windows, err := s.planWindows(ctx, window{s.next, to})
 	if err != nil {
-		return s.failed(ctx, err)
+		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -71,7 +90,6 @@ func (s *historySource) Read(ctx context.Context, _ ktail.Position, emit func([]
 	for range cap(free) {
 		free <- &responseBuffer{}
 	}
-	wanted := s.query.wanted()
 	for answer := range s.fetch(ctx, windows, free) {
 		select {
 		case f := <-answer:
@@ -79,7 +97,7 @@ func (s *historySource) Read(ctx context.Context, _ ktail.Position, emit func([]
 				f.err = s.emitWindow(ctx, f, wanted, emit)
 			}
 			if f.err != nil {
-				return s.failed(ctx, f.err)
+				return f.err
 			}
 			free <- f.into
 		case <-ctx.Done():
@@ -91,7 +109,7 @@ func (s *historySource) Read(ctx context.Context, _ ktail.Position, emit func([]
 
 // failed qualifies an error: requests were repeated for long enough.
 func (s *historySource) failed(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
 	}
 	return &ktail.ReadError{Err: fmt.Errorf("read history: %w", err), Permanent: true}

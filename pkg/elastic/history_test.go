@@ -1,13 +1,16 @@
 package elastic_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -317,6 +320,85 @@ func TestHistory_SurvivesServersThatRecover(t *testing.T) {
 		}
 		same(t, texts(got), numbered(10))
 	})
+}
+
+// A server that does not respond for a while is waited for, from the first request on.
+func TestHistory_WaitsForASilentServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		deliver(t, s, lines(numbered(10)...))
+		began := time.Now()
+		s.SetFault(func(*http.Request) *fakesearch.Fault {
+			if time.Since(began) < 20*time.Second {
+				return &fakesearch.Fault{Delay: time.Hour}
+			}
+			return nil
+		})
+		var waits []time.Duration
+		got, _, err := history(t, s, func(o *elastic.HistoryOptions) {
+			o.OnWait = func(d time.Duration) { waits = append(waits, d) }
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, texts(got), numbered(10))
+		if len(waits) != 1 || waits[0] != 10*time.Second {
+			t.Errorf("waits are reported after %v, want once after 10s", waits)
+		}
+	})
+}
+
+// If few of many streams are selected, only their lines are transferred.
+func TestHistory_TransfersOnlySelectedLines(t *testing.T) {
+	const pods, selected, each = 1000, 10, 5
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
+		var all []ktail.Line
+		for i := range pods * each {
+			stream := podStream(i % pods)
+			stream.Namespace = fmt.Sprintf("ns-%d", i%pods/100)
+			all = append(all, ktail.Line{Stream: stream, Time: begin + int64(i), Text: fmt.Appendf(nil, "%d", i)})
+		}
+		deliver(t, s, all)
+		for _, namespaces := range [][]string{nil, {"ns-5"}} {
+			transferred := &countingDocuments{RoundTripper: dialing(func(context.Context, string) server { return s })}
+			got, _, err := history(t, s, func(o *elastic.HistoryOptions) {
+				o.Namespaces, o.Transport = namespaces, transferred
+				o.Select = func(s *ktail.Stream) bool { return strings.HasPrefix(s.Pod, "web-52") && len(s.Pod) == len("web-520") }
+			})
+			if err != nil || len(got) != selected*each {
+				t.Fatalf("namespaces %v: %d lines, %v", namespaces, len(got), err)
+			}
+			streams := pods // the newest line of each is listed
+			if namespaces != nil {
+				streams = pods / 10
+			}
+			if n := transferred.documents.Load(); n != int64(streams+selected*each) {
+				t.Errorf("namespaces %v: %d documents are transferred, want %d of the streams and %d lines", namespaces, n, streams, selected*each)
+			}
+		}
+	})
+}
+
+// countingDocuments counts the documents in responses.
+type countingDocuments struct {
+	http.RoundTripper
+	documents atomic.Int64
+}
+
+func (c *countingDocuments) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := c.RoundTripper.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it is only read from
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	c.documents.Add(int64(bytes.Count(body, []byte(`"_id"`))))
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
 }
 
 // Compression saves bytes on a network, and costs CPU time without one.

@@ -103,12 +103,13 @@ func (w *world) addPod(i int) {
 	w.pods = append(w.pods, p)
 }
 
-// write appends lines to the log and to the record.
+// write appends lines to the log and to the record, unless the container has ended.
 func (p *pod) write(entries ...fakeapi.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.written = append(p.written, entries...)
-	p.container.Append(entries...)
+	if p.container.Append(entries...) {
+		p.written = append(p.written, entries...)
+	}
 }
 
 // fill writes the given number of lines, from the last minutes, into each log.
@@ -148,6 +149,18 @@ func (w *world) burst(each int) {
 	}
 }
 
+// past writes the given number of lines, spread over a period that ends now, into each log.
+func (w *world) past(period time.Duration, each int) {
+	for _, p := range w.pods {
+		entries := make([]fakeapi.Entry, each)
+		begin := time.Now().Add(-period)
+		for i := range entries {
+			entries[i] = fakeapi.Entry{Time: begin.Add(time.Duration(i) * period / time.Duration(each)).UnixNano(), Text: fmt.Sprintf("live %d %d", i+1, rand.Uint32())}
+		}
+		p.write(entries...)
+	}
+}
+
 // flow writes the given number of lines per second into each log until the
 // returned function is called.
 func (w *world) flow(perSecond int) (stop func()) {
@@ -157,7 +170,7 @@ func (w *world) flow(perSecond int) (stop func()) {
 		w.writers.Go(func() {
 			tick := time.NewTicker(step)
 			defer tick.Stop()
-			line, owed := 0, 0.0
+			line, owed := len(p.written), 0.0
 			for {
 				select {
 				case <-done:

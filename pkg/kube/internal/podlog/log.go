@@ -159,7 +159,7 @@ func (r *resume) further() { r.reach++ }
 func (r *resume) tailLines(from *ktail.Position, fewer bool) int64 {
 	n := int64(from.Len()) + 64
 	switch {
-	case r.expect != continues || fewer || r.reach >= wholeLog:
+	case r.expect != continues || fewer || r.reach >= wholeLog || r.reach > 0 && from.Loose:
 		return -1
 	case r.reach > 0, from.Loose: // the first line must not be inside of the window
 		return 16*n + 1000
