@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"net/url"
 	"os"
 	"slices"
 	"strconv"
@@ -31,10 +32,17 @@ func TestHistory_ContinuesInTheLiveLogs(t *testing.T) {
 		w.flow(perSecond)
 		forwarder := w.forward(s)
 		// A server that has just been started is slow at first.
-		w.catchUp(s, 10*pods*perSecond)
+		w.catchUp(s)
 
 		printed := w.printHistory(s)
 		printed.check(t, "the forwarder is up to date")
+
+		printed = w.printHistory(s)
+		suite.Eventually(t, time.Minute, "the first line", func() bool { return len(printed.numbers()) > 0 })
+		w.api.Pod(namespace, w.pods[1].name).Remove()
+		printed.check(t, "a pod is deleted")
+		w.awaitDelivery(s, w.pods[1])
+		w.printHistory(s).check(t, "a pod was deleted")
 
 		s.Freeze(t)
 		clock := suite.StartClock(t)
@@ -48,13 +56,6 @@ func TestHistory_ContinuesInTheLiveLogs(t *testing.T) {
 			clock.Until(60 * time.Second)
 			w.printHistory(s).check(t, "the forwarder is 60 s behind")
 		})
-
-		w.catchUp(s, 10*pods*perSecond)
-		printed = w.printHistory(s)
-		suite.Eventually(t, time.Minute, "the first line", func() bool { return len(printed.numbers()) > 0 })
-		w.api.Pod(namespace, w.pods[1].name).Remove()
-		printed.check(t, "a pod is deleted")
-		w.printHistory(s).check(t, "a pod was deleted")
 	})
 }
 
@@ -70,11 +71,23 @@ func (r *run) stopped(f func()) {
 	}
 }
 
-// catchUp waits until all but a few lines are in the index.
-func (w *world) catchUp(s *search.Server, but int) {
+// catchUp waits until the index has all lines that the pods have written by now.
+func (w *world) catchUp(s *search.Server) {
 	w.t.Helper()
-	suite.Eventually(w.t, 2*time.Minute, "the forwarder to catch up", func() bool {
-		return s.Count(w.t, s.Index()) >= w.lines()-but
+	written := w.lines()
+	suite.Eventually(w.t, 3*time.Minute, "the forwarder to catch up", func() bool { return s.Count(w.t, s.Index()) >= written })
+}
+
+// awaitDelivery waits until all lines of a pod that has ended are in the index.
+func (w *world) awaitDelivery(s *search.Server, p *pod) {
+	w.t.Helper()
+	suite.Eventually(w.t, 2*time.Minute, "the last lines of the pod", func() bool {
+		s.Count(w.t, s.Index()) // refreshes the index
+		var found struct{ Count int }
+		s.Must(w.t, "GET", "/"+s.Index()+"/_count?q="+url.QueryEscape(`kubernetes.pod.name:"`+p.name+`"`), "", &found)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return found.Count >= len(p.written)
 	})
 }
 
