@@ -1,7 +1,7 @@
 // Command ktail-image writes the container image of ktail as an OCI archive,
 // which containerd, podman, skopeo, and crane read. It needs neither Docker nor
 // a base image: the image consists of the program and the certificates of public
-// CAs.
+// CAs. A software bill of materials refers to the image of each architecture.
 //
 //	ktail-image -o ktail.tar -version v1.2.3 amd64=dist/ktail-amd64 arm64=dist/ktail-arm64
 //
@@ -60,11 +60,12 @@ func run(out, name, version string, programs []string) error {
 
 // descriptor refers to a blob.
 type descriptor struct {
-	MediaType   string            `json:"mediaType"`
-	Digest      string            `json:"digest"`
-	Size        int               `json:"size"`
-	Platform    *platform         `json:"platform,omitempty"`
-	Annotations map[string]string `json:"annotations,omitempty"`
+	MediaType    string            `json:"mediaType"`
+	ArtifactType string            `json:"artifactType,omitempty"`
+	Digest       string            `json:"digest"`
+	Size         int               `json:"size"`
+	Platform     *platform         `json:"platform,omitempty"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
 }
 
 type platform struct {
@@ -81,8 +82,10 @@ type index struct {
 type manifest struct {
 	SchemaVersion int          `json:"schemaVersion"`
 	MediaType     string       `json:"mediaType"`
+	ArtifactType  string       `json:"artifactType,omitempty"`
 	Config        descriptor   `json:"config"`
 	Layers        []descriptor `json:"layers"`
+	Subject       *descriptor  `json:"subject,omitempty"`
 }
 
 type imageConfig struct {
@@ -108,17 +111,19 @@ type archive struct {
 // image writes an image with one manifest for each program.
 func (a *archive) image(name, version string, programs []string) error {
 	images := index{SchemaVersion: 2, MediaType: indexType}
+	var bills []descriptor // after the images
 	for _, program := range programs {
 		arch, path, ok := strings.Cut(program, "=")
 		if !ok {
 			return fmt.Errorf("invalid argument %q: must be GOARCH=FILE", program)
 		}
-		m, err := a.platformImage(platform{arch, "linux"}, path, version)
+		m, bill, err := a.platformImage(platform{arch, "linux"}, path, name, version)
 		if err != nil {
 			return fmt.Errorf("image for %s: %w", arch, err)
 		}
-		images.Manifests = append(images.Manifests, m)
+		images.Manifests, bills = append(images.Manifests, m), append(bills, bill)
 	}
+	images.Manifests = append(images.Manifests, bills...)
 	all, err := a.json(indexType, images)
 	if err != nil {
 		return err
@@ -134,12 +139,25 @@ func (a *archive) image(name, version string, programs []string) error {
 	return errors.Join(a.file("index.json", top), a.file("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`)))
 }
 
-// platformImage writes the image of one architecture.
-func (a *archive) platformImage(p platform, path, version string) (descriptor, error) {
+// platformImage writes the image of one architecture and its bill of materials.
+func (a *archive) platformImage(p platform, path, name, version string) (image, bill descriptor, err error) {
 	program, err := os.ReadFile(path)
 	if err != nil {
-		return descriptor{}, err
+		return image, bill, err
 	}
+	contents, err := billOf(p, name, version, program)
+	if err != nil {
+		return image, bill, err
+	}
+	if image, err = a.programImage(p, program, version); err != nil {
+		return image, bill, err
+	}
+	bill, err = a.attach(&contents, image)
+	return image, bill, err
+}
+
+// programImage writes an image with the program.
+func (a *archive) programImage(p platform, program []byte, version string) (descriptor, error) {
 	layer, err := layerOf(program)
 	if err != nil {
 		return descriptor{}, err
