@@ -61,7 +61,7 @@ func (p plan) startProbes(ctx context.Context, m *metering) (*probes, error) {
 		mux.HandleFunc("GET /-/healthy", answer(pr.unhealthy))
 		mux.HandleFunc("GET /-/ready", answer(pr.unready))
 		server := newServer(mux)
-		server.ConnContext = m.handler.ConnContext
+		m.handler.Observe(server)
 		if err := pr.serve(ctx, "--metrics-listen", p.metrics.listen, server, p.metrics.webConfig); err != nil {
 			return nil, err
 		}

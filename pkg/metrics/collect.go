@@ -4,17 +4,9 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"time"
 
 	dto "github.com/prometheus/client_model/go"
 )
-
-// scraper is a server that scrapes, recognized by its connection.
-type scraper struct {
-	last uint64 // number of its last scrape; if it is new, of the last scrape of any server
-	at   time.Time
-	new  bool // it has not scraped yet
-}
 
 // A Figure is the value of a metric about ktail itself.
 type Figure struct {
@@ -41,14 +33,6 @@ func (s *Sink) collect(sc *scraper) []*dto.MetricFamily {
 	families = append(families, figureFamilies(s.figures())...)
 	slices.SortFunc(families, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
 	return families
-}
-
-// shown records that the scraper was shown the series at the scrape.
-func (s *Sink) shown(sc *scraper, now time.Time) {
-	s.scrapes++
-	sc.last, sc.at, sc.new = s.scrapes, now, false
-	s.scrapers[sc] = true
-	s.expire(now)
 }
 
 // hides reports whether the series is shown to the scraper as 0.

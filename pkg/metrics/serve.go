@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,9 +23,10 @@ type Handler struct {
 	sink    *Sink
 	process prometheus.Gatherer
 	slots   chan struct{}
+	open    sync.Map // net.Conn to *scraper
 }
 
-// NewHandler returns a handler. The server must use its ConnContext.
+// NewHandler returns a handler. Its Observe must be called with the server.
 func NewHandler(s *Sink) *Handler {
 	return &Handler{sink: s, process: processGatherer(), slots: make(chan struct{}, maxScrapes)}
 }
@@ -38,10 +40,27 @@ func processGatherer() prometheus.Gatherer {
 
 type scraperKey struct{}
 
-// ConnContext is the ConnContext of an http.Server. It distinguishes scrapers by their
-// connections, which Prometheus keeps open.
-func (h *Handler) ConnContext(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(ctx, scraperKey{}, &scraper{new: true})
+// Observe makes the handler distinguish scrapers by their connections to the server, which
+// Prometheus keeps open until a scrape fails.
+func (h *Handler) Observe(server *http.Server) {
+	server.ConnContext = h.connect
+	server.ConnState = func(c net.Conn, state http.ConnState) {
+		if state == http.StateClosed || state == http.StateHijacked {
+			h.disconnect(c)
+		}
+	}
+}
+
+func (h *Handler) connect(ctx context.Context, c net.Conn) context.Context {
+	sc := &scraper{new: true}
+	h.open.Store(c, sc)
+	return context.WithValue(ctx, scraperKey{}, sc)
+}
+
+func (h *Handler) disconnect(c net.Conn) {
+	if sc, ok := h.open.LoadAndDelete(c); ok {
+		h.sink.leave(sc.(*scraper))
+	}
 }
 
 // ServeHTTP implements http.Handler.
@@ -57,7 +76,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		sc = &scraper{new: true}
 	}
-	families, err := h.sink.gather(sc)
+	families, err := h.sink.gather(sc, clientOf(r))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
@@ -69,6 +88,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, EnableOpenMetrics: true,
 	}).ServeHTTP(w, r)
+	if r.Context().Err() != nil {
+		h.sink.missed(sc)
+	}
+}
+
+// clientOf returns the address, without the port, and the program that a request comes
+// from.
+func clientOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	return host + " " + r.UserAgent()
 }
 
 // gathererFunc is a function that gathers.
@@ -92,8 +124,8 @@ func merge(a, b []*dto.MetricFamily) []*dto.MetricFamily {
 
 var errNotReady = errors.New("the logs are not known yet; scrape again")
 
-// gather returns the families for a scraper, after it has saved them.
-func (s *Sink) gather(sc *scraper) ([]*dto.MetricFamily, error) {
+// gather returns the families for a scraper of the client, after it has saved them.
+func (s *Sink) gather(sc *scraper, client string) ([]*dto.MetricFamily, error) {
 	s.saving.Lock()
 	defer s.saving.Unlock()
 	s.mu.Lock()
@@ -102,7 +134,7 @@ func (s *Sink) gather(sc *scraper) ([]*dto.MetricFamily, error) {
 		return nil, errNotReady
 	}
 	if sc.new {
-		sc.last = s.scrapes
+		s.join(sc, client)
 	}
 	families := s.collect(sc)
 	if s.o.State == "" {

@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -51,18 +52,41 @@ func write(t testing.TB, s *Sink, lines ...ktail.Line) {
 type connection struct {
 	handler *Handler
 	ctx     context.Context
+	conn    net.Conn
+	address string // of the server; empty: that of all others
 }
 
-func connect(s *Sink) *connection {
-	h := NewHandler(s)
-	return &connection{h, h.ConnContext(context.Background(), nil)}
+func connect(s *Sink) *connection { return connectFrom(s, "") }
+
+func connectFrom(s *Sink, address string) *connection {
+	h, conn := NewHandler(s), &net.TCPConn{}
+	return &connection{h, h.connect(context.Background(), conn), conn, address}
+}
+
+func (c *connection) request(ctx context.Context) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/metrics", nil).WithContext(ctx)
+	if c.address != "" {
+		r.RemoteAddr = c.address + ":1234"
+	}
+	return r
+}
+
+// close closes the connection.
+func (c *connection) close() { c.handler.disconnect(c.conn) }
+
+// timeOut sends a scrape whose response is not received, and closes the connection.
+func (c *connection) timeOut() {
+	ctx, cancel := context.WithCancel(c.ctx)
+	cancel()
+	c.handler.ServeHTTP(httptest.NewRecorder(), c.request(ctx))
+	c.close()
 }
 
 // scrape returns the samples by what is in front of their values.
 func (c *connection) scrape(t testing.TB) map[string]float64 {
 	t.Helper()
 	w := httptest.NewRecorder()
-	c.handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil).WithContext(c.ctx))
+	c.handler.ServeHTTP(w, c.request(c.ctx))
 	if w.Code != http.StatusOK {
 		t.Fatalf("status %d: %s", w.Code, w.Body)
 	}
