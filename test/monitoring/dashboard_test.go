@@ -5,6 +5,7 @@ package monitoring
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -160,6 +161,14 @@ func TestDashboard_EveryQueryReturnsData(t *testing.T) {
 		}
 	}
 	t.Logf("%d queries of the dashboard return data", total)
+
+	search.SetFault(func(*http.Request) *fakesearch.Fault { return fakesearch.Busy(0) })
+	logs.line(t, "GET / 200 1")
+	const panel = "Age of the oldest pending line 1"
+	eventually(t, "a line is pending", func() bool {
+		v, ok := server.value(waiting.queries(t)[panel])
+		return ok && v > 0
+	})
 }
 
 // The dashboard shows the figures that ktail has: a metric that is renamed is renamed
