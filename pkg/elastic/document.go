@@ -32,6 +32,7 @@ type encoder struct {
 	identities map[ktail.Key]*identity
 	limits     limits // limits of each identity
 	pruneAt    int    // number of identities at which unused ones are removed
+	trimmed    time.Time
 
 	times   timeFormatter
 	created timeFormatter // for event.created, which is usually in another second than the line
@@ -51,8 +52,11 @@ const (
 	maxConstants = 4 << 20
 	streamCost   = 512 // approximate fixed size of an entry
 
-	// identityAge is how long an unused identity is kept.
+	// identityAge is how long an unused identity is kept, if there are many.
 	identityAge = 10 * time.Minute
+	// identityIdle is how long an unused identity keeps all of its lines. Most streams
+	// that are silent for longer have ended, which the sink does not learn.
+	identityIdle = time.Minute
 )
 
 // setDataStream makes later documents belong to that data stream, or to an index if d
@@ -98,6 +102,14 @@ func (e *encoder) identity(key ktail.Key, now time.Time) *identity {
 	}
 	if e.identities == nil {
 		e.identities = map[ktail.Key]*identity{}
+	}
+	if now.Sub(e.trimmed) > identityIdle {
+		e.trimmed = now
+		for _, d := range e.identities {
+			if now.Sub(d.used) > identityIdle {
+				d.trim()
+			}
+		}
 	}
 	var resumed ktail.Position
 	if e.resumed != nil {

@@ -172,6 +172,13 @@ func (d *identity) evictOldest() {
 	d.head++
 }
 
+// trim evicts all but the lines that any stream may remember, and releases the memory.
+func (d *identity) trim() {
+	if n := len(d.recent); cap(d.recent) > minBeyond {
+		d.recent, d.head, d.index = slices.Clone(d.recent[max(d.head, n-minBeyond):]), 0, nil
+	}
+}
+
 // nextSequence returns a number that increases in the order of the stream. It equals
 // the time of the line while times increase, so it continues to increase in later runs
 // and across restarts without being stored.

@@ -1,6 +1,8 @@
 package elastic
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
@@ -160,5 +162,74 @@ func BenchmarkIdentity(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(marks)), "ns/line")
 		})
+	}
+}
+
+// The lines of pods that have ended are not remembered, however many pods come and go.
+func TestIdentity_StreamsThatHaveEndedTakeLittle(t *testing.T) {
+	e := &encoder{}
+	now := readTime
+	write := func(pod string, lines int) {
+		s := testStream()
+		s.PodUID = pod
+		for i := range lines {
+			l := ktail.Line{Stream: s, Time: now.UnixNano() + int64(i), Text: []byte("text")}
+			e.append(nil, &l, now)
+		}
+	}
+	remembered := func() (n int) {
+		for _, d := range e.identities {
+			n += cap(d.recent)
+		}
+		return n
+	}
+	const perMinute = 100 // pods, each of which ends at once
+	var first int
+	for i := range 5 * perMinute {
+		write(fmt.Sprint("pod-", i), 500)
+		now = now.Add(time.Minute / perMinute)
+		if i == 2*perMinute {
+			first = remembered()
+		}
+	}
+	if n := remembered(); n > first+3*perMinute*2*minBeyond {
+		t.Errorf("room for %d lines after five minutes, %d after two", n, first)
+	}
+}
+
+// A log that was silent for long has not ended: a line that repeats the last one has
+// another number.
+func TestIdentity_CountsAfterASilence(t *testing.T) {
+	e := &encoder{}
+	quiet := testStream()
+	now := readTime
+	write := func(s *ktail.Stream, text string) string {
+		l := ktail.Line{Stream: s, Time: testTime.UnixNano(), Text: []byte(text)}
+		var document struct {
+			Create struct {
+				ID string `json:"_id"`
+			}
+		}
+		action, _, _ := bytes.Cut(e.append(nil, &l, now), []byte("\n"))
+		if err := json.Unmarshal(action, &document); err != nil || document.Create.ID == "" {
+			t.Fatalf("%s: %v", action, err)
+		}
+		return document.Create.ID
+	}
+	for i := range 200 {
+		write(quiet, fmt.Sprint("line ", i))
+	}
+	last := write(quiet, "last")
+	for i := range 100 {
+		now = now.Add(10 * time.Second)
+		other := testStream()
+		other.PodUID = fmt.Sprint("pod-", i)
+		write(other, "text")
+	}
+	if n := len(e.identities[quiet.Key()].recent); n != minBeyond {
+		t.Errorf("%d lines of the silent log are remembered, want %d", n, minBeyond)
+	}
+	if again := write(quiet, "last"); again == last {
+		t.Error("the repeated line has the ID of the line before the silence")
 	}
 }
