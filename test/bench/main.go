@@ -24,6 +24,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // section is one part of the report.
@@ -49,6 +50,7 @@ var sections = []section{
 	{"forward", "Lines forwarded to a search server", (*bench).forward, true},
 	{"files", "Log files of a node", (*bench).files, true},
 	{"metrics", "Metrics from lines", (*bench).metrics, true},
+	{"soak", "Pods that come and go", (*bench).soak, true},
 	{"size", "Size", (*bench).size, true},
 }
 
@@ -59,6 +61,7 @@ type bench struct {
 	rounds             int            // number of rounds of short runs
 	pods               int            // number of pods that log in turn
 	programs           *regexp.Regexp // names of the programs to measure
+	length             time.Duration  // of the section soak
 }
 
 func main() {
@@ -86,6 +89,7 @@ func run(args []string) error {
 	fs.StringVar(&b.stern, "stern", ".bin/stern-v1.34.0", "stern to compare with")
 	fs.IntVar(&b.rounds, "rounds", 3, "number of rounds, at most two for long runs; tables show the medians")
 	fs.IntVar(&b.pods, "pods", 200, "pods that log in turn, in the section memory")
+	fs.DurationVar(&b.length, "soak", 10*time.Minute, "length of the section soak, which is measured only if -only names it")
 	only := fs.String("only", "", "sections to measure, separated by commas: "+strings.Join(names(), ", "))
 	programs := fs.String("programs", "", "regular expression: names, as in the tables, of the programs to measure")
 	keep := fs.Bool("keep", false, "leave the pods and their logs, for a profile or another run")
@@ -94,7 +98,7 @@ func run(args []string) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	chosen := names()
+	chosen := slices.DeleteFunc(names(), func(name string) bool { return name == "soak" })
 	if *only != "" {
 		chosen = strings.Split(*only, ",")
 	}
