@@ -21,7 +21,6 @@ type liveLog struct {
 	first, last int          // numbers of its lines
 	failures    int          // reads that fail before the first line
 	ending      []ktail.Line // what it emits after its lines
-	before      func() error // called by Read
 	gaps        int          // gaps that it has reported
 	failed      int          // reads that have failed
 }
@@ -50,8 +49,8 @@ func (l *liveLog) Read(_ context.Context, from ktail.Position, emit func([]ktail
 			return err
 		}
 	}
-	if all := append(fresh, l.ending...); len(all) > 0 {
-		return emit(all)
+	if fresh = append(fresh, l.ending...); len(fresh) > 0 {
+		return emit(fresh)
 	}
 	return nil
 }

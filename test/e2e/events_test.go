@@ -60,17 +60,18 @@ func (a *arrivals) add(o occurrence) {
 	a.times[o]++
 }
 
-// find returns an occurrence with these fields, the one with the lowest count.
-func (a *arrivals) find(object, container, reason, message string) (found occurrence, at time.Time) {
+// find returns when an occurrence with these fields arrived, the one with the lowest count.
+func (a *arrivals) find(object, container, reason, message string) (at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	found := occurrence{}
 	for o, t := range a.first {
 		if o.object == object && o.container == container && o.reason == reason && strings.HasPrefix(o.message, message) &&
 			(found.count == 0 || o.count < found.count) {
 			found, at = o, t
 		}
 	}
-	return found, at
+	return at
 }
 
 // show records what ktail prints on stdout until its end.
@@ -225,11 +226,11 @@ func TestEvents_CausesAreShownOnce(t *testing.T) {
 		}
 		var at time.Time
 		suite.Eventually(t, time.Minute, fmt.Sprintf("event %v", causes[i]), func() bool {
-			_, at = server.find(c.object, c.container, c.reason, c.message)
+			at = server.find(c.object, c.container, c.reason, c.message)
 			return !at.IsZero()
 		})
 		suite.Eventually(t, soon+time.Second, fmt.Sprintf("ktail to show %v", causes[i]), func() bool {
-			_, shownAt := shown.find(c.object, c.container, c.reason, c.message)
+			shownAt := shown.find(c.object, c.container, c.reason, c.message)
 			latest = max(latest, shownAt.Sub(at))
 			return !shownAt.IsZero()
 		})
@@ -252,7 +253,7 @@ func TestEvents_CausesAreShownOnce(t *testing.T) {
 	}
 	for i := range breaks {
 		suite.Eventually(t, time.Minute, fmt.Sprint("marker-", i), func() bool {
-			_, at := shown.find("crash", "", "Marker", fmt.Sprint("marker-", i, " "))
+			at := shown.find("crash", "", "Marker", fmt.Sprint("marker-", i, " "))
 			return !at.IsZero()
 		})
 	}

@@ -31,7 +31,8 @@ type node struct {
 // minuteAfter is the age of all lines on the node's clock, in seconds, at least.
 const minuteAfter = 60
 
-var errClosed = fmt.Errorf("Get: %w", io.EOF) // as net/http returns it
+// errClosed is the error of net/http for a connection that was closed before a response.
+var errClosed = &url.Error{Op: "Get", URL: "https://api", Err: io.EOF}
 
 func (n *node) Container(context.Context) (State, error) {
 	if n.closed == "state" {

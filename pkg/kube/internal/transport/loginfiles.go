@@ -37,14 +37,13 @@ func newLoginFiles(plugin *api.ExecConfig, home string) loginFiles {
 		if filepath.Base(name) == name {
 			return // a word rather than a path
 		}
-		info, err := os.Stat(name)
-		if err != nil {
+		if _, err := os.Stat(name); err != nil {
 			return
 		}
 		files = append(files, name)
 		// Unrelated programs write to a directory such as /tmp.
 		dir := filepath.Dir(name)
-		if info, err = os.Stat(dir); err == nil && info.Mode()&fs.ModeSticky == 0 {
+		if info, err := os.Stat(dir); err == nil && info.Mode()&fs.ModeSticky == 0 {
 			files = append(files, dir)
 		}
 	}
