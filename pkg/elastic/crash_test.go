@@ -75,6 +75,8 @@ func (p *powerCycle) outages(rand *rand.Rand) {
 			return failing(http.StatusServiceUnavailable, "busy", "not now")
 		}
 		return items(func(d document) *fakesearch.Verdict {
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			switch m := d.message(); {
 			case strings.Contains(m, "red") && rand.IntN(10) > 0:
 				return &fakesearch.Verdict{Status: 503, Type: "unavailable_shards_exception", Reason: "primary shard is not active"}

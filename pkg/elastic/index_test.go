@@ -168,7 +168,7 @@ func TestIndex_ManyFailingDocumentsDoNotStopOthers(t *testing.T) {
 	}
 }
 
-// One of the two shards of an index is red for an hour: its documents wait on disk, however
+// One of the two shards of an index is red for 25 minutes: its documents wait on disk, however
 // many they are, and those of the other shard are delivered.
 func TestIndex_RedShardDelaysOnlyItsDocuments(t *testing.T) {
 	t.Parallel()
@@ -190,7 +190,7 @@ func TestIndex_RedShardDelaysOnlyItsDocuments(t *testing.T) {
 				r := start(t, s, elastic.WithQueueSize(smallQueue), func(o *elastic.Options) {
 					o.Dir, o.SpoolSize = t.TempDir(), 64<<20
 				})
-				const seconds, perSecond = 600, 10
+				const seconds, perSecond = 300, 10
 				for i := range seconds {
 					texts := make([]string, perSecond)
 					for k := range texts {
@@ -207,9 +207,9 @@ func TestIndex_RedShardDelaysOnlyItsDocuments(t *testing.T) {
 					}
 				}
 				before := asked.Load()
-				time.Sleep(time.Hour)
+				time.Sleep(20 * time.Minute)
 				if n := asked.Load() - before; n > 100*seconds*perSecond/2 {
-					t.Errorf("lines of the red shard were sent %d times in an hour", n)
+					t.Errorf("lines of the red shard were sent %d times in 20 minutes", n)
 				}
 				r.status(t, elastic.Status{Delivered: seconds * perSecond / 2, Waiting: r.Status().Waiting, Spooled: seconds*perSecond/2 - r.Status().Waiting})
 				red.Store(0)

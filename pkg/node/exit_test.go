@@ -56,33 +56,47 @@ func (w apiWatcher) Watch(ctx context.Context, set func([]ktail.Source)) error {
 type exitReader struct {
 	*simulation
 	api     apiWatcher
-	got     []string // lines; an Exit is "- REASON", a Restart "+", the end of the log "end"
-	at      []time.Time
 	running *sync.WaitGroup
 	cancel  context.CancelFunc
+
+	mu  sync.Mutex
+	got []string // lines; an Exit is "- REASON", a Restart "+", the end of the log "end"
+	at  []time.Time
+}
+
+func (r *exitReader) add(s string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.got, r.at = append(r.got, s), append(r.at, time.Now())
+}
+
+// last returns when the last entry was added.
+func (r *exitReader) last() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.at[len(r.at)-1]
 }
 
 func readExits(t *testing.T) *exitReader {
 	r := &exitReader{simulation: newSimulation(t, 5), api: make(apiWatcher)}
 	var ctx context.Context
 	ctx, r.cancel = context.WithCancel(t.Context())
-	add := func(s string) { r.got, r.at = append(r.got, s), append(r.at, time.Now()) }
 	r.running = watchSimulation(ctx, r.simulation, &Watcher{Streams: r.api}, func(ctx context.Context, src ktail.Source) {
 		err := src.Read(ctx, ktail.Position{}, func(lines []ktail.Line) error {
 			for _, l := range lines {
 				switch l.Kind {
 				case ktail.Exit:
-					add("- " + string(l.Text))
+					r.add("- " + string(l.Text))
 				case ktail.Restart:
-					add("+")
+					r.add("+")
 				default:
-					add(string(l.Text))
+					r.add(string(l.Text))
 				}
 			}
 			return nil
 		})
 		if err == nil {
-			add("end")
+			r.add("end")
 		}
 	})
 	r.api <- apiState(0, "")
@@ -144,7 +158,7 @@ func TestRestart_UnreachableAPIDelaysLinesOnce(t *testing.T) {
 			r.write(line, false, false)
 			written := time.Now()
 			time.Sleep(10 * time.Second)
-			delays = append(delays, r.at[len(r.at)-1].Sub(written))
+			delays = append(delays, r.last().Sub(written))
 			r.api <- same
 		}
 		r.api <- apiState(3, "reason 3")
@@ -170,7 +184,7 @@ func TestExit_LastOneComesFromTheAPI(t *testing.T) {
 		{"completed long before the pod is deleted", func(r *exitReader) {
 			r.api <- apiOver(0, "Completed")
 			time.Sleep(time.Hour)
-			r.got = append(r.got, "an hour later")
+			r.add("an hour later")
 			r.api <- nil
 			r.deletePod()
 		}, []string{"one", "- Completed", "an hour later", "end"}},
