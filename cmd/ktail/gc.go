@@ -46,7 +46,7 @@ const (
 	// minGCPercent. A million lines from 10 logs keep 10 MB in use, and more frequent
 	// collections would take a sixth of the CPU time. A thousand quiet logs keep 17 MB in
 	// use, and the collector has little to do.
-	smallHeap    = 20 << 20
+	smallHeap    = 18 << 20
 	maxGCPercent = 200
 	minGCPercent = 60
 )
