@@ -66,7 +66,7 @@ type History struct {
 	parts  []*historySource // for each layout, most preferred first
 
 	waiting atomic.Bool                // OnWait was called, and no server has answered since
-	gone    atomic.Pointer[streamEnds] // of the streams without a live log, when Continue has shown their lines
+	gone    atomic.Pointer[streamEnds] // of the streams without a live log, once Continue has shown their last lines
 }
 
 // NewHistory returns a History. It does not connect.
@@ -105,7 +105,7 @@ func (h *History) Position(key ktail.Key) ktail.Position {
 func (h *History) IsNew(l *ktail.Line) bool {
 	if gone := h.gone.Load(); gone != nil {
 		if end := gone.of[l.Stream.Key()]; end != nil && l.Time <= end.time {
-			return false
+			return !end.recognizes(l) // its time proves nothing: clocks are set back
 		}
 	}
 	end := h.endOf(l.Stream.Key())
@@ -131,6 +131,9 @@ func (h *History) Inexact() string {
 
 // endOf returns where the history of a stream ended, or nil if there is none.
 func (h *History) endOf(key ktail.Key) (latest *streamEnd) {
+	if gone := h.gone.Load(); gone != nil && gone.of[key] != nil {
+		return gone.of[key] // the live log was found later, for example because a list of pods had failed
+	}
 	for _, part := range h.parts {
 		if end := part.ends.of[key]; end != nil && (latest == nil || end.time > latest.time) {
 			latest = end

@@ -128,7 +128,7 @@ type goneSource struct{ *historySource }
 func (s *goneSource) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
 	err := s.historySource.Read(ctx, from, emit)
 	if err == nil {
-		s.h.gone.Store(&s.ends) // a live log may be found later, for example if a list of pods failed
+		s.h.gone.Store(&s.ends)
 	}
 	return err
 }

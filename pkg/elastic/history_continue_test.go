@@ -169,6 +169,10 @@ func TestContinue_EachLineOnceInItsOrder(t *testing.T) {
 							t.Errorf("line %d is new: %t", n, !want)
 						}
 					}
+					l := liveLine(podStream(0), last-1)
+					if l.Text = []byte("after the clock was set back"); !h.IsNew(&l) {
+						t.Error("a line whose time steps back is not new")
+					}
 				}
 				checkNumbers(t, r, tt.index[0], end, tt.missing)
 			})

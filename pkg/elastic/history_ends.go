@@ -94,6 +94,17 @@ func (e *streamEnd) start() ktail.Position {
 	return p
 }
 
+// recognizes reports whether the line is one of the last lines.
+func (e *streamEnd) recognizes(l *ktail.Line) bool {
+	digest := l.Mark().Digest
+	for known := range e.position.Digests() {
+		if known == digest {
+			return true
+		}
+	}
+	return false
+}
+
 // shows reports whether the history of the stream has the live line.
 func (e *streamEnd) shows(l *ktail.Line) bool {
 	at := l.Time
