@@ -24,7 +24,7 @@ type delivery struct {
 
 	docStates map[int]*docState // of documents that were not accepted at once
 	detected  bool              // the servers were detected again after a 400
-	waited    bool              // documents had to wait while others of their index were accepted
+	waited    bool              // documents had to wait while others of their index were accepted; see indices.probe
 	failures  int               // consecutive requests that failed as a whole
 	failed    time.Time         // time of the first of those
 	progress  bool              // the last attempt settled a document

@@ -183,7 +183,7 @@ func TestIdentity_StreamsThatHaveEndedTakeLittle(t *testing.T) {
 		}
 		return n
 	}
-	const perMinute = 100 // pods, each of which ends at once
+	const perMinute = 100 // pods that end at once
 	var first int
 	for i := range 5 * perMinute {
 		write(fmt.Sprint("pod-", i), 500)

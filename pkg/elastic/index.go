@@ -89,7 +89,8 @@ func (s *indexState) isPartial() bool {
 }
 
 // probe returns when documents that had to wait may be sent again; the zero time means
-// now. The caller then sends them: others wait for the result.
+// now. The caller then sends them, and others wait until it calls probed, or until the
+// request must have ended.
 func (x *indices) probe(name string) time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -100,18 +101,22 @@ func (x *indices) probe(name string) time.Time {
 	if time.Now().Before(s.nextProbe) {
 		return s.nextProbe
 	}
-	s.nextProbe = time.Now().Add(retryDelay(Busy, s.probes))
-	s.probes++
+	s.nextProbe = time.Now().Add(requestTimeout)
 	return time.Time{}
 }
 
-// probed records that documents that had to wait were accepted, so that all others are
-// sent.
-func (x *indices) probed(name string) {
+// probed records the result for documents that had to wait. If some were accepted, all
+// others are sent.
+func (x *indices) probed(name string, accepted bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := x.get(name)
-	s.probes, s.nextProbe = 0, time.Time{}
+	if accepted {
+		s.probes, s.nextProbe = 0, time.Time{}
+		return
+	}
+	s.nextProbe = time.Now().Add(retryDelay(Busy, s.probes))
+	s.probes++
 }
 
 // acceptedSince reports whether the index accepted a document at or after the time.

@@ -172,9 +172,9 @@ func (s *batchOutcome) postpone() *problem {
 	d := s.delivery
 	if s.delivered > 0 {
 		d.s.indices.accept(s.index, len(s.wait)+len(s.parked) == 0)
-		if d.waited {
-			d.s.indices.probed(s.index)
-		}
+	}
+	if d.waited {
+		d.s.indices.probed(s.index, s.delivered > 0)
 	}
 	if s.problem == nil {
 		return nil

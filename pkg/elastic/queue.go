@@ -223,7 +223,9 @@ func (q *queue) poll() (*delivery, time.Duration, <-chan struct{}) {
 	}
 	if q.hasRoomForPostponed() {
 		if b := q.unspool(spool.Postponed); b != nil {
-			return q.handOut(newDelivery(b)), 0, q.changed
+			d := newDelivery(b)
+			d.waited = true
+			return q.handOut(d), 0, q.changed
 		}
 	}
 	if q.isSpoolPending() {
@@ -286,14 +288,18 @@ func (q *queue) park(d *delivery) {
 func (q *queue) isCrowded() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.parkedBytes > parkedFactor*q.limit/2
+	return q.isHalfParked()
 }
+
+// isHalfParked reports whether parked deliveries take half of the room for them. The
+// caller holds the lock.
+func (q *queue) isHalfParked() bool { return q.parkedBytes > parkedFactor*q.limit/2 }
 
 // isBehind reports whether there are more documents that wait than the memory has room for.
 func (q *queue) isBehind() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.parkedBytes > parkedFactor*q.limit/2 || q.spool != nil && q.spool.Pending(spool.Postponed)
+	return q.isHalfParked() || q.spool != nil && q.spool.Pending(spool.Postponed)
 }
 
 // hasRoomForPostponed reports whether so few deliveries are parked that bulks of the
