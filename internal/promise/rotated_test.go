@@ -165,8 +165,8 @@ func TestRotated_PreviousReadsFilesOfAllInstances(t *testing.T) {
 	}
 }
 
-// An instance with as many files as the node keeps may have had more, of which nothing is
-// left. With one file less, it is complete.
+// An instance with as many files as the node keeps may have had more, which the node has
+// removed. With one file less, it is complete.
 func TestRotated_FullInstanceMayHaveHadMoreFiles(t *testing.T) {
 	const maxFiles = 5 // of the node
 	for _, files := range []int{maxFiles - 1, maxFiles, maxFiles + 1} {

@@ -142,7 +142,7 @@ func (n *namespace) watchEvents(ctx context.Context, a *arrivals) {
 	}()
 }
 
-// breakdowns creates pods that fail in all the ways of which events tell.
+// breakdowns creates pods that fail in all the ways that events explain.
 func (n *namespace) breakdowns() {
 	n.t.Helper()
 	always := func(spec corev1.PodSpec) corev1.PodSpec {
