@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strconv"
@@ -97,6 +98,9 @@ func (n *Node) Asked() int {
 	return n.asked
 }
 
+// noEntries is what journalctl prints if there is nothing to show.
+const noEntries = "-- No entries --\n"
+
 // serveNodeLog answers as the kubelet does on /logs/.
 func (s *Server) serveNodeLog(w *response) {
 	n := s.Node(w.req.Name)
@@ -125,7 +129,7 @@ func (s *Server) serveNodeLog(w *response) {
 	}
 	switch {
 	case q.Has("query") && !n.noQuery:
-		n.serveJournal(w, q["query"], q.Get("tailLines"))
+		n.serveJournal(w, q)
 	case ok:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		if strings.HasSuffix(name, ".gz") {
@@ -139,19 +143,23 @@ func (s *Server) serveNodeLog(w *response) {
 	}
 }
 
-func (n *Node) serveJournal(w *response, units []string, tailLines string) {
+func (n *Node) serveJournal(w *response, q url.Values) {
 	w.Header().Set("Content-Type", "text/plain")
-	for _, unit := range units {
+	if q.Has("sinceTime") { // which the node reads in its own time zone, and it is west of UTC
+		_, _ = fmt.Fprint(w, noEntries)
+		return
+	}
+	for _, unit := range q["query"] {
 		entries, ok := n.journals[unit]
 		if !ok {
 			_, _ = fmt.Fprintf(w, "\nlog not found for %s\n", unit)
 			continue
 		}
-		if most, err := strconv.Atoi(tailLines); err == nil {
+		if most, err := strconv.Atoi(q.Get("tailLines")); err == nil {
 			entries = entries[max(0, len(entries)-most):]
 		}
 		if len(entries) == 0 {
-			entries = []string{"-- No entries --\n"}
+			entries = []string{noEntries}
 		}
 		_, _ = w.Write([]byte(strings.Join(entries, "")))
 	}

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -79,27 +80,56 @@ func (c *cluster) rotateAt(t *testing.T, size string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	restart := func(config []byte) {
-		if err := os.WriteFile(path, config, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		pid := c.kubelet()
-		c.killKubelet(t)
-		suite.Eventually(t, 10*time.Second, "another kubelet", func() bool {
-			next := c.kubelet()
-			return next != 0 && next != pid
-		})
+	if err := os.WriteFile(path, logMaxSize.ReplaceAll(before, []byte("containerLogMaxSize: "+size)), 0o644); err != nil {
+		t.Fatal(err)
 	}
-	restart(logMaxSize.ReplaceAll(before, []byte("containerLogMaxSize: "+size)))
-	c.waitForKubelet(t)
+	c.restartKubelet(t)
 	t.Cleanup(func() {
 		if err := os.WriteFile(path, before, 0o644); err != nil {
 			t.Error(err)
 		}
-		if pid := c.kubelet(); pid != 0 {
-			syscall.Kill(pid, syscall.SIGKILL) //nolint:errcheck // the kubelet may have ended
-		}
+		c.endKubelet()
 	})
+}
+
+// setZone sets the time zone of the node until the test ends.
+func (c *cluster) setZone(t *testing.T, zone string) {
+	t.Helper()
+	path := filepath.Join(c.work, "etc/kubelet.env")
+	if err := os.WriteFile(path, []byte("TZ="+zone+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.Remove(path); err != nil {
+			t.Error(err)
+		}
+		c.endKubelet()
+	})
+	c.restartKubelet(t)
+	environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", c.kubelet()))
+	if err != nil || !strings.Contains("\x00"+string(environ), "\x00TZ="+zone+"\x00") {
+		t.Fatalf("the kubelet does not run in the time zone %s: %v", zone, err)
+	}
+}
+
+// restartKubelet kills the kubelet, so that it reads its configuration, and waits until
+// another one is healthy.
+func (c *cluster) restartKubelet(t *testing.T) {
+	t.Helper()
+	pid := c.kubelet()
+	c.killKubelet(t)
+	suite.Eventually(t, 10*time.Second, "another kubelet", func() bool {
+		next := c.kubelet()
+		return next != 0 && next != pid
+	})
+	c.waitForKubelet(t)
+}
+
+// endKubelet kills the kubelet, if it is running. It is restarted automatically.
+func (c *cluster) endKubelet() {
+	if pid := c.kubelet(); pid != 0 {
+		syscall.Kill(pid, syscall.SIGKILL) //nolint:errcheck // the kubelet may have ended
+	}
 }
 
 // controlPlane runs controlplane.sh kill or start.
