@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -215,7 +216,7 @@ func TestEvents_CausesAreShownOnce(t *testing.T) {
 	server, shown := newArrivals(), newArrivals()
 	n.watchEvents(t.Context(), server)
 	p := newProxy(t, n.address())
-	f := start(t, newLedger(), ".", "deploy/web", "-n", n.name, "--events", "-o", "json", "--kubeconfig", n.throughProxy(t, p))
+	f := start(t, newLedger(), ".", "deploy/web", "-n", n.name, "--events", "-o", "json", "--verbosity", "2", "--kubeconfig", n.throughProxy(t, p))
 	go shown.show(f)
 	n.breakdowns()
 
@@ -242,27 +243,48 @@ func TestEvents_CausesAreShownOnce(t *testing.T) {
 		suite.Eventually(t, time.Minute, end, func() bool { return len(f.Stderr.Containing(end)) > 0 })
 	}
 
+	n.breakWatches(p, f, breaks)
+	for i := range breaks {
+		suite.Eventually(t, time.Minute, marker(i), func() bool {
+			return !shown.find("crash", "", "Marker", marker(i)+" ").IsZero()
+		})
+	}
+	f.signal(syscall.SIGINT)
+	n.checkOnce(server, shown)
+	summary.Add(t.Name(), nil, fmt.Sprintf("%d events in the API, %d shown; the latest cause after %v", len(server.times), len(shown.times), latest.Round(time.Millisecond)))
+}
+
+// marker returns the name of the event that is created when the watches are broken for the
+// i-th time.
+func marker(i int) string { return fmt.Sprint("marker-", i) }
+
+// breakWatches breaks the connections of ktail. A broken watch is continued where it was,
+// unless the connection that is to continue it fails as well: then all events are listed
+// again. This happens at every fourth break.
+func (n *namespace) breakWatches(p *proxy, f *follower, breaks int) {
+	n.t.Helper()
+	const listed = `"Caches populated" type="*events.Event"`
 	broken := 0
 	for i := range breaks {
-		n.createEvent(fmt.Sprint("marker-", i), "crash")
 		if p.isOpen() {
 			broken++
 		}
-		p.cut()
-		suite.Sleep(t, time.Second)
-	}
-	for i := range breaks {
-		suite.Eventually(t, time.Minute, fmt.Sprint("marker-", i), func() bool {
-			at := shown.find("crash", "", "Marker", fmt.Sprint("marker-", i, " "))
-			return !at.IsZero()
-		})
+		if i%4 != 0 {
+			n.createEvent(marker(i), "crash")
+			p.cut()
+			suite.Sleep(n.t, time.Second)
+			continue
+		}
+		before, refused := len(f.Stderr.Containing(listed)), p.refusals()
+		p.hold()
+		n.createEvent(marker(i), "crash")
+		suite.Eventually(n.t, time.Minute, "a refused connection", func() bool { return p.refusals() > refused })
+		p.release()
+		suite.Eventually(n.t, time.Minute, "another list of events", func() bool { return len(f.Stderr.Containing(listed)) > before })
 	}
 	if broken < breaks {
-		t.Errorf("only %d of %d cuts broke a connection", broken, breaks)
+		n.t.Errorf("only %d of %d breaks broke a connection", broken, breaks)
 	}
-	f.Kill()
-	n.checkOnce(server, shown)
-	summary.Add(t.Name(), nil, fmt.Sprintf("%d events in the API, %d shown; the latest cause after %v", len(server.times), len(shown.times), latest.Round(time.Millisecond)))
 }
 
 // checkOnce fails the test if ktail has shown an event more often than the API server has

@@ -17,10 +17,11 @@ type proxy struct {
 	listener net.Listener
 	target   string
 
-	mu    sync.Mutex
-	held  bool
-	conns map[*net.TCPConn]bool
-	ended chan struct{} // closed with the test
+	mu      sync.Mutex
+	held    bool
+	refused int // connections while held
+	conns   map[*net.TCPConn]bool
+	ended   chan struct{} // closed with the test
 }
 
 // newProxy starts a proxy, and ends it when the test ends.
@@ -105,6 +106,7 @@ func (p *proxy) add(c *net.TCPConn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.held {
+		p.refused++
 		return false
 	}
 	p.conns[c] = true
@@ -141,6 +143,13 @@ func (p *proxy) hold() {
 	p.held = true
 	p.mu.Unlock()
 	p.cut()
+}
+
+// refusals returns how many connections were refused while they were held.
+func (p *proxy) refusals() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refused
 }
 
 func (p *proxy) release() {
