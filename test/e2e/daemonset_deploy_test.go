@@ -32,14 +32,15 @@ const imageTag = "e2e"
 // A daemonSet is the DaemonSet of deploy/ktail, which runs on the node.
 type daemonSet struct {
 	*cluster
-	search *search.Server
+	search  *search.Server
+	gateway *gateway
 }
 
 // deployDaemonSet builds the image, imports it into the container runtime, and applies
 // deploy/ktail. Everything is deleted when the test ends.
 func deployDaemonSet(t *testing.T, s *search.Server) *daemonSet {
 	t.Helper()
-	d := &daemonSet{sharedCluster, s}
+	d := &daemonSet{sharedCluster, s, newGateway(t, s)}
 	d.importImage(t)
 	overlay := d.overlay(t)
 	kubectl(t.Context(), t, "apply", "-k", overlay)
@@ -87,7 +88,7 @@ func (d *daemonSet) overlay(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"config.yaml": "elasticsearch: " + d.search.URL() + "\n",
+		"config.yaml": "elasticsearch: " + d.gateway.URL + "\n",
 		"kustomization.yaml": fmt.Sprintf(`
 namespace: ktail
 resources: [%q]

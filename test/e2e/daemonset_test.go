@@ -17,7 +17,7 @@ import (
 const stderrEvery = 3
 
 // The image, run by the manifests of deploy/ktail, delivers every line of the node once,
-// whatever is killed: containers, the container runtime, the kubelet, the search
+// whatever is killed or busy: containers, the container runtime, the kubelet, the search
 // server, and ktail itself.
 func TestDaemonSet_FaultsLoseNothing(t *testing.T) {
 	d := deployDaemonSet(t, startSearch(t))
@@ -27,19 +27,24 @@ func TestDaemonSet_FaultsLoseNothing(t *testing.T) {
 	d.checkMemory(t)
 }
 
-// Pods that live for 50 ms and are deleted at once are delivered completely.
+// Pods that live for 50 ms and are deleted at once are delivered completely, even if the
+// search server rejects every bulk while they live.
 func (d *daemonSet) shortLivedPods(t *testing.T) {
-	const pods, batch = 40, 20
+	const batches, batch = 5, 40
 	n := newNamespace(t)
-	for i := range pods {
-		n.createPod(fmt.Sprintf("short-%d", i), n.podSpec(n.container("c", "-rate", "200", "-n", "10")), nil)
-		if i%batch == batch-1 {
-			n.waitForCompletion(2 * time.Minute)
-			n.must(n.delete(t.Context(), n.path("/api/v1", "pods?gracePeriodSeconds=0")))
-			n.waitForNoPods()
+	for i := range batches {
+		d.gateway.busy.Store(i == 1 || i == 2)
+		for j := range batch {
+			n.createPod(fmt.Sprintf("short-%d-%d", i, j), n.podSpec(n.container("c", "-rate", "200", "-n", "10")), nil)
 		}
+		n.waitForCompletion(2 * time.Minute)
+		n.must(n.delete(t.Context(), n.path("/api/v1", "pods?gracePeriodSeconds=0")))
+		n.waitForNoPods()
 	}
 	d.check(n)
+	if d.gateway.rejected.Load() == 0 {
+		t.Error("the gateway has rejected no bulk")
+	}
 }
 
 // If the container runtime is killed, ktail delivers what is in the files. What the runtime
