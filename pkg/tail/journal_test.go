@@ -279,7 +279,7 @@ func TestSave_BoundsFileSize(t *testing.T) {
 		}
 		largest = max(largest, info.Size())
 	}
-	if largest > minRewrite+minRewrite/4 {
+	if bound := int64(max(minRewrite, maxGarbage*l.p.size) + l.p.size); largest > bound {
 		t.Errorf("the file of %d positions grew to %d bytes", len(l.streams), largest)
 	}
 	l.save()

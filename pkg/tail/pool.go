@@ -154,6 +154,9 @@ func (p *pool) evict(e *entry) {
 	delete(p.streams, e.key)
 	e.stream.pos.Seal()
 	p.departed.put(e.key, e.stream.pos)
+	for _, positions := range p.t.Positions {
+		positions.leave(e.key)
+	}
 }
 
 // fill starts queued streams up to the limit. All inputs are added to the

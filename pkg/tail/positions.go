@@ -45,6 +45,7 @@ type Positions struct {
 	streams map[ktail.Key]*streamProgress
 	pending int         // lines, of all streams
 	changed []ktail.Key // since the last Save
+	left    []ktail.Key // streams that may be forgotten; see leave
 	size    int         // of the records of all streams, in bytes
 }
 
@@ -73,6 +74,7 @@ type streamProgress struct {
 
 	idle    bool // not being read
 	ended   bool // idle, and no further line is expected
+	left    bool // ended, and has left the set
 	changed bool // listed in Positions.changed
 	size    int  // of its record, in bytes
 }
@@ -152,7 +154,7 @@ func (p *Positions) start(key ktail.Key) ktail.Position {
 		s = &streamProgress{}
 		p.streams[key] = s
 	}
-	s.idle, s.ended = false, false
+	s.resume()
 	return s.read()
 }
 
@@ -165,13 +167,50 @@ func (p *Positions) end(key ktail.Key, ended bool) {
 	}
 }
 
+// resume records that the stream is being read.
+func (s *streamProgress) resume() { s.idle, s.ended, s.left = false, false, false }
+
+// leave records that the stream has left the set. If its log has ended before, its pod
+// was deleted, so the position is not needed any more once all lines are settled. If
+// the pod has only lost a label, and gets it back in a later run, the destination
+// recognizes the lines.
+func (p *Positions) leave(key ktail.Key) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.streams[key]; s != nil && s.ended && !s.left {
+		s.left = true
+		p.left = append(p.left, key)
+	}
+}
+
+// forget removes the positions of streams that have left the set. On a node whose pods
+// come and go, they would soon be most of the file. The caller holds the lock.
+func (p *Positions) forget() {
+	p.left = slices.DeleteFunc(p.left, func(key ktail.Key) bool {
+		s := p.streams[key]
+		switch {
+		case s == nil || !s.left:
+			return true
+		case !s.isSettled():
+			return false
+		}
+		p.remove(key)
+		return true
+	})
+}
+
+// isSettled reports whether no line is on its way to the sink.
+func (s *streamProgress) isSettled() bool {
+	return s.overflow == nil && s.head == len(s.pending) && s.skip == 0
+}
+
 // prune removes positions that are not needed any more, and releases memory of
 // positions that will not change. The caller holds the lock.
 func (p *Positions) prune(now time.Time) {
 	var idle []ktail.Key
 	oldest := now.Add(-maxPositionAge).UnixNano()
 	for key, s := range p.streams {
-		if !s.idle || s.overflow != nil || s.head < len(s.pending) {
+		if !s.idle || !s.isSettled() {
 			continue
 		}
 		if s.settled.Time < oldest {
@@ -223,7 +262,7 @@ func (p *Positions) record(key ktail.Key, lines []ktail.Line, keep func(*ktail.L
 		s = &streamProgress{}
 		p.streams[key] = s
 	}
-	s.idle, s.ended = false, false
+	s.resume()
 	for i := range lines {
 		l := &lines[i]
 		if l.Kind != ktail.Log {

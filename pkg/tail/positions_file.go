@@ -13,11 +13,14 @@ import (
 
 // The journal is rewritten when it is larger than minRewrite and larger than
 // maxGarbage times the positions in it. With a thousand busy logs, rewriting
-// then adds a seventh to the bytes written.
+// then adds a third to the bytes written.
 const (
-	minRewrite = 1 << 20
-	maxGarbage = 8
+	minRewrite = 64 << 10
+	maxGarbage = 4
 )
+
+// keptScratch is how much memory Save keeps.
+const keptScratch = 1 << 20
 
 // recordPosition is the first byte of a payload that holds a position. Other
 // kinds are rejected, because a later version may write them.
@@ -56,6 +59,7 @@ func (p *Positions) Save() error {
 	p.mu.Lock()
 	changed := p.changed
 	p.changed = nil
+	p.forget()
 	rewrite := p.journal.size < 0 || p.journal.size > max(minRewrite, int64(maxGarbage*p.size))
 	if len(changed) == 0 && !rewrite {
 		p.mu.Unlock()
@@ -82,7 +86,7 @@ func (p *Positions) Save() error {
 	} else {
 		err = p.journal.append(records)
 	}
-	if cap(p.records) > minRewrite {
+	if cap(p.records) > keptScratch {
 		p.records = nil
 	}
 	if err == nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -87,6 +88,50 @@ func TestPositions_ResumeAfterLastSettledLine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The position of a pod that was deleted is not needed any more. That of a pod that the
+// selection no longer wants is: a later run may want it.
+func TestPositions_OfDeletedPodsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "positions")
+		positions, err := tail.LoadPositions(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		endless := &source{stream: newStream("endless"), read: func(ctx context.Context, _ int, from ktail.Position, emit func([]ktail.Line) error) error {
+			if from.IsZero() {
+				if err := emit(lines(newStream("endless"), time.Duration(begin.UnixNano()), "a")); err != nil {
+					return err
+				}
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		}}
+		completed := logFile("completed", begin, "a", "b")
+		sets := make(chan []ktail.Source)
+		stop := start(t, &tail.Tailer{
+			Watchers: []ktail.Watcher{feed(sets)}, Sink: &settler{positions: positions, most: 100}, MergeWindow: -1,
+			Positions: []*tail.Positions{positions},
+		})
+		for _, set := range [][]ktail.Source{{logFile("deleted", begin, "a", "b"), completed, endless}, {completed}} {
+			sets <- set
+			time.Sleep(time.Minute)
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		if positions, err = tail.LoadPositions(path); err != nil {
+			t.Fatal(err)
+		}
+		for pod, want := range map[string]bool{"deleted": false, "completed": true, "endless": true} {
+			pos := positions.Resumed(newStream(pod).Key())
+			if got := !pos.IsZero(); got != want {
+				t.Errorf("there is a position of %s: %v, want %v", pod, got, want)
+			}
+		}
+	})
 }
 
 type sinkFuncs struct {

@@ -41,6 +41,7 @@ func (p *Positions) AppendSnapshot(dst []byte) []byte {
 	defer p.saving.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.forget()
 	p.prune(time.Now())
 	p.changed, p.records = nil, p.records[:0]
 	for key, s := range p.streams {
