@@ -98,6 +98,9 @@ func (n *Node) Asked() int {
 	return n.asked
 }
 
+// mostTailLines is how many entries of a journal a request may ask for.
+const mostTailLines = 100_000
+
 // noEntries is what journalctl prints if there is nothing to show.
 const noEntries = "-- No entries --\n"
 
@@ -145,6 +148,10 @@ func (s *Server) serveNodeLog(w *response) {
 
 func (n *Node) serveJournal(w *response, q url.Values) {
 	w.Header().Set("Content-Type", "text/plain")
+	if n, _ := strconv.Atoi(q.Get("tailLines")); n > mostTailLines {
+		http.Error(w, fmt.Sprintf("tailLines: Invalid value: %d: must be between 0 and %d, inclusive", n, mostTailLines), http.StatusNotAcceptable)
+		return
+	}
 	if q.Has("sinceTime") { // which the node reads in its own time zone, and it is west of UTC
 		_, _ = fmt.Fprint(w, noEntries)
 		return

@@ -163,6 +163,48 @@ func TestNodeWatcher_ReportsAJournalThatWasRotatedAway(t *testing.T) {
 	})
 }
 
+// A request may ask for at most 100,000 entries.
+func TestNodeWatcher_FollowsALargeJournal(t *testing.T) {
+	const most = 100_000
+	for name, tt := range map[string]struct {
+		entries int
+		missing bool
+	}{
+		"with most of the entries of a request": {most - 1000, false},
+		"with more entries than a request":      {most + 1000, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := fakeapi.New(fakeapi.Options{})
+				t.Cleanup(api.Close)
+				node := api.AddNode("worker-1", nil)
+				texts := make([]string, tt.entries)
+				for i := range texts {
+					texts[i] = fmt.Sprint("old ", i)
+				}
+				node.Journal("kubelet", time.Now(), texts...)
+				r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker-1"), Units: []string{"kubelet"}, Options: kube.LogOptions{Follow: true, Tail: -1}})
+				time.Sleep(time.Second)
+				node.Journal("kubelet", time.Now(), "new")
+				time.Sleep(20 * time.Second)
+				synctest.Wait()
+				if len(r.errs) > 0 || r.gaps > 0 || len(r.lines) == 0 {
+					t.Fatalf("%d lines, %d gaps, %v", len(r.lines), r.gaps, r.errs)
+				}
+				lines := r.lines
+				if missing := strings.Contains(lines[0], "may have earlier entries"); missing != tt.missing {
+					t.Errorf("the first line is %q", lines[0])
+				} else if missing {
+					lines = lines[1:]
+				}
+				if n := min(tt.entries, most) + 1; len(lines) != n || lines[n-1] != "worker-1 kubelet new" {
+					t.Errorf("got %d lines, the last is %q, want %d", len(lines), lines[len(lines)-1], n)
+				}
+			})
+		})
+	}
+}
+
 func TestNodeWatcher_QuietNodesCauseFewRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := fakeapi.New(fakeapi.Options{})
@@ -237,6 +279,47 @@ func TestNodeWatcher_FollowsFilesAcrossRotation(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A file may grow by more than one read while it is rotated.
+func TestNodeWatcher_ReadsAllOfALargeRotatedFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		t.Cleanup(api.Close)
+		node := api.AddNode("worker-1", nil)
+		node.Write("syslog", "line 0\n")
+		r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker-1"), Files: []string{"syslog"}, Options: kube.LogOptions{Follow: true, Tail: -1}})
+		time.Sleep(time.Second)
+		const lines = 100_000
+		pad := strings.Repeat("x", 100) // in all 10 MB
+		var old strings.Builder
+		for i := range lines {
+			fmt.Fprintf(&old, "line %d %s\n", i+1, pad)
+		}
+		node.Write("syslog", old.String())
+		node.Rename("syslog", "syslog.1")
+		node.Write("syslog", "new\n")
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		if n := len(r.lines); n != lines+2 || r.lines[n-1] != "worker-1 syslog new" || r.gaps > 0 || len(r.errs) > 0 {
+			t.Errorf("got %d lines, the last is %.40q, %d gaps, %v, want %d lines", n, r.lines[n-1], r.gaps, r.errs, lines+2)
+		}
+	})
+}
+
+// Without following, the last line is shown although it may not be complete.
+func TestNodeWatcher_ShowsTheLastLineOfAFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		t.Cleanup(api.Close)
+		api.AddNode("worker-1", nil).Write("syslog", "first\nlast")
+		r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker-1"), Files: []string{"syslog"}, Options: kube.LogOptions{Tail: -1}})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if want := []string{"worker-1 syslog first", "worker-1 syslog last"}; !slices.Equal(r.lines, want) || len(r.errs) > 0 {
+			t.Errorf("got %q, %v, want %q", r.lines, r.errs, want)
+		}
+	})
 }
 
 func TestNodeWatcher_FallsBackToFilesAndSaysWhatIsMissing(t *testing.T) {

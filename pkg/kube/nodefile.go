@@ -20,6 +20,7 @@ type nodeFile struct {
 	offset int64  // of the first byte that was not delivered
 	head   []byte // first bytes, to recognize another file of the same name
 	latest int64  // time of the last line
+	more   bool   // the last read stopped at its limit
 }
 
 const (
@@ -121,16 +122,17 @@ func (s *nodeLog) readFile(ctx context.Context, path string, from int64) ([]ktai
 	if err != nil {
 		return nil, fmt.Errorf("read file: %w", err)
 	}
+	size := len(body)
 	var lines []ktail.Line
 	if from < 0 && start > 0 {
 		cut := bytes.IndexByte(body, '\n') + 1
 		body, start = body[cut:], start+int64(cut)
-		lines = append(lines, ktail.Line{Stream: s.stream, Kind: ktail.Diagnostic, Text: fmt.Appendf(nil,
-			"%d KiB of the file come before this; --since 0 reads all of it", start>>10)})
+		lines = append(lines, s.diagnostic("%d KiB of the file come before this; --since 0 reads all of it", start>>10))
 	}
 	whole := bytes.LastIndexByte(body, '\n') + 1
-	if whole == 0 && len(body) == maxFileRead {
-		whole = len(body) // a line without end
+	f.more = size == maxFileRead
+	if f.more && whole == 0 || !f.more && !s.w.Options.Follow {
+		whole = len(body) // a line that is too long to wait for, or the last one, which may stay as it is
 	}
 	f.offset = start + int64(whole)
 	for text := range bytes.Lines(body[:whole]) {
@@ -183,6 +185,9 @@ func (s *nodeLog) rotated(ctx context.Context, path string) ([]ktail.Line, error
 		lines, err = s.readFile(ctx, path+".1", offset)
 		if _, isPast := errors.AsType[*errPastEnd](err); err != nil && !isPast {
 			return nil, err
+		}
+		if err == nil && f.more {
+			return lines, nil // the next read continues in the old file
 		}
 	default:
 		lines = append(lines, ktail.Line{Stream: s.stream, Kind: ktail.Gap, Since: latest, Text: []byte("the file was rotated")})

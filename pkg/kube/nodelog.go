@@ -74,7 +74,7 @@ func (s *nodeLog) Read(ctx context.Context, from ktail.Position, emit func([]kta
 			return s.readError(err)
 		}
 		from.Advance(lines)
-		count = 2*int64(len(lines)) + moreEntries
+		count = min(2*int64(len(lines))+moreEntries, mostEntries)
 		if len(lines) > 0 {
 			poll = shortestPoll
 		} else {
@@ -89,7 +89,7 @@ func (s *nodeLog) Read(ctx context.Context, from ktail.Position, emit func([]kta
 		switch {
 		case !s.w.Options.Follow && (!s.isFile || !brought): // a file comes in parts
 			return nil
-		case !s.w.Options.Follow:
+		case !s.w.Options.Follow, s.file.more:
 			continue
 		}
 		sleep.For(ctx, poll+rand.N(poll/10+1))
@@ -192,6 +192,9 @@ func (s *nodeLog) startJournal(ctx context.Context, from *ktail.Position) ([]kta
 			wanted++
 		}
 		from.Advance(lines[:wanted])
+		if wanted == 0 && int64(len(j.Entries)) == mostEntries && o.Tail != mostEntries {
+			return append([]ktail.Line{s.diagnostic("the journal may have earlier entries: the kubelet returns at most %d", mostEntries)}, lines...), nil
+		}
 		return lines[wanted:], nil
 	}
 }
@@ -248,6 +251,11 @@ func (s *nodeLog) linesOf(j *nodelog.Journal) []ktail.Line {
 		}
 	}
 	return lines
+}
+
+// diagnostic returns a line that is about the log.
+func (s *nodeLog) diagnostic(format string, args ...any) ktail.Line {
+	return ktail.Line{Stream: s.stream, Kind: ktail.Diagnostic, Text: fmt.Appendf(nil, format, args...)}
 }
 
 // afterOverlap returns the lines after those delivered last, and whether these are
