@@ -19,6 +19,7 @@ type nodeFlags struct {
 
 	queries []kube.NodeQuery // set by parsed
 	only    bool             // set by parsed: the command line selects no pods
+	logs    *kube.NodeLogs   // set by parsed
 }
 
 func (f *nodeFlags) addFlags(fs *pflag.FlagSet) {
@@ -44,6 +45,7 @@ func (f nodeFlags) parsed(queries []string) (nodeFlags, []string, error) {
 		}
 		f.queries = append(f.queries, q)
 	}
+	f.logs = &kube.NodeLogs{}
 	f.only = len(f.queries) > 0 && len(others) == 0
 	switch {
 	case len(f.queries) == 0 && len(f.units.values)+len(f.files.values) > 0:
@@ -72,10 +74,15 @@ func (p plan) validateNodesOnly() error {
 	return nil
 }
 
-// newSystemWatcher returns the watcher of the logs of nodes.
+// newSystemWatcher returns the watcher of the logs of nodes. It continues the one before.
 func (p plan) newSystemWatcher(m *messenger) ktail.Watcher {
+	return p.lastBeforeEnd(func(p plan) ktail.Watcher { return p.newNodeLogWatcher(m) })
+}
+
+func (p plan) newNodeLogWatcher(m *messenger) ktail.Watcher {
 	w := &kube.NodeWatcher{
 		Client: p.client, Nodes: p.nodes.queries, Units: p.nodes.units.values, Files: p.nodes.files.values, Options: p.log, Warn: m.warn,
+		Logs: p.nodes.logs,
 	}
 	if len(w.Units) == 0 {
 		w.Units = []string{"kubelet", "containerd"}

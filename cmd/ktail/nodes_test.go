@@ -30,10 +30,16 @@ func nodeOf(ts *testscript.TestScript, name string) *fakeapi.Node {
 	return n
 }
 
-// cmdJournal adds entries to a journal: journal NODE UNIT TEXT...
+// cmdJournal adds entries to a journal: journal [age=DURATION] NODE UNIT TEXT...
 func cmdJournal(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg, len(args) >= 3, "journal NODE UNIT TEXT...")
-	nodeOf(ts, args[0]).Journal(args[1], time.Now(), args[2:]...)
+	at := time.Now()
+	if age, ok := strings.CutPrefix(args[0], "age="); ok {
+		d, err := time.ParseDuration(age)
+		ts.Check(err)
+		at, args = at.Add(-d), args[1:]
+	}
+	usage(ts, neg, len(args) >= 3, "journal [age=DURATION] NODE UNIT TEXT...")
+	nodeOf(ts, args[0]).Journal(args[1], at, args[2:]...)
 }
 
 // cmdNodeFile appends to a log file of a node: nodefile NODE PATH LINE...

@@ -141,14 +141,11 @@ func (p plan) newWatcher(s streams, m *messenger) ktail.Watcher {
 	if p.stdin {
 		return &stdin.Watcher{In: s.In}
 	}
-	if p.period.isOver() && p.log.Tail > 0 {
-		last := func(src ktail.Source) ktail.Source {
-			return lastLines{src, p.period.until.UnixNano(), int(p.log.Tail)}
-		}
-		all := p
-		all.log.Tail = -1
-		return &wrappedSources{all.newWatcher(s, m), last}
-	}
+	return p.lastBeforeEnd(func(p plan) ktail.Watcher { return p.newLogWatcher(m) })
+}
+
+// newLogWatcher returns the watcher that finds the logs in a cluster or on a node.
+func (p plan) newLogWatcher(m *messenger) ktail.Watcher {
 	if p.readsFiles() {
 		return withoutOwnLog(p.newNodeWatcher(m))
 	}

@@ -39,7 +39,8 @@ func TestMain(m *testing.M) {
 //	event NAME KIND NAMESPACE/OBJECT[/CONTAINER] REASON TYPE COUNT AGE MESSAGE
 //	                             add a Kubernetes event, or a repetition of one
 //	node NAME [LABEL=VALUE]...   add a node
-//	journal NODE UNIT TEXT...    append entries to a journal of the node
+//	journal [age=DURATION] NODE UNIT TEXT...
+//	                             append entries to a journal of the node
 //	nodefile NODE PATH LINE...   append lines to a file in /var/log of the node
 //	deny [RESOURCE[/SUBRESOURCE]...]
 //	                             take permissions away

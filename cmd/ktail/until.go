@@ -116,6 +116,20 @@ func (w *wrappedSources) Watch(ctx context.Context, set func([]ktail.Source)) er
 	})
 }
 
+// lastBeforeEnd returns the watcher for the plan. If the last lines before a past time are
+// wanted, the watcher is that of all lines, of which its sources keep the last ones.
+func (p plan) lastBeforeEnd(watcherOf func(plan) ktail.Watcher) ktail.Watcher {
+	if !p.period.isOver() || p.log.Tail <= 0 {
+		return watcherOf(p)
+	}
+	n := int(p.log.Tail)
+	last := func(src ktail.Source) ktail.Source {
+		return lastLines{src, p.period.until.UnixNano(), n}
+	}
+	p.log.Tail = -1
+	return &wrappedSources{watcherOf(p), last}
+}
+
 // lastLines is a source that ends, and from which the last lines before a time
 // are wanted. The server counts lines from the end of the log, so lastLines
 // counts them itself.

@@ -43,10 +43,19 @@ type NodeWatcher struct {
 	Options       LogOptions
 	Warn          func(error) // gets what keeps the watcher from finding nodes; may be nil
 
+	// Logs, if set, has how far another watcher, whose sources are not read any more, has
+	// read the logs. This watcher continues there.
+	Logs *NodeLogs
+
 	limiter flowcontrol.RateLimiter // of requests to kubelets
 	working chan struct{}           // limits the requests at a time
 	states  map[ktail.Key]*nodeLog
+	earlier map[ktail.Key]*nodeLog // of another watcher
 }
+
+// NodeLogs records how far the logs of nodes were read. The place in a file is known only
+// while ktail runs, because most lines have no time that identifies them.
+type NodeLogs struct{ logs map[ktail.Key]*nodeLog }
 
 const (
 	// relistNodes is how often the nodes are listed again while following.
@@ -64,6 +73,9 @@ func (w *NodeWatcher) Watch(ctx context.Context, set func([]ktail.Source)) error
 	w.limiter = flowcontrol.NewTokenBucketRateLimiter(nodeRequests, nodesAtOnce)
 	w.working = make(chan struct{}, nodesAtOnce)
 	w.states = map[ktail.Key]*nodeLog{}
+	if w.Logs != nil {
+		w.earlier, w.Logs.logs = w.Logs.logs, w.states
+	}
 	if ok, err := w.Client.mayProxy(ctx, ""); err == nil && !ok && !w.mayProxyNamed(ctx) {
 		set(nil)
 		return fmt.Errorf("cannot read logs of nodes: you need permission to get nodes/proxy (%s); see: kubectl auth can-i get nodes/proxy", ProxyImplies)
@@ -151,6 +163,9 @@ func (w *NodeWatcher) sources(nodes []string) []ktail.Source {
 			log := w.states[stream.Key()]
 			if log == nil {
 				log = &nodeLog{w: w, node: node, name: name, stream: stream, isFile: file}
+				if earlier := w.earlier[stream.Key()]; earlier != nil {
+					log.continueFrom(earlier)
+				}
 				w.states[stream.Key()] = log
 			}
 			all = append(all, log)

@@ -307,6 +307,23 @@ func TestNodeWatcher_ReadsAllOfALargeRotatedFile(t *testing.T) {
 	})
 }
 
+// Lines of a file that have no time may be recent.
+func TestNodeWatcher_LeavesOutOldLinesOfAFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		t.Cleanup(api.Close)
+		at := func(age time.Duration) string { return time.Now().Add(-age).Format(time.RFC3339Nano) }
+		text := strings.Repeat(at(time.Hour)+" old\n  continued\n", 50_000) + "untimed\n" + at(time.Second) + " recent\n"
+		api.AddNode("worker-1", nil).Write("syslog", text)
+		r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker-1"), Files: []string{"syslog"}, Options: kube.LogOptions{Tail: -1, Since: time.Minute}})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if want := []string{"worker-1 syslog untimed", "worker-1 syslog " + at(2*time.Second) + " recent"}; !slices.Equal(r.lines, want) || len(r.errs) > 0 {
+			t.Errorf("got %d lines, %q, %v, want %q", len(r.lines), r.lines[:min(5, len(r.lines))], r.errs, want)
+		}
+	})
+}
+
 // Without following, the last line is shown although it may not be complete.
 func TestNodeWatcher_ShowsTheLastLineOfAFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

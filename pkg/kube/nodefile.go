@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -91,10 +92,23 @@ func (s *nodeLog) startFile(ctx context.Context, path string) ([]ktail.Line, err
 		f.begun = false
 		return nil, err
 	}
+	if o.Since > 0 {
+		lines = linesSince(lines, time.Now().Add(-o.Since).UnixNano())
+	}
 	if n := int64(len(lines)) - o.Tail; o.Tail >= 0 && n > 0 {
 		lines = lines[n:]
 	}
 	return lines, nil
+}
+
+// linesSince returns the lines without those that are known to be older, and if there are
+// such lines, without what was said about the lines before them.
+func linesSince(lines []ktail.Line, since int64) []ktail.Line {
+	isOlder := func(l ktail.Line) bool { return l.Kind == ktail.Log && l.Time < since }
+	if slices.ContainsFunc(lines, isOlder) {
+		return slices.DeleteFunc(lines, func(l ktail.Line) bool { return l.Kind != ktail.Log || isOlder(l) })
+	}
+	return lines
 }
 
 // readFile reads whole lines from an offset on, or the last bytes if it is negative,
@@ -125,7 +139,7 @@ func (s *nodeLog) readFile(ctx context.Context, path string, from int64) ([]ktai
 	size := len(body)
 	var lines []ktail.Line
 	if from < 0 && start > 0 {
-		cut := bytes.IndexByte(body, '\n') + 1
+		cut := nextEntry(body)
 		body, start = body[cut:], start+int64(cut)
 		lines = append(lines, s.diagnostic("%d KiB of the file come before this; --since 0 reads all of it", start>>10))
 	}
@@ -143,6 +157,22 @@ func (s *nodeLog) readFile(ctx context.Context, path string, from int64) ([]ktai
 	return lines, nil
 }
 
+// nextEntry returns the index of the first line after a newline that does not continue the
+// line before it.
+func nextEntry(body []byte) int {
+	at := 0
+	for {
+		n := bytes.IndexByte(body[at:], '\n') + 1
+		at += n
+		if n == 0 || at == len(body) || !isContinued(body[at:]) {
+			return at
+		}
+	}
+}
+
+// isContinued reports whether the text continues the line before it.
+func isContinued(text []byte) bool { return len(text) > 0 && (text[0] == ' ' || text[0] == '\t') }
+
 // timeOfText returns the time at the start of a text, or the present if it begins with
 // none: then the line has just been written, or it is not known when.
 func timeOfText(text []byte, latest int64) int64 {
@@ -150,8 +180,8 @@ func timeOfText(text []byte, latest int64) int64 {
 	if t, err := time.Parse(time.RFC3339Nano, string(word)); err == nil {
 		return t.UnixNano()
 	}
-	if latest != 0 && len(text) > 0 && (text[0] == ' ' || text[0] == '\t') {
-		return latest // continues the line before
+	if latest != 0 && isContinued(text) {
+		return latest
 	}
 	return time.Now().UnixNano()
 }

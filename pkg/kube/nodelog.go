@@ -42,6 +42,12 @@ type nodeLog struct {
 // Stream implements ktail.Source.
 func (s *nodeLog) Stream() *ktail.Stream { return s.stream }
 
+// continueFrom makes s read on where another watcher has stopped.
+func (s *nodeLog) continueFrom(earlier *nodeLog) {
+	s.name, s.isFile = earlier.name, earlier.isFile
+	s.begun, s.base, s.file = earlier.begun, earlier.base.Clone(), earlier.file
+}
+
 const (
 	mostEntries  = 100_000 // that a request may ask for, according to the kubelet
 	firstEntries = 1000
