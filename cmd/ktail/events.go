@@ -46,7 +46,7 @@ func (*eventsValue) Type() string { return "WHICH" }
 // eventOptions returns which Kubernetes events to read.
 func (p plan) eventOptions(m *messenger) kube.EventOptions {
 	o := kube.EventOptions{
-		Read: p.events.read, All: p.events.all, Since: p.period.begin(), Until: p.period.until,
+		Read: p.events.read, All: p.events.all, Since: p.period.begin(), Until: p.period.until, Shown: p.shownEvents,
 		Missing: func(err error) { m.printf("warning: --events: %v", err) },
 	}
 	if p.log.Tail == 0 {

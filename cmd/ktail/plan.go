@@ -21,10 +21,11 @@ type plan struct {
 	log           kube.LogOptions
 	period        period
 	filters       []ktail.Filter
-	mergeWindow   time.Duration // negative: wait for all streams
-	showNamespace bool          // lines can come from more than one namespace
-	client        *kube.Client  // nil if not needsCluster, and possibly if onlyHistory
-	pagerRuns     bool          // the output is shown in a pager
+	mergeWindow   time.Duration     // negative: wait for all streams
+	showNamespace bool              // lines can come from more than one namespace
+	client        *kube.Client      // nil if not needsCluster, and possibly if onlyHistory
+	pagerRuns     bool              // the output is shown in a pager
+	shownEvents   *kube.ShownEvents // by all watchers of the run
 }
 
 // onlyHistory reports whether the run needs no cluster because it prints
@@ -67,7 +68,7 @@ func newPlan(ctx context.Context, s streams, o options, queries []string) (plan,
 
 // offlinePlan returns the part of the plan that does not depend on the cluster.
 func offlinePlan(o options, queries []string) (plan, error) {
-	p := plan{options: o, queries: queries}
+	p := plan{options: o, queries: queries, shownEvents: &kube.ShownEvents{}}
 	var err error
 	if p.lineFlags, err = o.lineFlags.parsed(); err != nil {
 		return p, err

@@ -35,9 +35,19 @@ type EventOptions struct {
 	// Since and Until bound the time of the events. Zero means no bound.
 	Since, Until time.Time
 
-	// Missing, if set, is called with each missing permission that prevents
+	// Shown, if set, has the events that another watcher, which has ended, has shown.
+	Shown *ShownEvents
+
+	// Missing, if set, is called once with each missing permission that prevents
 	// reading events. Logs are read anyway.
 	Missing func(error)
+}
+
+// ShownEvents records which events were shown, and which messages about missing ones. The
+// zero value is empty.
+type ShownEvents struct {
+	shown   events.Shown
+	missing sync.Map // messages
 }
 
 const (
@@ -63,7 +73,7 @@ type eventSource struct {
 	listed   chan struct{} // closed when all are, or cannot be
 
 	pods    eventPods
-	shown   events.Shown
+	shown   *ShownEvents
 	pending []pendingEvent
 	causes  map[ktail.Key]cause
 
@@ -86,7 +96,7 @@ type eventStore struct {
 
 func newEventSource(set *sourceSet, o EventOptions, namespaces []string) *eventSource {
 	s := &eventSource{
-		set: set, options: o, pods: eventPods{}, causes: map[ktail.Key]cause{},
+		set: set, options: o, pods: eventPods{}, shown: cmp.Or(o.Shown, &ShownEvents{}), causes: map[ktail.Key]cause{},
 		// The instance differs from that of all lines, whose streams must stay.
 		stream: &ktail.Stream{Cluster: set.w.Client.Context, Instance: ktail.Instance{ID: "events"}},
 		listed: make(chan struct{}),
@@ -210,13 +220,23 @@ func (s *eventSource) permitted(ctx context.Context, store *eventStore) bool {
 		if store.of == NodeKind.Kind {
 			where = "about nodes, which are " + where
 		}
-		if s.options.Missing != nil && ctx.Err() == nil {
-			s.options.Missing(fmt.Errorf("no events %s: you need permission to list and watch events there, as the ClusterRole view grants it; "+
+		if ctx.Err() == nil {
+			s.reportMissing(fmt.Errorf("no events %s: you need permission to list and watch events there, as the ClusterRole view grants it; "+
 				"see: kubectl auth can-i %s events %s", where, verb, flag))
 		}
 		return false
 	}
 	return true
+}
+
+// reportMissing calls Missing, unless it was called with this message before.
+func (s *eventSource) reportMissing(err error) {
+	if s.options.Missing == nil {
+		return
+	}
+	if _, reported := s.shown.missing.LoadOrStore(err.Error(), true); !reported {
+		s.options.Missing(err)
+	}
 }
 
 // follow reads the events of one store until ctx ends.
@@ -235,8 +255,8 @@ func (s *eventSource) list(ctx context.Context) {
 		if s.permitted(ctx, store) {
 			err = fetch(ctx, s.listWatch(store), s.reflectorStore(store), s.set.w.warn)
 		}
-		if err != nil && s.options.Missing != nil && ctx.Err() == nil {
-			s.options.Missing(fmt.Errorf("events may be missing: %w", err))
+		if err != nil && ctx.Err() == nil {
+			s.reportMissing(fmt.Errorf("events may be missing: %w", err))
 		}
 		s.finishList(store)
 	}
@@ -354,7 +374,7 @@ func (s *eventSource) put(e *events.Event) {
 // show queues the event unless it was already shown.
 func (s *eventSource) show(e *events.Event, about target, now time.Time) {
 	s.recordCause(e, about)
-	if !s.shown.Wants(e, now) {
+	if !s.shown.shown.Wants(e, now) {
 		return
 	}
 	at := e.At()
