@@ -90,8 +90,12 @@ func followAtMost(t testing.TB, w *kube.Watcher, limit int) *run { return start(
 func start(t testing.TB, w *kube.Watcher, positions *tail.Positions, limit int) *run {
 	r := &run{positions: positions, writing: make(chan struct{}, 1), keys: map[ktail.Key]bool{}}
 	w.Warn = func(err error) { r.add(func() { r.warnings = append(r.warnings, err.Error()) }) }
+	window := 100 * time.Millisecond
+	if !w.Options.Follow {
+		window = -1 // as cmd/ktail does
+	}
 	tailer := &tail.Tailer{
-		Watchers: []ktail.Watcher{w}, Sink: r, Once: !w.Options.Follow, MergeWindow: 100 * time.Millisecond,
+		Watchers: []ktail.Watcher{w}, Sink: r, Once: !w.Options.Follow, MergeWindow: window,
 		MaxStreams: limit,
 		OnEvent: func(e tail.Event) {
 			r.add(func() {

@@ -18,6 +18,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/util/flowcontrol"
 
+	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 	"github.com/ktail/ktail/pkg/kube/internal/transport"
 )
@@ -156,6 +157,7 @@ func (c *Client) openLog(ctx context.Context, namespace, pod string, options url
 
 // queueOpen waits until a request for a log or a pod may be sent.
 func (c *Client) queueOpen(ctx context.Context) (release func(), err error) {
+	defer ktail.Pause(ctx)()
 	select {
 	case c.opening <- struct{}{}:
 	case <-ctx.Done():

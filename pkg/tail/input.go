@@ -60,8 +60,10 @@ type input struct {
 	prev      *input        // neighbors in it
 	next      *input
 
-	blocked bool          // its producer waits for room
-	room    chan struct{} // receives when there is room; capacity 1
+	paused   bool          // its source waits for something other than its server
+	pausedAt time.Duration // when that began
+	blocked  bool          // its producer waits for room
+	room     chan struct{} // receives when there is room; capacity 1
 }
 
 // opened tells the merger that the input's stream has connected, or has failed
@@ -82,6 +84,21 @@ func (in *input) opened() {
 		m.markIdle(in, m.openedAt)
 	}
 	m.wakeLocked()
+}
+
+// pause records whether the input's source waits for something other than its server.
+func (in *input) pause(paused bool) {
+	m := in.m
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	switch {
+	case paused:
+		in.pausedAt = now
+	case now-in.pausedAt >= slowWrite: // retries that fail at once are no sign of life
+		in.lastSign = now
+	}
+	in.paused = paused
 }
 
 // allowed returns how many bytes one input may buffer now. A busy input gets

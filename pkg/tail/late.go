@@ -26,6 +26,9 @@ func (m *merger) setLateAside(now time.Duration) time.Duration {
 	since := m.resumedAt
 	for in := m.idle.first; in != nil; in = in.next {
 		since = max(since, in.lastSign)
+		if in.paused {
+			return maxSilence
+		}
 		if in.opening { // streams open one after another
 			since = max(since, m.openedAt)
 		}
@@ -57,8 +60,14 @@ func (m *merger) reportLate() {
 }
 
 // wrote records how long a write took.
-func (m *merger) wrote(took time.Duration) {
-	if took < slowWrite {
+func (m *merger) wrote(took time.Duration) { m.wasHeldUp(took) }
+
+// slept records by how much longer than intended the taker slept: the process may have
+// been stopped, for example by Ctrl-Z, and then no stream could give a sign of life.
+func (m *merger) slept(longer time.Duration) { m.wasHeldUp(longer) }
+
+func (m *merger) wasHeldUp(by time.Duration) {
+	if by < slowWrite {
 		return
 	}
 	m.mu.Lock()

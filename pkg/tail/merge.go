@@ -306,17 +306,29 @@ func (m *merger) run(write func([]ktail.Line) error) error {
 		case wait <= 0: // inputs have become late
 			m.reportLate()
 		default:
-			timer.Reset(wait)
-			select {
-			case <-m.wake:
-			case <-timer.C:
-				m.mu.Lock()
-				if !m.sleeping { // woken by wakeLocked at the same moment
-					<-m.wake
-				}
-				m.sleeping = false
-				m.mu.Unlock()
-			}
+			m.sleep(timer, wait)
 		}
+	}
+}
+
+// sleep returns when the taker is woken, or after the given time at the latest.
+func (m *merger) sleep(timer *time.Timer, wait time.Duration) {
+	if m.window < 0 {
+		wait = min(wait, stallStep) // more could not be told from a process that was stopped
+	}
+	began := m.now()
+	timer.Reset(wait)
+	select {
+	case <-m.wake:
+	case <-timer.C:
+		m.mu.Lock()
+		if !m.sleeping { // woken by wakeLocked at the same moment
+			<-m.wake
+		}
+		m.sleeping = false
+		m.mu.Unlock()
+	}
+	if m.window < 0 {
+		m.slept(m.now() - began - wait)
 	}
 }

@@ -114,6 +114,7 @@ func (r *streamRate) wait(ctx context.Context, bytes int, stream *ktail.Stream) 
 	if delay <= 0 {
 		return nil
 	}
+	defer ktail.Pause(ctx)()
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {

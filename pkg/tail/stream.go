@@ -37,11 +37,13 @@ type stream struct {
 	wait    backoff
 	resting bool // the last run ended as rested
 
-	mu      sync.Mutex
-	source  ktail.Source       // the newest one
-	drain   *time.Timer        // stops a stream that has left the set; nil while it is in the set
-	passing bool               // lines are being passed on, so the drain timer does not run
-	cancel  context.CancelFunc // of run
+	mu        sync.Mutex
+	source    ktail.Source       // the newest one
+	drain     *time.Timer        // stops a stream that has left the set; nil while it is in the set
+	drainAt   time.Time          // when drain fires
+	drainLeft time.Duration      // at the start of a pause: how much longer drain would have run
+	passing   bool               // lines are being passed on, or the source pauses, so the drain timer does not run
+	cancel    context.CancelFunc // of run
 
 	changed chan struct{} // receives when source was replaced; capacity 1
 }
@@ -90,7 +92,7 @@ func (s *stream) leave() {
 	if s.drain != nil {
 		return
 	}
-	s.drain = time.AfterFunc(drainSilence, s.stop)
+	s.drain, s.drainAt, s.drainLeft = time.AfterFunc(drainSilence, s.stop), time.Now().Add(drainSilence), drainSilence
 	if s.passing {
 		s.drain.Stop()
 	}
@@ -143,11 +145,13 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 
 	for {
 		src := s.newest()
+		var guard *stallGuard
 		if s.t.Once && !src.Stream().Key().IsZero() { // stdin may be silent
-			src = stallGuard{src}
+			guard = &stallGuard{Source: src}
+			src = guard
 		}
 		began, connected, progress := time.Now(), false, false
-		err := src.Read(ctx, s.pos.Clone(), func(lines []ktail.Line) error {
+		err := src.Read(s.pausing(ctx, in), s.pos.Clone(), func(lines []ktail.Line) error {
 			in.opened()
 			connected = true
 			if s.failing {
@@ -164,7 +168,11 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 		case err == nil:
 			return over, nil
 		}
-		delay := s.wait.next(time.Since(began), err, progress)
+		took := time.Since(began)
+		if guard != nil {
+			took = guard.waited
+		}
+		delay := s.wait.next(took, err, progress)
 		if errors.Is(err, ktail.ErrWaiting) {
 			if s.rest(ctx) {
 				return rested, nil
@@ -200,6 +208,15 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 			s.t.counters.resumes.Add(1)
 		}
 	}
+}
+
+// pausing returns a context for Source.Read. While the source pauses, its silence means
+// neither that it is stuck nor that the stream, which may have left the set, has ended.
+func (s *stream) pausing(ctx context.Context, in *input) context.Context {
+	return ktail.WithPause(ctx, func(paused bool) {
+		in.pause(paused)
+		s.pauseDrain(paused)
+	})
 }
 
 // rest waits for the next instance of the container and reports whether other streams
@@ -288,17 +305,34 @@ func (s *stream) mark(lines []ktail.Line) []ktail.Line {
 
 // holdDrain suspends the drain timer of a stream that has left the set while
 // its lines are passed on, which may block for as long as the output is
-// blocked.
+// blocked. Then the silence begins anew.
 func (s *stream) holdDrain(hold bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.holdDrainLocked(hold, drainSilence)
+}
+
+// pauseDrain suspends the drain timer while the source pauses. Then the silence
+// continues.
+func (s *stream) pauseDrain(paused bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if paused {
+		s.drainLeft = max(time.Until(s.drainAt), 0)
+	}
+	s.holdDrainLocked(paused, s.drainLeft)
+}
+
+// holdDrainLocked stops the drain timer, or lets it run for the given time.
+func (s *stream) holdDrainLocked(hold bool, silence time.Duration) {
 	s.passing = hold
 	switch {
 	case s.drain == nil:
 	case hold:
 		s.drain.Stop()
 	default:
-		s.drain.Reset(drainSilence)
+		s.drain.Reset(silence)
+		s.drainAt = time.Now().Add(silence)
 	}
 }
 
