@@ -266,3 +266,25 @@ func TestConnectionFlags_WorkAsInKubectl(t *testing.T) {
 		t.Errorf("-s is not --since")
 	}
 }
+
+// Logs that were not read before the time of --until, for example because of
+// --max-log-requests, start then where they would have started at first.
+func TestUntil_UnreadLogsKeepTheirStart(t *testing.T) {
+	for _, args := range [][]string{
+		{"web", "--since", "5m", "--until", "+8h"},
+		{"web", "--since", "0", "--until", "+8h"},
+	} {
+		o, queries := parse(t, args...)
+		p, err := offlinePlan(o, queries)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := p.log.Since
+		if want > 0 {
+			want += 8 * time.Hour
+		}
+		if got := p.afterUntil(p.period.now.Add(8 * time.Hour)).log.Since; got != want {
+			t.Errorf("%v: lines not older than %v, want %v", args, got, want)
+		}
+	}
+}

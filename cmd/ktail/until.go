@@ -41,7 +41,7 @@ func (p plan) run(ctx context.Context, s streams, m *messenger, t *tail.Tailer) 
 	if err != nil || !errors.Is(context.Cause(following), errUntil) {
 		return errors.Join(err, t.Sink.Close(context.WithoutCancel(ctx)))
 	}
-	p.noFollow, p.onlyLogLines, p.log.Follow = true, true, false
+	p = p.afterUntil(time.Now())
 	m.onlyMessages.Store(true)
 	rest := partOf(t)
 	rest.Watchers, rest.Start = []ktail.Watcher{p.newWatcher(s, m)}, places.position
@@ -50,6 +50,16 @@ func (p plan) run(ctx context.Context, s streams, m *messenger, t *tail.Tailer) 
 	}
 	rest.Once, rest.MergeWindow = true, -1
 	return rest.Run(ctx)
+}
+
+// afterUntil returns the plan for reading each log once more, at the given time. A log of
+// which nothing was read by then starts where it would have started before.
+func (p plan) afterUntil(now time.Time) plan {
+	p.noFollow, p.onlyLogLines, p.log.Follow = true, true, false
+	if p.log.Since > 0 { // an age
+		p.log.Since += wholeSeconds(now.Sub(p.period.now))
+	}
+	return p
 }
 
 // partOf returns a tailer with the options of another one.
