@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/ktail/ktail/pkg/kube/internal/sleep"
 )
 
 // serverClock returns the time of the API server, which sets the creation times
@@ -16,14 +18,15 @@ type serverClock struct {
 }
 
 // when returns the server's time at the local time t, however the local clock
-// is set. Before the first response, both clocks are assumed to agree.
+// is set, or an earlier time if the local clock was set in between. Before the first
+// response, both clocks are assumed to agree.
 func (c *serverClock) when(t time.Time) time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.date.IsZero() {
 		return t
 	}
-	return c.date.Add(t.Sub(c.at))
+	return c.date.Add(-sleep.Elapsed(t, c.at))
 }
 
 func (c *serverClock) record(resp *http.Response) {

@@ -1,4 +1,5 @@
-// Package sleep waits for a time or for the end of a context.
+// Package sleep waits for a time or for the end of a context, and measures times in
+// which the machine may have slept.
 package sleep
 
 import (
