@@ -31,12 +31,17 @@ func TestMirrorPodRecreated_WritesEachLineOnce(t *testing.T) {
 	}
 }
 
+// mirror makes a pod the mirror pod of a static pod with this UID.
+func mirror(uid string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Annotations = map[string]string{"kubernetes.io/config.mirror": uid, "kubernetes.io/config.hash": uid}
+	}
+}
+
 func mirrorPodRecreated(t *testing.T, tail int64, absent time.Duration, ended bool, every time.Duration) {
 	api := newServer(t, fakeapi.Options{})
 	pod := api.RunPod("default", "etcd-node-1", "etcd")
-	pod.Update(func(p *corev1.Pod) {
-		p.Annotations = map[string]string{"kubernetes.io/config.mirror": "abc", "kubernetes.io/config.hash": "abc"}
-	})
+	pod.Update(mirror("abc"))
 	c := pod.Container("etcd")
 	for i := range 4 {
 		c.Log(fmt.Sprint("old ", i))

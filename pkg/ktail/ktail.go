@@ -84,6 +84,12 @@ var (
 	// then replaces the source, so there is no need to read this one again
 	// before that.
 	ErrWaiting = errors.New("the container waits for its next instance")
+
+	// ErrGone is returned by a Source when everything was emitted because the object
+	// that has the log does not exist. The stream ends when it leaves the watcher's set.
+	// If it stays there, the object may exist after all: it was created again in the
+	// meantime, or a server on the way to the API does not know it.
+	ErrGone = errors.New("the pod does not exist any more")
 )
 
 // A ReadError says when to retry after an error of Source.Read.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube/internal/transport"
@@ -36,6 +37,13 @@ func retryAfter(err error) time.Duration {
 	seconds, _ := apierrors.SuggestsClientDelay(err)
 	most := int(transport.MaxRetryAfter / time.Second)
 	return time.Duration(min(max(seconds, 0), most)) * time.Second
+}
+
+// isAbsent reports whether the API server says that the object does not exist. A proxy on
+// the way to it may respond 404 as well, for example while the API server is being
+// restarted.
+func isAbsent(err error) bool {
+	return apierrors.IsNotFound(err) && !apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
 // withoutURL removes the URL of the request from an error, because the message

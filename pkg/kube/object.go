@@ -133,7 +133,7 @@ func (o *objects) list(ctx context.Context, options metav1.ListOptions) (*object
 			list := &objectList{Items: []object{*one.(*object)}}
 			list.ResourceVersion = list.Items[0].ResourceVersion
 			return list, nil
-		case apierrors.IsNotFound(getErr):
+		case isAbsent(getErr):
 			return &objectList{}, nil
 		}
 	}

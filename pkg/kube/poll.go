@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -44,9 +43,9 @@ func (w *pollWatch) run(ctx context.Context, get func(context.Context) (runtime.
 		object, err := get(ctx)
 		event := watch.Event{Type: watch.Modified, Object: object}
 		switch {
-		case apierrors.IsNotFound(err) && last != nil:
+		case isAbsent(err) && last != nil:
 			event, object = watch.Event{Type: watch.Deleted, Object: last}, nil
-		case apierrors.IsNotFound(err):
+		case isAbsent(err):
 			event.Object = nil
 		case err != nil:
 			return

@@ -59,7 +59,7 @@ func (a *containerAPI) OpenLog(ctx context.Context, parameters url.Values) (io.R
 func (a *containerAPI) Container(ctx context.Context) (podlog.State, error) {
 	pod, err := a.client.get(ctx, a.stream.Namespace, a.stream.Pod)
 	switch {
-	case apierrors.IsNotFound(err):
+	case isAbsent(err):
 		return podlog.State{Gone: true, Reason: deleted}, nil
 	case apierrors.IsForbidden(err):
 		return podlog.State{Known: true, Running: !a.finished, Finished: a.finished, Instance: a.stream.Instance}, nil

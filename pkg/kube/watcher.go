@@ -180,7 +180,7 @@ func (w *Watcher) listWatch(p *podStore) *cache.ListWatch {
 			case getErr == nil:
 				pods = &corev1.PodList{ListMeta: metav1.ListMeta{ResourceVersion: pod.ResourceVersion}, Items: []corev1.Pod{*pod}}
 				return pods, nil
-			case apierrors.IsNotFound(getErr):
+			case isAbsent(getErr):
 				return pods, nil
 			}
 		}

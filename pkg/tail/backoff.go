@@ -28,6 +28,7 @@ type backoff struct {
 	tries int           // consecutive reads that returned nothing new
 	spent time.Duration // time spent on these reads and between them
 	delay time.Duration // before the next read
+	gone  int           // consecutive reads whose pod did not exist
 }
 
 // next returns the delay after a read that took the given time and ended with
@@ -35,7 +36,7 @@ type backoff struct {
 // is immediate.
 func (b *backoff) next(took time.Duration, err error, progress bool) time.Duration {
 	if progress {
-		b.tries, b.spent = 0, 0
+		b.tries, b.spent, b.gone = 0, 0, 0
 	} else {
 		b.spent += b.delay + took
 	}
@@ -59,6 +60,14 @@ func (b *backoff) next(took time.Duration, err error, progress bool) time.Durati
 	}
 	b.delay = max(delay, minInterval-took)
 	return b.delay
+}
+
+// afterGone returns the delay after a read whose pod does not exist although its stream is
+// still in the set. Usually, it leaves the set before the delay has passed.
+func (b *backoff) afterGone() time.Duration {
+	delay := min(maxDelay<<min(b.gone, 16), maxDeniedDelay)
+	b.gone++
+	return delay/2 + rand.N(delay/2)
 }
 
 // exhausted reports whether to give up on a stream that is read once.

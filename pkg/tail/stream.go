@@ -42,6 +42,7 @@ type stream struct {
 	drain     *time.Timer        // stops a stream that has left the set; nil while it is in the set
 	drainAt   time.Time          // when drain fires
 	drainLeft time.Duration      // at the start of a pause: how much longer drain would have run
+	gone      bool               // its pod does not exist, so it need not be silent first
 	passing   bool               // lines are being passed on, or the source pauses, so the drain timer does not run
 	cancel    context.CancelFunc // of run
 
@@ -92,6 +93,10 @@ func (s *stream) leave() {
 	if s.drain != nil {
 		return
 	}
+	if s.gone {
+		s.drain = time.AfterFunc(0, s.stop)
+		return
+	}
 	s.drain, s.drainAt, s.drainLeft = time.AfterFunc(drainSilence, s.stop), time.Now().Add(drainSilence), drainSilence
 	if s.passing {
 		s.drain.Stop()
@@ -116,13 +121,14 @@ const (
 	failed                 // the engine gave up on it
 	yielded                // it is failing, and other streams wait to be read
 	rested                 // its container waits for the next instance, and other streams wait to be read
+	again                  // it is read again
 )
 
 // run reads the stream into the merger. The error says why the stream failed.
 func (s *stream) run(ctx context.Context, in *input) (outcome, error) {
 	defer in.close()
 	how, err := s.read(ctx, in)
-	s.resting = how == rested
+	s.resting = how == rested || how == yielded
 	if how == yielded || how == rested {
 		return how, err // its next run decides what to report
 	}
@@ -167,6 +173,11 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 			return cut, nil
 		case err == nil:
 			return over, nil
+		case errors.Is(err, ktail.ErrGone):
+			if how := s.awaitLeave(ctx); how != again {
+				return how, nil
+			}
+			continue
 		}
 		took := time.Since(began)
 		if guard != nil {
@@ -243,6 +254,42 @@ func (s *stream) wakeAgain() {
 	case s.changed <- struct{}{}:
 	default:
 	}
+}
+
+// awaitLeave waits for a stream whose pod does not exist to leave the set. If it does not,
+// the pod may exist after all, and the stream is read again.
+func (s *stream) awaitLeave(ctx context.Context) outcome {
+	s.setGone(true)
+	defer s.setGone(false)
+	if s.hasLeft() {
+		return over
+	}
+	delay := s.wait.afterGone()
+	switch s.pause(ctx, delay) {
+	case stopped:
+		if s.hasLeft() {
+			return over
+		}
+		return cut
+	case elapsed:
+		if s.t.counters.waiting.Load() > 0 {
+			return yielded
+		}
+	}
+	return again
+}
+
+func (s *stream) setGone(gone bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gone = gone
+}
+
+// hasLeft reports whether the stream has left the set.
+func (s *stream) hasLeft() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.drain != nil
 }
 
 // hasNews reports whether the source was replaced since it was read.

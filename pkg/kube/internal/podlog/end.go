@@ -30,7 +30,7 @@ func (s *Source) afterEOF(ctx context.Context, r *response) error {
 		if err := r.emitRest(ctx); err != nil {
 			return err
 		}
-		return s.end(r.emit, &now)
+		return errGone
 	}
 	if now.Running {
 		s.log.record(r.scanner.rest(), ktail.Instance{})

@@ -48,6 +48,7 @@ type instances struct {
 	reading          ktail.Instance  // instance that is being read, or that wrote the line emitted last
 	reportedRestarts int             // restart count up to which Exit and Restart lines were emitted
 	exited           bool            // the Exit of that instance was emitted
+	gone             bool            // it was emitted because the pod did not exist
 	skipped          string          // why lines before the next one may be missing; empty: none are, or the gap was reported
 	removed          *ktail.Instance // instance whose log the node has removed; nil: none is known
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube/internal/sleep"
 )
 
 // Source reads the log of a container. It implements ktail.Source.
@@ -40,7 +41,7 @@ func (s *Source) Log() *Log { return s.log }
 func (s *Source) Stream() *ktail.Stream { return s.stream }
 
 var (
-	// errGone ends a read because the pod no longer exists. A log that the
+	// errGone ends a response because the pod no longer exists. A log that the
 	// server serves under its name belongs to another pod.
 	errGone = errors.New("the pod does not exist any more")
 	// errTooShort ends a response that does not reach back to the position.
@@ -64,7 +65,7 @@ func (s *Source) readAll(ctx context.Context, from ktail.Position, emit func([]k
 			s.log.further()
 		case errors.Is(err, errReopen):
 		case errors.Is(err, errGone):
-			return s.end(emit, &State{Reason: deleted})
+			return s.gone(emit)
 		default:
 			return err
 		}
@@ -80,6 +81,33 @@ func (s *Source) end(emit func([]ktail.Line) error, now *State) error {
 		return nil // the log may continue
 	}
 	return emitAny(emit, s.log.exit(s.stream, now))
+}
+
+// gone is called when the pod does not exist. If the log is not followed, nothing shows
+// that it was read to its end.
+func (s *Source) gone(emit func([]ktail.Line) error) error {
+	if !s.options.Follow {
+		return fmt.Errorf("read log of %s: %w", s.stream, errGone)
+	}
+	s.log.gone = true
+	if err := s.end(emit, &State{Reason: deleted}); err != nil {
+		return err
+	}
+	return ktail.ErrGone
+}
+
+// found is called when the log of a pod that did not exist is open. If the pod does exist,
+// found reports that its container runs.
+func (s *Source) found(ctx context.Context, emit func([]ktail.Line) error) error {
+	now, err := s.api.Container(ctx)
+	switch {
+	case err != nil:
+		return err
+	case now.Gone:
+		return errGone
+	}
+	s.log.gone, s.log.exited = false, false
+	return emit([]ktail.Line{{Stream: s.stream, Kind: ktail.Restart, Time: unixNano(now.StartedAt)}})
 }
 
 func emitAny(emit func([]ktail.Line) error, lines []ktail.Line) error {
@@ -165,6 +193,11 @@ func (s *Source) connected(ctx context.Context, began time.Time, from *ktail.Pos
 	if err := emit(nil); err != nil {
 		return err
 	}
+	if l.gone {
+		if err := s.found(ctx, emit); err != nil {
+			return err
+		}
+	}
 	if l.earlier.wanted {
 		return s.readEarlier(ctx, from, emit)
 	}
@@ -248,9 +281,7 @@ func (s *Source) startsOver(from *ktail.Position) bool {
 // because the node's clock, which stamps the lines, may differ from the local
 // clock.
 func (s *Source) sinceOpened() time.Duration {
-	opened := s.log.openedAt
-	elapsed := max(time.Since(opened), time.Since(opened.Round(0))) // wall time, too, in case the machine was suspended
-	return elapsed + time.Second
+	return sleep.Elapsed(s.log.openedAt, time.Now()) + time.Second
 }
 
 // extendTail adds the number of lines that were written since the log was opened
@@ -317,6 +348,9 @@ func (s *Source) openError(ctx context.Context, err error, from *ktail.Position,
 	case now.Gone || code == http.StatusBadRequest && now.Finished:
 		if err := s.emitUnterminated(from, emit); err != nil {
 			return err
+		}
+		if now.Gone {
+			return errGone
 		}
 		return s.end(emit, &now)
 	case code == http.StatusBadRequest && now.Known:

@@ -175,7 +175,11 @@ func TestLog_EachReadContinuesThePreviousOne(t *testing.T) {
 		{"reading → the log was rotated", []read{first,
 			{node{state: running(0), log: []string{"05 e"}}, []string{"gap", "05 e"}, ktail.ErrInterrupted}}},
 		{"reading → the pod is gone", []read{first,
-			{node{state: State{Gone: true, Reason: "deleted"}, log: append(one[:2:2], "03 c")}, []string{"03 c", "- deleted"}, nil}}},
+			{node{state: State{Gone: true, Reason: "deleted"}, log: append(one[:2:2], "03 c")}, []string{"03 c", "- deleted"}, ktail.ErrGone}}},
+		{"the pod is gone → reading", []read{first,
+			{node{state: State{Gone: true, Reason: "deleted"}, log: one}, []string{"- deleted"}, ktail.ErrGone},
+			{node{state: State{Gone: true, Reason: "deleted"}, log: one}, nil, ktail.ErrGone},
+			{node{state: running(0), log: append(one[:2:2], "03 c")}, []string{"+", "03 c"}, ktail.ErrInterrupted}}},
 		{"reading → waiting to start", []read{first,
 			{node{state: State{Known: true, Instance: ktail.Instance{ID: "0"}}}, nil, ktail.ErrWaiting}}},
 	}
