@@ -77,7 +77,7 @@ func startPager(command string, s streams) (*pager, error) {
 	}
 	defer r.Close()                                                                                             //nolint:errcheck // the pager has its own copy
 	p := &pager{command: command, in: w, process: exec.Command("sh", "-c", command), done: make(chan struct{})} //nolint:noctx // it ends when the user closes it
-	p.process.Stdin, p.process.Stdout, p.process.Stderr = r, s.Out, s.ErrOut
+	p.process.Stdin, p.process.Stdout, p.process.Stderr = r, s.Out, withoutGrace(s.ErrOut)
 	p.process.Env = pagerEnv(os.Environ(), s.Env)
 	if err := p.process.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("--pager: start %s: %w", quoted(command), err), w.Close())

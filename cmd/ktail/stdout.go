@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 )
 
@@ -27,21 +29,27 @@ func untilReaderGone(ctx context.Context, s streams) (context.Context, context.C
 	return ctx, func() { cancel(nil) }
 }
 
-// shutdownGrace is how long writes to stdout may block after the end of the
-// run.
-const shutdownGrace = 10 * time.Second
+const (
+	// shutdownGrace is how long writes to stdout may block after the end of the
+	// run.
+	shutdownGrace = 10 * time.Second
+	// messageGrace is how long writes to stderr may.
+	messageGrace = 2 * time.Second
+)
 
 // interruptibleWriter is a writer whose writes fail if they block for longer
-// than shutdownGrace after ctx has ended, because a reader that has stopped
+// than limit after ctx has ended, because a reader that has stopped
 // reading must not keep ktail from ending. A write to a pipe cannot be
-// interrupted, so a goroutine performs it, and stays behind in that case. Calls
-// must not overlap.
+// interrupted, so a goroutine performs it, and stays behind in that case; later
+// writes fail at once. Calls must not overlap.
 type interruptibleWriter struct {
 	ctx    context.Context //nolint:containedctx // ends with the run; io.Writer has no context parameter
 	out    io.Writer
+	limit  time.Duration
 	writes chan []byte
 	done   chan writeResult
 	grace  *time.Timer // starts when ctx ends; nil before
+	stuck  error       // not nil: the goroutine stays behind
 }
 
 type writeResult struct {
@@ -50,8 +58,8 @@ type writeResult struct {
 }
 
 // newInterruptibleWriter returns a writer to out. close ends its goroutine.
-func newInterruptibleWriter(ctx context.Context, out io.Writer) *interruptibleWriter {
-	w := &interruptibleWriter{ctx: ctx, out: out, writes: make(chan []byte), done: make(chan writeResult, 1)}
+func newInterruptibleWriter(ctx context.Context, out io.Writer, limit time.Duration) *interruptibleWriter {
+	w := &interruptibleWriter{ctx: ctx, out: out, limit: limit, writes: make(chan []byte), done: make(chan writeResult, 1)}
 	go func() {
 		for b := range w.writes {
 			n, err := w.out.Write(b)
@@ -64,22 +72,54 @@ func newInterruptibleWriter(ctx context.Context, out io.Writer) *interruptibleWr
 // Write implements io.Writer. After a timeout, the slice belongs to the
 // goroutine that is still writing it.
 func (w *interruptibleWriter) Write(b []byte) (int, error) {
+	if w.stuck != nil {
+		return 0, w.stuck
+	}
 	w.writes <- b
 	if w.grace == nil {
 		select {
 		case r := <-w.done:
 			return r.n, r.err
 		case <-w.ctx.Done():
-			w.grace = time.NewTimer(shutdownGrace)
+			w.grace = time.NewTimer(w.limit)
 		}
 	}
 	select {
 	case r := <-w.done:
 		return r.n, r.err
 	case <-w.grace.C:
-		return 0, fmt.Errorf("the reader has not read for %v; the last lines are missing", shutdownGrace)
+		w.stuck = fmt.Errorf("the reader has not read for %v; the last lines are missing", w.limit)
+		return 0, w.stuck
 	}
 }
 
 // close ends the goroutine. Write must not be called afterwards.
 func (w *interruptibleWriter) close() { close(w.writes) }
+
+// messageWriter writes messages to stderr like an interruptibleWriter. Calls may overlap,
+// and the caller may reuse the slice.
+type messageWriter struct {
+	out io.Writer
+
+	mu    sync.Mutex
+	write *interruptibleWriter
+}
+
+func newMessageWriter(ctx context.Context, out io.Writer) *messageWriter {
+	return &messageWriter{out: out, write: newInterruptibleWriter(ctx, out, messageGrace)}
+}
+
+// Write implements io.Writer.
+func (w *messageWriter) Write(b []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.write.Write(bytes.Clone(b))
+}
+
+// withoutGrace returns what a messageWriter writes to, for a child process.
+func withoutGrace(out io.Writer) io.Writer {
+	if w, ok := out.(*messageWriter); ok {
+		return w.out
+	}
+	return out
+}
