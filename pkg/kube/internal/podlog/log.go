@@ -25,12 +25,22 @@ type Log struct {
 	rotated
 	earlier earlier
 
+	delivered  bool   // a line was emitted
 	period     int    // number of the period to which the line emitted last belongs
 	diagnostic string // the last one emitted
 }
 
 // New returns the Log of a log that has not been read.
 func New(start Start) *Log { return &Log{start: start} }
+
+// startOver forgets everything that follows from emitted lines, because the caller has
+// dropped them.
+func (l *Log) startOver() {
+	*l = Log{
+		start: l.start, OnUntimed: l.OnUntimed, diagnostic: l.diagnostic,
+		clockMode: clockMode{untimed: l.untimed, timed: l.timed, probed: l.probed}, ending: ending{tries: l.tries},
+	}
+}
 
 // isNews reports whether the diagnostic differs from the last one emitted,
 // because a server sends the same one for each request.

@@ -50,10 +50,12 @@ func (s *Source) catchUp(ctx context.Context, from *ktail.Position, emit func([]
 	return emitAny(emit, l.next(s.stream, &now))
 }
 
-// reportSkipped returns emit, extended to emit a gap before the first line if
-// instances or files were skipped. The start of that gap is not known.
+// reportSkipped returns emit, extended to record that lines were emitted, and to emit a
+// gap before the first one if instances or files were skipped. The start of that gap is
+// not known.
 func (s *Source) reportSkipped(emit func([]ktail.Line) error) func([]ktail.Line) error {
 	return func(lines []ktail.Line) error {
+		s.log.delivered = s.log.delivered || len(lines) > 0
 		if s.log.skipped != "" && len(lines) > 0 && lines[0].Kind == ktail.Log {
 			why := []byte(s.log.skipped)
 			s.log.skipped = ""

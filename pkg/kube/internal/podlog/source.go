@@ -53,6 +53,9 @@ var (
 
 // Read reads the log from the position on. See ktail.Source.
 func (s *Source) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
+	if from.IsZero() && s.log.delivered && !s.options.Follow {
+		s.log.startOver()
+	}
 	return s.readPeriods(ctx, from, emit)
 }
 

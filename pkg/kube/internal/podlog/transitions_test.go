@@ -240,3 +240,32 @@ func TestLog_ClosedConnectionIsNoEndOfAResponse(t *testing.T) {
 		})
 	}
 }
+
+// A caller that drops what a broken read has emitted, and starts over, gets all lines.
+func TestLog_StartingOverIncludesThePreviousInstance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := node{state: running(1), log: []string{"05 e", "06 f"}, previous: []string{"01 a", "02 b"}, cut: 30}
+		log := New(FromOptions)
+		for try := range 10 {
+			s := NewSource(&n, &Options{Tail: -1, Previous: true}, &ktail.Stream{Instance: n.state.Instance}, log, nil)
+			var got []string
+			err := s.Read(t.Context(), ktail.Position{}, func(lines []ktail.Line) error {
+				for i := range lines {
+					got = append(got, show(&lines[i]))
+				}
+				return nil
+			})
+			if err != nil {
+				continue
+			}
+			if try == 0 {
+				t.Error("the first read has not failed")
+			}
+			if want := []string{"01 a", "02 b", "- Error", "+", "05 e", "06 f"}; !slices.Equal(got, want) {
+				t.Errorf("emits %q, want %q", got, want)
+			}
+			return
+		}
+		t.Error("no read has succeeded")
+	})
+}
