@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,6 +102,8 @@ func (n *Node) Asked() int {
 // mostTailLines is how many entries of a journal a request may ask for.
 const mostTailLines = 100_000
 
+var unitName = regexp.MustCompile(`^[a-zA-Z0-9_.:@-]+$`)
+
 // noEntries is what journalctl prints if there is nothing to show.
 const noEntries = "-- No entries --\n"
 
@@ -139,6 +142,9 @@ func (s *Server) serveNodeLog(w *response) {
 			w.Header().Set("Content-Type", "application/gzip")
 		}
 		http.ServeContent(w, w.r, "", time.Time{}, bytes.NewReader(content))
+	case name != "" && !strings.HasSuffix(name, "/") && n.hasDir(name):
+		w.Header().Set("Location", path.Base(name)+"/") // http.Redirect would write a web page
+		w.WriteHeader(http.StatusMovedPermanently)
 	case name != "" && !strings.HasSuffix(name, "/"):
 		http.NotFound(w, w.r)
 	default:
@@ -151,6 +157,12 @@ func (n *Node) serveJournal(w *response, q url.Values) {
 	if n, _ := strconv.Atoi(q.Get("tailLines")); n > mostTailLines {
 		http.Error(w, fmt.Sprintf("tailLines: Invalid value: %d: must be between 0 and %d, inclusive", n, mostTailLines), http.StatusNotAcceptable)
 		return
+	}
+	for _, unit := range q["query"] {
+		if !unitName.MatchString(unit) {
+			http.Error(w, fmt.Sprintf("query: Invalid value: %q: input contains unsupported characters", unit), http.StatusNotAcceptable)
+			return
+		}
 	}
 	if q.Has("sinceTime") { // which the node reads in its own time zone, and it is west of UTC
 		_, _ = fmt.Fprint(w, noEntries)
@@ -170,6 +182,16 @@ func (n *Node) serveJournal(w *response, q url.Values) {
 		}
 		_, _ = w.Write([]byte(strings.Join(entries, "")))
 	}
+}
+
+// hasDir reports whether there is a file in a directory of that name.
+func (n *Node) hasDir(name string) bool {
+	for file := range n.files {
+		if strings.HasPrefix(file, name+"/") {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *Node) serveListing(w *response, dir string, files map[string][]byte) {

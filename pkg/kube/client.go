@@ -150,7 +150,7 @@ func (c *Client) openLog(ctx context.Context, namespace, pod string, options url
 	}
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close() //nolint:errcheck // errors do not matter after reading
-		return nil, statusError(resp)
+		return nil, statusError(resp, "pods/log")
 	}
 	return resp.Body, nil
 }
@@ -178,8 +178,9 @@ func (c *Client) queueOpen(ctx context.Context) (release func(), err error) {
 	}, nil
 }
 
-// statusError returns the error of package apierrors for a response other than 200.
-func statusError(resp *http.Response) error {
+// statusError returns the error of package apierrors for a response other than 200 about
+// the resource.
+func statusError(resp *http.Response, resource string) error {
 	const most = 64 << 10
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, most)) // without a body, the status code remains
 	seconds, _ := strconv.ParseInt(resp.Header.Get("Retry-After"), 10, 32)
@@ -193,6 +194,6 @@ func statusError(resp *http.Response) error {
 		}
 		return apierrors.FromObject(&status)
 	}
-	return apierrors.NewGenericServerResponse(resp.StatusCode, "get", corev1.SchemeGroupVersion.WithResource("pods/log").GroupResource(), "",
+	return apierrors.NewGenericServerResponse(resp.StatusCode, "get", corev1.SchemeGroupVersion.WithResource(resource).GroupResource(), "",
 		firstLine(body), int(seconds), true)
 }

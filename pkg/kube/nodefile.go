@@ -186,6 +186,8 @@ func timeOfText(text []byte, latest int64) int64 {
 	return time.Now().UnixNano()
 }
 
+var errIsDir = errors.New("it is a directory; --file names a file in it")
+
 // headOf returns the first bytes of the file.
 func (s *nodeLog) headOf(ctx context.Context, path string) ([]byte, error) {
 	reply, err := s.w.Client.openNodeLog(ctx, s.node, path, nil, 0)
@@ -193,6 +195,9 @@ func (s *nodeLog) headOf(ctx context.Context, path string) ([]byte, error) {
 		return nil, err
 	}
 	defer reply.Close() //nolint:errcheck // errors do not matter after reading
+	if reply.isDir {
+		return nil, errIsDir
+	}
 	head := make([]byte, headLength)
 	n, err := io.ReadFull(reply, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {

@@ -109,9 +109,16 @@ func (s *nodeLog) Read(ctx context.Context, from ktail.Position, emit func([]kta
 func (s *nodeLog) readError(err error) error {
 	return &ktail.ReadError{
 		Err:        fmt.Errorf("read log of node %s, %s: %w", s.node, s.name, nodeLogError(err, s.node)),
-		Permanent:  apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) || errors.Is(err, errNoJournal),
+		Permanent:  s.isPermanent(err),
 		RetryAfter: retryAfter(err),
 	}
+}
+
+// isPermanent reports whether a retry fails until something on the node or a permission
+// changes. A file that was there returns after its rotation.
+func (s *nodeLog) isPermanent(err error) bool {
+	return apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) || apierrors.IsBadRequest(err) || apierrors.IsNotAcceptable(err) ||
+		apierrors.IsNotFound(err) && !s.file.begun || errors.Is(err, errNoJournal) || errors.Is(err, errIsDir)
 }
 
 // next returns the lines after the position.

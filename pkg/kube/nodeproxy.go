@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,6 +22,7 @@ type nodeReply struct {
 	io.ReadCloser
 	size    int64 // of the whole file; -1: not known
 	partial bool  // it has only the requested range
+	isDir   bool  // it lists a directory
 }
 
 // errPastEnd reports that a file has nothing at the requested offset: it has size
@@ -60,7 +62,8 @@ func (c *Client) openNodeLog(ctx context.Context, node, path string, query url.V
 	}
 	switch resp.StatusCode {
 	case http.StatusOK:
-		return &nodeReply{ReadCloser: resp.Body, size: resp.ContentLength}, nil
+		// The name of a directory without a slash is redirected.
+		return &nodeReply{ReadCloser: resp.Body, size: resp.ContentLength, isDir: strings.HasSuffix(resp.Request.URL.Path, "/")}, nil
 	case http.StatusPartialContent:
 		return &nodeReply{ReadCloser: resp.Body, size: rangeSize(resp), partial: true}, nil
 	}
@@ -68,7 +71,7 @@ func (c *Client) openNodeLog(ctx context.Context, node, path string, query url.V
 	if resp.StatusCode == http.StatusRequestedRangeNotSatisfiable {
 		return nil, &errPastEnd{rangeSize(resp)}
 	}
-	return nil, statusError(resp)
+	return nil, statusError(resp, "nodes/proxy")
 }
 
 // rangeSize returns the size of the whole file, which follows the slash in
@@ -89,8 +92,15 @@ func nodeLogError(err error, node string) error {
 		return fmt.Errorf("%w; you need permission to get nodes/proxy (%s); see: kubectl auth can-i get nodes/proxy", err, ProxyImplies)
 	case apierrors.IsMethodNotSupported(err):
 		return fmt.Errorf("the kubelet of node %s does not serve logs: enableSystemLogHandler or enableDebuggingHandlers is false", node)
+	case isNoFile(err):
+		return errors.New("there is no such file in /var/log of the node")
 	}
 	return err
+}
+
+// isNoFile reports whether the kubelet, and not the API server, has not found something.
+func isNoFile(err error) bool {
+	return apierrors.IsNotFound(err) && apierrors.IsUnexpectedServerError(err)
 }
 
 // mayProxy reports whether the user may read logs of nodes. An error means that the
