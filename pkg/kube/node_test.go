@@ -307,6 +307,26 @@ func TestNodeWatcher_ReadsAllOfALargeRotatedFile(t *testing.T) {
 	})
 }
 
+// A file that ends where a read ends is not polled without a pause.
+func TestNodeWatcher_PausesAtTheEndOfALargeFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		t.Cleanup(api.Close)
+		const line = "a line of 16 B.\n"
+		node := api.AddNode("worker-1", nil)
+		node.Write("syslog", strings.Repeat(line, 4<<20/len(line)))
+		r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker-1"), Files: []string{"syslog"}, Options: kube.LogOptions{Follow: true, Tail: -1}})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(r.lines); n != 4<<20/len(line) || len(r.errs) > 0 {
+			t.Errorf("got %d lines, %v", n, r.errs)
+		}
+		if n := node.Asked(); n > 40 {
+			t.Errorf("the node was asked %d times in a minute", n)
+		}
+	})
+}
+
 // Lines of a file that have no time may be recent.
 func TestNodeWatcher_LeavesOutOldLinesOfAFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -115,6 +115,7 @@ func linesSince(lines []ktail.Line, since int64) []ktail.Line {
 // and advances the offset.
 func (s *nodeLog) readFile(ctx context.Context, path string, from int64) ([]ktail.Line, error) {
 	f := &s.file
+	f.more = false
 	reply, err := s.w.Client.openNodeLog(ctx, s.node, path, nil, from)
 	if err != nil {
 		return nil, err
