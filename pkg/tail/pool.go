@@ -103,6 +103,9 @@ func (p *pool) add(key ktail.Key, watcher int, src ktail.Source) {
 		e = &entry{key: key, watcher: watcher, stream: newStream(p.t, src)}
 		if pos := p.departed.take(key); !pos.IsZero() {
 			e.stream.pos = pos
+			for _, positions := range p.t.Positions {
+				positions.returned(key, &pos)
+			}
 		}
 		p.streams[key] = e
 		p.queue = append(p.queue, e)

@@ -183,6 +183,17 @@ func (p *Positions) leave(key ktail.Key) {
 	}
 }
 
+// returned records that a stream that had left the set, and that was read up to pos, is in
+// the set again. If its position was forgotten, all these lines are settled.
+func (p *Positions) returned(key ktail.Key, pos *ktail.Position) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.streams[key]; s != nil && s.settled.IsZero() && s.isSettled() {
+		s.settled = pos.Clone()
+		p.markChanged(key, s)
+	}
+}
+
 // forget removes the positions of streams that have left the set. On a node whose pods
 // come and go, they would soon be most of the file. The caller holds the lock.
 func (p *Positions) forget() {

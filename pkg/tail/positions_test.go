@@ -134,6 +134,39 @@ func TestPositions_OfDeletedPodsAreForgotten(t *testing.T) {
 	})
 }
 
+// A pod that has left the selection, and comes back, has the position of all its lines.
+func TestPositions_OfReturningPodsHaveAllLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "positions")
+		positions, err := tail.LoadPositions(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		sets := make(chan []ktail.Source)
+		stop := start(t, &tail.Tailer{
+			Watchers: []ktail.Watcher{feed(sets)}, Sink: &settler{positions: positions, most: 100}, MergeWindow: -1,
+			Positions: []*tail.Positions{positions},
+		})
+		for _, set := range [][]ktail.Source{{logFile("web", begin, "a", "b")}, {}, {logFile("web", begin, "a", "b", "c")}} {
+			sets <- set
+			time.Sleep(time.Minute)
+			if err := positions.Save(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		if positions, err = tail.LoadPositions(path); err != nil {
+			t.Fatal(err)
+		}
+		if pos := positions.Resumed(newStream("web").Key()); pos.Len() != 3 {
+			t.Errorf("the position has %d lines, want 3", pos.Len())
+		}
+	})
+}
+
 type sinkFuncs struct {
 	write func([]ktail.Line) error
 	close func() error
