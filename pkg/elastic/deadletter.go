@@ -27,8 +27,10 @@ type DeadLetter struct {
 	Document json.RawMessage `json:"document"`
 }
 
-// rotatedSuffix is the suffix of the previous file.
-const rotatedSuffix = ".1"
+const (
+	rotatedSuffix = ".1"    // of the previous file
+	lockSuffix    = ".lock" // of the file that a process locks while it appends
+)
 
 // deadLetters is a file of dead letters and, once that file has reached half of the
 // limit, its predecessor.
@@ -59,10 +61,33 @@ func (d *deadLetters) add(letters []DeadLetter) error {
 			return fmt.Errorf("save dead letters: %w", err)
 		}
 	}
-	if err := d.append(b.Bytes()); err != nil {
+	if err := d.appendLocked(b.Bytes()); err != nil {
 		return fmt.Errorf("save dead letters: %w", err)
 	}
 	return nil
+}
+
+// appendLocked appends while no other process appends to the file, rotates it, or
+// truncates it after a failed write: runs without a spool share the file of their
+// destination.
+func (d *deadLetters) appendLocked(b []byte) error {
+	lock, err := d.lock()
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.append(b), lock.Close())
+}
+
+// lock creates missing directories.
+func (d *deadLetters) lock() (io.Closer, error) {
+	path := d.path + lockSuffix
+	lock, err := d.fs.Lock(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = d.fs.MkdirAll(filepath.Dir(path)); err == nil {
+			lock, err = d.fs.Lock(path)
+		}
+	}
+	return lock, err
 }
 
 func (d *deadLetters) append(b []byte) error {
@@ -91,15 +116,8 @@ func (d *deadLetters) append(b []byte) error {
 	return nil
 }
 
-// open opens the file. It creates missing directories.
 func (d *deadLetters) open() (f spool.File, size int64, err error) {
-	const flags = os.O_RDWR | os.O_CREATE | os.O_APPEND
-	f, err = d.fs.OpenFile(d.path, flags)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err = d.fs.MkdirAll(filepath.Dir(d.path)); err == nil {
-			f, err = d.fs.OpenFile(d.path, flags)
-		}
-	}
+	f, err = d.fs.OpenFile(d.path, os.O_RDWR|os.O_CREATE|os.O_APPEND)
 	if err != nil {
 		return nil, 0, err
 	}

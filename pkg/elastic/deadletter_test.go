@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -95,6 +97,36 @@ func TestDeadLetters_LimitBoundsBothFiles(t *testing.T) {
 	}
 	if size > limit || dropped == 0 || left+dropped != n {
 		t.Errorf("the files have %d bytes; %d letters are left and %d dropped, of %d", size, left, dropped, n)
+	}
+}
+
+// Runs that forward to the same destination without a spool share the file.
+func TestDeadLetters_ProcessesShareTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "dead.ndjson")
+	const processes, each = 4, 100
+	var dropped atomic.Int64
+	var running sync.WaitGroup
+	for p := range processes {
+		running.Go(func() {
+			d := deadLetters{path: path, limit: 20_000, fs: spool.OS, dropped: func(n int, _ string) { dropped.Add(int64(n)) }}
+			for i := range each {
+				if err := d.add(someLetters(fmt.Sprint("letter ", p, i))); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	running.Wait()
+	left := 0
+	for _, p := range []string{path, path + ".1"} {
+		good, bad := rows(t, p)
+		left += good
+		if bad > 0 {
+			t.Errorf("%d rows of %s are not dead letters", bad, p)
+		}
+	}
+	if left+int(dropped.Load()) != processes*each {
+		t.Errorf("%d letters are left and %d dropped, of %d", left, dropped.Load(), processes*each)
 	}
 }
 

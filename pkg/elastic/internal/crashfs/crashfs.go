@@ -294,6 +294,10 @@ func (f *FS) Remove(path string) error {
 	return err
 }
 
+// Lock implements spool.FS. It does not lock anything: a file system belongs to one
+// process.
+func (f *FS) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
+
 // SyncDir implements spool.FS.
 func (f *FS) SyncDir(path string) error {
 	_, err := f.enter("syncdir", path, true)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 )
 
 // FS is the part of a file system that the spool needs. Tests replace it to fail,
@@ -22,6 +23,9 @@ type FS interface {
 	// SyncDir makes the creation and the removal of files in the directory survive a
 	// power failure.
 	SyncDir(dir string) error
+	// Lock locks a file, which it creates, until the closer is closed or the process
+	// ends. It waits up to two seconds for another process to unlock it.
+	Lock(path string) (io.Closer, error)
 }
 
 // File is an open file.
@@ -63,6 +67,16 @@ func (osFS) OpenFile(path string, flag int) (File, error) {
 		return nil, err
 	}
 	return osFile{f}, nil
+}
+
+func (osFS) Lock(path string) (io.Closer, error) {
+	const every, limit = 5 * time.Millisecond, 2 * time.Second
+	for begin := time.Now(); ; time.Sleep(every) {
+		lock, err := lockFile(path)
+		if !errors.Is(err, ErrLocked) || time.Since(begin) > limit {
+			return lock, err
+		}
+	}
 }
 
 func (osFS) SyncDir(dir string) error {
