@@ -163,14 +163,10 @@ func (o options) period(now time.Time) (period, error) {
 	if o.until.isSet() {
 		p.until = o.until.at(now, zone)
 	}
-	begin := p.since
-	if p.age > 0 {
-		begin = now.Add(-p.age)
-	}
 	switch {
 	case p.since.After(now):
 		return p, fmt.Errorf("invalid %s %s: must not be in the future (%s)", flag, quoted(since.text), p.since.Format(time.RFC3339))
-	case !p.until.IsZero() && !p.until.After(begin):
+	case !p.until.IsZero() && !p.until.After(p.begin()):
 		return p, fmt.Errorf("invalid --until %s: must be later than %s %s", quoted(o.until.text), flag, quoted(since.text))
 	}
 	return p, nil
@@ -183,7 +179,7 @@ func (p period) isOver() bool { return !p.until.IsZero() && !p.until.After(p.now
 // begin returns the time of the oldest line to show; zero means all.
 func (p period) begin() time.Time {
 	if p.age > 0 {
-		return time.Now().Add(-p.age)
+		return p.now.Add(-p.age).Round(0) // wall time, in case the machine is suspended
 	}
 	return p.since
 }

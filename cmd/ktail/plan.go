@@ -111,10 +111,17 @@ func offlinePlan(o options, queries []string) (plan, error) {
 		return p, err
 	}
 	p.selection.Shard = o.shard
-	p.log = kube.LogOptions{Follow: !o.noFollow, Tail: o.tail, Since: wholeSeconds(p.period.age), Previous: o.previous, Rotated: o.rotated}
-	if t := p.period.since; !t.IsZero() {
-		p.log.Since = time.Since(t) + clockSkew
-		p.filters = append(p.filters, func(l *ktail.Line) bool { return l.Time >= t.UnixNano() })
+	begin := p.period.since
+	if o.history.enabled() { // the live logs are opened later than the history
+		begin = p.period.begin()
+	}
+	p.log = kube.LogOptions{
+		Follow: !o.noFollow, Tail: o.tail, Since: wholeSeconds(p.period.age), SinceTime: begin,
+		Previous: o.previous, Rotated: o.rotated,
+	}
+	if !begin.IsZero() {
+		oldest := begin.UnixNano()
+		p.filters = append(p.filters, func(l *ktail.Line) bool { return l.Time >= oldest })
 	}
 	if t := p.period.until; !t.IsZero() {
 		p.filters = append(p.filters, func(l *ktail.Line) bool { return l.Time < t.UnixNano() })
@@ -125,11 +132,6 @@ func offlinePlan(o options, queries []string) (plan, error) {
 	}
 	return p, nil
 }
-
-// clockSkew is how far a node's clock may be ahead of the local clock without
-// --since TIME missing lines. The API takes an age; a filter then drops older
-// lines.
-const clockSkew = time.Minute
 
 // wholeSeconds rounds an age up to whole seconds, as the pod log API requires.
 func wholeSeconds(age time.Duration) time.Duration {

@@ -75,7 +75,7 @@ func (p plan) needsCluster() bool {
 func (p plan) newNodeWatcher(m *messenger) ktail.Watcher {
 	w := &node.Watcher{
 		Dir: p.podLogsDir, Node: p.node,
-		Options: node.Options{Follow: p.log.Follow, Since: p.log.Since, Tail: p.log.Tail},
+		Options: node.Options{Follow: p.log.Follow, Since: p.log.Since, SinceTime: p.log.SinceTime, Tail: p.log.Tail},
 		Select:  p.selection.MatchesPath,
 		Warn:    m.warn,
 	}

@@ -76,7 +76,7 @@ func (s *nodeLog) nextOfFile(ctx context.Context, path string) ([]ktail.Line, er
 func (s *nodeLog) startFile(ctx context.Context, path string) ([]ktail.Line, error) {
 	f, o := &s.file, &s.w.Options
 	from := int64(0)
-	if o.Tail >= 0 || o.Since > 0 {
+	if o.Tail >= 0 || o.Age() > 0 {
 		from = -firstBytes
 	}
 	head, err := s.headOf(ctx, path)

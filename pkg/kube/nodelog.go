@@ -178,8 +178,8 @@ func (s *nodeLog) nextOfJournal(ctx context.Context, from *ktail.Position, count
 func (s *nodeLog) startJournal(ctx context.Context, from *ktail.Position) ([]ktail.Line, error) {
 	o := &s.w.Options
 	since, count := int64(math.MinInt64), int64(firstEntries)
-	if o.Since > 0 {
-		since = time.Now().Add(-o.Since).UnixNano()
+	if age := o.Age(); age > 0 {
+		since = time.Now().Add(-age).UnixNano()
 	}
 	if o.Tail >= 0 {
 		count = min(max(o.Tail, overlapLines), mostEntries)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
-	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -35,7 +34,7 @@ func (r *logReader) begin(ctx context.Context, from *ktail.Position) error {
 		case fromStart && (files[0].instance > 0 || !r.log.instanceComplete(files[0].instance)):
 			r.gap = filesRemoved
 			return r.start(files[0], 0)
-		case fromStart, r.options.Tail < 0 && r.options.Since <= 0:
+		case fromStart, r.options.Tail < 0 && r.options.allTimes():
 			return r.start(files[0], 0)
 		default:
 			return r.beginAtEnd(files)
@@ -153,8 +152,8 @@ func (l *logFiles) findFrom(files []*logFile, from *ktail.Position) (found place
 // beginAtEnd starts with the lines that Options.Since and Options.Tail select.
 func (r *logReader) beginAtEnd(files []*logFile) error {
 	first := place{file: files[0]}
-	if r.options.Since > 0 {
-		r.cutoff = time.Now().Add(-r.options.Since).UnixNano()
+	if !r.options.allTimes() {
+		r.cutoff = r.options.begin().UnixNano()
 		r.log.mu.Lock()
 		r.log.cutoff = r.cutoff
 		r.log.mu.Unlock()

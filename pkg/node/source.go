@@ -13,8 +13,22 @@ import (
 // Options say which lines of a log are read.
 type Options struct {
 	Follow bool
-	Since  time.Duration // maximum age of lines; 0: any
+	Since  time.Duration // maximum age of lines when their log is opened; 0: any
 	Tail   int64         // number of lines from the end; negative: all
+
+	// SinceTime is used instead of Since unless it is zero.
+	SinceTime time.Time
+}
+
+// allTimes reports whether lines of any age are wanted.
+func (o *Options) allTimes() bool { return o.Since <= 0 && o.SinceTime.IsZero() }
+
+// begin returns the time of the oldest line that is wanted now.
+func (o *Options) begin() time.Time {
+	if o.SinceTime.IsZero() {
+		return time.Now().Add(-o.Since)
+	}
+	return o.SinceTime
 }
 
 // Reasons of gaps.

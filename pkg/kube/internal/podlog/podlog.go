@@ -81,8 +81,12 @@ type State struct {
 // Options say which lines of a log are wanted.
 type Options struct {
 	Follow bool
-	Since  time.Duration // lines not older than this; 0: any
+	Since  time.Duration // lines not older than this at the first request; 0: any
 	Tail   int64         // number of lines from the end; negative: all
+
+	// SinceTime is used instead of Since unless it is zero. Lines up to clockSkew older
+	// are emitted as well.
+	SinceTime time.Time
 
 	// Previous starts with the instance before the one that exists at the start, if
 	// the node still has its log. Since and Tail apply to each of the two.
@@ -95,7 +99,19 @@ type Options struct {
 }
 
 // everything reports whether the log is wanted from its first line.
-func (o *Options) everything() bool { return o.Tail < 0 && o.Since <= 0 }
+func (o *Options) everything() bool { return o.Tail < 0 && o.Age() <= 0 }
+
+// clockSkew is how far a node's clock may be ahead of the local clock without missing
+// lines after Options.SinceTime: the API takes an age, by the clock of the node.
+const clockSkew = time.Minute
+
+// Age returns the age of the oldest line that is wanted now; 0 means any.
+func (o *Options) Age() time.Duration {
+	if o.SinceTime.IsZero() {
+		return o.Since
+	}
+	return time.Since(o.SinceTime) + clockSkew
+}
 
 // Start says where to start reading the log of a container from which nothing
 // was read.

@@ -208,7 +208,7 @@ func (r *response) makePiece(lines []ktail.Line) {
 	}
 	if l := &lines[0]; l.Kind == ktail.Diagnostic && !isKubeletText(l.Text) && (len(lines) == 1 || lines[1].Kind == ktail.Log) {
 		l.Kind, l.Untimed = ktail.Log, true
-		l.Time = time.Now().Add(-r.source.options.Since).UnixNano()
+		l.Time = time.Now().Add(-r.source.options.Age()).UnixNano()
 		if since := r.source.periods.start(); since != 0 {
 			l.Time = max(l.Time, since)
 		}

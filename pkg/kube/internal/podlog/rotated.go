@@ -126,19 +126,19 @@ func (s *Source) readAllFiles(ctx context.Context, from *ktail.Position, emit fu
 
 // selectFiles leaves out the files that the options exclude.
 func (s *Source) selectFiles(ctx context.Context, r *logfiles.Reader, p *filePass, now time.Time) error {
-	begin, limited := s.periods.start(), s.options.Tail >= 0 || s.options.Since > 0
+	begin, limited := s.periods.start(), s.options.Tail >= 0 || s.options.Age() > 0
 	switch {
 	case begin != 0:
 		p.since = begin
 	case s.log.opens > 0 && s.log.start == FromOptions && limited:
 		since := s.sinceOpened() // everything since then is wanted, no matter how many lines
 		if s.options.Tail < 0 {
-			since += s.options.Since
+			since += s.options.Age()
 		}
 		p.since = now.Add(-since).UnixNano()
 		return r.SkipBefore(ctx, p.since)
-	case s.log.start == FromOptions && s.options.Since > 0:
-		p.since = now.Add(-s.options.Since).UnixNano()
+	case s.log.start == FromOptions && s.options.Age() > 0:
+		p.since = now.Add(-s.options.Age()).UnixNano()
 	}
 	if p.since != 0 {
 		if err := r.SkipBefore(ctx, p.since); err != nil {

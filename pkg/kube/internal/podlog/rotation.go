@@ -163,7 +163,7 @@ func (r *response) uncertain() bool { return r.lost() && r.any }
 // set back while the log is followed, because the request has a recent start
 // time. Once a line was received, the log can be opened again without one.
 func (r *response) hides() bool {
-	return r.sinceAsked && !r.source.log.untimed && r.source.options.Since < farBack && r.progress
+	return r.sinceAsked && !r.source.log.untimed && r.source.options.Age() < farBack && r.progress
 }
 
 func (b *stalledBody) arm() {

@@ -260,7 +260,7 @@ func (s *Source) query(from *ktail.Position, tail int64) url.Values {
 		if s.options.Tail >= 0 {
 			q.Set("tailLines", strconv.FormatInt(s.options.Tail, 10))
 		}
-		if since := s.options.Since; since > 0 {
+		if since := s.options.Age(); since > 0 {
 			if s.startsOver(from) {
 				since += s.sinceOpened()
 			}

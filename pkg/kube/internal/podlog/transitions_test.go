@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -267,5 +268,33 @@ func TestLog_StartingOverIncludesThePreviousInstance(t *testing.T) {
 			return
 		}
 		t.Error("no read has succeeded")
+	})
+}
+
+// askedNode records the parameters of the last log request.
+type askedNode struct {
+	node
+	asked url.Values
+}
+
+func (n *askedNode) OpenLog(ctx context.Context, q url.Values) (io.ReadCloser, error) {
+	n.asked = q
+	return n.node.OpenLog(ctx, q)
+}
+
+// The oldest wanted line is the same if the log is opened an hour late, because the API
+// server or the node was unreachable, or because the pod was not selected.
+func TestSource_SinceTimeIsFixed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		options := Options{Tail: -1, SinceTime: time.Now()}
+		time.Sleep(time.Hour)
+		n := askedNode{node: node{state: finished(0), log: []string{"01 a"}}}
+		s := NewSource(&n, &options, &ktail.Stream{}, New(FromOptions), nil)
+		if err := s.Read(t.Context(), ktail.Position{}, func([]ktail.Line) error { return nil }); err != nil {
+			t.Error(err)
+		}
+		if since, err := strconv.Atoi(n.asked.Get("sinceSeconds")); err != nil || since < 3600 || since > 3700 {
+			t.Errorf("the request is %v, want an hour and a bit", n.asked)
+		}
 	})
 }
