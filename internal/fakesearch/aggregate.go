@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,77 +102,98 @@ func (a *aggregation) histogram(found []hit) any {
 	return map[string]any{"buckets": buckets}
 }
 
-func (a *aggregation) composite(found []hit) (any, error) {
-	type source struct {
-		name, field string
-		optional    bool
-	}
-	var sources []source
+// compositeSource is a field by which a composite aggregation groups.
+type compositeSource struct {
+	name, field string
+	optional    bool // documents without the field form a group
+}
+
+func (a *aggregation) compositeSources() []compositeSource {
+	var sources []compositeSource
 	for _, s := range a.Composite.Sources {
 		for name, by := range s {
-			sources = append(sources, source{name, by.Terms.Field, by.Terms.MissingBucket})
+			sources = append(sources, compositeSource{name, by.Terms.Field, by.Terms.MissingBucket})
 		}
 	}
+	return sources
+}
+
+// composite returns the groups after the given key, in the order of their keys.
+func (a *aggregation) composite(found []hit) (any, error) {
+	sources := a.compositeSources()
 	groups := map[string][]hit{}
 	for _, h := range found {
-		var key []string
-		for _, s := range sources {
-			missing := h.value(s.field) == nil
-			if missing && !s.optional {
-				key = nil
-				break
-			}
-			quoted := "" // of a missing value
-			if !missing {
-				quoted = strconv.Quote(h.text(s.field))
-			}
-			key = append(key, quoted)
-		}
-		if key != nil {
-			joined := strings.Join(key, "\x00")
-			groups[joined] = append(groups[joined], h)
+		if key, ok := groupKey(sources, &h); ok {
+			groups[key] = append(groups[key], h)
 		}
 	}
-	var after string
-	if a.Composite.After != nil {
-		var key []string
-		for _, s := range sources {
-			quoted := ""
-			if value := a.Composite.After[s.name]; value != nil {
-				quoted = strconv.Quote(*value)
-			}
-			key = append(key, quoted)
-		}
-		after = strings.Join(key, "\x00")
+	keys := slices.Sorted(maps.Keys(groups))
+	if after := a.Composite.After; after != nil {
+		last := afterKey(sources, after)
+		keys = slices.DeleteFunc(keys, func(key string) bool { return key <= last })
 	}
-	keys := make([]string, 0, len(groups))
-	for key := range groups {
-		if key > after {
-			keys = append(keys, key)
+	result, buckets := map[string]any{}, []any{}
+	for _, key := range keys[:min(a.Composite.Size, len(keys))] {
+		bucket, err := a.bucket(groups[key])
+		if err != nil {
+			return nil, err
 		}
-	}
-	slices.Sort(keys)
-	result := map[string]any{}
-	buckets := []any{}
-	for _, joined := range keys[:min(a.Composite.Size, len(keys))] {
-		key := map[string]any{}
-		for i, quoted := range strings.Split(joined, "\x00") {
-			key[sources[i].name] = nil
-			if value, err := strconv.Unquote(quoted); err == nil {
-				key[sources[i].name] = value
-			}
-		}
-		bucket := map[string]any{"key": key, "doc_count": len(groups[joined])}
-		for name, raw := range a.Aggs {
-			value, err := aggregate(raw, slices.Clone(groups[joined]))
-			if err != nil {
-				return nil, err
-			}
-			bucket[name] = value
-		}
+		bucket["key"] = keyValues(sources, key)
 		buckets = append(buckets, bucket)
-		result["after_key"] = key
+		result["after_key"] = bucket["key"]
 	}
 	result["buckets"] = buckets
 	return result, nil
+}
+
+// groupKey returns the quoted values of a document, joined; a missing value is empty. It
+// reports false if the document belongs to no group.
+func groupKey(sources []compositeSource, h *hit) (string, bool) {
+	quoted := make([]string, len(sources))
+	for i, s := range sources {
+		switch {
+		case h.value(s.field) != nil:
+			quoted[i] = strconv.Quote(h.text(s.field))
+		case !s.optional:
+			return "", false
+		}
+	}
+	return strings.Join(quoted, "\x00"), true
+}
+
+// afterKey returns the key of the group with these values.
+func afterKey(sources []compositeSource, values map[string]*string) string {
+	quoted := make([]string, len(sources))
+	for i, s := range sources {
+		if value := values[s.name]; value != nil {
+			quoted[i] = strconv.Quote(*value)
+		}
+	}
+	return strings.Join(quoted, "\x00")
+}
+
+// keyValues returns the values of a key by the names of their sources.
+func keyValues(sources []compositeSource, key string) map[string]any {
+	values := map[string]any{}
+	for i, quoted := range strings.Split(key, "\x00") {
+		values[sources[i].name] = nil
+		if value, err := strconv.Unquote(quoted); err == nil {
+			values[sources[i].name] = value
+		}
+	}
+	return values
+}
+
+// bucket returns the number of documents of a group, and the results of the inner
+// aggregations.
+func (a *aggregation) bucket(group []hit) (map[string]any, error) {
+	bucket := map[string]any{"doc_count": len(group)}
+	for name, raw := range a.Aggs {
+		value, err := aggregate(raw, slices.Clone(group))
+		if err != nil {
+			return nil, err
+		}
+		bucket[name] = value
+	}
+	return bucket, nil
 }
