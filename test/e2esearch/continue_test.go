@@ -28,24 +28,13 @@ func TestHistory_ContinuesInTheLiveLogs(t *testing.T) {
 		w.arrive(t, s, s.Index(), forwarder, 2*perSecond)
 		// A server that has just been started is slow at first.
 		suite.Eventually(t, 2*time.Minute, "the forwarder to catch up", func() bool {
-			return s.Count(t, s.Index()) >= w.count()-pods*perSecond
+			return s.Count(t, s.Index()) >= w.lines()-pods*perSecond
 		})
 
 		printed := w.printHistory(s)
 		w.await(printed, w.pods...)
 		printed.check(t, "the forwarder is up to date")
 	})
-}
-
-// count returns how many lines the pods have written.
-func (w *world) count() int {
-	n := 0
-	for _, p := range w.pods {
-		p.mu.Lock()
-		n += len(p.written)
-		p.mu.Unlock()
-	}
-	return n
 }
 
 // output is what ktail prints, until check ends it.

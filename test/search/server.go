@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -95,6 +96,25 @@ func (s *Server) Freeze(t *testing.T) { s.signal(t, syscall.SIGSTOP) }
 
 // Thaw resumes it.
 func (s *Server) Thaw(t *testing.T) { s.signal(t, syscall.SIGCONT) }
+
+// RemoveShard deletes the files of a shard.
+func (s *Server) RemoveShard(t *testing.T, indexUUID string, shard int) {
+	t.Helper()
+	found := 0
+	err := filepath.WalkDir(filepath.Join(workDir(), "state", strconv.Itoa(s.Port)), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() || !strings.HasSuffix(path, filepath.Join(indexUUID, strconv.Itoa(shard))) {
+			return err
+		}
+		found++
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+		return fs.SkipDir
+	})
+	if err != nil || found != 1 {
+		t.Fatalf("%d directories of shard %d: %v", found, shard, err)
+	}
+}
 
 func (s *Server) signal(t *testing.T, sig syscall.Signal) {
 	t.Helper()
