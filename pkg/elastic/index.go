@@ -27,9 +27,10 @@ type indexState struct {
 	until    time.Time // nothing is sent to the index before
 
 	// While the index accepts only some documents, those that had to wait are not sent
-	// before nextProbe, but for one bulk at a time.
+	// before nextProbe, but for one bulk at a time, until some of them are accepted.
 	partial   time.Time // last time it accepted some documents of a request while others had to wait
-	probes    int       // bulks that were sent since one was accepted
+	probing   bool      // none of those that had to wait were accepted
+	probes    int       // bulks that were sent since then
 	nextProbe time.Time
 
 	// gaveUp is when a document that the server failed to process was given up: in its
@@ -73,7 +74,11 @@ const partialFor = 5 * time.Minute
 func (x *indices) split(name string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.get(name).partial = time.Now()
+	s := x.get(name)
+	if !s.isPartial() {
+		s.probing, s.probes, s.nextProbe = true, 0, time.Time{}
+	}
+	s.partial = time.Now()
 }
 
 // isPartial reports whether documents that have to wait say nothing about other documents
@@ -95,7 +100,7 @@ func (x *indices) probe(name string) time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := x.get(name)
-	if !s.isPartial() {
+	if !s.isPartial() || !s.probing {
 		return time.Time{}
 	}
 	if time.Now().Before(s.nextProbe) {
@@ -105,18 +110,23 @@ func (x *indices) probe(name string) time.Time {
 	return time.Time{}
 }
 
-// probed records the result for documents that had to wait. If some were accepted, all
-// others are sent.
-func (x *indices) probed(name string, accepted bool) {
+// probed records the result for documents that had to wait. It reports whether the others
+// need not wait any more, because the index accepts such documents again.
+func (x *indices) probed(name string, accepted bool) (over bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	s := x.get(name)
 	if accepted {
-		s.probes, s.nextProbe = 0, time.Time{}
-		return
+		over = s.probing
+		s.probing = false
+		return over
+	}
+	if !s.probing {
+		s.probing, s.probes = true, 0
 	}
 	s.nextProbe = time.Now().Add(retryDelay(Busy, s.probes))
 	s.probes++
+	return false
 }
 
 // acceptedSince reports whether the index accepted a document at or after the time.

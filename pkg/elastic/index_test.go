@@ -179,19 +179,22 @@ func TestIndex_RedShardDelaysOnlyItsDocuments(t *testing.T) {
 				var red, asked atomic.Int64
 				red.Store(1)
 				s.fault(func(int, *http.Request) *fakesearch.Fault {
-					return items(func(d document) *fakesearch.Verdict {
-						if !strings.HasPrefix(d.message(), "red") || red.Load() == 0 {
+					f := &fakesearch.Fault{Delay: 200 * time.Millisecond}
+					f.Item = func(_ int, d fakesearch.Document) *fakesearch.Verdict {
+						if !strings.HasPrefix(document{d}.message(), "red") || red.Load() == 0 {
 							return nil
 						}
+						f.Delay = 20 * time.Second // a server waits for the shard
 						asked.Add(1)
 						return &fakesearch.Verdict{Status: 503, Type: "unavailable_shards_exception", Reason: "[ktail][0] primary shard is not active"}
-					})
+					}
+					return f
 				})
 				r := start(t, s, elastic.WithQueueSize(smallQueue), func(o *elastic.Options) {
 					o.Dir, o.SpoolSize = t.TempDir(), 64<<20
 				})
 				const seconds, perSecond = 300, 10
-				for i := range seconds {
+				write := func(i int) {
 					texts := make([]string, perSecond)
 					for k := range texts {
 						texts[k] = fmt.Sprint([]string{"red", "fine"}[k%2], " ", i, " ", k, noise(i*perSecond+k, 500))
@@ -202,6 +205,9 @@ func TestIndex_RedShardDelaysOnlyItsDocuments(t *testing.T) {
 					}
 					r.write(t, some)
 					time.Sleep(time.Second)
+				}
+				for i := range seconds {
+					write(i)
 					if got, want := r.Status().Delivered, int64(i-60)*perSecond/2; got < want {
 						t.Errorf("%d lines delivered after %d s, want at least %d; %+v asked %d", got, i, want, r.Status(), asked.Load())
 					}
@@ -212,12 +218,16 @@ func TestIndex_RedShardDelaysOnlyItsDocuments(t *testing.T) {
 					t.Errorf("lines of the red shard were sent %d times in 20 minutes", n)
 				}
 				r.status(t, elastic.Status{Delivered: seconds * perSecond / 2, Waiting: r.Status().Waiting, Spooled: seconds*perSecond/2 - r.Status().Waiting})
+				const more = 30
+				for i := range more {
+					write(seconds + i)
+				}
 				red.Store(0)
-				time.Sleep(5 * time.Minute)
-				r.status(t, elastic.Status{Delivered: seconds * perSecond})
+				time.Sleep(45 * time.Second) // one probe is rejected, and the next one is due
+				r.status(t, elastic.Status{Delivered: (seconds + more) * perSecond})
 				r.close(t)
-				if n := len(s.documents()); n != seconds*perSecond {
-					t.Errorf("%d documents, want %d", n, seconds*perSecond)
+				if n := len(s.documents()); n != (seconds+more)*perSecond {
+					t.Errorf("%d documents, want %d", n, (seconds+more)*perSecond)
 				}
 			})
 		})

@@ -173,8 +173,8 @@ func (s *batchOutcome) postpone() *problem {
 	if s.delivered > 0 {
 		d.s.indices.accept(s.index, len(s.wait)+len(s.parked) == 0)
 	}
-	if d.waited {
-		d.s.indices.probed(s.index, s.delivered > 0)
+	if d.waited && d.s.indices.probed(s.index, s.delivered > 0) {
+		d.s.queue.wakeWaiting()
 	}
 	if s.problem == nil {
 		return nil

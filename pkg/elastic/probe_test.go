@@ -31,12 +31,17 @@ func TestIndices_ProbeWithOneBulkAtATime(t *testing.T) {
 		if until := x.probe("logs"); !until.IsZero() {
 			t.Errorf("after a probe without a result, the next one waits until %s", until)
 		}
-		x.probed("logs", true)
+		if !x.probed("logs", true) || x.probed("logs", true) {
+			t.Error("the first accepted documents end the waiting, and only they")
+		}
 		for range 2 {
-			if until := x.probe("logs"); until.IsZero() {
-				break
+			if until := x.probe("logs"); !until.IsZero() {
+				t.Errorf("documents wait until %s although some were accepted", until)
 			}
-			t.Error("documents wait although some were accepted")
+		}
+		x.probed("logs", false) // red again
+		if x.probe("logs").IsZero() {
+			t.Error("documents do not wait after a rejection")
 		}
 	})
 }

@@ -284,6 +284,19 @@ func (q *queue) park(d *delivery) {
 	q.notifyChange()
 }
 
+// wakeWaiting makes parked deliveries due that wait because their index did not accept
+// such documents.
+func (q *queue) wakeWaiting() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, d := range q.parked {
+		if d.waited {
+			d.due = time.Time{}
+		}
+	}
+	q.notifyChange()
+}
+
 // isCrowded reports whether parked deliveries keep others from being sent, or soon will.
 func (q *queue) isCrowded() bool {
 	q.mu.Lock()
