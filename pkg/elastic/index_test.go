@@ -125,8 +125,8 @@ func TestIndex_ManyFailingDocumentsDoNotStopOthers(t *testing.T) {
 						return nil
 					})
 				})
-				r := start(t, s, elastic.WithQueueSize(smallQueue), func(o *elastic.Options) { o.Dir, o.SpoolSize = t.TempDir(), spoolSize })
-				const n, perSecond = 4800, 20
+				r := start(t, s, elastic.WithQueueSize(smallQueue/4), func(o *elastic.Options) { o.Dir, o.SpoolSize = t.TempDir(), spoolSize })
+				const n, perSecond = 2400, 10
 				written := make(chan struct{})
 				go func() {
 					defer close(written)
@@ -135,7 +135,7 @@ func TestIndex_ManyFailingDocumentsDoNotStopOthers(t *testing.T) {
 						for k := range texts {
 							texts[k] = fmt.Sprint("good ", i, " ", k)
 							if k%2 == 0 {
-								texts[k] = fmt.Sprint("poison ", i, " ", k, noise(i*perSecond+k, 2000))
+								texts[k] = fmt.Sprint("poison ", i, " ", k, noise(i*perSecond+k, 1000))
 							}
 						}
 						some := lines(texts...)
