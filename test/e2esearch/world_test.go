@@ -149,6 +149,19 @@ func (w *world) burst(each int) {
 	}
 }
 
+// past writes the given number of lines, spread over a period that ends now, into each log.
+func (w *world) past(period time.Duration, each int) {
+	for _, p := range w.pods {
+		entries := make([]fakeapi.Entry, each)
+		begin := time.Now().Add(-period)
+		for i := range entries {
+			at := begin.Add(time.Duration(i) * period / time.Duration(each))
+			entries[i] = fakeapi.Entry{Time: at.UnixNano(), Text: fmt.Sprintf("live %d %d", i+1, rand.Uint32())}
+		}
+		p.write(entries...)
+	}
+}
+
 // flow writes the given number of lines per second into each log until the
 // returned function is called.
 func (w *world) flow(perSecond int) (stop func()) {
