@@ -3,7 +3,9 @@ package elastic
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -74,7 +76,7 @@ type continuedWatcher struct {
 	query   *historyQuery
 
 	rests map[ktail.Key]*historyRest
-	gone  ktail.Source // the streams without a live log; nil if there are none
+	gone  *goneSource // the streams without a live log; nil if there are none
 }
 
 // Watch implements ktail.Watcher.
@@ -85,6 +87,7 @@ func (w *continuedWatcher) Watch(ctx context.Context, set func([]ktail.Source)) 
 		}
 		all := make([]ktail.Source, 0, len(live)+1)
 		if w.gone != nil {
+			w.gone.leaveTo(live)
 			all = append(all, w.gone)
 		}
 		for _, src := range live {
@@ -114,29 +117,61 @@ func (w *continuedWatcher) divide(live []ktail.Source) {
 	}
 	if len(gone) > 0 {
 		source := w.history.rest(w.query, gone, w.history.restOf(w.query))
-		source.settle = true
 		// It is in the same set as the live logs, and events have the zero key.
 		source.stream = &ktail.Stream{PodUID: "history", Container: "history", Instance: source.stream.Instance}
-		w.gone = &goneSource{source}
+		w.gone = &goneSource{historySource: source}
 	}
 }
 
 // goneSource emits the last lines of the streams without a live log.
-type goneSource struct{ *historySource }
+type goneSource struct {
+	*historySource
+
+	mu    sync.Mutex
+	found map[ktail.Key]bool // streams whose live log was found later, and has their lines
+}
+
+// leaveTo records that these live logs have the lines of their streams.
+func (s *goneSource) leaveTo(live []ktail.Source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, src := range live {
+		if s.found == nil {
+			s.found = map[ktail.Key]bool{}
+		}
+		s.found[src.Stream().Key()] = true
+	}
+}
+
+// wanted returns the streams whose lines are still wanted.
+func (s *goneSource) wanted() map[ktail.Key]*historyStream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wanted := s.query.wanted()
+	maps.DeleteFunc(wanted, func(key ktail.Key, _ *historyStream) bool { return s.found[key] })
+	return wanted
+}
 
 // Read implements ktail.Source.
-func (s *goneSource) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
-	err := s.historySource.Read(ctx, from, emit)
-	if err == nil {
-		s.h.gone.Store(&s.ends)
+func (s *goneSource) Read(ctx context.Context, _ ktail.Position, emit func([]ktail.Line) error) error {
+	if err := emit(nil); err != nil {
+		return err
 	}
+	return s.readLate(ctx, s.readAgain, emit)
+}
+
+// readAgain emits the lines that were not emitted before.
+func (s *goneSource) readAgain(ctx context.Context, emit func([]ktail.Line) error) error {
+	err := s.historySource.readAgain(ctx, s.wanted(), emit)
+	s.h.gone.Store(s.ends.clone())
 	return err
 }
 
 // restOf returns the window that the query has left. Lines that the server has not shown
-// before are wanted as well.
+// before are wanted as well, whatever the difference between the clocks of the nodes and
+// of this machine is.
 func (h *History) restOf(q *historyQuery) window {
-	rest := window{q.to, max(q.newest+1, time.Now().Add(time.Minute).UnixNano())}
+	rest := window{q.to, max(q.newest, time.Now().UnixNano()) + int64(recentLines)}
 	if until := unixNanos(h.o.Until); until != 0 {
 		rest.to = min(rest.to, until)
 	}
@@ -156,51 +191,16 @@ func (h *History) rest(q *historyQuery, streams []historyStream, w window) *hist
 	return newHistorySource(h, &rest)
 }
 
-const (
-	// settlePeriod is how long the number of lines must not change. Servers show new
-	// documents once per second by default.
-	settlePeriod = 2 * time.Second
-	// mostSettlePeriods bounds the wait for a forwarder that lags.
-	mostSettlePeriods = 10
-)
-
-// awaitSettled waits until the server shows all lines of streams that have just ended.
-func (s *historySource) awaitSettled(ctx context.Context) error {
-	before := int64(0)
-	for range mostSettlePeriods {
-		parts, err := s.count(ctx, window{s.next, s.query.to})
-		if err != nil || len(parts) == 0 {
-			return err
-		}
-		lines := int64(0)
-		for _, p := range parts {
-			lines += p.lines
-		}
-		if lines == before || time.Since(time.Unix(0, parts[len(parts)-1].from)) > recentLines {
-			return nil
-		}
-		before = lines
-		timer := time.NewTimer(settlePeriod)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		}
-	}
-	return nil
-}
-
 // historyRest is the part of a stream that is left to its live log. It belongs to the
 // goroutine in continuedSource.Read.
 type historyRest struct {
 	history *History
 	query   *historyQuery
 	stream  historyStream
-	left    window       // what the server has and was not emitted
-	shown   bool         // lines that the server has were emitted
-	joined  bool         // the live log has emitted a line
-	held    []ktail.Line // what the live log has emitted before its first line
+	left    window         // what the server has and the live log may not have
+	source  *historySource // of that part, once it is needed
+	joined  bool           // the live log has emitted a line
+	held    []ktail.Line   // what the live log has emitted before its first line
 }
 
 // continuedSource is a live log that continues where the history of its stream ends. It
@@ -224,7 +224,7 @@ func (s continuedSource) Read(ctx context.Context, from ktail.Position, emit fun
 	if r.joined {
 		return s.Source.Read(ctx, from, emit)
 	}
-	if r.shown {
+	if r.source != nil {
 		from.Loose = true // the server may not have shown all
 	}
 	err := s.Source.Read(ctx, from, func(lines []ktail.Line) error { return r.pass(&from, lines, emit) })
@@ -232,19 +232,28 @@ func (s continuedSource) Read(ctx context.Context, from ktail.Position, emit fun
 		return err
 	}
 	missing, ok := errors.AsType[errMissing](err)
-	if !ok {
-		// The live log has ended or failed before its first line. It may never deliver
-		// what the server has.
-		return errors.Join(r.show(ctx, r.left.to, true, emit), err)
+	switch {
+	case ok:
+		to := r.left.to
+		if missing.until != 0 && r.source == nil {
+			to = min(to, missing.until+int64(joinPeriod))
+		}
+		if err = r.show(ctx, to, emit); err == nil {
+			r.left.from = to
+			err = ktail.ErrInterrupted
+		}
+	case isFinal(err): // without a line
+		err = errors.Join(r.showLate(ctx, emit), err)
+	default: // it may never deliver what the server has
+		err = errors.Join(r.show(ctx, r.left.to, emit), err)
 	}
-	to := r.left.to
-	if missing.until != 0 && !r.shown {
-		to = min(to, missing.until+int64(joinPeriod))
-	}
-	if err := r.show(ctx, to, false, emit); err != nil {
-		return err
-	}
-	return ktail.ErrInterrupted
+	return err
+}
+
+// isFinal reports whether a read with this result is not repeated.
+func isFinal(err error) bool {
+	failed, ok := errors.AsType[*ktail.ReadError](err)
+	return err == nil || ok && failed.Permanent
 }
 
 // joinPeriod is for how long lines of the server and of the live log overlap where they
@@ -269,7 +278,7 @@ func (r *historyRest) pass(from *ktail.Position, lines []ktail.Line, emit func([
 		}
 		return errMissing{lines[i].Time}
 	}
-	r.joined = true
+	r.joined, r.source = true, nil
 	return emit(append(r.unhold(), lines...))
 }
 
@@ -283,15 +292,39 @@ func (r *historyRest) misses(from *ktail.Position, first *ktail.Line) bool {
 	return from.IsZero() && first.Time > r.stream.from+2*own.rounding
 }
 
-// show emits the lines before the place that the server has, and what was held.
-func (r *historyRest) show(ctx context.Context, to int64, settle bool, emit func([]ktail.Line) error) error {
-	source := r.history.rest(r.query, []historyStream{r.stream}, window{r.left.from, to})
-	source.settle = settle
-	if err := source.Read(ctx, ktail.Position{}, emit); err != nil {
-		r.left.from = max(r.left.from, source.next)
+// show emits the lines before the place that the server shows and that were not emitted,
+// and what was held.
+func (r *historyRest) show(ctx context.Context, to int64, emit func([]ktail.Line) error) error {
+	s := r.sourceTo(to)
+	if err := s.readAgain(ctx, s.query.wanted(), emit); err != nil {
+		return s.failed(ctx, err)
+	}
+	return r.release(emit)
+}
+
+// showLate emits all lines that the server has and that were not emitted, and what was
+// held.
+func (r *historyRest) showLate(ctx context.Context, emit func([]ktail.Line) error) error {
+	s := r.sourceTo(r.left.to)
+	again := func(ctx context.Context, emit func([]ktail.Line) error) error {
+		return s.readAgain(ctx, s.query.wanted(), emit)
+	}
+	if err := s.readLate(ctx, again, emit); err != nil {
 		return err
 	}
-	r.shown, r.left.from = true, to
+	return r.release(emit)
+}
+
+func (r *historyRest) sourceTo(to int64) *historySource {
+	if r.source == nil {
+		r.source = r.history.rest(r.query, []historyStream{r.stream}, r.left)
+	}
+	r.source.query.from, r.source.query.to = r.left.from, to
+	return r.source
+}
+
+// release emits what was held.
+func (r *historyRest) release(emit func([]ktail.Line) error) error {
 	if held := r.unhold(); len(held) > 0 {
 		return emit(held)
 	}

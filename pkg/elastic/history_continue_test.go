@@ -23,6 +23,7 @@ type liveLog struct {
 	ending      []ktail.Line // what it emits after its lines
 	gaps        int          // gaps that it has reported
 	failed      int          // reads that have failed
+	refusal     error        // the result of all reads
 }
 
 func (l *liveLog) Stream() *ktail.Stream { return l.stream }
@@ -34,6 +35,9 @@ func (l *liveLog) Read(_ context.Context, from ktail.Position, emit func([]ktail
 	if l.failed < l.failures {
 		l.failed++
 		return errors.New("the kubelet does not respond")
+	}
+	if l.refusal != nil {
+		return l.refusal
 	}
 	replay := from.Replay()
 	var fresh []ktail.Line
@@ -80,7 +84,7 @@ func readAll(t *testing.T, w ktail.Watcher, start func(ktail.Key) ktail.Position
 					r.add(lines)
 					return nil
 				})
-				if err == nil {
+				if failed, ok := errors.AsType[*ktail.ReadError](err); err == nil || ok && failed.Permanent {
 					break
 				}
 				if try == 10 {
@@ -175,6 +179,64 @@ func TestContinue_EachLineOnceInItsOrder(t *testing.T) {
 					}
 				}
 				checkNumbers(t, r, tt.index[0], end, tt.missing)
+			})
+		})
+	}
+}
+
+// The server shows some of the last lines of a pod only after ktail has read them, because
+// the forwarder lags, or because the index is refreshed rarely.
+func TestContinue_LateLinesOfGonePodsAreShown(t *testing.T) {
+	const last, late = 2000, 600
+	exit := []ktail.Line{{Stream: podStream(0), Kind: ktail.Exit}}
+	lives := map[string]*liveLog{
+		"the pod is gone":         nil,
+		"the log has ended":       {last: -1, ending: exit},
+		"the log cannot be read":  {last: -1, refusal: &ktail.ReadError{Err: errors.New("forbidden"), Permanent: true}},
+		"the log fails, and ends": {last: -1, ending: exit, failures: 3},
+	}
+	for name, live := range lives {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
+				var before, after []ktail.Line
+				for n := range last + 1 {
+					l := liveLine(podStream(0), n)
+					if n > last-late && n%7 > 3 {
+						after = append(after, l)
+					} else {
+						before = append(before, l)
+					}
+				}
+				deliver(t, s, before)
+				got, h, err := history(t, s, func(o *elastic.HistoryOptions) { o.LeaveRecent = true })
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := &record{}
+				r.add(got)
+				var set setOf
+				if live != nil {
+					live.stream = podStream(0)
+					set = setOf{live}
+				}
+				shown := make(chan struct{})
+				go func() {
+					defer close(shown)
+					time.Sleep(40 * time.Second)
+					deliver(t, s, after)
+				}()
+				readAll(t, h.Continue(set), h.Position, r)
+				<-shown
+				seen := map[string]int{}
+				for _, e := range r.entries {
+					if seen[e]++; seen[e] > 1 {
+						t.Fatalf("%s is printed twice", e)
+					}
+				}
+				if len(seen) != last+1 {
+					t.Errorf("%d of %d lines are printed", len(seen), last+1)
+				}
 			})
 		})
 	}

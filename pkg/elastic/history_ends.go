@@ -22,6 +22,17 @@ type streamEnds struct {
 	lastEnd *streamEnd
 }
 
+// clone returns a copy for other goroutines.
+func (e *streamEnds) clone() *streamEnds {
+	c := &streamEnds{keep: e.keep, shipped: e.shipped, last: e.last, of: make(map[ktail.Key]*streamEnd, len(e.of))}
+	for key, end := range e.of {
+		copied := *end
+		copied.position, copied.recent = end.position.Clone(), slices.Clone(end.recent)
+		c.of[key] = &copied
+	}
+	return c
+}
+
 // streamEnd is where a stream ended.
 type streamEnd struct {
 	time     int64          // latest time

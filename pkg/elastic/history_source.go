@@ -32,13 +32,14 @@ type historySource struct {
 	h      *History
 	query  *historyQuery
 	stream *ktail.Stream
-	settle bool // wait for lines that the server does not show yet
 
 	next    int64 // place from which lines were not emitted yet
 	decoder documentDecoder
 	hits    []hit           // of the current response
 	seen    map[lineID]bool // IDs of the current window
 	before  map[lineID]bool // IDs of the previous window
+	shown   map[lineID]bool // IDs of all lines that were emitted; nil unless the query is read repeatedly
+	repeats bool            // the query was read to its end before
 	batch   []ktail.Line
 	ends    streamEnds
 }
@@ -63,11 +64,6 @@ func (s *historySource) Read(ctx context.Context, _ ktail.Position, emit func([]
 	}
 	s.next = max(s.next, s.query.from)
 	wanted := s.query.wanted()
-	if s.settle {
-		if err := s.awaitSettled(ctx); err != nil {
-			return s.failed(ctx, err)
-		}
-	}
 	for {
 		if err := s.readTo(ctx, s.query.to, wanted, emit); err != nil {
 			return s.failed(ctx, err)
@@ -175,7 +171,7 @@ func (s *historySource) emitWindow(ctx context.Context, f fetched, wanted map[kt
 		}
 		for i := range s.hits {
 			h := &s.hits[i]
-			if h.hasID && !s.isNew(h.id) || !s.query.wants(wanted, h) {
+			if h.hasID && !s.isNew(h.id) || !s.query.wants(wanted, h) || s.wasShown(h) {
 				continue
 			}
 			if err := s.add(h, emit); err != nil {
@@ -236,6 +232,20 @@ func (s *historySource) isNew(id lineID) bool {
 	}
 	s.seen[id] = true
 	return true
+}
+
+// wasShown reports whether the line was emitted when the query was read before.
+func (s *historySource) wasShown(h *hit) bool {
+	switch {
+	case s.shown == nil:
+		return false
+	case !h.hasID:
+		return s.repeats
+	case s.shown[h.id]:
+		return true
+	}
+	s.shown[h.id] = true
+	return false
 }
 
 func (s *historySource) add(h *hit, emit func([]ktail.Line) error) error {

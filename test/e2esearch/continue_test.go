@@ -155,8 +155,16 @@ func (o *output) check(t *testing.T, when string) {
 	for _, p := range o.world.pods {
 		want[p.name] = p.since(o.since)
 	}
+	var printed map[string][]int
+	t.Cleanup(func() {
+		for pod, all := range printed {
+			if t.Failed() {
+				t.Logf("%s: %s: want %v, printed %s", when, pod, want[pod], runs(all))
+			}
+		}
+	})
 	suite.Eventually(t, 2*time.Minute, "the last lines", func() bool {
-		printed := o.numbers()
+		printed = o.numbers()
 		for pod, w := range want {
 			if all := printed[pod]; len(all) == 0 || slices.Max(all) < w.last {
 				return false

@@ -1,0 +1,71 @@
+package elastic
+
+import (
+	"context"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+const (
+	// settlePeriod is how long the number of lines must not change before they are read,
+	// so that most of them are emitted in their order. Servers show new documents once per
+	// second by default.
+	settlePeriod = 2 * time.Second
+	// mostSettlePeriods bounds that wait.
+	mostSettlePeriods = 10
+	// latePeriod is the time between two looks for lines that were not shown before.
+	latePeriod = 5 * time.Second
+)
+
+// readLate emits the lines of streams that have just ended: those that the server shows,
+// and for recentLines those that it shows later, which come after others of their stream.
+// again calls readAgain.
+func (s *historySource) readLate(ctx context.Context, again func(context.Context, func([]ktail.Line) error) error, emit func([]ktail.Line) error) error {
+	began := time.Now()
+	for known := int64(0); ; {
+		lines, err := s.settled(ctx, known)
+		if err == nil && lines != known {
+			known = lines
+			err = again(ctx, emit)
+		}
+		if err != nil || time.Since(began) >= recentLines {
+			return s.failed(ctx, err)
+		}
+		sleep(ctx, latePeriod)
+	}
+}
+
+// readAgain emits the lines that were not emitted before.
+func (s *historySource) readAgain(ctx context.Context, wanted map[ktail.Key]*historyStream, emit func([]ktail.Line) error) error {
+	if s.shown == nil {
+		s.shown = map[lineID]bool{}
+	}
+	s.next = s.query.from
+	clear(s.seen)
+	clear(s.before)
+	err := s.readTo(ctx, s.query.to, wanted, emit)
+	s.repeats = s.repeats || err == nil
+	return err
+}
+
+// settled returns the number of lines that the server shows once it has not changed for a
+// while, or is the known one.
+func (s *historySource) settled(ctx context.Context, known int64) (lines int64, err error) {
+	for range mostSettlePeriods {
+		before := lines
+		parts, err := s.count(ctx, window{s.query.from, s.query.to})
+		if err != nil {
+			return 0, err
+		}
+		lines = 0
+		for _, p := range parts {
+			lines += p.lines
+		}
+		if lines == known || lines == before || ctx.Err() != nil {
+			break
+		}
+		sleep(ctx, settlePeriod)
+	}
+	return lines, ctx.Err()
+}
