@@ -92,8 +92,8 @@ func (s *nodeLog) startFile(ctx context.Context, path string) ([]ktail.Line, err
 		f.begun = false
 		return nil, err
 	}
-	if o.Since > 0 {
-		lines = linesSince(lines, time.Now().Add(-o.Since).UnixNano())
+	if age := o.Age(); age > 0 {
+		lines = linesSince(lines, time.Now().Add(-age).UnixNano())
 	}
 	if n := int64(len(lines)) - o.Tail; o.Tail >= 0 && n > 0 {
 		lines = lines[n:]
