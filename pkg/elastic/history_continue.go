@@ -253,7 +253,7 @@ func (s continuedSource) Read(ctx context.Context, from ktail.Position, emit fun
 // isFinal reports whether a read with this result is not repeated.
 func isFinal(err error) bool {
 	failed, ok := errors.AsType[*ktail.ReadError](err)
-	return err == nil || ok && failed.Permanent
+	return err == nil || errors.Is(err, ktail.ErrGone) || ok && failed.Permanent
 }
 
 // joinPeriod is for how long lines of the server and of the live log overlap where they

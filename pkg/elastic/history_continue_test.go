@@ -84,7 +84,8 @@ func readAll(t *testing.T, w ktail.Watcher, start func(ktail.Key) ktail.Position
 					r.add(lines)
 					return nil
 				})
-				if failed, ok := errors.AsType[*ktail.ReadError](err); err == nil || ok && failed.Permanent {
+				failed, ok := errors.AsType[*ktail.ReadError](err)
+				if err == nil || errors.Is(err, ktail.ErrGone) || ok && failed.Permanent {
 					break
 				}
 				if try == 10 {
@@ -193,6 +194,7 @@ func TestContinue_LateLinesOfGonePodsAreShown(t *testing.T) {
 		"the pod is gone":         nil,
 		"the log has ended":       {last: -1, ending: exit},
 		"the log cannot be read":  {last: -1, refusal: &ktail.ReadError{Err: errors.New("forbidden"), Permanent: true}},
+		"the pod does not exist":  {last: -1, refusal: ktail.ErrGone},
 		"the log fails, and ends": {last: -1, ending: exit, failures: 3},
 	}
 	for name, live := range lives {

@@ -24,7 +24,7 @@ const (
 func (s *historySource) readLate(ctx context.Context, again func(context.Context, func([]ktail.Line) error) error, emit func([]ktail.Line) error) error {
 	began := time.Now()
 	for known := int64(0); ; {
-		lines, err := s.settled(ctx, known)
+		lines, err := s.awaitMore(ctx, known)
 		if err == nil && lines != known {
 			known = lines
 			err = again(ctx, emit)
@@ -32,7 +32,6 @@ func (s *historySource) readLate(ctx context.Context, again func(context.Context
 		if err != nil || time.Since(began) >= recentLines {
 			return s.failed(ctx, err)
 		}
-		sleep(ctx, latePeriod)
 	}
 }
 
@@ -47,6 +46,17 @@ func (s *historySource) readAgain(ctx context.Context, wanted map[ktail.Key]*his
 	err := s.readTo(ctx, s.query.to, wanted, emit)
 	s.repeats = s.repeats || err == nil
 	return err
+}
+
+// awaitMore returns the number of lines that the server shows, after a while if it is the
+// known one. The source waits for the forwarder and not for the server, so its silence is
+// not the end of a stream.
+func (s *historySource) awaitMore(ctx context.Context, known int64) (lines int64, err error) {
+	defer ktail.Pause(ctx)()
+	if lines, err = s.settled(ctx, known); err == nil && lines == known {
+		sleep(ctx, latePeriod)
+	}
+	return lines, err
 }
 
 // settled returns the number of lines that the server shows once it has not changed for a
