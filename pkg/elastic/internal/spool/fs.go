@@ -70,10 +70,19 @@ func (osFS) OpenFile(path string, flag int) (File, error) {
 }
 
 func (osFS) Lock(path string) (io.Closer, error) {
-	const every, limit = 5 * time.Millisecond, 2 * time.Second
-	for begin := time.Now(); ; time.Sleep(every) {
-		lock, err := lockFile(path)
-		if !errors.Is(err, ErrLocked) || time.Since(begin) > limit {
+	lock, err := lockFile(path)
+	if !errors.Is(err, ErrLocked) {
+		return lock, err
+	}
+	retry, limit := time.NewTicker(5*time.Millisecond), time.After(2*time.Second)
+	defer retry.Stop()
+	for {
+		select {
+		case <-retry.C:
+		case <-limit:
+			return nil, err
+		}
+		if lock, err = lockFile(path); !errors.Is(err, ErrLocked) {
 			return lock, err
 		}
 	}
