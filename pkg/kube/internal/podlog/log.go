@@ -11,6 +11,7 @@ import (
 // sources of the container share. It belongs to the goroutine in Source.Read.
 type Log struct {
 	start    Start
+	requests int       // for the log, so far
 	opens    int       // responses so far
 	openedAt time.Time // start of the first request
 

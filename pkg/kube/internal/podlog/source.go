@@ -25,13 +25,14 @@ type Source struct {
 	stream  *ktail.Stream
 	log     *Log
 	periods *Periods
+	created time.Time
 }
 
 // NewSource returns a source of the log. The stream describes the container as
 // the caller last saw it. Sources of the same container share log. Only lines
 // in the periods are wanted.
 func NewSource(api API, options *Options, stream *ktail.Stream, log *Log, periods *Periods) *Source {
-	return &Source{api: failing{api}, options: options, stream: stream, log: log, periods: periods}
+	return &Source{api: failing{api}, options: options, stream: stream, log: log, periods: periods, created: time.Now()}
 }
 
 // Log returns the log that the source reads.
@@ -99,6 +100,24 @@ func (s *Source) gone(emit func([]ktail.Line) error) error {
 	return ktail.ErrGone
 }
 
+// freshFor is how long after the creation of a source no other pod can have a log under
+// the same name.
+const freshFor = 5 * time.Second
+
+// checkPod returns errGone if the log that is open for the first time belongs to another
+// pod with the same name. No line shows that. It costs a request, so it only does so if
+// the pod may have been replaced while the watcher did not see it.
+func (s *Source) checkPod(ctx context.Context) error {
+	if s.log.opens > 1 || !s.options.Follow || s.log.requests == 1 && sleep.Elapsed(s.created, time.Now()) < freshFor {
+		return nil
+	}
+	now, err := s.api.Container(ctx)
+	if err == nil && now.Gone {
+		err = errGone
+	}
+	return err
+}
+
 // found is called when the log of a pod that did not exist is open. If the pod does exist,
 // found reports that its container runs.
 func (s *Source) found(ctx context.Context, emit func([]ktail.Line) error) error {
@@ -140,6 +159,7 @@ func (s *Source) readOnce(ctx context.Context, from *ktail.Position, emit func([
 	began := time.Now()
 	tail := s.tailLines(from)
 	query := s.query(from, tail)
+	s.log.requests++
 	err := s.extendTail(request, from, query)
 	var body io.ReadCloser
 	if err == nil {
@@ -194,6 +214,9 @@ func (s *Source) connected(ctx context.Context, began time.Time, from *ktail.Pos
 		s.decideEarlier(from)
 	}
 	if err := emit(nil); err != nil {
+		return err
+	}
+	if err := s.checkPod(ctx); err != nil {
 		return err
 	}
 	if l.gone {
