@@ -181,3 +181,56 @@ func TestNoFollow_CostsTwoRequests(t *testing.T) {
 		}
 	})
 }
+
+// While the container runtime is being restarted, the kubelet sends a message in place of
+// each log. A log that stays unavailable has not been read, unless it may have been
+// removed.
+func TestNoFollow_UnavailableLogIsNotEmpty(t *testing.T) {
+	const text = "unable to retrieve container logs for containerd://0"
+	for _, tt := range []struct {
+		name   string
+		ended  bool
+		begins int64 // bytes that are sent at first; 0: none
+		lasts  time.Duration
+		lines  []string
+		fails  bool
+	}{
+		{"for a while", false, 0, 5 * time.Second, []string{"one", "two"}, false},
+		{"for a while, after a connection was cut", false, stamp + 4, 5 * time.Second, []string{"one", "two"}, false},
+		{"for long", false, 0, time.Hour, nil, true},
+		{"for long, after a connection was cut", false, stamp + 4, time.Hour, []string{"one"}, true},
+		{"for long, of a container that has ended", true, 0, time.Hour, nil, false},
+	} {
+		for _, end := range []string{"", "\n"} {
+			t.Run(tt.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					api := newServer(t, fakeapi.Options{})
+					c := job(api).Container("app")
+					c.Log("one", "two")
+					if tt.ended {
+						c.Exit(0, "")
+					}
+					until, cut := time.Now().Add(tt.lasts), tt.begins > 0
+					api.SetFault(func(r *http.Request) *fakeapi.Fault {
+						switch {
+						case fakeapi.Parse(r).Subresource != "log" || time.Now().After(until):
+							return nil
+						case cut:
+							cut = false
+							return &fakeapi.Fault{Break: fakeapi.End, After: tt.begins}
+						}
+						return &fakeapi.Fault{Body: text + end}
+					})
+					r, err := readOnce(t, api, kube.LogOptions{Tail: -1})
+					if (err != nil) != tt.fails {
+						t.Errorf("Run: %v, want an error: %t", err, tt.fails)
+					}
+					if words := strings.Join(r.reports(), "\n"); tt.fails && !strings.Contains(words, "failed: read log of default/job[app]: "+text) {
+						t.Errorf("reported %q", words)
+					}
+					r.wants(t, tt.lines...)
+				})
+			})
+		}
+	}
+}

@@ -173,6 +173,11 @@ func (s *Source) afterLast(ctx context.Context, r *response) error {
 	if s.options.Tail == 0 && r.from.IsZero() {
 		return nil
 	}
+	if r.isUnavailable() {
+		if err := s.whyUnavailable(ctx); err != nil {
+			return err
+		}
+	}
 	if r.lost() {
 		if r.any {
 			return s.notFound(ctx, r)
@@ -194,6 +199,17 @@ func (s *Source) afterLast(ctx context.Context, r *response) error {
 		}
 	}
 	return s.emitLastLine(ctx, r)
+}
+
+// whyUnavailable returns an error with the kubelet's message, which it sent in place of the
+// log, if the container is running: then it has a log. The log of a container that has
+// ended may have been removed.
+func (s *Source) whyUnavailable(ctx context.Context) error {
+	now, err := s.api.Container(ctx)
+	if err == nil && now.Running {
+		err = fmt.Errorf("read log of %s: %s", s.stream, s.log.diagnostic)
+	}
+	return err
 }
 
 // emitLastLine emits the text after the last newline, unless an instance is
