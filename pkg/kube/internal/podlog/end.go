@@ -294,8 +294,8 @@ func (s *Source) confirm(ctx context.Context, r *response) (confirmation, error)
 	}
 	rest := r.scanner.tail()
 	switch now := sc.tail(); {
-	case len(rest.Text) > 0 && rest.Kind == ktail.Diagnostic && looksLikeTime(rest.Text):
-		return isNotEnd, nil // the response was cut in a timestamp
+	case r.isCutInTime():
+		return isNotEnd, nil
 	case r.last == ktail.Mark{}:
 		if len(lines) == 0 && bytes.Equal(sc.rest(), r.scanner.rest()) {
 			return isEnd, nil

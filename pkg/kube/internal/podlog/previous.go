@@ -225,7 +225,7 @@ func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 			continue
 		}
 		joined = joined || r.reachesLast()
-		if try > 0 && !r.progress && bytes.Equal(r.scanner.rest(), rest) && (r.caughtUp() || r.scanner.total == size) {
+		if try > 0 && !r.progress && !r.isCutInTime() && bytes.Equal(r.scanner.rest(), rest) && (r.caughtUp() || r.scanner.total == size) {
 			err := r.emitRest(ctx)
 			return joined || r.reachesLast(), err // including the text after the last newline
 		}

@@ -243,10 +243,17 @@ func isKubeletText(text []byte) bool {
 // that did not terminate it.
 func (r *response) emitRest(ctx context.Context) error {
 	l := r.scanner.tail()
-	if len(l.Text) == 0 || l.Kind != ktail.Log && looksLikeTime(l.Text) {
+	if len(l.Text) == 0 || r.isCutInTime() {
 		return nil
 	}
 	return r.forward(ctx, []ktail.Line{l})
+}
+
+// isCutInTime reports whether the response ends within a timestamp, which shows that it was
+// cut short.
+func (r *response) isCutInTime() bool {
+	rest := r.scanner.tail()
+	return rest.Kind == ktail.Diagnostic && len(rest.Text) > 0 && looksLikeTime(rest.Text)
 }
 
 // looksLikeTime distinguishes a line that was cut in its timestamp from a

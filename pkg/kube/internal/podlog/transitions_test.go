@@ -298,3 +298,38 @@ func TestSource_SinceTimeIsFixed(t *testing.T) {
 		}
 	})
 }
+
+// cutNode cuts the first responses with the log of the previous instance at the same byte.
+type cutNode struct {
+	node
+	cuts int
+}
+
+func (n *cutNode) OpenLog(ctx context.Context, q url.Values) (io.ReadCloser, error) {
+	body, err := n.node.OpenLog(ctx, q)
+	const withinTime = 15
+	if q.Get("previous") != "" && n.cuts > 0 {
+		n.cuts--
+		return io.NopCloser(io.LimitReader(body, withinTime)), err
+	}
+	return body, err
+}
+
+// Two responses that end at the same byte show the end of a previous log, but not if that
+// byte is within a timestamp.
+func TestLog_PreviousLogDoesNotEndWithinATimestamp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := cutNode{node{state: running(1), log: []string{"05 e"}, previous: []string{"01 a", "02 b"}}, 3}
+		var got []string
+		s := NewSource(&n, &Options{Tail: -1, Previous: true}, &ktail.Stream{Instance: n.state.Instance}, New(FromOptions), nil)
+		err := s.Read(t.Context(), ktail.Position{}, func(lines []ktail.Line) error {
+			for i := range lines {
+				got = append(got, show(&lines[i]))
+			}
+			return nil
+		})
+		if want := []string{"01 a", "02 b", "- Error", "+", "05 e"}; err != nil || !slices.Equal(got, want) {
+			t.Errorf("emits %q and returns %v, want %q", got, err, want)
+		}
+	})
+}
