@@ -2,6 +2,7 @@ package promise_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -105,6 +106,55 @@ func TestCut_TailIsWritten(t *testing.T) {
 						r.wants(t, file[max(before-3, 0):]...)
 					})
 				})
+			}
+		}
+	}
+}
+
+// Two responses in a row are cut: the first one after some lines, the other one at any
+// byte, such as the end of a line that was delivered. No line is lost, whether the
+// container runs or has ended.
+func TestTwoCutResponses_LoseNothing(t *testing.T) {
+	file := []string{"one", "two", "three", "four"}
+	size := int64(0)
+	for _, text := range file {
+		size += stamp + int64(len(text)) + 1
+	}
+	for _, following := range []bool{true, false} {
+		for _, ended := range []bool{true, false} {
+			for lines := range 3 {
+				first := int64(lines)*(stamp+4) + stamp + 4
+				for n := range size {
+					t.Run(fmt.Sprintf("follow=%t/ended=%t/after=%d,%d", following, ended, first, n), func(t *testing.T) {
+						synctest.Test(t, func(t *testing.T) {
+							api := newServer(t, fakeapi.Options{})
+							c := job(api).Container("app")
+							for _, text := range file {
+								c.Log(text)
+								pass(time.Millisecond)
+							}
+							if ended {
+								c.Exit(0, "")
+							}
+							logs := 0
+							api.SetFault(func(r *http.Request) *fakeapi.Fault {
+								if fakeapi.Parse(r).Subresource != "log" || r.URL.Query().Get("tailLines") == "8" {
+									return nil
+								}
+								switch logs++; logs {
+								case 1:
+									return &fakeapi.Fault{Break: fakeapi.End, After: first}
+								case 2:
+									return &fakeapi.Fault{Break: fakeapi.End, After: n}
+								}
+								return nil
+							})
+							r := follow(t, watchAll(connect(t, api), following))
+							pass(2 * time.Minute)
+							r.wants(t, file...)
+						})
+					})
+				}
 			}
 		}
 	}

@@ -53,7 +53,7 @@ func (s *Source) afterEnd(ctx context.Context, r *response, now *State) error {
 		if r.any {
 			return s.notFound(ctx, r)
 		}
-		return s.afterEmptyLog(ctx, r, now)
+		return s.afterEmptyLog(ctx, r, now, same)
 	}
 	if s.log.exited && !r.progress && now.Instance.Restarts == s.log.reportedRestarts {
 		return ktail.ErrWaiting // the next instance has not started
@@ -106,11 +106,15 @@ func (s *Source) ended(r *response, now *State) error {
 
 // afterEmptyLog is called at the end of a log that contains nothing although it
 // should contain lines of the position: it was rotated when the container
-// ended, or it belongs to an instance that wrote nothing.
-func (s *Source) afterEmptyLog(ctx context.Context, r *response, now *State) error {
+// ended, or it belongs to an instance that wrote nothing. same says that the response
+// before it had the same end.
+func (s *Source) afterEmptyLog(ctx context.Context, r *response, now *State, same bool) error {
 	rest := r.scanner.tail()
-	delivered := r.replay.Seen(&rest)
-	if !delivered && s.log.expect == continues {
+	isLast := r.last.Same(rest.Mark())
+	if isLast && !same {
+		return ktail.ErrInterrupted // the response may have been cut short at the end of that line
+	}
+	if !isLast && s.log.expect == continues {
 		joined, err := s.readPrevious(ctx, r.from, r.emit)
 		if err != nil {
 			return err
@@ -133,7 +137,7 @@ func (s *Source) afterEmptyLog(ctx context.Context, r *response, now *State) err
 			}
 		}
 	}
-	if !delivered {
+	if !isLast && !r.replay.Seen(&rest) {
 		if err := r.emitRest(ctx); err != nil {
 			return err
 		}
@@ -236,11 +240,11 @@ func (s *Source) unconfirmed() error {
 // delivered lines nor any others.
 func (s *Source) afterEmptyLast(ctx context.Context, r *response) error {
 	rest := r.scanner.tail()
-	if r.replay.Seen(&rest) {
-		return nil
-	}
 	if !s.log.isAbsent(r.scanner.total + 1) { // the response may have been cut short
 		return errReopen
+	}
+	if r.last.Same(rest.Mark()) {
+		return nil
 	}
 	joined, err := s.readPrevious(ctx, r.from, r.emit)
 	if err != nil {
@@ -259,7 +263,7 @@ func (s *Source) afterEmptyLast(ctx context.Context, r *response) error {
 	if err != nil {
 		return err
 	}
-	if !now.Running {
+	if !now.Running && !r.replay.Seen(&rest) {
 		if err := r.emitRest(ctx); err != nil {
 			return err
 		}
