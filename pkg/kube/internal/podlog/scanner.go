@@ -175,7 +175,25 @@ func (s *scanner) add(raw []byte) {
 	if cut {
 		raw, s.long = s.long, nil
 	}
-	s.lines = append(s.lines, s.parse(raw, cut))
+	l := s.parse(raw, cut)
+	if l.Kind == ktail.Diagnostic {
+		s.parseEmpty(&l, raw)
+	}
+	s.lines = append(s.lines, l)
+}
+
+// parseEmpty parses an empty line after whose timestamp the space is missing, because a
+// server or a proxy has removed blanks at the ends of lines.
+func (s *scanner) parseEmpty(l *ktail.Line, raw []byte) {
+	const most = len("2006-01-02T15:04:05.000000000+07:00")
+	if len(raw) > most {
+		return
+	}
+	line := append(make([]byte, 0, most+1), raw...)
+	line = append(line, ' ')
+	if at, n := s.clock.Parse(line); n == len(line) {
+		*l = ktail.Line{Stream: l.Stream, Time: at, Text: raw[len(raw):]}
+	}
 }
 
 // parse cuts at the same byte however the line was read, because it is recognized
