@@ -7,6 +7,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/ktail/ktail/pkg/kube/internal/sleep"
@@ -52,12 +53,11 @@ func (w *pollWatch) run(ctx context.Context, get func(context.Context) (runtime.
 		case last != nil && version(object) == version(last):
 			event.Object = nil
 		}
-		if event.Object != nil {
-			select {
-			case w.events <- event:
-			case <-ctx.Done():
-				return
-			}
+		if isReplaced(last, object) && !w.send(ctx, watch.Event{Type: watch.Deleted, Object: last}) {
+			return
+		}
+		if event.Object != nil && !w.send(ctx, event) {
+			return
 		}
 		last = object
 		sleep.For(ctx, pollInterval)
@@ -67,6 +67,21 @@ func (w *pollWatch) run(ctx context.Context, get func(context.Context) (runtime.
 	}
 }
 
+// send returns false if ctx ends before the event is received.
+func (w *pollWatch) send(ctx context.Context, event watch.Event) bool {
+	select {
+	case w.events <- event:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// isReplaced reports whether the object was deleted and created again.
+func isReplaced(last, now runtime.Object) bool {
+	return last != nil && now != nil && uid(last) != uid(now)
+}
+
 // version returns the UID and the resource version of the object.
 func version(object runtime.Object) string {
 	m, err := meta.Accessor(object)
@@ -74,6 +89,14 @@ func version(object runtime.Object) string {
 		return ""
 	}
 	return string(m.GetUID()) + " " + m.GetResourceVersion()
+}
+
+func uid(object runtime.Object) types.UID {
+	m, err := meta.Accessor(object)
+	if err != nil {
+		return ""
+	}
+	return m.GetUID()
 }
 
 // Stop implements watch.Interface.
