@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -48,6 +49,11 @@ func (s *Source) afterEOF(ctx context.Context, r *response) error {
 // afterEnd is called when a response has ended and the container has ended,
 // too.
 func (s *Source) afterEnd(ctx context.Context, r *response, now *State) error {
+	if r.isUnavailable() {
+		if err := s.whyUnavailable(now); err != nil {
+			return err
+		}
+	}
 	same := s.log.record(r.scanner.rest(), now.Instance) && !r.progress
 	if r.lost() {
 		if r.any {
@@ -178,7 +184,11 @@ func (s *Source) afterLast(ctx context.Context, r *response) error {
 		return nil
 	}
 	if r.isUnavailable() {
-		if err := s.whyUnavailable(ctx); err != nil {
+		now, err := s.api.Container(ctx)
+		if err == nil {
+			err = s.whyUnavailable(&now)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -206,14 +216,20 @@ func (s *Source) afterLast(ctx context.Context, r *response) error {
 }
 
 // whyUnavailable returns an error with the kubelet's message, which it sent in place of the
-// log, if the container is running: then it has a log. The log of a container that has
-// ended may have been removed.
-func (s *Source) whyUnavailable(ctx context.Context) error {
-	now, err := s.api.Container(ctx)
-	if err == nil && now.Running {
-		err = fmt.Errorf("read log of %s: %s", s.stream, s.log.diagnostic)
+// log. It returns nil if the log has been removed: the container has ended, and its log has
+// been unavailable for a while.
+func (s *Source) whyUnavailable(now *State) error {
+	l := s.log
+	if l.unavailable.IsZero() {
+		l.unavailable = time.Now()
 	}
-	return err
+	if !now.Running && time.Since(l.unavailable) >= unavailableFor {
+		return nil
+	}
+	if s.options.Follow {
+		return ktail.ErrInterrupted // the message was emitted
+	}
+	return fmt.Errorf("read log of %s: %s", s.stream, l.diagnostic)
 }
 
 // emitLastLine emits the text after the last newline, unless an instance is

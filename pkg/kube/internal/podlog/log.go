@@ -197,6 +197,8 @@ type ending struct {
 	ended ktail.Instance // instance that had ended when the last response ended
 	tries int            // responses that should have been the last one
 
+	unavailable time.Time // when the kubelet first sent a message in place of the log; zero: it did not
+
 	complete   bool       // the end of an instance was confirmed
 	completeAt ktail.Mark // after this line
 }

@@ -147,7 +147,7 @@ func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {
 		return r.source.log.isNews(l.Text), nil
 	}
 	first := !r.any
-	r.any = true
+	r.any, r.source.log.unavailable = true, time.Time{}
 	switch {
 	case r.phase == allNew:
 		return true, nil
