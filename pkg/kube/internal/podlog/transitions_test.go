@@ -98,8 +98,8 @@ func exited(restarts int) State {
 	return State{Known: true, Instance: ktail.Instance{ID: fmt.Sprint(restarts), Restarts: restarts}, Reason: "Error"}
 }
 
-func finished(restarts int) State {
-	s := exited(restarts)
+func finished() State {
+	s := exited(0)
 	s.Finished = true
 	return s
 }
@@ -160,10 +160,10 @@ func TestLog_EachReadContinuesThePreviousOne(t *testing.T) {
 			{node{state: running(0), log: append(one[:2:2], "03 c")}, []string{"03 c"}, ktail.ErrInterrupted}}},
 		{"reading → confirmed end", []read{first, end}},
 		{"reading → end of the stream", []read{first,
-			{node{state: finished(0), log: append(one[:2:2], "03 c")}, []string{"03 c", "- Error"}, nil}}},
+			{node{state: finished(), log: append(one[:2:2], "03 c")}, []string{"03 c", "- Error"}, nil}}},
 		{"a response that is cut short confirms no end", []read{first,
-			{node{state: finished(0), log: append(one[:2:2], "03 c", "04 d"), cut: 75}, nil, ktail.ErrInterrupted},
-			{node{state: finished(0), log: append(one[:2:2], "03 c", "04 d")}, []string{"03 c", "04 d", "- Error"}, nil}}},
+			{node{state: finished(), log: append(one[:2:2], "03 c", "04 d"), cut: 75}, nil, ktail.ErrInterrupted},
+			{node{state: finished(), log: append(one[:2:2], "03 c", "04 d")}, []string{"03 c", "04 d", "- Error"}, nil}}},
 		{"confirmed end → confirmed end", []read{first, end, {end.node, nil, ktail.ErrWaiting}}},
 		{"confirmed end → next instance", []read{first, end,
 			{node{state: running(1), log: []string{"05 e"}, previous: one}, []string{"+", "05 e"}, ktail.ErrInterrupted}}},
@@ -288,7 +288,7 @@ func TestSource_SinceTimeIsFixed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		options := Options{Tail: -1, SinceTime: time.Now()}
 		time.Sleep(time.Hour)
-		n := askedNode{node: node{state: finished(0), log: []string{"01 a"}}}
+		n := askedNode{node: node{state: finished(), log: []string{"01 a"}}}
 		s := NewSource(&n, &options, &ktail.Stream{}, New(FromOptions), nil)
 		if err := s.Read(t.Context(), ktail.Position{}, func([]ktail.Line) error { return nil }); err != nil {
 			t.Error(err)
