@@ -98,7 +98,7 @@ func (c *cluster) journal(t *testing.T) (all []string) {
 	for record := range bytes.Lines(out) {
 		var entry struct {
 			Time    string `json:"__REALTIME_TIMESTAMP"`
-			Message string `json:"MESSAGE"`
+			Message any    `json:"MESSAGE"` // bytes, if it is not text
 		}
 		if err := json.Unmarshal(record, &entry); err != nil {
 			t.Fatalf("%v: %s", err, record)
@@ -107,7 +107,7 @@ func (c *cluster) journal(t *testing.T) (all []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, time.UnixMicro(at).UTC().Format(journalTime)+" "+entry.Message)
+		all = append(all, fmt.Sprint(time.UnixMicro(at).UTC().Format(journalTime), " ", entry.Message))
 	}
 	return all
 }
