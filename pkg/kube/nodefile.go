@@ -20,6 +20,7 @@ type nodeFile struct {
 	begun  bool
 	offset int64  // of the first byte that was not delivered
 	head   []byte // first bytes, to recognize another file of the same name
+	before []byte // first bytes of the file that had the name before
 	latest int64  // time of the last line
 	more   bool   // the last read stopped at its limit
 }
@@ -50,18 +51,17 @@ func (s *nodeLog) nextOfFile(ctx context.Context, path string) ([]ktail.Line, er
 	switch {
 	case isPast && past.size == f.offset:
 		return nil, nil
-	case err != nil && !isPast:
+	case err != nil && !isPast && !apierrors.IsNotFound(err):
 		return nil, err
-	case err == nil && len(lines) == 0:
+	case err == nil && len(lines) == 0 && len(f.head) > 0:
 		return nil, nil
 	case err == nil:
-		head, err := s.headOf(ctx, path)
+		same, err := s.isSame(ctx, path)
 		if err != nil {
 			*f = before
 			return nil, err
 		}
-		if bytes.HasPrefix(head, f.head) {
-			f.head = head
+		if same {
 			return lines, nil
 		}
 	}
@@ -70,6 +70,42 @@ func (s *nodeLog) nextOfFile(ctx context.Context, path string) ([]ktail.Line, er
 		*f = before
 	}
 	return lines, err
+}
+
+// isSame reports whether the file is the one that was read, and records its first bytes.
+func (s *nodeLog) isSame(ctx context.Context, path string) (bool, error) {
+	f := &s.file
+	head, err := s.headOf(ctx, path)
+	if err != nil || !bytes.HasPrefix(head, f.head) {
+		return false, err
+	}
+	if len(f.head) < headLength { // others may begin like it; it may have been written to and renamed since
+		old, err := s.headOfOld(ctx, path)
+		if err != nil || f.isOld(old) {
+			return false, err
+		}
+	}
+	f.head = head
+	return true, nil
+}
+
+// isOld reports whether the file that was read was renamed to the one with these first
+// bytes.
+func (f *nodeFile) isOld(head []byte) bool {
+	if len(f.head) < headLength && (len(head) == 0 || len(f.before) > 0 && bytes.HasPrefix(head, f.before)) {
+		return false // the name is still that of the file before
+	}
+	return bytes.HasPrefix(head, f.head)
+}
+
+// headOfOld returns the first bytes of the file to which logrotate renames the one that is
+// read; nil if there is none.
+func (s *nodeLog) headOfOld(ctx context.Context, path string) ([]byte, error) {
+	head, err := s.headOf(ctx, path+".1")
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	return head, err
 }
 
 // startFile reads the file for the first time.
@@ -83,7 +119,11 @@ func (s *nodeLog) startFile(ctx context.Context, path string) ([]ktail.Line, err
 	if err != nil {
 		return nil, err
 	}
-	*f = nodeFile{begun: true, head: head}
+	before, err := s.headOfOld(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	*f = nodeFile{begun: true, head: head, before: before}
 	lines, err := s.readFile(ctx, path, from)
 	if _, empty := errors.AsType[*errPastEnd](err); empty {
 		return nil, nil
@@ -123,8 +163,12 @@ func (s *nodeLog) readFile(ctx context.Context, path string, from int64) ([]ktai
 	defer reply.Close() //nolint:errcheck // errors do not matter after reading
 	start := int64(0)
 	switch {
-	case from > 0 && !reply.partial: // a proxy has removed the range
-		if _, err := io.CopyN(io.Discard, reply, from); err != nil {
+	case from > 0 && !reply.partial: // a proxy has removed the range, or the file is empty
+		n, err := io.CopyN(io.Discard, reply, from)
+		if errors.Is(err, io.EOF) {
+			return nil, &errPastEnd{n}
+		}
+		if err != nil {
 			return nil, fmt.Errorf("read file: %w", err)
 		}
 		start = from
@@ -212,12 +256,12 @@ func (s *nodeLog) headOf(ctx context.Context, path string) ([]byte, error) {
 func (s *nodeLog) rotated(ctx context.Context, path string) ([]ktail.Line, error) {
 	f := &s.file
 	latest, offset := f.latest, f.offset
-	head, err := s.headOf(ctx, path+".1")
+	old, err := s.headOfOld(ctx, path)
 	var lines []ktail.Line
 	switch {
-	case err != nil && !apierrors.IsNotFound(err):
+	case err != nil:
 		return nil, err
-	case err == nil && bytes.HasPrefix(head, f.head):
+	case f.isOld(old):
 		lines, err = s.readFile(ctx, path+".1", offset)
 		if _, isPast := errors.AsType[*errPastEnd](err); err != nil && !isPast {
 			return nil, err
@@ -225,13 +269,17 @@ func (s *nodeLog) rotated(ctx context.Context, path string) ([]ktail.Line, error
 		if err == nil && f.more {
 			return lines, nil // the next read continues in the old file
 		}
-	default:
+	case len(f.head) > 0:
 		lines = append(lines, ktail.Line{Stream: s.stream, Kind: ktail.Gap, Since: latest, Text: []byte("the file was rotated")})
 	}
-	if head, err = s.headOf(ctx, path); err != nil {
+	head, err := s.headOf(ctx, path)
+	if apierrors.IsNotFound(err) && f.offset > offset {
+		return lines, nil // the new file does not exist yet
+	}
+	if err != nil {
 		return nil, err
 	}
-	*f = nodeFile{begun: true, head: head, latest: f.latest}
+	*f = nodeFile{begun: true, head: head, before: old, latest: f.latest}
 	fresh, err := s.readFile(ctx, path, 0)
 	if err != nil {
 		return nil, err
