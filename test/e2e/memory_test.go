@@ -24,6 +24,7 @@ func TestOnePod_IsComplete(t *testing.T) {
 // A line of 200 MB is cut or printed in pieces, which stderr reports. The lines
 // after it are not affected, and memory is bounded.
 func TestLongLine_IsCutInBoundedMemory(t *testing.T) {
+	t.Parallel()
 	const size, bound = 200_000_000, 60_000_000
 	n := newNamespace(t)
 	n.rotateAt(t, "1Gi") // otherwise the node may remove the following lines before they are read

@@ -82,6 +82,7 @@ func firstNumber(path string) int {
 // While a container writes 500 to 2,000 lines per second into files of 1 MiB, each run
 // prints all lines that the node has, from the oldest to the present.
 func TestRotated_EachRunIsContiguous(t *testing.T) {
+	t.Parallel()
 	const runs = 8
 	n := newNamespace(t)
 	spec := n.podSpec(n.container("c", "-rate", "1500", "-n", "180000", "-size", "200"))
@@ -107,6 +108,7 @@ func TestRotated_EachRunIsContiguous(t *testing.T) {
 
 // A run that follows prints everything from the oldest line on, for a minute.
 func TestRotated_FollowedIsContiguous(t *testing.T) {
+	t.Parallel()
 	n := newNamespace(t)
 	n.createPod("rotate", n.podSpec(n.container("c", "-rate", "1500", "-n", "120000", "-size", "200")), nil)
 	suite.Eventually(t, time.Minute, "rotated files", func() bool {
@@ -128,6 +130,7 @@ func TestRotated_FollowedIsContiguous(t *testing.T) {
 // While stdout is blocked, the log is rotated twice. The node still has everything, so
 // nothing is missing, and no gap is reported.
 func TestRotated_BlockedReaderHasNoGap(t *testing.T) {
+	t.Parallel()
 	const blocked = 40 * time.Second
 	n := newNamespace(t)
 	f := n.follow(newLedger(), "--rotated", "--since", "0")
@@ -146,6 +149,7 @@ func TestRotated_BlockedReaderHasNoGap(t *testing.T) {
 
 // A container crashes after its log was rotated. Both instances are complete.
 func TestRotated_BothInstancesAreComplete(t *testing.T) {
+	t.Parallel()
 	const lines = 7000 // 1.8 MB, so each instance has one rotated file
 	n := newNamespace(t)
 	spec := n.podSpec(n.container("c", "-rate", "1500", "-n", fmt.Sprint(lines), "-size", "200", "-linger", "15s", "-exit", "3"))
