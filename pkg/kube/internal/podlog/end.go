@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
@@ -213,23 +212,6 @@ func (s *Source) afterLast(ctx context.Context, r *response) error {
 		}
 	}
 	return s.emitLastLine(ctx, r)
-}
-
-// whyUnavailable returns an error with the kubelet's message, which it sent in place of the
-// log. It returns nil if the log has been removed: the container has ended, and its log has
-// been unavailable for a while.
-func (s *Source) whyUnavailable(now *State) error {
-	l := s.log
-	if l.unavailable.IsZero() {
-		l.unavailable = time.Now()
-	}
-	if !now.Running && time.Since(l.unavailable) >= unavailableFor {
-		return nil
-	}
-	if s.options.Follow {
-		return ktail.ErrInterrupted // the message was emitted
-	}
-	return fmt.Errorf("read log of %s: %s", s.stream, l.diagnostic)
 }
 
 // emitLastLine emits the text after the last newline, unless an instance is

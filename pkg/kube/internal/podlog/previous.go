@@ -235,20 +235,9 @@ func (s *Source) readPrevious(ctx context.Context, from *ktail.Position, emit fu
 }
 
 const (
-	// unavailableFor is how long the log of a previous instance may be unavailable
-	// before it counts as removed. The kubelet answers with the same text if the
-	// log was removed and if the container runtime is being restarted.
-	unavailableFor = 10 * time.Second
-
 	firstRetry   = 250 * time.Millisecond
 	longestRetry = 2 * time.Second
 )
-
-// isUnavailable reports whether the response has only a message of the kubelet
-// in place of the log.
-func (r *response) isUnavailable() bool {
-	return !r.any && (r.refused || isKubeletText(r.scanner.rest()))
-}
 
 // reachesLast reports whether the response contains the line delivered last. If
 // it contains only other lines of the position, that line is in a later log.

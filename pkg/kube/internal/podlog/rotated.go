@@ -133,7 +133,7 @@ func (s *Source) selectFiles(ctx context.Context, r *logfiles.Reader, p *filePas
 	case s.log.opens > 0 && s.log.start == FromOptions && limited:
 		since := s.sinceOpened() // everything since then is wanted, no matter how many lines
 		if s.options.Tail < 0 {
-			since += s.options.Age()
+			since = s.ageSinceOpened()
 		}
 		p.since = now.Add(-since).UnixNano()
 		return r.SkipBefore(ctx, p.since)

@@ -87,51 +87,6 @@ func (s *Source) end(emit func([]ktail.Line) error, now *State) error {
 	return emitAny(emit, s.log.exit(s.stream, now))
 }
 
-// gone is called when the pod does not exist. If the log is not followed, nothing shows
-// that it was read to its end.
-func (s *Source) gone(emit func([]ktail.Line) error) error {
-	if !s.options.Follow {
-		return fmt.Errorf("read log of %s: %w", s.stream, errGone)
-	}
-	s.log.gone = true
-	if err := s.end(emit, &State{Reason: deleted}); err != nil {
-		return err
-	}
-	return ktail.ErrGone
-}
-
-// freshFor is how long after the creation of a source no other pod can have a log under
-// the same name.
-const freshFor = 5 * time.Second
-
-// checkPod returns errGone if the log that is open for the first time belongs to another
-// pod with the same name. No line shows that. It costs a request, so it only does so if
-// the pod may have been replaced while the watcher did not see it.
-func (s *Source) checkPod(ctx context.Context) error {
-	if s.log.opens > 1 || !s.options.Follow || s.log.requests == 1 && sleep.Elapsed(s.created, time.Now()) < freshFor {
-		return nil
-	}
-	now, err := s.api.Container(ctx)
-	if err == nil && now.Gone {
-		err = errGone
-	}
-	return err
-}
-
-// found is called when the log of a pod that did not exist is open. If the pod does exist,
-// found reports that its container runs.
-func (s *Source) found(ctx context.Context, emit func([]ktail.Line) error) error {
-	now, err := s.api.Container(ctx)
-	switch {
-	case err != nil:
-		return err
-	case now.Gone:
-		return errGone
-	}
-	s.log.gone, s.log.exited = false, false
-	return emit([]ktail.Line{{Stream: s.stream, Kind: ktail.Restart, Time: unixNano(now.StartedAt)}})
-}
-
 func emitAny(emit func([]ktail.Line) error, lines []ktail.Line) error {
 	if len(lines) == 0 {
 		return nil
@@ -285,7 +240,7 @@ func (s *Source) query(from *ktail.Position, tail int64) url.Values {
 		}
 		if since := s.options.Age(); since > 0 {
 			if s.startsOver(from) {
-				since += s.sinceOpened()
+				since = s.ageSinceOpened()
 			}
 			q.Set("sinceSeconds", sinceSeconds(since))
 		}
@@ -301,6 +256,14 @@ func (s *Source) isUnread(from *ktail.Position) bool { return from.IsZero() || s
 // before. Then everything since then is wanted as well.
 func (s *Source) startsOver(from *ktail.Position) bool {
 	return s.isUnread(from) && s.log.opens > 0 && s.log.start == FromOptions && !s.log.earlier.wanted
+}
+
+// ageSinceOpened returns the age of the oldest line that was wanted at the first request.
+func (s *Source) ageSinceOpened() time.Duration {
+	if s.options.SinceTime.IsZero() {
+		return s.options.Age() + s.sinceOpened()
+	}
+	return s.options.Age()
 }
 
 // sinceOpened returns the age of the first request. Requests state a duration,

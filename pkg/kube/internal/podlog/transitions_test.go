@@ -286,15 +286,16 @@ func (n *askedNode) OpenLog(ctx context.Context, q url.Values) (io.ReadCloser, e
 // server or the node was unreachable, or because the pod was not selected.
 func TestSource_SinceTimeIsFixed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		options := Options{Tail: -1, SinceTime: time.Now()}
-		time.Sleep(time.Hour)
-		n := askedNode{node: node{state: finished(), log: []string{"01 a"}}}
+		options := Options{Follow: true, Tail: -1, SinceTime: time.Now()}
+		n := askedNode{node: node{state: running(0), log: []string{}}}
 		s := NewSource(&n, &options, &ktail.Stream{}, New(FromOptions), nil)
-		if err := s.Read(t.Context(), ktail.Position{}, func([]ktail.Line) error { return nil }); err != nil {
-			t.Error(err)
-		}
-		if since, err := strconv.Atoi(n.asked.Get("sinceSeconds")); err != nil || since < 3600 || since > 3700 {
-			t.Errorf("the request is %v, want an hour and a bit", n.asked)
+		for hours := 1; hours <= 3; hours++ { // the log is empty, so each read starts over
+			time.Sleep(time.Hour)
+			_ = s.Read(t.Context(), ktail.Position{}, func([]ktail.Line) error { return nil })
+			least := hours * 3600
+			if since, err := strconv.Atoi(n.asked.Get("sinceSeconds")); err != nil || since < least || since > least+100 {
+				t.Errorf("after %d hours, the request is %v", hours, n.asked)
+			}
 		}
 	})
 }

@@ -1,0 +1,55 @@
+package podlog
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube/internal/sleep"
+)
+
+// freshFor is how long after the creation of a source no other pod can have a log under
+// the same name.
+const freshFor = 5 * time.Second
+
+// gone is called when the pod does not exist. If the log is not followed, nothing shows
+// that it was read to its end.
+func (s *Source) gone(emit func([]ktail.Line) error) error {
+	if !s.options.Follow {
+		return fmt.Errorf("read log of %s: %w", s.stream, errGone)
+	}
+	s.log.gone = true
+	if err := s.end(emit, &State{Reason: deleted}); err != nil {
+		return err
+	}
+	return ktail.ErrGone
+}
+
+// checkPod returns errGone if the log that is open for the first time belongs to another
+// pod with the same name. No line shows that. It costs a request, so it only does so if
+// the pod may have been replaced while the watcher did not see it.
+func (s *Source) checkPod(ctx context.Context) error {
+	if s.log.opens > 1 || !s.options.Follow || s.log.requests == 1 && sleep.Elapsed(s.created, time.Now()) < freshFor {
+		return nil
+	}
+	now, err := s.api.Container(ctx)
+	if err == nil && now.Gone {
+		err = errGone
+	}
+	return err
+}
+
+// found is called when the log of a pod that did not exist is open. If the pod does exist,
+// found reports that its container runs.
+func (s *Source) found(ctx context.Context, emit func([]ktail.Line) error) error {
+	now, err := s.api.Container(ctx)
+	switch {
+	case err != nil:
+		return err
+	case now.Gone:
+		return errGone
+	}
+	s.log.gone, s.log.exited = false, false
+	return emit([]ktail.Line{{Stream: s.stream, Kind: ktail.Restart, Time: unixNano(now.StartedAt)}})
+}
