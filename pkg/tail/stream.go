@@ -10,11 +10,6 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// drainSilence is how long a stream that has left the set, because its pod was
-// deleted, may be silent before it is cut. Usually it ends by itself after the
-// last lines of the pod.
-const drainSilence = 10 * time.Second
-
 // waitingDelay is the least time that a stream waits for the watcher to report
 // the next instance of its container. If the watcher fails, the stream then
 // reads the log again.
@@ -85,24 +80,6 @@ func (s *stream) replace(src ktail.Source) {
 	}
 }
 
-// leave records that the stream has left the set, and stops it once it is
-// silent.
-func (s *stream) leave() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.drain != nil {
-		return
-	}
-	if s.gone {
-		s.drain = time.AfterFunc(0, s.stop)
-		return
-	}
-	s.drain, s.drainAt, s.drainLeft = time.AfterFunc(drainSilence, s.stop), time.Now().Add(drainSilence), drainSilence
-	if s.passing {
-		s.drain.Stop()
-	}
-}
-
 // stop ends the run.
 func (s *stream) stop() {
 	s.mu.Lock()
@@ -151,23 +128,8 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 
 	for {
 		src := s.newest()
-		var guard *stallGuard
-		if s.t.Once && !src.Stream().Key().IsZero() { // stdin may be silent
-			guard = &stallGuard{Source: src}
-			src = guard
-		}
-		began, connected, progress := time.Now(), false, false
-		err := src.Read(s.pausing(ctx, in), s.pos.Clone(), func(lines []ktail.Line) error {
-			in.opened()
-			connected = true
-			if s.failing {
-				s.failing = false
-				s.t.notify(Event{Kind: Recovered, Stream: src.Stream()})
-			}
-			progress = progress || len(lines) > 0
-			return s.emit(ctx, in, lines)
-		})
-		in.opened()
+		r := s.readOnce(ctx, in, src)
+		err := r.err
 		switch {
 		case ctx.Err() != nil:
 			return cut, nil
@@ -179,11 +141,7 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 			}
 			continue
 		}
-		took := time.Since(began)
-		if guard != nil {
-			took = guard.waited
-		}
-		delay := s.wait.next(took, err, progress)
+		delay := s.wait.next(r.took, err, r.progress)
 		if errors.Is(err, ktail.ErrWaiting) {
 			if s.rest(ctx) {
 				return rested, nil
@@ -209,7 +167,7 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 		case elapsed:
 			// Yield only after the delay; otherwise failing streams would take
 			// turns without one.
-			if hopeless && s.failing && !connected && s.t.counters.waiting.Load() > 0 {
+			if hopeless && s.failing && !r.connected && s.t.counters.waiting.Load() > 0 {
 				return yielded, nil
 			}
 		}
@@ -219,6 +177,40 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 			s.t.counters.resumes.Add(1)
 		}
 	}
+}
+
+// attempt is the result of one Source.Read.
+type attempt struct {
+	err       error
+	took      time.Duration // without pauses, if the stream is read once
+	connected bool
+	progress  bool // lines were emitted
+}
+
+// readOnce reads the source until it returns.
+func (s *stream) readOnce(ctx context.Context, in *input, src ktail.Source) (r attempt) {
+	var guard *stallGuard
+	if s.t.Once && !src.Stream().Key().IsZero() { // stdin may be silent
+		guard = &stallGuard{Source: src}
+		src = guard
+	}
+	began := time.Now()
+	r.err = src.Read(s.pausing(ctx, in), s.pos.Clone(), func(lines []ktail.Line) error {
+		in.opened()
+		r.connected = true
+		if s.failing {
+			s.failing = false
+			s.t.notify(Event{Kind: Recovered, Stream: src.Stream()})
+		}
+		r.progress = r.progress || len(lines) > 0
+		return s.emit(ctx, in, lines)
+	})
+	in.opened()
+	r.took = time.Since(began)
+	if guard != nil {
+		r.took = guard.waited
+	}
+	return r
 }
 
 // pausing returns a context for Source.Read. While the source pauses, its silence means
@@ -254,42 +246,6 @@ func (s *stream) wakeAgain() {
 	case s.changed <- struct{}{}:
 	default:
 	}
-}
-
-// awaitLeave waits for a stream whose pod does not exist to leave the set. If it does not,
-// the pod may exist after all, and the stream is read again.
-func (s *stream) awaitLeave(ctx context.Context) outcome {
-	s.setGone(true)
-	defer s.setGone(false)
-	if s.hasLeft() {
-		return over
-	}
-	delay := s.wait.afterGone()
-	switch s.pause(ctx, delay) {
-	case stopped:
-		if s.hasLeft() {
-			return over
-		}
-		return cut
-	case elapsed:
-		if s.t.counters.waiting.Load() > 0 {
-			return yielded
-		}
-	}
-	return again
-}
-
-func (s *stream) setGone(gone bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.gone = gone
-}
-
-// hasLeft reports whether the stream has left the set.
-func (s *stream) hasLeft() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.drain != nil
 }
 
 // hasNews reports whether the source was replaced since it was read.
@@ -348,39 +304,6 @@ func (s *stream) mark(lines []ktail.Line) []ktail.Line {
 		}
 	}
 	return lines
-}
-
-// holdDrain suspends the drain timer of a stream that has left the set while
-// its lines are passed on, which may block for as long as the output is
-// blocked. Then the silence begins anew.
-func (s *stream) holdDrain(hold bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.holdDrainLocked(hold, drainSilence)
-}
-
-// pauseDrain suspends the drain timer while the source pauses. Then the silence
-// continues.
-func (s *stream) pauseDrain(paused bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if paused {
-		s.drainLeft = max(time.Until(s.drainAt), 0)
-	}
-	s.holdDrainLocked(paused, s.drainLeft)
-}
-
-// holdDrainLocked stops the drain timer, or lets it run for the given time.
-func (s *stream) holdDrainLocked(hold bool, silence time.Duration) {
-	s.passing = hold
-	switch {
-	case s.drain == nil:
-	case hold:
-		s.drain.Stop()
-	default:
-		s.drain.Reset(silence)
-		s.drainAt = time.Now().Add(silence)
-	}
 }
 
 // wake is the reason why a pause ended.
