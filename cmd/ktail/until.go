@@ -126,8 +126,8 @@ func (w *wrappedSources) Watch(ctx context.Context, set func([]ktail.Source)) er
 	})
 }
 
-// lastBeforeEnd returns the watcher for the plan. If the last lines before a past time are
-// wanted, the watcher is that of all lines, of which its sources keep the last ones.
+// lastBeforeEnd returns the watcher for the plan. With --tail and a past --until, it reads
+// all lines, and each source keeps the last ones.
 func (p plan) lastBeforeEnd(watcherOf func(plan) ktail.Watcher) ktail.Watcher {
 	if !p.period.isOver() || p.log.Tail <= 0 {
 		return watcherOf(p)

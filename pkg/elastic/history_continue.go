@@ -157,14 +157,11 @@ func (s *goneSource) Read(ctx context.Context, _ ktail.Position, emit func([]kta
 	if err := emit(nil); err != nil {
 		return err
 	}
-	return s.readLate(ctx, s.readAgain, emit)
-}
-
-// readAgain emits the lines that were not emitted before.
-func (s *goneSource) readAgain(ctx context.Context, emit func([]ktail.Line) error) error {
-	err := s.historySource.readAgain(ctx, s.wanted(), emit)
-	s.h.gone.Store(s.ends.clone())
-	return err
+	return s.readLate(ctx, func() error {
+		err := s.readAgain(ctx, s.wanted(), emit)
+		s.h.gone.Store(s.ends.clone())
+		return err
+	})
 }
 
 // restOf returns the window that the query has left. Lines that the server has not shown
@@ -306,10 +303,8 @@ func (r *historyRest) show(ctx context.Context, to int64, emit func([]ktail.Line
 // held.
 func (r *historyRest) showLate(ctx context.Context, emit func([]ktail.Line) error) error {
 	s := r.sourceTo(r.left.to)
-	again := func(ctx context.Context, emit func([]ktail.Line) error) error {
-		return s.readAgain(ctx, s.query.wanted(), emit)
-	}
-	if err := s.readLate(ctx, again, emit); err != nil {
+	err := s.readLate(ctx, func() error { return s.readAgain(ctx, s.query.wanted(), emit) })
+	if err != nil {
 		return err
 	}
 	return r.release(emit)

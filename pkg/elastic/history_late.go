@@ -21,13 +21,13 @@ const (
 // readLate emits the lines of streams that have just ended: those that the server shows,
 // and for recentLines those that it shows later, which come after others of their stream.
 // again calls readAgain.
-func (s *historySource) readLate(ctx context.Context, again func(context.Context, func([]ktail.Line) error) error, emit func([]ktail.Line) error) error {
+func (s *historySource) readLate(ctx context.Context, again func() error) error {
 	began := time.Now()
 	for known := int64(0); ; {
 		lines, err := s.awaitMore(ctx, known)
 		if err == nil && lines != known {
 			known = lines
-			err = again(ctx, emit)
+			err = again()
 		}
 		if err != nil || time.Since(began) >= recentLines {
 			return s.failed(ctx, err)
