@@ -7,6 +7,7 @@ type scraper struct {
 	client string // address and program
 	last   uint64 // number of its last scrape; if it has not scraped yet, of the last one before
 	before uint64 // last, before its last scrape
+	joined uint64 // number of scrapes before its first one
 	at     time.Time
 	new    bool // it has not scraped yet
 	closed bool // its connection is closed
@@ -31,18 +32,19 @@ func (s *Sink) join(sc *scraper, client string) {
 	if !known {
 		sc.last = s.scrapes
 	}
-	sc.at = time.Now()
+	sc.at, sc.joined = time.Now(), s.scrapes
 	s.scrapers[sc] = true
 }
 
 // leave records that the connection of a scraper is closed. Series of deleted pods wait
-// for its client to connect again, unless it has done so already.
+// for its client to connect again, unless it has done so already: when a scrape times out,
+// the next connection is often used before the end of the old one is noticed.
 func (s *Sink) leave(sc *scraper) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sc.closed = true
 	for other := range s.scrapers {
-		if !other.closed && other.client == sc.client && !other.at.Before(sc.at) {
+		if !other.closed && other.client == sc.client && other.joined >= sc.before {
 			delete(s.scrapers, sc)
 			return
 		}

@@ -42,6 +42,39 @@ func TestGonePods_AfterAScrapeThatTimedOut(t *testing.T) {
 	})
 }
 
+// The same if the scrape that timed out is answered only after the next one, whether ktail
+// knows by then that the response is not received or not.
+func TestGonePods_AfterAScrapeThatIsAnsweredTooLate(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSink(t, Options{}, codeRule)
+			k := pod("web")
+			s.Streams([]*ktail.Stream{k})
+			late := connect(s)
+			late.scrape(t)
+			write(t, s, log(k, `" 200 `))
+			time.Sleep(time.Second)
+			c := connect(s)
+			c.scrape(t)
+			time.Sleep(time.Millisecond)
+			if known {
+				late.timeOut()
+			} else {
+				late.scrape(t)
+				late.close()
+			}
+			s.Streams(nil)
+			for range 3 {
+				time.Sleep(time.Second)
+				c.scrape(t)
+			}
+			if left := names(c.scrape(t), "http_responses_total"); len(left) > 0 {
+				t.Errorf("%q are left (known: %v)", left, known)
+			}
+		})
+	}
+}
+
 // The series of a deleted pod wait for a server that connects again, although another one
 // has seen them.
 func TestGonePods_SeriesWaitForAServerThatReconnects(t *testing.T) {

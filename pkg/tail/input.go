@@ -49,7 +49,7 @@ type input struct {
 	bytes   int // buffered, costs included
 	state   inputState
 	closed  bool
-	drained chan struct{} // closed when the input is done
+	drained chan struct{} // closed when the input is done and its lines are written
 	late    func()        // called when the others stop waiting for it; nil: not called
 
 	opening   bool
@@ -189,7 +189,7 @@ func (in *input) close() {
 	m.wakeLocked()
 }
 
-// waitDrained returns when all lines of a closed input have left, or ctx ends.
+// waitDrained returns when all lines of a closed input are written, or ctx ends.
 func (in *input) waitDrained(ctx context.Context) {
 	select {
 	case <-in.drained:

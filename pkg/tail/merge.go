@@ -62,6 +62,8 @@ type merger struct {
 	lateCalls  []func()        // functions for the taker to call
 	order      uint64
 	closed     bool          // no more lines will be pushed
+	writing    bool          // lines that have left may not be written yet
+	done       []*input      // without further lines; drained once the lines that have left are written
 	sleeping   bool          // the taker sleeps
 	until      time.Duration // when the taker wakes by itself
 	wake       chan struct{}
@@ -122,11 +124,28 @@ func (m *merger) markBusy(in *input) {
 	m.insert(in)
 }
 
-// markDone records that no more lines of the input will arrive or leave.
+// markDone records that no more lines of the input will arrive or leave. Its last lines
+// may be in the batch that is being written, so it is drained after that.
 func (m *merger) markDone(in *input) {
 	m.leaveIdle(in)
 	in.state = inputDone
+	if m.writing {
+		m.done = append(m.done, in)
+		return
+	}
 	close(in.drained)
+}
+
+// endWrite records that the lines that were taken last are written.
+func (m *merger) endWrite() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.writing = false
+	for _, in := range m.done {
+		close(in.drained)
+	}
+	clear(m.done)
+	m.done = m.done[:0]
 }
 
 // leaveIdle removes the input from the idle ones.
@@ -163,9 +182,9 @@ func (m *merger) wakeLocked() {
 	}
 }
 
-// take appends to dst the lines that can leave now. If there are none, it
-// returns how long to wait until one may be able to leave. done reports that no
-// line will leave any more.
+// take appends to dst the lines that can leave now; endWrite must be called once they
+// are written. If there are none, it returns how long to wait until one may be able to
+// leave. done reports that no line will leave any more.
 func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration, done bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -174,6 +193,7 @@ func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration,
 		if wait = m.wait(now); wait > 0 {
 			break
 		}
+		m.writing = true
 		dst = m.takeRun(dst, now)
 	}
 	if len(dst) > 0 {
@@ -302,6 +322,7 @@ func (m *merger) run(write func([]ktail.Line) error) error {
 				return err
 			}
 			m.wrote(m.now() - began)
+			m.endWrite()
 			clear(lines) // releases the texts
 		case wait <= 0: // inputs have become late
 			m.reportLate()

@@ -155,6 +155,9 @@ func (p *pool) remove(e *entry) {
 // evict removes a stream that is not being read from the pool.
 func (p *pool) evict(e *entry) {
 	delete(p.streams, e.key)
+	if e.stream.resting && p.ctx.Err() == nil { // it was to be read again, so its end is not reported yet
+		p.t.notify(Event{Kind: Ended, Stream: e.stream.newest().Stream()})
+	}
 	e.stream.pos.Seal()
 	p.departed.put(e.key, e.stream.pos)
 	for _, positions := range p.t.Positions {
@@ -187,18 +190,18 @@ func (p *pool) fill(first bool) {
 
 // read runs one stream to its end.
 func (p *pool) read(e *entry, in *input) {
-	if !e.stream.failing && !e.stream.resting { // otherwise it has started before and let others be read
+	if !e.stream.resting { // otherwise it has started before and let others be read
 		p.t.notify(Event{Kind: Started, Stream: e.stream.newest().Stream()})
 	}
 	how, err := e.stream.run(p.ctx, in)
 	p.flush(e, how)
-	if how == failed {
-		p.t.notify(Event{Kind: Failed, Stream: e.stream.newest().Stream(), Err: err})
-	}
 	// The next stream starts when this one has been written, so with a limit of
 	// one, logs are printed one after another.
 	in.waitDrained(p.ctx)
-	if how != failed && how != yielded && how != rested && p.ctx.Err() == nil {
+	switch {
+	case how == failed:
+		p.t.notify(Event{Kind: Failed, Stream: e.stream.newest().Stream(), Err: err})
+	case how != yielded && how != rested && p.ctx.Err() == nil:
 		p.t.notify(Event{Kind: Ended, Stream: e.stream.newest().Stream()})
 	}
 	p.release(e, how)

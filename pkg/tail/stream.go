@@ -30,7 +30,7 @@ type stream struct {
 	exited  bool // the last line, not counting diagnostics and gaps, was an Exit
 	failing bool // Failing was reported, and Recovered was not
 	wait    backoff
-	resting bool // the last run ended as rested
+	resting bool // the last run ended as rested or yielded
 
 	mu        sync.Mutex
 	source    ktail.Source       // the newest one

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -211,6 +212,34 @@ func TestRun_EndsWithItsStreams(t *testing.T) {
 		}
 		if got, want := tailer.Status(), (tail.Status{Lines: 3}); got != want {
 			t.Errorf("Status() = %+v, want %+v", got, want)
+		}
+	})
+}
+
+// A sink that forgets a stream at its end must not see it again afterwards.
+func TestEnded_ComesAfterTheLastLineIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var writing atomic.Bool
+		out := &sink{write: func(int) error {
+			writing.Store(true)
+			time.Sleep(time.Second)
+			writing.Store(false)
+			return nil
+		}}
+		ended := 0
+		report := func(e tail.Event) {
+			switch {
+			case e.Kind != tail.Ended:
+				return
+			case writing.Load():
+				t.Errorf("%s has ended while its last line is written", e.Stream.Pod)
+			}
+			ended++
+		}
+		sources := once(ending("a", "a1"), ending("b", "b1"), ending("c"))
+		tailer := &tail.Tailer{Watchers: []ktail.Watcher{sources}, Sink: out, OnEvent: report, MaxStreams: 1}
+		if err := tailer.Run(t.Context()); err != nil || ended != 3 {
+			t.Errorf("%v; %d of 3 streams have ended", err, ended)
 		}
 	})
 }
@@ -638,6 +667,33 @@ func TestMaxStreams_FailingStreamYieldsItsTurn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Each stream that has started also ends, even if others are read in its place when it
+// leaves the set.
+func TestMaxStreams_WaitingStreamEndsWhenItLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad, good := &failSource{source: ending("bad"), err: errors.New("bad gateway")}, running("good", "1")
+		leaves := make(chan struct{})
+		watch := watcher(func(ctx context.Context, set func([]ktail.Source)) error {
+			set([]ktail.Source{bad, good})
+			<-leaves
+			set([]ktail.Source{good})
+			<-ctx.Done()
+			return nil
+		})
+		events := &recorder{}
+		start(t, &tail.Tailer{Watchers: []ktail.Watcher{watch}, Sink: &sink{}, MaxStreams: 1, OnEvent: events.record})
+		time.Sleep(2 * time.Minute)
+		if n := countPrefix(events.all(), "started good"); n != 1 {
+			t.Fatalf("events are %v, want that good is read in the place of bad", events.all())
+		}
+		close(leaves)
+		synctest.Wait()
+		if n := countPrefix(events.all(), "ended bad"); n != 1 {
+			t.Errorf("events are %v, want one end of bad", events.all())
+		}
+	})
 }
 
 func countPrefix(all []string, prefix string) int {
