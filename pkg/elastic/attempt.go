@@ -57,7 +57,9 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 			}
 			return d.settle(part, func(n int) item {
 				it := d.items[n]
-				it.reason = oneLine(resp.auth.redact(it.reason))
+				if it.reason() != "" {
+					it.err = &itemError{it.err.kind, oneLine(resp.auth.redact(it.err.reason))}
+				}
 				return it
 			}, t, day)
 		}
@@ -162,7 +164,7 @@ func (d *delivery) handleNoResponse(ctx context.Context, part []int, t target, d
 func (d *delivery) handleFailedRequest(ctx context.Context, part []int, packed int, resp *response, t target, day string) *problem {
 	d.s.backings.invalidate() // documents may have been stored; see skipIndexed
 	fault := resp.serverError()
-	it := item{status: resp.status, kind: fault.Type, reason: fault.Reason}
+	it := failedItem(resp.status, fault.Type, fault.Reason)
 	if fault.Type != "" {
 		d.s.client.nodes.succeed(resp.node) // only the node itself reports a type
 	}
@@ -214,7 +216,7 @@ func (d *delivery) divide(part []int, packed int, fault *StatusError, t target, 
 		return &problem{kind: Busy, err: fault}
 	}
 	if len(part) == 1 {
-		it := item{status: fault.Status, kind: fault.Type, reason: cmp.Or(fault.Reason, "the document is too large for the server")}
+		it := failedItem(fault.Status, fault.Type, cmp.Or(fault.Reason, "the document is too large for the server"))
 		return d.settle(part, func(int) item { return it }, t, day)
 	}
 	d.halve(part)
@@ -244,7 +246,7 @@ func (d *delivery) suspect(part []int, t target, day string, cause error) bool {
 		d.halve(part)
 		return true
 	}
-	it := item{status: http.StatusInternalServerError, kind: "request_failed", reason: "each request with this document fails: " + cause.Error()}
+	it := failedItem(http.StatusInternalServerError, "request_failed", "each request with this document fails: "+cause.Error())
 	d.settle(part, func(int) item { return it }, t, day)
 	return true
 }

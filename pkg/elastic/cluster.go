@@ -171,7 +171,7 @@ func problemOf(err error) *problem {
 	case !errors.As(err, &status):
 		return &problem{kind: Unreachable, err: err}
 	}
-	it := item{status: status.Status, kind: status.Type, reason: status.Reason}
+	it := failedItem(status.Status, status.Type, status.Reason)
 	if judge(ofRequest, &it) == retry {
 		return &problem{kind: Busy, err: err}
 	}

@@ -197,6 +197,6 @@ func letter(index string, pair []byte, it *item) DeadLetter {
 	action, doc, _ := bytes.Cut(pair, []byte("\n"))
 	return DeadLetter{
 		Time: time.Now().UTC(), Index: index, ID: documentID(action),
-		Status: it.status, Type: it.kind, Reason: it.reason, Document: json.RawMessage(bytes.Clone(bytes.TrimSpace(doc))),
+		Status: int(it.status), Type: it.kind(), Reason: it.reason(), Document: json.RawMessage(bytes.Clone(bytes.TrimSpace(doc))),
 	}
 }

@@ -23,7 +23,7 @@ func someLetters(texts ...string) []DeadLetter {
 	all := make([]DeadLetter, len(texts))
 	for i, text := range texts {
 		l := ktail.Line{Stream: testStream(), Time: testTime.UnixNano() + int64(i), Text: []byte(text)}
-		all[i] = letter("index", (&encoder{}).append(nil, &l, readTime), &item{status: 400, reason: "no"})
+		all[i] = letter("index", (&encoder{}).append(nil, &l, readTime), &item{status: 400, err: &itemError{reason: "no"}})
 	}
 	return all
 }

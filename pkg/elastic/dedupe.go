@@ -278,7 +278,7 @@ func (d *delivery) dropCopies(ctx context.Context, part []int, t target) *proble
 	index := ""
 	for n := range part {
 		it := &d.items[n]
-		present := it.status == http.StatusConflict && it.kind == versionConflict // perhaps by an attempt of this run
+		present := it.status == http.StatusConflict && it.kind() == versionConflict // perhaps by an attempt of this run
 		if (it.status == http.StatusCreated || present) && !it.stored && d.s.backings.isUnexpected(it.index) {
 			created, index = append(created, n), it.index
 		}
@@ -310,7 +310,7 @@ func (d *delivery) dropCopies(ctx context.Context, part []int, t target) *proble
 	}
 	for _, n := range created {
 		if found[part[n]] {
-			d.items[n] = item{status: http.StatusConflict, kind: versionConflict, index: index}
+			d.items[n] = item{status: http.StatusConflict, err: errConflict, index: index}
 		}
 	}
 	return nil

@@ -30,7 +30,7 @@ func (h *docState) apply(pair []byte) []byte {
 		return pair
 	}
 	if h.minimal {
-		pair = minimalDocument(pair, h.rejection.reason)
+		pair = minimalDocument(pair, h.rejection.reason())
 	}
 	for range h.truncations {
 		pair = truncateMessage(pair)

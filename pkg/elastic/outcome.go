@@ -163,7 +163,7 @@ func (s *batchOutcome) setProblem(v verdict, it *item) {
 	if p := s.problem; p != nil && (p.kind == Blocked || kind == Busy) {
 		return
 	}
-	s.problem = &problem{kind: kind, index: s.index, err: &StatusError{Host: "index " + s.index, Status: it.status, Type: it.kind, Reason: it.reason}}
+	s.problem = &problem{kind: kind, index: s.index, err: &StatusError{Host: "index " + s.index, Status: int(it.status), Type: it.kind(), Reason: it.reason()}}
 }
 
 // postpone makes documents wait that have to. It returns a problem if all senders have
@@ -239,7 +239,7 @@ func (s *batchOutcome) inspect() error {
 			reply = &old.rejection
 		}
 		s.letters = append(s.letters, letter(s.index, pair, reply))
-		s.reason = reply.reason
+		s.reason = reply.reason()
 		if len(s.letters) == maxLetterBatch {
 			failed = s.write()
 		}

@@ -28,11 +28,12 @@ func TestJudge_RecordedResponses(t *testing.T) {
 		for _, r := range recordings {
 			t.Run(server+" "+r.Name, func(t *testing.T) {
 				if r.Status != 200 {
-					it := item{status: r.Status}
 					var body struct{ Error json.RawMessage }
+					var kind, reason string
 					if json.Unmarshal([]byte(r.Body), &body) == nil {
-						it.kind, it.reason = parseError(body.Error)
+						kind, reason = parseError(body.Error)
 					}
+					it := failedItem(r.Status, kind, reason)
 					v := judge(ofRequest, &it)
 					if empty := r.Name == "empty"; empty && v == blocked {
 						return // ktail sends no empty request

@@ -6,17 +6,52 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/ktail/ktail/pkg/text"
 )
 
-// item is the result of one document in a bulk response.
+// item is the result of one document in a bulk response. It is small, because a sender
+// holds one for each of thousands of documents, and few have an error.
 type item struct {
-	status int
-	kind   string // error type, such as mapper_parsing_exception
+	err    *itemError // nil: none
+	index  string     // concrete index; empty unless the request asked for it
+	status int16
+	stored bool // the server put the document into the failure store
+}
+
+// itemError is the error of a document.
+type itemError struct {
+	kind   string // such as mapper_parsing_exception
 	reason string
-	stored bool   // the server put the document into the failure store
-	index  string // concrete index; empty unless the request asked for it
+}
+
+// errConflict is the error of a document that is in the index.
+var errConflict = &itemError{kind: versionConflict}
+
+// failedItem returns an item with an error, unless kind and reason are empty.
+func failedItem(status int, kind, reason string) item {
+	it := item{status: int16(status)}
+	if kind != "" || reason != "" {
+		it.err = &itemError{kind, reason}
+	}
+	return it
+}
+
+// kind returns the type of the error; empty without one.
+func (it *item) kind() string {
+	if it.err == nil {
+		return ""
+	}
+	return it.err.kind
+}
+
+// reason returns the reason of the error; empty without one.
+func (it *item) reason() string {
+	if it.err == nil {
+		return ""
+	}
+	return it.err.reason
 }
 
 // filterPath makes the servers omit the fields that ktail does not read.
@@ -32,7 +67,7 @@ var errResponse = errors.New("unexpected response")
 // one item per document, or an error if the body is anything else: then the result of
 // all documents is unknown. It reuses items for the result.
 func parseBulkResponse(items []item, body []byte, n int) ([]item, error) {
-	items, ok := parseFast(items[:0], body, n)
+	items, ok := parseFast(slices.Grow(items[:0], n), body, n)
 	if ok {
 		return items, nil
 	}
@@ -90,7 +125,7 @@ func (s *fastParser) item() (item, bool) {
 	case s.skip(`"status":201}}`):
 		return item{status: http.StatusCreated, index: s.name}, true
 	case s.skip(`"status":409,"error":{"type":"` + versionConflict + `","reason":"`):
-		return item{status: http.StatusConflict, kind: versionConflict, index: s.name}, s.skipText() && s.skip("}}}")
+		return item{status: http.StatusConflict, err: errConflict, index: s.name}, s.skipText() && s.skip("}}}")
 	}
 	return item{}, false
 }
@@ -154,8 +189,9 @@ func parseItems(items []item, body []byte) ([]item, error) {
 		if create.Status < 200 || create.Status > 599 {
 			return nil, fmt.Errorf("%w: it has an item of status %d", errResponse, create.Status)
 		}
-		it := item{status: create.Status, stored: create.FailureStore == "used", index: create.Index}
-		it.kind, it.reason = parseError(create.Error)
+		kind, reason := parseError(create.Error)
+		it := failedItem(create.Status, kind, reason)
+		it.stored, it.index = create.FailureStore == "used", create.Index
 		items = append(items, it)
 	}
 	return items, nil

@@ -3,8 +3,8 @@ package elastic
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -95,11 +95,11 @@ func FuzzParseAnswer(f *testing.F) {
 		quick, ok := parseFast(nil, body, n)
 		thorough, err := parseItems(nil, body)
 		for i := range thorough {
-			if thorough[i].kind == versionConflict {
-				thorough[i].reason = ""
+			if thorough[i].kind() == versionConflict {
+				thorough[i].err = errConflict
 			}
 		}
-		if ok && (err != nil || len(thorough) != n || fmt.Sprint(quick) != fmt.Sprint(thorough)) {
+		if ok && (err != nil || !slices.Equal(quick, thorough)) {
 			t.Errorf("%q: %v, but %v %v", body, quick, thorough, err)
 		}
 		if items, err := parseBulkResponse(nil, body, n); err == nil && (len(items) != n || !json.Valid(body)) {

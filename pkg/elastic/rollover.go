@@ -54,7 +54,7 @@ func (s *Sink) rollOver(ctx context.Context) {
 // isShardFull reports whether an item was rejected because the shard holds as many
 // documents as Lucene allows.
 func isShardFull(it *item) bool {
-	return strings.HasPrefix(it.reason, "number of documents in") || strings.HasPrefix(it.reason, "Number of documents in")
+	return strings.HasPrefix(it.reason(), "number of documents in") || strings.HasPrefix(it.reason(), "Number of documents in")
 }
 
 // reportShardFull makes rollOver check the conditions now.

@@ -44,9 +44,9 @@ type rule struct {
 }
 
 func (r *rule) matches(s scope, it *item) bool {
-	return r.scope&s != 0 && r.from <= it.status && it.status <= r.to &&
-		(r.types == nil || slices.Contains(r.types, it.kind)) &&
-		(r.reasons == nil || slices.ContainsFunc(r.reasons, func(part string) bool { return strings.HasPrefix(it.reason, part) }))
+	return r.scope&s != 0 && r.from <= int(it.status) && int(it.status) <= r.to &&
+		(r.types == nil || slices.Contains(r.types, it.kind())) &&
+		(r.reasons == nil || slices.ContainsFunc(r.reasons, func(part string) bool { return strings.HasPrefix(it.reason(), part) }))
 }
 
 const (
