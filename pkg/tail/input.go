@@ -14,6 +14,8 @@ const (
 	roomTotal = 5 << 20
 	roomLeast = 4 << 10
 	roomShare = 4
+	// roomAlone is what a single input may buffer: its lines wait for no others.
+	roomAlone = 1 << 20
 
 	// lineCost is the memory that a buffered line takes in addition to its text.
 	lineCost = 80
@@ -106,6 +108,9 @@ func (in *input) pause(paused bool) {
 // for the window; if all are busy, each gets about the same. Together, the
 // inputs buffer at most max(roomTotal, inputs × roomLeast) plus one batch each.
 func (m *merger) allowed() int {
+	if m.inputs == 1 {
+		return roomAlone
+	}
 	return max(roomShare*(roomTotal-m.inputs*roomLeast-m.bytes), roomLeast)
 }
 
