@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -53,8 +54,11 @@ func (f nodeFlags) parsed(queries []string) (nodeFlags, []string, error) {
 	case len(f.units.values) > 0 && len(f.files.values) > 0:
 		return f, nil, errors.New("--unit cannot be combined with --file")
 	}
-	for _, file := range f.files.values {
-		if strings.HasPrefix(file, "/") || strings.Contains("/"+file+"/", "/../") {
+	f.files.values = slices.Clone(f.files.values)
+	for i, file := range f.files.values {
+		file = strings.TrimPrefix(file, "/var/log/")
+		f.files.values[i] = file
+		if file == "" || strings.HasPrefix(file, "/") || strings.Contains("/"+file+"/", "/../") {
 			return f, nil, fmt.Errorf("invalid --file %s: must be a path below /var/log, such as syslog", quoted(file))
 		}
 	}
@@ -76,7 +80,7 @@ func (p plan) validateNodesOnly() error {
 
 // newSystemWatcher returns the watcher of the logs of nodes. It continues the one before.
 func (p plan) newSystemWatcher(m *messenger) ktail.Watcher {
-	return p.lastBeforeEnd(func(p plan) ktail.Watcher { return p.newNodeLogWatcher(m) })
+	return p.inPeriod(func(p plan) ktail.Watcher { return p.newNodeLogWatcher(m) })
 }
 
 func (p plan) newNodeLogWatcher(m *messenger) ktail.Watcher {
@@ -84,8 +88,8 @@ func (p plan) newNodeLogWatcher(m *messenger) ktail.Watcher {
 		Client: p.client, Nodes: p.nodes.queries, Units: p.nodes.units.values, Files: p.nodes.files.values, Options: p.log, Warn: m.warn,
 		Logs: p.nodes.logs,
 	}
-	if len(w.Units) == 0 {
-		w.Units = []string{"kubelet", "containerd"}
+	if len(w.Units) == 0 { // not every node has containerd
+		w.Units, w.SkipMissing = []string{"kubelet", "containerd"}, true
 	}
 	if p.nodes.only {
 		w.LabelSelector = p.selection.LabelSelector

@@ -23,7 +23,7 @@ func (*moment) Type() string { return "TIME" }
 
 // Set implements pflag.Value.
 func (m *moment) Set(s string) error {
-	if _, err := parseMoment(s, time.Now(), time.UTC); err != nil {
+	if _, err := parseMoment(s, time.Now(), time.UTC, first); err != nil {
 		return err
 	}
 	*m = moment{text: s}
@@ -42,10 +42,19 @@ func (m moment) age() (time.Duration, bool) {
 }
 
 // at returns the point in time. Times without a zone are in the given one.
-func (m moment) at(now time.Time, zone *time.Location) time.Time {
-	t, _ := parseMoment(m.text, now, zone) // Set has checked it
+func (m moment) at(now time.Time, zone *time.Location, o occasion) time.Time {
+	t, _ := parseMoment(m.text, now, zone, o) // Set has checked it
 	return t
 }
+
+// occasion says which point in time is meant if clocks show the same time twice, because
+// they are set back.
+type occasion bool
+
+const (
+	first occasion = false
+	last  occasion = true
+)
 
 var (
 	errMoment = errors.New(`must be a duration such as 5m or 1d, or a time such as 22:50, "yesterday 10:00", ` +
@@ -58,9 +67,7 @@ var (
 // their zone.
 var (
 	zonedLayouts = []string{time.RFC3339, "2006-01-02T15:04Z07:00"}
-	localLayouts = []string{
-		"2006-01-02 15:04", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02T15:04:05", time.DateOnly,
-	}
+	localLayouts = []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.DateOnly}
 	clockLayouts = []string{"15:04", "15:04:05"}
 )
 
@@ -74,7 +81,7 @@ var (
 //	yesterday 10:00   a time of yesterday
 //
 // Seconds are optional, and so is a fraction of them up to nanoseconds.
-func parseMoment(s string, now time.Time, zone *time.Location) (time.Time, error) {
+func parseMoment(s string, now time.Time, zone *time.Location, o occasion) (time.Time, error) {
 	var d durationValue
 	if d.Set(s) == nil {
 		switch {
@@ -85,11 +92,14 @@ func parseMoment(s string, now time.Time, zone *time.Location) (time.Time, error
 		}
 		return now.Add(-time.Duration(d)), nil
 	}
-	t, ok := parseDateTime(s, zone)
+	t, zoned, ok := parseDateTime(s)
 	if !ok {
 		if t, ok = parseDay(s, now.In(zone)); !ok {
 			return time.Time{}, errMoment
 		}
+	}
+	if !zoned {
+		t = inZone(t, zone, o)
 	}
 	// Times of lines are nanoseconds in 64 bits.
 	if year := t.Year(); year < 1970 || year > 2261 {
@@ -98,22 +108,60 @@ func parseMoment(s string, now time.Time, zone *time.Location) (time.Time, error
 	return t, nil
 }
 
-// parseDateTime parses a date with or without a time of day.
-func parseDateTime(s string, zone *time.Location) (time.Time, bool) {
+// parseDateTime parses a date with or without a time of day. Without a zone, it returns
+// what clocks show, as a time in UTC.
+func parseDateTime(s string) (t time.Time, zoned, ok bool) {
+	if len(s) > len(time.DateOnly) { // RFC 3339 allows a space, and lower case
+		day, clock := s[:len(time.DateOnly)], s[len(time.DateOnly)+1:]
+		if sep := s[len(day)]; sep == ' ' || sep == 't' {
+			s = day + "T" + clock
+		}
+		if clock, ok := strings.CutSuffix(s, "z"); ok {
+			s = clock + "Z"
+		}
+	}
 	for _, layout := range zonedLayouts {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t, true
+			return t, true, true
 		}
 	}
 	for _, layout := range localLayouts {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
-			return t, true
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, false, true
 		}
 	}
-	return time.Time{}, false
+	return time.Time{}, false, false
 }
 
-// parseDay parses a time of day, or the name of a day with or without a time.
+// inZone returns the time at which clocks in the zone show what the given time shows. A
+// time that they skip is the one at which they are set forward.
+func inZone(shown time.Time, zone *time.Location, o occasion) time.Time {
+	t := withZone(shown, zone)
+	begin, end := t.ZoneBounds()
+	_, offset := t.Zone()
+	if difference := shown.Sub(withZone(t, time.UTC)); difference < 0 { // skipped; time.Date has added the difference
+		return begin
+	} else if difference > 0 {
+		return end
+	}
+	for _, other := range []time.Time{begin.Add(-1), end} {
+		_, otherOffset := other.Zone()
+		again := t.Add(time.Duration(offset-otherOffset) * time.Second)
+		if !other.IsZero() && withZone(again, time.UTC).Equal(shown) && again.After(t) == bool(o) {
+			return again
+		}
+	}
+	return t
+}
+
+// withZone returns a time with another zone and, if there is one, the same date and time of
+// day.
+func withZone(t time.Time, zone *time.Location) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), zone)
+}
+
+// parseDay parses a time of day, or the name of a day with or without a time. It returns
+// what clocks show, as a time in UTC.
 func parseDay(s string, now time.Time) (time.Time, bool) {
 	day, clock, _ := strings.Cut(s, " ")
 	daysAgo := map[string]int{"today": 0, "yesterday": 1}
@@ -134,7 +182,7 @@ func parseDay(s string, now time.Time) (time.Time, bool) {
 		}
 	}
 	return time.Date(now.Year(), now.Month(), now.Day()-ago,
-		of.Hour(), of.Minute(), of.Second(), of.Nanosecond(), now.Location()), true
+		of.Hour(), of.Minute(), of.Second(), of.Nanosecond(), time.UTC), true
 }
 
 // period is the part of the logs to show, by the times of their lines.
@@ -158,10 +206,10 @@ func (o options) period(now time.Time) (period, error) {
 	if age, ok := since.age(); ok {
 		p.age = age
 	} else if since.isSet() {
-		p.since = since.at(now, zone)
+		p.since = since.at(now, zone, first)
 	}
 	if o.until.isSet() {
-		p.until = o.until.at(now, zone)
+		p.until = o.until.at(now, zone, last)
 	}
 	switch {
 	case p.since.After(now):

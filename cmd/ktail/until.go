@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -126,18 +127,47 @@ func (w *wrappedSources) Watch(ctx context.Context, set func([]ktail.Source)) er
 	})
 }
 
-// lastBeforeEnd returns the watcher for the plan. With --tail and a past --until, it reads
-// all lines, and each source keeps the last ones.
-func (p plan) lastBeforeEnd(watcherOf func(plan) ktail.Watcher) ktail.Watcher {
-	if !p.period.isOver() || p.log.Tail <= 0 {
+// inPeriod returns the watcher for the plan, without gaps before or after the period. With
+// --tail and a past --until, it reads all lines, and each source keeps the last ones.
+func (p plan) inPeriod(watcherOf func(plan) ktail.Watcher) ktail.Watcher {
+	n, until := int(p.log.Tail), unixNano(p.period.until)
+	keepsLast := p.period.isOver() && n > 0
+	if keepsLast {
+		p.log.Tail = -1
+	}
+	begin := unixNano(p.period.begin())
+	if begin == 0 && until == 0 {
 		return watcherOf(p)
 	}
-	n := int(p.log.Tail)
-	last := func(src ktail.Source) ktail.Source {
-		return lastLines{src, p.period.until.UnixNano(), n}
+	return &wrappedSources{watcherOf(p), func(src ktail.Source) ktail.Source {
+		if keepsLast {
+			src = lastLines{src, until, n}
+		}
+		return gapsWithin{src, begin, until}
+	}}
+}
+
+// unixNano returns 0 for the zero time.
+func unixNano(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
 	}
-	p.log.Tail = -1
-	return &wrappedSources{watcherOf(p), last}
+	return t.UnixNano()
+}
+
+// gapsWithin is a source without the gaps outside a period, where no line is wanted.
+type gapsWithin struct {
+	ktail.Source
+	since, until int64 // Unix nanoseconds; 0: no bound
+}
+
+// Read implements ktail.Source.
+func (s gapsWithin) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
+	return s.Source.Read(ctx, from, func(lines []ktail.Line) error {
+		return emit(slices.DeleteFunc(lines, func(l ktail.Line) bool {
+			return l.Kind == ktail.Gap && (l.Time != 0 && l.Time < s.since || s.until != 0 && l.Since >= s.until)
+		}))
+	})
 }
 
 // lastLines is a source that ends, and from which the last lines before a time

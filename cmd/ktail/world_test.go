@@ -117,7 +117,7 @@ func (f *containerFile) bring(c *fakeapi.Container, now time.Time) error {
 	var entries []fakeapi.Entry
 	for line := range strings.Lines(f.Log) {
 		before, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		at, err := parseMoment(before, now, time.UTC)
+		at, err := parseMoment(before, now, time.UTC, first)
 		if err != nil {
 			return err
 		}

@@ -40,6 +40,7 @@ type NodeWatcher struct {
 	LabelSelector string
 	Units         []string // systemd units, such as kubelet
 	Files         []string // instead of units: files below /var/log, such as syslog
+	SkipMissing   bool     // a unit that a node does not have is no error, but reported in its place
 	Options       LogOptions
 	Warn          func(error) // gets what keeps the watcher from finding nodes; may be nil
 

@@ -74,8 +74,11 @@ func (s *nodeLog) Read(ctx context.Context, from ktail.Position, emit func([]kta
 	for first := true; ; first = false {
 		lines, err := s.next(ctx, &from, count)
 		if err != nil {
-			if ctx.Err() != nil {
+			switch {
+			case ctx.Err() != nil:
 				return ctx.Err()
+			case errors.Is(err, errNoUnit) && s.w.SkipMissing && !s.w.Options.Follow:
+				return emit([]ktail.Line{s.diagnostic("%v", err)})
 			}
 			return s.readError(err)
 		}
@@ -118,7 +121,7 @@ func (s *nodeLog) readError(err error) error {
 // changes. A file that was there returns after its rotation.
 func (s *nodeLog) isPermanent(err error) bool {
 	return apierrors.IsForbidden(err) || apierrors.IsMethodNotSupported(err) || apierrors.IsBadRequest(err) || apierrors.IsNotAcceptable(err) ||
-		apierrors.IsNotFound(err) && !s.file.begun || errors.Is(err, errNoJournal) || errors.Is(err, errIsDir)
+		apierrors.IsNotFound(err) && !s.file.begun || errors.Is(err, errNoJournal) || errors.Is(err, errNoUnit) || errors.Is(err, errIsDir)
 }
 
 // next returns the lines after the position.
@@ -127,7 +130,7 @@ func (s *nodeLog) next(ctx context.Context, from *ktail.Position, count int64) (
 		return s.nextOfFile(ctx, s.name)
 	}
 	lines, err := s.nextOfJournal(ctx, from, count)
-	if !errors.Is(err, errNoJournal) {
+	if !errors.Is(err, errNoJournal) && !errors.Is(err, errNoUnit) {
 		return lines, err
 	}
 	for _, path := range []string{s.name + ".log", s.name + "/" + s.name + ".log"} {
@@ -143,7 +146,11 @@ func (s *nodeLog) next(ctx context.Context, from *ktail.Position, count int64) (
 	return nil, err
 }
 
-var errNoJournal = errors.New("the kubelet does not serve this journal, and there is no log file of that name")
+var (
+	errNoJournal = errors.New("the kubelet does not serve journals, and there is no log file of that name: journals need the kubelet option enableSystemLogQuery, " +
+		"and before v1.36 the feature gate NodeLogQuery; --file names a log file")
+	errNoUnit = errors.New("the node has no journal of this unit, and no log file of that name; --unit names other units, and --file a log file")
+)
 
 // nextOfJournal returns the lines of the journal after the position. At the start,
 // that is what the options want.
@@ -232,9 +239,10 @@ func (s *nodeLog) query(ctx context.Context, count int64) (nodelog.Journal, erro
 	}
 	j := nodelog.ParseJournal(body, s.name, time.Now(), time.Since(began) >= cutAfter || len(body) == most)
 	switch {
-	case j.Listing || j.NotFound && len(j.Entries) == 0:
-		return j, fmt.Errorf("%w: journals need the kubelet option enableSystemLogQuery, and before v1.36 the feature gate NodeLogQuery; --file names a log file",
-			errNoJournal)
+	case j.Listing:
+		return j, errNoJournal
+	case j.NotFound && len(j.Entries) == 0:
+		return j, errNoUnit
 	case len(j.Entries) == 0 && len(j.Diagnostics) > 0:
 		return j, fmt.Errorf("the kubelet responded: %s", j.Diagnostics[0])
 	}

@@ -150,14 +150,15 @@ func (e *Event) Important() bool {
 // maxMessage bounds the message of an event, in characters.
 const maxMessage = 300
 
-var podSuffix = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`,? (in|for|of) pod [a-z0-9.-]+_[a-z0-9-]+\([0-9a-f-]{32,36}\)`)
+var podName = sync.OnceValue(func() *regexp.Regexp {
+	const pod = `[a-z0-9.-]+_[a-z0-9-]+\([0-9a-f-]{32,36}\)`
+	return regexp.MustCompile(`,? (in|for|of) pod ` + pod + `|^pod: "` + pod + `"\. `)
 })
 
 // Text returns the message on one line, without the name of the object, and cut if
 // it is long.
 func (e *Event) Text() string {
-	s := podSuffix().ReplaceAllString(e.Message, "")
+	s := podName().ReplaceAllString(e.Message, "")
 	for _, prefix := range []string{"status is now: ", "event: "} { // of the kubelet and of the node controller
 		s = strings.TrimPrefix(s, "Node "+e.InvolvedObject.Name+" "+prefix)
 	}

@@ -48,6 +48,8 @@ func TestEvent_TextContainerAndCause(t *testing.T) {
 			"Container web failed liveness probe, will be restarted", "web", "failed liveness probe"},
 		{"end", `{"reason":"Killing","message":"Stopping container web","involvedObject":{"fieldPath":"spec.initContainers{init}"}}`,
 			"Stopping container web", "init", ""},
+		{"pod first", `{"reason":"MissingClusterDNS","message":"pod: \"web-1_shop(5f3c0000-0000-4000-8000-000000000001)\". kubelet does not have ClusterDNS IP configured"}`,
+			"kubelet does not have ClusterDNS IP configured", "", ""},
 		{"combined", `{"reason":"Unhealthy","message":"(combined from similar events): Readiness\nprobe  failed"}`, "Readiness probe failed", "", ""},
 		{"no message", `{"reason":"NodeNotReady"}`, "NodeNotReady", "", ""},
 		{"preempted", `{"reason":"Preempted","message":"Preempted by pod x on node n"}`, "Preempted by pod x on node n", "", "preempted"},
