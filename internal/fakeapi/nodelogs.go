@@ -21,6 +21,7 @@ type Node struct {
 	files    map[string][]byte // by their paths below /var/log
 	journals map[string][]string
 	noQuery  bool
+	most     int // bytes of a journal that a response has; 0: no limit
 	asked    int
 }
 
@@ -73,6 +74,14 @@ func (n *Node) NoJournals() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.noQuery = true
+}
+
+// CutJournals ends each response that has a journal after so many bytes, as if journalctl
+// were killed.
+func (n *Node) CutJournals(bytes int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.most = bytes
 }
 
 // Write appends to a file, given by its path below /var/log.
@@ -180,7 +189,11 @@ func (n *Node) serveJournal(w *response, q url.Values) {
 		if len(entries) == 0 {
 			entries = []string{noEntries}
 		}
-		_, _ = w.Write([]byte(strings.Join(entries, "")))
+		body := strings.Join(entries, "")
+		if n.most > 0 {
+			body = body[:min(n.most, len(body))]
+		}
+		_, _ = w.Write([]byte(body))
 	}
 }
 

@@ -1,8 +1,12 @@
 package kube_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -205,6 +209,52 @@ func TestNodeWatcher_FollowsALargeJournal(t *testing.T) {
 	}
 }
 
+// A response may end early: ktail reads a part of a large one, and the kubelet kills a slow
+// journalctl. The newest entries, which are at its end, are read by another request.
+func TestNodeWatcher_ReadsOnAfterAResponseThatWasCut(t *testing.T) {
+	tests := map[string]struct{ entries, size, cut int }{
+		"a large journal":              {40_000, 500, 0},
+		"journalctl is killed":         {3000, 100, 50_001},
+		"journalctl is killed at once": {300, 100, 20_003},
+	}
+	for name, tt := range tests {
+		for _, follow := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, follow %t", name, follow), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					api := fakeapi.New(fakeapi.Options{})
+					t.Cleanup(api.Close)
+					node := api.AddNode("worker-1", nil)
+					node.CutJournals(tt.cut)
+					var want []string
+					pad := strings.Repeat("x", tt.size)
+					texts := make([]string, tt.entries)
+					for i := range texts {
+						texts[i] = fmt.Sprint(i, pad)
+						want = append(want, "worker-1 kubelet "+texts[i])
+					}
+					node.Journal("kubelet", time.Now(), texts...)
+					r := readNodes(t, api, &kube.NodeWatcher{
+						Nodes: nodeQueries(t, "worker-1"), Units: []string{"kubelet"}, Options: kube.LogOptions{Follow: follow, Tail: -1, Since: time.Hour},
+					})
+					time.Sleep(time.Minute)
+					if follow {
+						node.Journal("kubelet", time.Now(), "new")
+						want = append(want, "worker-1 kubelet new")
+						time.Sleep(time.Minute)
+					}
+					synctest.Wait()
+					if strings.Contains(r.lines[0], "may have earlier entries") {
+						r.lines = r.lines[1:]
+					}
+					if !slices.Equal(r.lines, want) || r.gaps > 0 || len(r.errs) > 0 {
+						t.Errorf("got %d lines, %d gaps, %v, want %d lines", len(r.lines), r.gaps, r.errs, len(want))
+					}
+				})
+			})
+		}
+	}
+}
+
 func TestNodeWatcher_QuietNodesCauseFewRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := fakeapi.New(fakeapi.Options{})
@@ -342,6 +392,57 @@ func TestNodeWatcher_LeavesOutOldLinesOfAFile(t *testing.T) {
 			t.Errorf("got %d lines, %q, %v, want %q", len(r.lines), r.lines[:min(5, len(r.lines))], r.errs, want)
 		}
 	})
+}
+
+func TestNodeWatcher_ReadsCompressedFiles(t *testing.T) {
+	at := func(hour int) string { return time.Date(2000, 1, 1, hour, 0, 0, 0, time.UTC).Format(time.RFC3339) } // synctest begins then
+	old, pad := at(-30)+" old", strings.Repeat("x", 1000)
+	texts := []string{old, "  continued"}
+	for i := range 3000 {
+		texts = append(texts, fmt.Sprint(at(-1), " ", i, pad))
+	}
+	var content bytes.Buffer
+	z := gzip.NewWriter(&content)
+	_, err := io.WriteString(z, strings.Join(texts, "\n")) // without a newline at the end
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		options kube.LogOptions
+		cut     int // bytes of the file that are there
+		want    []string
+	}{
+		"all":          {kube.LogOptions{Tail: -1}, 0, texts},
+		"followed":     {kube.LogOptions{Tail: -1, Follow: true}, 0, texts},
+		"since":        {kube.LogOptions{Tail: -1, Since: 24 * time.Hour}, 0, texts[2:]},
+		"the last two": {kube.LogOptions{Tail: 2}, 0, texts[len(texts)-2:]},
+		"damaged":      {kube.LogOptions{Tail: -1, Follow: true}, content.Len() - 20, texts},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := fakeapi.New(fakeapi.Options{})
+				t.Cleanup(api.Close)
+				body := content.String()
+				if tt.cut > 0 {
+					body = body[:tt.cut]
+				}
+				api.AddNode("worker-1", nil).Write("syslog.2.gz", body)
+				r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker-1"), Files: []string{"syslog.2.gz"}, Options: tt.options})
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				want := make([]string, len(tt.want))
+				for i := range want {
+					want[i] = "worker-1 syslog.2.gz " + tt.want[i]
+				}
+				if tt.cut > 0 {
+					want = want[:min(len(want), len(r.lines))] // once, although it is read again
+				}
+				if !slices.Equal(r.lines, want) || len(r.lines) == 0 || (tt.cut > 0) != (len(r.errs) > 0) {
+					t.Errorf("got %d lines, %v, want %d lines", len(r.lines), r.errs, len(want))
+				}
+			})
+		})
+	}
 }
 
 // Without following, the last line is shown although it may not be complete.

@@ -23,6 +23,7 @@ type nodeFile struct {
 	before []byte // first bytes of the file that had the name before
 	latest int64  // time of the last line
 	more   bool   // the last read stopped at its limit
+	zipped bool   // the file is compressed, and the offset counts uncompressed bytes
 }
 
 const (
@@ -118,6 +119,10 @@ func (s *nodeLog) startFile(ctx context.Context, path string) ([]ktail.Line, err
 	head, err := s.headOf(ctx, path)
 	if err != nil {
 		return nil, err
+	}
+	if isZipped(head) {
+		*f = nodeFile{begun: true, zipped: true}
+		return nil, nil
 	}
 	before, err := s.headOfOld(ctx, path)
 	if err != nil {

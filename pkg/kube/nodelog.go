@@ -35,6 +35,7 @@ type nodeLog struct {
 	isFile bool // name is a file, or the kubelet has no journal of the unit
 
 	begun bool           // the journal was read
+	rest  int64          // entries to ask for next, because the last response was cut; 0: it was not
 	base  ktail.Position // of the last line read, including lines that the options exclude
 	file  nodeFile
 }
@@ -63,6 +64,9 @@ const (
 	// cutAfter is the duration from which a response may be incomplete: the kubelet
 	// kills journalctl after 30 seconds without marking the response.
 	cutAfter = 29 * time.Second
+	// mostBytes bounds what is read of a response, and so the memory. A response is read
+	// at once, because the kubelet would kill journalctl if the output were blocked.
+	mostBytes = 16 << 20
 )
 
 // Read implements ktail.Source.
@@ -72,6 +76,9 @@ func (s *nodeLog) Read(ctx context.Context, from ktail.Position, emit func([]kta
 	}
 	poll, count := shortestPoll, int64(moreEntries)
 	for first := true; ; first = false {
+		if s.file.zipped {
+			return s.readZipped(ctx, emit)
+		}
 		lines, err := s.next(ctx, &from, count)
 		if err != nil {
 			switch {
@@ -83,7 +90,11 @@ func (s *nodeLog) Read(ctx context.Context, from ktail.Position, emit func([]kta
 			return s.readError(err)
 		}
 		from.Advance(lines)
-		count = min(2*int64(len(lines))+moreEntries, mostEntries)
+		count = 2*int64(len(lines)) + moreEntries
+		if s.rest > 0 {
+			count = s.rest
+		}
+		count = min(count, mostEntries)
 		if len(lines) > 0 {
 			poll = shortestPoll
 		} else {
@@ -96,9 +107,11 @@ func (s *nodeLog) Read(ctx context.Context, from ktail.Position, emit func([]kta
 			}
 		}
 		switch {
+		case brought && s.rest > 0, s.file.more, s.file.zipped:
+			continue
 		case !s.w.Options.Follow && (!s.isFile || !brought): // a file comes in parts
 			return nil
-		case !s.w.Options.Follow, s.file.more:
+		case !s.w.Options.Follow:
 			continue
 		}
 		sleep.For(ctx, poll+rand.N(poll/10+1))
@@ -149,6 +162,7 @@ func (s *nodeLog) next(ctx context.Context, from *ktail.Position, count int64) (
 var (
 	errNoJournal = errors.New("the kubelet does not serve journals, and there is no log file of that name: journals need the kubelet option enableSystemLogQuery, " +
 		"and before v1.36 the feature gate NodeLogQuery; --file names a log file")
+	errCut    = errors.New("the response of the kubelet ended before the new entries")
 	errNoUnit = errors.New("the node has no journal of this unit, and no log file of that name; --unit names other units, and --file a log file")
 )
 
@@ -158,6 +172,7 @@ func (s *nodeLog) nextOfJournal(ctx context.Context, from *ktail.Position, count
 	if !s.begun && from.IsZero() {
 		return s.startJournal(ctx, from)
 	}
+	tooFew, tooMany := int64(0), int64(0) // entries; 0: not known
 	for {
 		j, err := s.query(ctx, count)
 		if err != nil {
@@ -169,14 +184,26 @@ func (s *nodeLog) nextOfJournal(ctx context.Context, from *ktail.Position, count
 			return lines, nil
 		}
 		after, ok := afterOverlap(from, lines)
-		if !ok && (int64(len(j.Entries)) < count || count >= mostEntries) {
-			after, ok = s.afterGap(from, lines), true
-		}
-		if ok {
+		ahead := ok || len(lines) > 0 && lines[0].Time <= from.Last().Time // the response begins before the new entries
+		switch {
+		case ok && (len(after) > 0 || !j.Cut):
 			s.base.Advance(after)
 			return after, nil
+		case j.Cut && ahead: // it ends before them, too
+			tooMany = count
+		case int64(len(j.Entries)) < count && !j.Cut, count >= mostEntries:
+			after = s.afterGap(from, lines)
+			s.base.Advance(after)
+			return after, nil
+		default:
+			tooFew = count
 		}
-		count = min(max(2*count, firstEntries), mostEntries)
+		if count = min(max(2*count, firstEntries), mostEntries); tooMany > 0 {
+			count = (tooFew + tooMany) / 2
+		}
+		if count <= tooFew {
+			return nil, errCut
+		}
 	}
 }
 
@@ -196,7 +223,7 @@ func (s *nodeLog) startJournal(ctx context.Context, from *ktail.Position) ([]kta
 		if err != nil {
 			return nil, err
 		}
-		whole := int64(len(j.Entries)) < count || count >= mostEntries || o.Tail >= 0
+		whole := int64(len(j.Entries)) < count && !j.Cut || count >= mostEntries || o.Tail >= 0
 		if !whole && j.Entries[0].Time.UnixNano() >= since {
 			count = min(4*count, mostEntries)
 			continue
@@ -205,14 +232,14 @@ func (s *nodeLog) startJournal(ctx context.Context, from *ktail.Position) ([]kta
 		lines := s.linesOf(&j)
 		s.base.Advance(lines)
 		wanted := 0
-		if o.Tail >= 0 {
+		if o.Tail >= 0 && !j.Cut {
 			wanted = max(0, len(lines)-int(o.Tail))
 		}
 		for wanted < len(lines) && lines[wanted].Time < since {
 			wanted++
 		}
 		from.Advance(lines[:wanted])
-		if wanted == 0 && int64(len(j.Entries)) == mostEntries && o.Tail != mostEntries {
+		if wanted == 0 && count == mostEntries && (j.Cut || int64(len(j.Entries)) == mostEntries) && o.Tail != mostEntries {
 			return append([]ktail.Line{s.diagnostic("the journal may have earlier entries: the kubelet returns at most %d", mostEntries)}, lines...), nil
 		}
 		return lines[wanted:], nil
@@ -232,12 +259,16 @@ func (s *nodeLog) query(ctx context.Context, count int64) (nodelog.Journal, erro
 		return nodelog.Journal{}, err
 	}
 	defer reply.Close() //nolint:errcheck // errors do not matter after reading
-	const most = 64 << 20
-	body, err := io.ReadAll(io.LimitReader(reply, most))
+	body, err := io.ReadAll(io.LimitReader(reply, mostBytes))
 	if err != nil {
 		return nodelog.Journal{}, fmt.Errorf("read journal: %w", err)
 	}
-	j := nodelog.ParseJournal(body, s.name, time.Now(), time.Since(began) >= cutAfter || len(body) == most)
+	j := nodelog.ParseJournal(body, s.name, time.Now())
+	j.Cut = j.Cut || len(body) == mostBytes || time.Since(began) >= cutAfter
+	s.rest = 0
+	if left := count - int64(len(j.Entries)); j.Cut && len(j.Entries) > 0 {
+		s.rest = left + left/8 + overlapLines + firstEntries // with those that are new
+	}
 	switch {
 	case j.Listing:
 		return j, errNoJournal

@@ -19,6 +19,7 @@ type Journal struct {
 	Entries     []Entry
 	Listing     bool     // the kubelet ignored the query and listed the log directory
 	NotFound    bool     // there is no journal of the unit; there may be a log file
+	Cut         bool     // the response ends inside a line, which is left out
 	Diagnostics [][]byte // anything else, such as errors of journalctl
 }
 
@@ -26,17 +27,15 @@ type Journal struct {
 const stampLength = len(time.StampMicro)
 
 // ParseJournal parses a response. Times have no year; it is the latest that makes them
-// at most a day later than now. An unterminated last line is left out if the response
-// may have been cut.
-func ParseJournal(body []byte, unit string, now time.Time, mayBeCut bool) Journal {
+// at most a day later than now.
+func ParseJournal(body []byte, unit string, now time.Time) Journal {
 	var j Journal
 	if trimmed := bytes.TrimSpace(body); bytes.HasPrefix(trimmed, []byte("<!doctype")) || bytes.HasPrefix(trimmed, []byte("<pre>")) {
 		j.Listing = true
 		return j
 	}
-	if mayBeCut || len(body) > 0 && body[len(body)-1] != '\n' {
-		body = body[:bytes.LastIndexByte(body, '\n')+1]
-	}
+	whole := bytes.LastIndexByte(body, '\n') + 1
+	body, j.Cut = body[:whole], whole < len(body)
 	column := 0 // of the text of the last entry
 	for line := range bytes.Lines(body) {
 		line = bytes.TrimSuffix(line, []byte("\n"))

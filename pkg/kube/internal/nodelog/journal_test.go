@@ -36,16 +36,16 @@ func TestParseJournal(t *testing.T) {
 			[]string{"2025-12-31T23:59:59.250123 panic: x", "2025-12-31T23:59:59.250123 goroutine 1", "2025-12-31T23:59:59.250123   indented", "2025-12-31T23:59:59.250123 next"}, ""},
 		{"another identifier", "Dec 31 23:59:59.250123 worker-1 systemd[1]: Started kubelet.\n", false, []string{"2025-12-31T23:59:59.250123 systemd[1]: Started kubelet."}, ""},
 		{"boots and blobs", "-- Boot 0123 --\n" + a + "[12B blob data]\n-- No entries --\n", false, []string{"2025-12-31T23:59:59.250123 [12B blob data]"}, ""},
-		{"cut inside a line", a + "one\n" + a + "tw", false, []string{"2025-12-31T23:59:59.250123 one"}, ""},
+		{"cut inside a line", a + "one\n" + a + "tw", true, []string{"2025-12-31T23:59:59.250123 one"}, ""},
 		{"nothing", "", false, nil, ""},
 		{"cut at once", "Dec 31", true, nil, ""},
 		{"an error of journalctl", "Failed to open journal: x\n", false, nil, "Failed to open journal: x"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			j := ParseJournal([]byte(tt.body), "kubelet", now, tt.cut)
-			if got := shown(j); !slices.Equal(got, tt.want) {
-				t.Errorf("got %q, want %q", got, tt.want)
+			j := ParseJournal([]byte(tt.body), "kubelet", now)
+			if got := shown(j); !slices.Equal(got, tt.want) || j.Cut != tt.cut {
+				t.Errorf("got %q, cut %t, want %q", got, j.Cut, tt.want)
 			}
 			if got := fmt.Sprintf("%s", j.Diagnostics); got != "["+tt.diagnostic+"]" {
 				t.Errorf("diagnostics are %s", got)
@@ -61,7 +61,7 @@ func TestParseJournal_RejectsOtherResponses(t *testing.T) {
 		"\nlog not found for nope\n":                                                                  {NotFound: true},
 		"\noptions present and query resolved to log files for [x]\ntry without specifying options\n": {NotFound: true},
 	} {
-		j := ParseJournal([]byte(body), "x", time.Now(), false)
+		j := ParseJournal([]byte(body), "x", time.Now())
 		if j.Listing != want.Listing || j.NotFound != want.NotFound || len(j.Entries)+len(j.Diagnostics) > 0 {
 			t.Errorf("%q: got %+v", body, j)
 		}
@@ -69,10 +69,10 @@ func TestParseJournal_RejectsOtherResponses(t *testing.T) {
 }
 
 func FuzzParseJournal(f *testing.F) {
-	f.Add([]byte("Dec 31 23:59:59.250123 h kubelet[42]: a\n      b\n"), true)
-	f.Add([]byte("Dec 31 23:59:59.250123 h"), false)
-	f.Fuzz(func(t *testing.T, body []byte, cut bool) {
-		j := ParseJournal(body, "kubelet", time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), cut)
+	f.Add([]byte("Dec 31 23:59:59.250123 h kubelet[42]: a\n      b\n"))
+	f.Add([]byte("Dec 31 23:59:59.250123 h"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		j := ParseJournal(body, "kubelet", time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 		for _, e := range j.Entries {
 			if len(e.Lines) == 0 || e.Time.Year() < 2016 {
 				t.Errorf("entry %+v", e)
