@@ -23,7 +23,7 @@ func (s *stream) leave() {
 		return
 	}
 	s.drain, s.drainAt, s.drainLeft = time.AfterFunc(drainSilence, s.stop), time.Now().Add(drainSilence), drainSilence
-	if s.passing {
+	if s.silenceHeld {
 		s.drain.Stop()
 	}
 }
@@ -86,7 +86,7 @@ func (s *stream) pauseDrain(paused bool) {
 
 // holdDrainLocked stops the drain timer, or lets it run for the given time.
 func (s *stream) holdDrainLocked(hold bool, silence time.Duration) {
-	s.passing = hold
+	s.silenceHeld = hold
 	switch {
 	case s.drain == nil:
 	case hold:

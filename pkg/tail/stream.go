@@ -32,14 +32,14 @@ type stream struct {
 	wait    backoff
 	resting bool // the last run ended as rested or yielded
 
-	mu        sync.Mutex
-	source    ktail.Source       // the newest one
-	drain     *time.Timer        // stops a stream that has left the set; nil while it is in the set
-	drainAt   time.Time          // when drain fires
-	drainLeft time.Duration      // at the start of a pause: how much longer drain would have run
-	gone      bool               // its pod does not exist, so it need not be silent first
-	passing   bool               // lines are being passed on, or the source pauses, so the drain timer does not run
-	cancel    context.CancelFunc // of run
+	mu          sync.Mutex
+	source      ktail.Source       // the newest one
+	drain       *time.Timer        // stops a stream that has left the set; nil while it is in the set
+	drainAt     time.Time          // when drain fires
+	drainLeft   time.Duration      // at the start of a pause: how much longer drain would have run
+	gone        bool               // its pod does not exist, so it need not be silent first
+	silenceHeld bool               // lines are being passed on, or the source pauses, so the drain timer does not run
+	cancel      context.CancelFunc // of run
 
 	changed chan struct{} // receives when source was replaced; capacity 1
 }
