@@ -1,6 +1,7 @@
 #!/bin/bash
 # Sets up and starts the real Kubernetes of test/cluster, runs the tests on it,
-# and takes it down; one of them forwards to a search server of test/search.
+# and takes it down; some of them use a search server of test/search, or the Prometheus
+# of test/monitoring.
 # Requires root, Debian, and Go. Arguments go to `go test`:
 #   test/e2e.sh -run TestCrashLoop
 # A running cluster is used, and stays up.
@@ -16,6 +17,7 @@ fi
 
 cluster/setup.sh
 search/setup.sh opensearch2
+monitoring/setup.sh debian
 if ! running up >/dev/null; then
   cluster/stop.sh wipe # what one that was killed has left
   trap 'cluster/stop.sh wipe' EXIT

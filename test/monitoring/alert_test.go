@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/ktail/ktail/test/internal/prometheus"
 )
 
 // An error line becomes an alert at a receiver.
@@ -32,28 +34,28 @@ func TestAlert_ReachesTheWebhook(t *testing.T) {
 	t.Cleanup(webhook.Close)
 	config := filepath.Join(dir, "alertmanager.yml")
 	write(t, config, "route: {receiver: test, group_wait: 1s}\nreceivers: [{name: test, webhook_configs: [{url: '"+webhook.URL+"'}]}]\n")
-	program, err := filepath.Abs(tool("prometheus-alertmanager"))
+	program, err := filepath.Abs(prometheus.Tool("prometheus-alertmanager"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	templates, err := filepath.Abs(filepath.Join(tools, "usr/share/prometheus/alertmanager"))
+	templates, err := filepath.Abs(prometheus.Shared("prometheus/alertmanager"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := freeAddress(t)
+	address := prometheus.FreeAddress(t)
 	// Only this process sees the templates there.
-	start(t, "unshare", "-m", "sh", "-c", `mount -t tmpfs tmpfs /usr/share && mkdir /usr/share/prometheus && cp -r "$1" /usr/share/prometheus/ && shift && exec "$@"`,
+	prometheus.StartProcess(t, "unshare", "-m", "sh", "-c", `mount -t tmpfs tmpfs /usr/share && mkdir /usr/share/prometheus && cp -r "$1" /usr/share/prometheus/ && shift && exec "$@"`,
 		"sh", templates, program, "--config.file="+config, "--storage.path="+filepath.Join(dir, "alertmanager"), "--web.listen-address="+address, "--cluster.listen-address=")
 	eventually(t, "Alertmanager is ready", func() bool { return get("http://"+address+"/-/ready") != "" })
 
 	rules := filepath.Join(dir, "rules.yml")
-	write(t, rules, "groups: [{name: test, rules: [{alert: Errors, expr: 'increase(errors_total[1m]) > 0'}]}]\n")
+	write(t, rules, "groups: [{name: test, Rules: [{alert: Errors, expr: 'increase(errors_total[1m]) > 0'}]}]\n")
 	pods := filepath.Join(dir, "pods")
 	logs := newPodLog(t, pods, "web-1")
-	listen := freeAddress(t)
-	start(t, ktail, ".", "--pod-logs-dir", pods, "--quiet", "--metrics-listen", listen, "--metric", `errors_total{code}=ERROR (?P<code>\d+)`)
-	server := startPrometheus(t, listen, serverOptions{rules: rules, alertmanager: address})
-	eventually(t, "ktail is scraped", func() bool { _, ok := server.value("ktail_log_lines_total"); return ok })
+	listen := prometheus.FreeAddress(t)
+	prometheus.StartProcess(t, ktail, ".", "--pod-logs-dir", pods, "--quiet", "--metrics-listen", listen, "--metric", `errors_total{code}=ERROR (?P<code>\d+)`)
+	server := prometheus.Start(t, listen, prometheus.Options{Rules: rules, Alertmanager: address})
+	eventually(t, "ktail is scraped", func() bool { _, ok := server.Value("ktail_log_lines_total"); return ok })
 	began := time.Now()
 	logs.line(t, "ERROR 500")
 	const most = 2*time.Second + time.Second + time.Second + time.Second // two scrapes, evaluation, group_wait, one more
@@ -88,7 +90,7 @@ func promtool(t *testing.T, program, stdin string, args ...string) {
 }
 
 func TestRules_FireAndStaySilent(t *testing.T) {
-	for _, program := range []string{tool("promtool"), filepath.Join(newer, "promtool")} {
+	for _, program := range []string{prometheus.Tool("promtool"), prometheus.NewerTool("promtool")} {
 		promtool(t, program, "", "check", "rules", "rules.yaml")
 		promtool(t, program, "", "test", "rules", "rules_test.yaml")
 	}
@@ -140,14 +142,14 @@ func TestExposition_PassesPromtoolCheckMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	promtool(t, tool("promtool"), string(out), "check", "metrics")
+	promtool(t, prometheus.Tool("promtool"), string(out), "check", "metrics")
 }
 
 // A run pushes once, also after SIGINT; the next one replaces the group.
 func TestPush_ReplacesTheGroup(t *testing.T) {
 	dir := t.TempDir()
-	gateway := freeAddress(t)
-	start(t, tool("prometheus-pushgateway"), "--web.listen-address="+gateway)
+	gateway := prometheus.FreeAddress(t)
+	prometheus.StartProcess(t, prometheus.Tool("prometheus-pushgateway"), "--web.listen-address="+gateway)
 	eventually(t, "the Pushgateway is ready", func() bool { return get("http://"+gateway+"/-/ready") != "" })
 	args := []string{".", "--pod-logs-dir", dir, "--quiet", "--metric", `rows_total{table}:rows=^migrated (?P<rows>\d+) rows of (?P<table>\w+)`,
 		"--metrics-push", "http://" + gateway, "--metrics-push-group", "pipeline=nightly"}
@@ -165,14 +167,14 @@ func TestPush_ReplacesTheGroup(t *testing.T) {
 	if strings.Contains(pushed, "pod=") {
 		t.Error("series have pods")
 	}
-	listen := freeAddress(t)
-	following := start(t, ktail, append(args, "--metrics-listen", listen)...)
+	listen := prometheus.FreeAddress(t)
+	following := prometheus.StartProcess(t, ktail, append(args, "--metrics-listen", listen)...)
 	eventually(t, "it follows", func() bool { return strings.Contains(get("http://"+listen+"/metrics"), "ktail_log_lines_total{") })
 	logs.line(t, "migrated 9 rows of carts")
 	eventually(t, "the line is counted", func() bool {
 		return strings.Contains(get("http://"+listen+"/metrics"), `table="carts"`)
 	})
-	if code := following.interrupt(); code != 130 {
+	if code := following.Interrupt(); code != 130 {
 		t.Errorf("exit status %d, want 130", code)
 	}
 	pushed = get("http://" + gateway + "/metrics")

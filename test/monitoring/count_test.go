@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ktail/ktail/test/internal/prometheus"
 )
 
 // Prometheus counts each line once although ktail is killed again and again, and sees
@@ -20,15 +22,15 @@ func TestKill_PrometheusCountsEachLineOnce(t *testing.T) {
 	)
 	dir := t.TempDir()
 	logs := newPodLog(t, filepath.Join(dir, "pods"), "web-1")
-	address := freeAddress(t)
-	run := func() *process {
-		return start(t, ktail, ".", "--pod-logs-dir", filepath.Join(dir, "pods"), "--quiet", "--resume", "--metrics-listen", address,
+	address := prometheus.FreeAddress(t)
+	run := func() *prometheus.Process {
+		return prometheus.StartProcess(t, ktail, ".", "--pod-logs-dir", filepath.Join(dir, "pods"), "--quiet", "--resume", "--metrics-listen", address,
 			"--metrics-state", filepath.Join(dir, "state"), "--metric", `lines_total{code}=code=(?P<code>\d+)`)
 	}
 	p := run()
-	servers := []*prometheus{startPrometheus(t, address, serverOptions{}), startPrometheus(t, address, serverOptions{newer: true})}
+	servers := []*prometheus.Server{prometheus.Start(t, address, prometheus.Options{}), prometheus.Start(t, address, prometheus.Options{Newer: true})}
 	for _, server := range servers {
-		eventually(t, "ktail is scraped", func() bool { v, ok := server.value("ktail_log_lines_total"); return ok && v == 0 })
+		eventually(t, "ktail is scraped", func() bool { v, ok := server.Value("ktail_log_lines_total"); return ok && v == 0 })
 	}
 	begin := time.Now()
 	for i := range lines {
@@ -37,15 +39,15 @@ func TestKill_PrometheusCountsEachLineOnce(t *testing.T) {
 			<-time.After(time.Until(begin.Add(time.Duration(i) * time.Second / 200))) // 200 lines a second
 		}
 		if i%(lines/(kills+1)) == 500 && i > 1000 {
-			p.kill()
+			p.Kill()
 			p = run()
 		}
 	}
 	for _, server := range servers {
-		eventually(t, "all lines are counted", func() bool { v, ok := server.value("sum(lines_total)"); return ok && v >= lines })
+		eventually(t, "all lines are counted", func() bool { v, ok := server.Value("sum(lines_total)"); return ok && v >= lines })
 	}
 	for _, server := range servers {
-		server.waitForScrapes(3) // they must not count more
+		server.WaitForScrapes(3) // they must not count more
 	}
 	for expr, want := range map[string]float64{
 		"sum(lines_total)":                   lines,
@@ -56,17 +58,17 @@ func TestKill_PrometheusCountsEachLineOnce(t *testing.T) {
 		"sum(lines_total - min_over_time(lines_total[10m]))":                lines,
 	} {
 		for _, server := range servers {
-			if v, ok := server.value(expr); !ok || v != want {
+			if v, ok := server.Value(expr); !ok || v != want {
 				t.Errorf("%s is %v (%v), want %v", expr, v, ok, want)
 			}
 		}
 	}
 	const exact = "sum(increase(lines_total[10m] anchored))"
-	if v, ok := servers[1].value(exact); !ok || v != lines {
+	if v, ok := servers[1].Value(exact); !ok || v != lines {
 		t.Errorf("%s is %v (%v), want %v", exact, v, ok, lines)
 	}
 	t.Logf("%d lines at 200/s, ktail killed %d times: last - first = %v, resets = %v, %s = %v", lines, kills,
-		servers[0].query("sum(lines_total - min_over_time(lines_total[10m]))"), servers[0].query("sum(resets(lines_total[10m]))"), exact, servers[1].query(exact))
+		servers[0].Query("sum(lines_total - min_over_time(lines_total[10m]))"), servers[0].Query("sum(resets(lines_total[10m]))"), exact, servers[1].Query(exact))
 }
 
 // The first value of a series counts for each of several servers, with default flags
@@ -74,22 +76,22 @@ func TestKill_PrometheusCountsEachLineOnce(t *testing.T) {
 func TestFirstValue_IncreaseSeesIt(t *testing.T) {
 	dir := t.TempDir()
 	logs := newPodLog(t, dir, "web-1")
-	address := freeAddress(t)
-	start(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--metrics-listen", address, "--metric", `responses_total{code}=code=(?P<code>\d+)`)
-	servers := []*prometheus{startPrometheus(t, address, serverOptions{})}
+	address := prometheus.FreeAddress(t)
+	prometheus.StartProcess(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--metrics-listen", address, "--metric", `responses_total{code}=code=(?P<code>\d+)`)
+	servers := []*prometheus.Server{prometheus.Start(t, address, prometheus.Options{})}
 	for _, flags := range [][]string{nil, nil, nil, {"--enable-feature=created-timestamp-zero-ingestion"}} {
-		servers = append(servers, startPrometheus(t, address, serverOptions{newer: true, flags: flags}))
+		servers = append(servers, prometheus.Start(t, address, prometheus.Options{Newer: true, Flags: flags}))
 	}
 	for _, s := range servers {
-		eventually(t, "ktail is scraped", func() bool { _, ok := s.value("ktail_log_lines_total"); return ok })
+		eventually(t, "ktail is scraped", func() bool { _, ok := s.Value("ktail_log_lines_total"); return ok })
 	}
 	for range 3 {
 		logs.line(t, "code=500")
 	}
 	for i, s := range servers {
-		eventually(t, "the value arrives", func() bool { v, ok := s.value("responses_total"); return ok && v == 3 })
-		s.waitForScrapes(2)
-		v, ok := s.value(`increase(responses_total[1m])`)
+		eventually(t, "the value arrives", func() bool { v, ok := s.Value("responses_total"); return ok && v == 3 })
+		s.WaitForScrapes(2)
+		v, ok := s.Value(`increase(responses_total[1m])`)
 		if !ok || v < 2.5 {
 			t.Errorf("server %d: increase is %v (%v), want about 3", i, v, ok)
 		}
@@ -97,7 +99,7 @@ func TestFirstValue_IncreaseSeesIt(t *testing.T) {
 		if i == 0 { // it is older than exact increases
 			continue
 		}
-		if v, ok := s.value(`increase(responses_total[1m] anchored)`); !ok || v != 3 {
+		if v, ok := s.Value(`increase(responses_total[1m] anchored)`); !ok || v != 3 {
 			t.Errorf("server %d: the exact increase is %v (%v), want 3", i, v, ok)
 		}
 	}
@@ -108,16 +110,16 @@ func TestGonePods_SeriesBecomeStale(t *testing.T) {
 	dir := t.TempDir()
 	logs := newPodLog(t, dir, "web-1")
 	newPodLog(t, dir, "web-2")
-	address := freeAddress(t)
-	start(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--metrics-listen", address, "--metric", `lines_total=`)
-	server := startPrometheus(t, address, serverOptions{})
+	address := prometheus.FreeAddress(t)
+	prometheus.StartProcess(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--metrics-listen", address, "--metric", `lines_total=`)
+	server := prometheus.Start(t, address, prometheus.Options{})
 	logs.line(t, "x")
-	eventually(t, "two pods", func() bool { return len(server.query("lines_total")) == 2 })
+	eventually(t, "two pods", func() bool { return len(server.Query("lines_total")) == 2 })
 	if out, err := exec.Command("rm", "-r", filepath.Join(dir, "shop_web-1_uid-web-1")).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	eventually(t, "one pod is left", func() bool {
-		left := server.query("lines_total")
+		left := server.Query("lines_total")
 		return len(left) == 1 && strings.Contains(fmt.Sprint(left), "web-2")
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/internal/fakesearch"
+	"github.com/ktail/ktail/test/internal/prometheus"
 )
 
 // dashboard is the part of Grafana's model that tests look at.
@@ -130,14 +131,14 @@ func TestDashboard_EveryQueryReturnsData(t *testing.T) {
 	dir := t.TempDir()
 	pods := filepath.Join(dir, "pods")
 	logs := newPodLog(t, pods, "web-1")
-	address := freeAddress(t)
-	start(t, ktail, ".", "--pod-logs-dir", pods, "--quiet", "--resume", "--elasticsearch", search.URL(), "--elasticsearch-spool", filepath.Join(dir, "spool"),
+	address := prometheus.FreeAddress(t)
+	prometheus.StartProcess(t, ktail, ".", "--pod-logs-dir", pods, "--quiet", "--resume", "--elasticsearch", search.URL(), "--elasticsearch-spool", filepath.Join(dir, "spool"),
 		"--metrics-listen", address, "--metric", `http_responses_total{code}= (?P<code>\d{3}) `)
-	server := startPrometheus(t, address, serverOptions{})
-	eventually(t, "ktail is scraped", func() bool { _, ok := server.value("ktail_log_lines_total"); return ok })
+	server := prometheus.Start(t, address, prometheus.Options{})
+	eventually(t, "ktail is scraped", func() bool { _, ok := server.Value("ktail_log_lines_total"); return ok })
 	logs.line(t, "GET / 500 1") // both series exist before the lines that rate() sees
 	logs.line(t, "GET / 200 1")
-	eventually(t, "the rule is scraped", func() bool { return len(server.query("http_responses_total > 0")) == 2 })
+	eventually(t, "the rule is scraped", func() bool { return len(server.Query("http_responses_total > 0")) == 2 })
 	write(t, filepath.Join(pods, "shop_web-1_uid-web-1", "app", "1.log"), time.Now().UTC().Format(time.RFC3339Nano)+" stdout F GET / 500 2\n") // the container restarted
 
 	d := readDashboard(t)
@@ -148,7 +149,7 @@ func TestDashboard_EveryQueryReturnsData(t *testing.T) {
 	total := len(left)
 	for deadline := time.Now().Add(patience); len(left) > 0; <-time.After(time.Second) {
 		for what, expr := range left {
-			if len(server.query(expr)) > 0 { // it fails the test if the query is invalid
+			if len(server.Query(expr)) > 0 { // it fails the test if the query is invalid
 				delete(left, what)
 			}
 		}
@@ -178,8 +179,8 @@ func TestDashboard_ShowsEveryMetricOfKtail(t *testing.T) {
 	t.Cleanup(search.Close)
 	dir := t.TempDir()
 	newPodLog(t, dir, "web-1").line(t, "user=a")
-	address := freeAddress(t)
-	start(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--elasticsearch", search.URL(), "--metrics-listen", address, "--metric", `users_total{user}=user=(?P<user>\S+)`)
+	address := prometheus.FreeAddress(t)
+	prometheus.StartProcess(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--elasticsearch", search.URL(), "--metrics-listen", address, "--metric", `users_total{user}=user=(?P<user>\S+)`)
 	var text string
 	eventually(t, "ktail is scraped", func() bool {
 		text = get("http://" + address + "/metrics")
@@ -197,5 +198,5 @@ func TestDashboard_ShowsEveryMetricOfKtail(t *testing.T) {
 
 // promtool accepts the job for a Prometheus without the operator.
 func TestScrapeConfig_IsValid(t *testing.T) {
-	promtool(t, filepath.Join(newer, "promtool"), "", "check", "config", "scrape.yaml")
+	promtool(t, prometheus.NewerTool("promtool"), "", "check", "config", "scrape.yaml")
 }

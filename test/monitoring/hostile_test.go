@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ktail/ktail/test/internal/prometheus"
 )
 
 // Whatever lines contain, every server can scrape ktail: in the text format, in
@@ -16,16 +18,16 @@ import (
 func TestHostileLines_AreScraped(t *testing.T) {
 	dir := t.TempDir()
 	logs := newPodLog(t, dir, "web-1")
-	address := freeAddress(t)
-	start(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--metrics-listen", address,
+	address := prometheus.FreeAddress(t)
+	prometheus.StartProcess(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--metrics-listen", address,
 		"--metric", `call_duration_seconds{user}:ms=^ms=(?P<ms>\S+) user=(?P<user>.*)$`, "--metric", `rows_total{table}:rows=`)
-	servers := []*prometheus{
-		startPrometheus(t, address, serverOptions{}),
-		startPrometheus(t, address, serverOptions{newer: true}),
-		startPrometheus(t, address, serverOptions{newer: true, flags: []string{"--enable-feature=created-timestamp-zero-ingestion"}}),
+	servers := []*prometheus.Server{
+		prometheus.Start(t, address, prometheus.Options{}),
+		prometheus.Start(t, address, prometheus.Options{Newer: true}),
+		prometheus.Start(t, address, prometheus.Options{Newer: true, Flags: []string{"--enable-feature=created-timestamp-zero-ingestion"}}),
 	}
 	for _, s := range servers {
-		eventually(t, "ktail is scraped", func() bool { _, ok := s.value("ktail_log_lines_total"); return ok })
+		eventually(t, "ktail is scraped", func() bool { _, ok := s.Value("ktail_log_lines_total"); return ok })
 	}
 	for _, text := range []string{
 		"ms=12 user=\xff\"\\", "ms=12 user=\x00", "ms=12 user=" + strings.Repeat("ü", 1<<19), "ms=12 user=a}b{c=\"d\" # EOF",
@@ -37,10 +39,10 @@ func TestHostileLines_AreScraped(t *testing.T) {
 		for expr, want := range map[string]float64{
 			"sum(call_duration_seconds_count)": 4, "sum(rows_total)": 2, "sum(ktail_metric_errors_total)": 4, "min_over_time(up[1h])": 1,
 		} {
-			eventually(t, expr, func() bool { v, ok := s.value(expr); return ok && v == want })
+			eventually(t, expr, func() bool { v, ok := s.Value(expr); return ok && v == want })
 		}
-		s.waitForScrapes(2)
-		if v, ok := s.value("min_over_time(up[1h])"); !ok || v != 1 {
+		s.WaitForScrapes(2)
+		if v, ok := s.Value("min_over_time(up[1h])"); !ok || v != 1 {
 			t.Errorf("server %d: a scrape has failed", i)
 		}
 	}
@@ -48,8 +50,8 @@ func TestHostileLines_AreScraped(t *testing.T) {
 
 // A Pushgateway that refuses the metrics: ktail repeats its words and exits with 1.
 func TestPush_RejectedByTheGatewayFails(t *testing.T) {
-	gateway := freeAddress(t)
-	start(t, tool("prometheus-pushgateway"), "--web.listen-address="+gateway)
+	gateway := prometheus.FreeAddress(t)
+	prometheus.StartProcess(t, prometheus.Tool("prometheus-pushgateway"), "--web.listen-address="+gateway)
 	eventually(t, "the Pushgateway is ready", func() bool { return get("http://"+gateway+"/-/ready") != "" })
 	resp, err := http.Post("http://"+gateway+"/metrics/job/other", "text/plain", strings.NewReader("# TYPE rows_total gauge\nrows_total 1\n")) //nolint:noctx // of a test
 	if err != nil || resp.StatusCode != http.StatusOK {

@@ -2,7 +2,8 @@
 # Unpacks Debian's Prometheus, Alertmanager, and Pushgateway into .bin/monitoring. They
 # are not installed, so no service is started. Also builds a newer Prometheus, once,
 # which takes 4 minutes of CPU time: Debian's has neither exact increases nor service
-# discovery for Kubernetes. Needs apt-get, dpkg, and Go, not root.
+# discovery for Kubernetes. With the argument debian, it does not. Needs apt-get, dpkg, and
+# Go, not root.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 
@@ -21,6 +22,9 @@ if ! [ -x "$tools/usr/bin/promtool" ] || ! [ -x "$tools/usr/bin/prometheus-alert
   done
 fi
 
+if [ "${1-}" = debian ]; then
+  exit
+fi
 version=v0.316.0 # Prometheus 3.16.0
 new=$PWD/.bin/prometheus-$version
 if ! [ -x "$new/prometheus" ] || ! [ -x "$new/promtool" ]; then
