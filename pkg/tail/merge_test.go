@@ -397,9 +397,14 @@ func (m *merger) taken() int {
 // If the sink blocks, producers stop once their buffer is full, and lose
 // nothing.
 func TestPush_BlocksWhenBufferIsFull(t *testing.T) {
+	t.Run("alone", func(t *testing.T) { blocksWhenBufferIsFull(t, 1, roomAlone) })
+	t.Run("beside another", func(t *testing.T) { blocksWhenBufferIsFull(t, 2, roomTotal) })
+}
+
+func blocksWhenBufferIsFull(t *testing.T, inputs, room int) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMerger(0)
-		in := m.add(1, false, nil)[0]
+		in := m.add(inputs, false, nil)[0]
 		m.expect(false)
 		text := make([]byte, 64<<10)
 		pushed := 0
@@ -414,7 +419,7 @@ func TestPush_BlocksWhenBufferIsFull(t *testing.T) {
 			m.close()
 		}()
 		synctest.Wait()
-		if most := roomTotal/len(text) + 1; pushed > most || pushed < most/2 {
+		if most := room/len(text) + 1; pushed > most || pushed < most/2 {
 			t.Errorf("%d lines of 64 KiB were buffered before any left, want about %d", pushed, most)
 		}
 		written := 0

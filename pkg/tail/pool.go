@@ -152,12 +152,18 @@ func (p *pool) remove(e *entry) {
 	}
 }
 
-// evict removes a stream that is not being read from the pool.
+// evict removes a stream that is not being read from the pool. If it was to be read again,
+// its end is written first.
 func (p *pool) evict(e *entry) {
-	delete(p.streams, e.key)
-	if e.stream.resting && p.ctx.Err() == nil { // it was to be read again, so its end is not reported yet
-		p.t.notify(Event{Kind: Ended, Stream: e.stream.newest().Stream()})
+	if e.stream.resting && p.ctx.Err() == nil {
+		e.stream.resting = false
+		e.state = flushingGone
+		p.active++
+		in := p.m.add(1, false, nil)[0]
+		p.all.Go(func() { p.finish(e, in) })
+		return
 	}
+	delete(p.streams, e.key)
 	e.stream.pos.Seal()
 	p.departed.put(e.key, e.stream.pos)
 	for _, positions := range p.t.Positions {
@@ -205,6 +211,19 @@ func (p *pool) read(e *entry, in *input) {
 		p.t.notify(Event{Kind: Ended, Stream: e.stream.newest().Stream()})
 	}
 	p.release(e, how)
+}
+
+// finish writes the end of a stream that is not read again.
+func (p *pool) finish(e *entry, in *input) {
+	if !e.stream.exited {
+		e.stream.writeExit(p.ctx, in) //nolint:errcheck // only if ctx ends
+	}
+	in.close()
+	in.waitDrained(p.ctx)
+	if p.ctx.Err() == nil {
+		p.t.notify(Event{Kind: Ended, Stream: e.stream.newest().Stream()})
+	}
+	p.release(e, cut)
 }
 
 // flush records that the run of a stream has ended. Its last lines are not

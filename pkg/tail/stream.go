@@ -114,7 +114,12 @@ func (s *stream) run(ctx context.Context, in *input) (outcome, error) {
 	if how == failed || ctx.Err() != nil || exited {
 		return how, err
 	}
-	return how, in.push(ctx, []ktail.Line{{Stream: s.newest().Stream(), Kind: ktail.Exit}})
+	return how, s.writeExit(ctx, in)
+}
+
+// writeExit writes that the stream has ended, without a reason.
+func (s *stream) writeExit(ctx context.Context, in *input) error {
+	return in.push(ctx, []ktail.Line{{Stream: s.newest().Stream(), Kind: ktail.Exit}})
 }
 
 // read reads the stream until it ends, is stopped, has failed for too long, or

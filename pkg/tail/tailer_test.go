@@ -682,16 +682,19 @@ func TestMaxStreams_WaitingStreamEndsWhenItLeaves(t *testing.T) {
 			<-ctx.Done()
 			return nil
 		})
-		events := &recorder{}
-		start(t, &tail.Tailer{Watchers: []ktail.Watcher{watch}, Sink: &sink{}, MaxStreams: 1, OnEvent: events.record})
+		out, events := &sink{}, &recorder{}
+		start(t, &tail.Tailer{Watchers: []ktail.Watcher{watch}, Sink: out, MaxStreams: 1, OnEvent: events.record})
 		time.Sleep(2 * time.Minute)
 		if n := countPrefix(events.all(), "started good"); n != 1 {
 			t.Fatalf("events are %v, want that good is read in the place of bad", events.all())
 		}
 		close(leaves)
-		synctest.Wait()
+		time.Sleep(time.Minute)
 		if n := countPrefix(events.all(), "ended bad"); n != 1 {
 			t.Errorf("events are %v, want one end of bad", events.all())
+		}
+		if want := []string{"1", "- bad"}; !slices.Equal(out.allMarks(), want) {
+			t.Errorf("wrote %v, want %v", out.allMarks(), want)
 		}
 	})
 }
