@@ -115,9 +115,10 @@ generate: ## write completions/, the man page and the flag table in README.md
 	$(GO) test ./cmd/ktail -run TestGenerated -update
 
 .PHONY: picture
-picture: build ## write the screenshot in README.md
+picture: build ## write the screenshots of the terminal in README.md
 	@$(GO) build -o .bin/ktail-demo ./cmd/ktail-demo
 	docs/picture.sh
+	QUERY=worker IMAGE=docs/what-happened.svg docs/picture.sh
 
 .PHONY: vuln
 vuln: ## check for known vulnerabilities in the code that ktail calls

@@ -27,7 +27,7 @@ func startKtail(ctx context.Context, o Options, kubeconfig string, lines *accoun
 		color = "always"
 	}
 	output := &recorder{to: o.Out, lines: lines}
-	args := []string{".", "--namespace", namespace, "--previous", "--events", "--kubeconfig", kubeconfig, "--color", color}
+	args := []string{".", "node/" + node, "--unit", "kubelet", "--namespace", namespace, "--previous", "--events", "--kubeconfig", kubeconfig, "--color", color}
 	if o.Web {
 		args = append(args, "--web")
 		output.to = io.Discard // the page shows the lines; the accounting still reads them

@@ -14,7 +14,10 @@ import (
 	"github.com/ktail/ktail/internal/fakeapi"
 )
 
-const namespace = "shop"
+const (
+	namespace = "shop"
+	node      = "worker-1"
+)
 
 // shop holds the pods, and starts, changes and ends them.
 type shop struct {
@@ -127,9 +130,19 @@ func (s *shop) start() {
 	// It has crashed before; --previous shows that instance.
 	crashing.log("ERROR [consumer-0] cannot reach the database", "last words of the previous instance")
 	crashing.container.Exit(1, "")
+	s.kubelet("Error syncing pod, skipping")
 	crashing.backOff(1)
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1010 * time.Millisecond))) // events have whole seconds
 	crashing.container.Start()
 	crashing.log("INFO  [main] worker starting, version 1.4.2")
+}
+
+// kubelet writes an error to the journal of the kubelet.
+func (s *shop) kubelet(message string) {
+	now := time.Now()
+	text := fmt.Sprintf("E%s    2631 pod_workers.go:1324] %q", now.UTC().Format("0102 15:04:05.000000"), message)
+	s.server.AddNode(node, nil).Journal("kubelet", now, text)
+	s.lines.wrote(logName{"node/" + node, "kubelet"}, text)
 }
 
 // backOff makes the container wait for its next instance, and puts the event that the

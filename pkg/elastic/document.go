@@ -206,6 +206,8 @@ func appendLog(dst []byte, l *ktail.Line) []byte {
 // without a known end has the time of its start, or the current time.
 func documentTime(l *ktail.Line, now time.Time) int64 {
 	switch {
+	case l.Kind == ktail.KubeEvent && l.Event.At != 0:
+		return l.Event.At // Time is its place among the lines
 	case l.Kind != ktail.Gap || l.Time != 0:
 		return l.Time
 	case l.Since != 0:

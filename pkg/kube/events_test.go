@@ -1,8 +1,10 @@
 package kube_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -137,6 +139,43 @@ func TestEvents_AheadOfThePodAreShown(t *testing.T) {
 		synctest.Wait()
 		if len(seen) != 1 || seen[0] != "web-1 no node" {
 			t.Errorf("seen %q", seen)
+		}
+	})
+}
+
+// The times of events are whole seconds. A back-off comes after the last words of the
+// container, and a container is stopped before it says so.
+func TestEvents_OfThePastComeInOrderWithLinesOfTheSameSecond(t *testing.T) {
+	for _, age := range []time.Duration{0, 10 * time.Second} {
+		t.Run(age.String(), func(t *testing.T) { testOrderOfPastEvents(t, age) })
+	}
+}
+
+func testOrderOfPastEvents(t *testing.T, age time.Duration) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		t.Cleanup(api.Close)
+		uid := addLabeled(api, "web-1", "web")
+		at := time.Now()
+		for reason, kind := range map[string]string{"Killing": "Normal", "BackOff": "Warning"} {
+			err := api.PutEvent(fakeapi.Event{
+				Name: reason, Kind: "Pod", Namespace: "default", Object: "web-1", UID: uid, Reason: reason, Type: kind, Count: 1, Message: reason, At: at,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(age)
+		line := at.Truncate(time.Second).Add(500 * time.Millisecond).UnixNano()
+		got := map[string]int{}
+		readEvents(t, api, func(l *ktail.Line) {
+			got[l.Event.Reason] = cmp.Compare(l.Time, line)
+			if l.Event.At != at.Truncate(time.Second).UnixNano() {
+				t.Errorf("the event happened at %d", l.Event.At)
+			}
+		})
+		if want := map[string]int{"Killing": -1, "BackOff": 1}; !maps.Equal(got, want) {
+			t.Errorf("before (-1) or after (1) a line of the same second: %v, want %v", got, want)
 		}
 	})
 }

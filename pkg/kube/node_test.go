@@ -27,6 +27,8 @@ type systemReader struct {
 	lines []string // node, unit, text
 	gaps  int
 	errs  []error
+
+	start, last ktail.Position // where each log starts, and where one was left
 }
 
 func readNodes(t *testing.T, api *fakeapi.Server, w *kube.NodeWatcher) *systemReader {
@@ -39,6 +41,12 @@ func readNodes(t *testing.T, api *fakeapi.Server, w *kube.NodeWatcher) *systemRe
 	}
 	w.Client = client
 	r := &systemReader{}
+	return r.run(t, w)
+}
+
+// run reads until the test ends.
+func (r *systemReader) run(t *testing.T, w *kube.NodeWatcher) *systemReader {
+	t.Helper()
 	locked := make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
@@ -46,11 +54,12 @@ func readNodes(t *testing.T, api *fakeapi.Server, w *kube.NodeWatcher) *systemRe
 	var running []chan struct{}
 	read := func(src ktail.Source, ended chan struct{}) {
 		defer close(ended)
-		var position ktail.Position
+		position := r.start.Clone()
 		for ctx.Err() == nil {
 			err := src.Read(ctx, position.Clone(), func(lines []ktail.Line) error {
 				locked <- struct{}{}
 				position.Advance(lines)
+				r.last = position.Clone()
 				for i := range lines {
 					if l := &lines[i]; l.Kind == ktail.Gap {
 						r.gaps++
@@ -443,6 +452,40 @@ func TestNodeWatcher_ReadsCompressedFiles(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Another run recognizes the lines of a file if all of them begin with a time.
+func TestNodeWatcher_ResumesAFileWhoseLinesHaveTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		t.Cleanup(api.Close)
+		node := api.AddNode("worker-1", nil)
+		line := func(i int) string {
+			return fmt.Sprintf("%s line %d", time.Now().Add(time.Duration(i)*time.Millisecond).Format(time.RFC3339Nano), i)
+		}
+		var want []string
+		write := func(from, to int) {
+			for i := from; i < to; i++ {
+				node.Write("syslog", line(i)+"\n")
+				want = append(want, "worker-1 syslog "+line(i))
+			}
+		}
+		w := kube.NodeWatcher{Nodes: nodeQueries(t, "worker-1"), Files: []string{"syslog"}, Options: kube.LogOptions{Tail: -1, Since: time.Hour}}
+		write(0, 200)
+		first := w
+		r := readNodes(t, api, &first)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		write(200, 300)
+		second := w
+		second.Client, r.start = first.Client, r.last
+		r.run(t, &second)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !slices.Equal(r.lines, want) || len(r.errs) > 0 {
+			t.Errorf("got %d lines, %v, want %d", len(r.lines), r.errs, len(want))
+		}
+	})
 }
 
 // Without following, the last line is shown although it may not be complete.

@@ -36,7 +36,7 @@ const (
 )
 
 // nextOfFile returns the lines of a file that follow what was read.
-func (s *nodeLog) nextOfFile(ctx context.Context, path string) ([]ktail.Line, error) {
+func (s *nodeLog) nextOfFile(ctx context.Context, path string, from *ktail.Position) ([]ktail.Line, error) {
 	release, err := s.w.turn(ctx)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (s *nodeLog) nextOfFile(ctx context.Context, path string) ([]ktail.Line, er
 	defer release()
 	f := &s.file
 	if !f.begun {
-		return s.startFile(ctx, path)
+		return s.startFile(ctx, path, from)
 	}
 	before := *f
 	lines, err := s.readFile(ctx, path, f.offset)
@@ -109,12 +109,13 @@ func (s *nodeLog) headOfOld(ctx context.Context, path string) ([]byte, error) {
 	return head, err
 }
 
-// startFile reads the file for the first time.
-func (s *nodeLog) startFile(ctx context.Context, path string) ([]ktail.Line, error) {
+// startFile reads the file for the first time. If the position is that of an earlier run,
+// the lines after it are recognized if all lines begin with a time.
+func (s *nodeLog) startFile(ctx context.Context, path string, from *ktail.Position) ([]ktail.Line, error) {
 	f, o := &s.file, &s.w.Options
-	from := int64(0)
+	start := int64(0)
 	if o.Tail >= 0 || o.Age() > 0 {
-		from = -firstBytes
+		start = -firstBytes
 	}
 	head, err := s.headOf(ctx, path)
 	if err != nil {
@@ -129,13 +130,16 @@ func (s *nodeLog) startFile(ctx context.Context, path string) ([]ktail.Line, err
 		return nil, err
 	}
 	*f = nodeFile{begun: true, head: head, before: before}
-	lines, err := s.readFile(ctx, path, from)
+	lines, err := s.readFile(ctx, path, start)
 	if _, empty := errors.AsType[*errPastEnd](err); empty {
 		return nil, nil
 	}
 	if err != nil {
 		f.begun = false
 		return nil, err
+	}
+	if after, ok := afterOverlap(from, lines); ok {
+		return after, nil
 	}
 	if age := o.Age(); age > 0 {
 		lines = linesSince(lines, time.Now().Add(-age).UnixNano())

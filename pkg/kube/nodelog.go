@@ -140,14 +140,14 @@ func (s *nodeLog) isPermanent(err error) bool {
 // next returns the lines after the position.
 func (s *nodeLog) next(ctx context.Context, from *ktail.Position, count int64) ([]ktail.Line, error) {
 	if s.isFile {
-		return s.nextOfFile(ctx, s.name)
+		return s.nextOfFile(ctx, s.name, from)
 	}
 	lines, err := s.nextOfJournal(ctx, from, count)
 	if !errors.Is(err, errNoJournal) && !errors.Is(err, errNoUnit) {
 		return lines, err
 	}
 	for _, path := range []string{s.name + ".log", s.name + "/" + s.name + ".log"} {
-		lines, fileErr := s.nextOfFile(ctx, path)
+		lines, fileErr := s.nextOfFile(ctx, path, from)
 		if apierrors.IsNotFound(fileErr) {
 			continue
 		}

@@ -33,7 +33,11 @@ func (j *JSON) Append(dst []byte, l *ktail.Line) []byte {
 		dst = appendEvent(dst, l.Event)
 	}
 	if j.Timestamps != nil {
-		dst = j.Timestamps.append(append(dst, `,"timestamp":"`...), l.Time)
+		at := l.Time
+		if l.Kind == ktail.KubeEvent && l.Event.At != 0 {
+			at = l.Event.At // Time is its place among the lines
+		}
+		dst = j.Timestamps.append(append(dst, `,"timestamp":"`...), at)
 		dst = append(dst, '"')
 	}
 	if j.Terminal {
