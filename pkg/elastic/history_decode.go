@@ -40,20 +40,37 @@ func (id *lineID) mark() ktail.Mark {
 	return ktail.Mark{Time: int64(binary.BigEndian.Uint64(id[:])), Digest: binary.BigEndian.Uint64(id[16:])}
 }
 
+// stream returns a hash of the key of the stream.
+func (id *lineID) stream() uint64 { return binary.BigEndian.Uint64(id[8:]) }
+
 // documentDecoder turns the documents of search responses back into lines. It
 // is used by one goroutine.
 type documentDecoder struct {
-	layout  *layout
-	reader  text.JSONReader
-	streams map[string]*ktail.Stream // by the JSON that describes them
-	scratch []byte
-	chunk   []byte // texts of lines are slices of it
+	layout    *layout
+	reader    text.JSONReader
+	streams   map[string]*ktail.Stream // by the JSON that describes them
+	constants map[uint64]constant      // by the stream's part of the ID
+	size      int                      // of constants
+	scratch   []byte
+	chunk     []byte // texts of lines are slices of it
+
+	current hit // and its document
+	doc     rawDocument
+}
+
+// A constant is the end of ktail's documents of a stream, from the value of its first
+// member on. It is more than half of a document, and comparing it is much faster than
+// decoding it.
+type constant struct {
+	text   []byte
+	stream *ktail.Stream
 }
 
 const (
 	// maxDecodedStreams bounds what a decoder keeps. Afterwards streams are
 	// decoded again.
 	maxDecodedStreams = 16 << 10
+	maxDecodedSize    = 8 << 20 // of the constants
 	textChunk         = 64 << 10
 )
 
@@ -61,8 +78,12 @@ const (
 // JSON text.
 type rawDocument struct {
 	time, message, event, log, minimal []byte
+	sequence, action                   []byte    // members of event
 	exact                              []byte    // member layout.exact
 	identity                           [4][]byte // members layout.identity
+
+	constant []byte        // nil if the document has none
+	stream   *ktail.Stream // of a known constant
 }
 
 // hits calls emit with each document of a search response, and reports what the
@@ -102,8 +123,8 @@ func (d *documentDecoder) hits(body []byte, emit func(*hit) error) error {
 
 // hit decodes the document at the current position.
 func (d *documentDecoder) hit(emit func(*hit) error) error {
-	var h hit
-	var doc rawDocument
+	h, doc := &d.current, &d.doc
+	*h, *doc = hit{}, rawDocument{}
 	d.reader.Object(func(key []byte) {
 		switch string(key) {
 		case "_id":
@@ -112,9 +133,9 @@ func (d *documentDecoder) hit(emit func(*hit) error) error {
 			}
 		case "_source":
 			if d.layout == own {
-				d.source(&doc)
+				d.source(doc, h)
 			} else {
-				d.shipped(&doc)
+				d.shipped(doc)
 			}
 		}
 	})
@@ -125,15 +146,17 @@ func (d *documentDecoder) hit(emit func(*hit) error) error {
 	if d.layout != own {
 		decode = d.decodeShipped
 	}
-	if err := decode(&doc, &h); err != nil {
+	if err := decode(doc, h); err != nil {
 		return err
 	}
-	return emit(&h)
+	return emit(h)
 }
 
 // source collects the members of one of ktail's documents at the current position.
-func (d *documentDecoder) source(doc *rawDocument) {
+func (d *documentDecoder) source(doc *rawDocument, h *hit) {
 	r := &d.reader
+	var constant []byte // and what follows
+	isConstant := h.hasID
 	r.Object(func(key []byte) {
 		switch string(key) {
 		case "@timestamp":
@@ -141,7 +164,7 @@ func (d *documentDecoder) source(doc *rawDocument) {
 		case "message":
 			doc.message = r.Value()
 		case "event":
-			doc.event = r.Value()
+			d.rawEvent(doc)
 		case "log":
 			doc.log = r.Value()
 		case "ktail":
@@ -151,11 +174,38 @@ func (d *documentDecoder) source(doc *rawDocument) {
 				}
 			})
 		default:
+			if constant == nil && isConstant {
+				constant = r.Rest()
+				if known := d.constants[h.id.stream()]; r.SkipMembers(known.text) {
+					doc.stream = known.stream
+					return
+				}
+			}
 			if i := slices.Index(own.identity, string(key)); i >= 0 {
 				doc.identity[i] = r.Value()
 			}
+			return
+		}
+		isConstant = isConstant && constant == nil // it comes last
+	})
+	if isConstant && constant != nil && doc.stream == nil && !r.Failed() {
+		doc.constant = constant[:len(constant)-len(r.Rest())]
+	}
+}
+
+// rawEvent collects the members of event.
+func (d *documentDecoder) rawEvent(doc *rawDocument) {
+	r := &d.reader
+	event := r.Rest()
+	r.Object(func(key []byte) {
+		switch string(key) {
+		case "sequence":
+			doc.sequence = r.Value()
+		case "action":
+			doc.action = r.Value()
 		}
 	})
+	doc.event = event[:len(event)-len(r.Rest())]
 }
 
 // decode fills in the line. A minimal document holds the whole one as text.
@@ -168,7 +218,7 @@ func (d *documentDecoder) decode(doc *rawDocument, h *hit) error {
 		inner := documentDecoder{layout: own, streams: d.streams}
 		inner.reader.Reset([]byte(whole))
 		var complete rawDocument
-		inner.source(&complete)
+		inner.source(&complete, &hit{})
 		if inner.reader.Failed() {
 			return fmt.Errorf("decode the field ktail.document: %w", errResponse)
 		}
@@ -177,9 +227,13 @@ func (d *documentDecoder) decode(doc *rawDocument, h *hit) error {
 		d.streams = inner.streams
 		return err
 	}
-	stream, err := d.stream(doc)
-	if err != nil {
-		return err
+	stream := doc.stream
+	if stream == nil {
+		var err error
+		if stream, err = d.stream(doc); err != nil {
+			return err
+		}
+		d.learn(doc, h, stream)
 	}
 	h.line = ktail.Line{Stream: stream}
 	switch {
@@ -201,23 +255,10 @@ func (d *documentDecoder) decode(doc *rawDocument, h *hit) error {
 // event decodes the members of event that a line needs.
 func (d *documentDecoder) event(doc *rawDocument, h *hit) error {
 	h.sequence = h.line.Time
-	if doc.event == nil {
-		return nil
+	if n, err := strconv.ParseInt(string(doc.sequence), 10, 64); err == nil {
+		h.sequence = n
 	}
-	var gap bool
-	var r text.JSONReader
-	r.Reset(doc.event)
-	r.Object(func(key []byte) {
-		switch string(key) {
-		case "sequence":
-			if n, err := strconv.ParseInt(string(r.Value()), 10, 64); err == nil {
-				h.sequence = n
-			}
-		case "action":
-			gap = string(r.Value()) == `"gap"`
-		}
-	})
-	if !gap {
+	if string(doc.action) != `"gap"` {
 		return nil
 	}
 	var event struct{ Start, End, Reason string }
@@ -245,18 +286,11 @@ func (d *documentDecoder) text(quoted []byte) []byte {
 		return nil
 	}
 	raw := quoted[1 : len(quoted)-1]
-	if bytes.IndexByte(raw, '\\') >= 0 {
-		var s string
-		if json.Unmarshal(quoted, &s) != nil {
-			return nil
-		}
-		return []byte(s)
-	}
-	if len(raw) > cap(d.chunk)-len(d.chunk) {
+	if len(raw) > cap(d.chunk)-len(d.chunk) { // unescaped, it is not longer
 		d.chunk = make([]byte, 0, max(textChunk, len(raw)))
 	}
 	start := len(d.chunk)
-	d.chunk = append(d.chunk, raw...)
+	d.chunk = text.AppendUnescaped(d.chunk, raw)
 	return d.chunk[start:len(d.chunk):len(d.chunk)]
 }
 
@@ -279,6 +313,19 @@ func (d *documentDecoder) stream(doc *rawDocument) (*ktail.Stream, error) {
 	}
 	d.streams[string(d.scratch)] = s
 	return s, nil
+}
+
+// learn keeps the constant of a stream.
+func (d *documentDecoder) learn(doc *rawDocument, h *hit, stream *ktail.Stream) {
+	if doc.constant == nil {
+		return
+	}
+	key := h.id.stream()
+	d.size += len(doc.constant) - len(d.constants[key].text)
+	if d.constants == nil || d.size > maxDecodedSize {
+		d.constants, d.size = map[uint64]constant{}, len(doc.constant)
+	}
+	d.constants[key] = constant{bytes.Clone(doc.constant), stream}
 }
 
 // completeness holds the fields of a search response that show whether it is complete.

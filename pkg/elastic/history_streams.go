@@ -11,8 +11,9 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-// streamsPage is how many streams a request lists.
-const streamsPage = 500
+// streamsPage is how many streams a request lists. The server reads all documents for
+// each request. The response takes 2 MB.
+const streamsPage = 2000
 
 // listStreams returns all streams that have lines in the range of the query.
 // https://www.elastic.co/guide/en/elasticsearch/reference/6.4/search-aggregations-bucket-composite-aggregation.html

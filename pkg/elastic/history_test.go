@@ -348,9 +348,44 @@ func TestHistory_WaitsForASilentServer(t *testing.T) {
 	})
 }
 
+// Most documents of a stream end in the same way, until its container or its labels change.
+func TestHistory_ShowsTheStreamOfEachLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		change := []func(*ktail.Stream){
+			func(*ktail.Stream) {},
+			func(s *ktail.Stream) { s.Instance.ID = "containerd://second" },
+			func(s *ktail.Stream) { s.Labels = map[string]string{"app": "web", "version": "2"} },
+			func(*ktail.Stream) {},
+		}
+		var want []ktail.Line
+		for i, f := range change {
+			stream := podStream(0)
+			f(stream)
+			for j := range 5 {
+				at := begin + int64(5*i+j)
+				want = append(want, ktail.Line{Stream: stream, Time: at, Text: fmt.Appendf(nil, "%d %d", i, j)})
+			}
+			// A gap has other documents.
+			want = append(want, ktail.Line{Stream: stream, Kind: ktail.Gap, Since: begin + int64(5*i+4), Time: begin + int64(5*i+5)})
+		}
+		deliver(t, s, want)
+		got, _, err := history(t, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, texts(got), texts(want))
+		for i := range min(len(got), len(want)) {
+			if a, b := fmt.Sprintf("%+v", *got[i].Stream), fmt.Sprintf("%+v", *want[i].Stream); a != b {
+				t.Errorf("line %d: the stream is  %s\nwant %s", i, a, b)
+			}
+		}
+	})
+}
+
 // If few of many streams are selected, only their lines are transferred.
 func TestHistory_TransfersOnlySelectedLines(t *testing.T) {
-	const pods, selected, each = 1000, 10, 5
+	const pods, selected, each = 5000, 10, 2 // several pages
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
 		var all []ktail.Line
@@ -371,7 +406,7 @@ func TestHistory_TransfersOnlySelectedLines(t *testing.T) {
 			}
 			streams := pods // the newest line of each is listed
 			if namespaces != nil {
-				streams = pods / 10
+				streams = 100
 			}
 			if n := transferred.documents.Load(); n != int64(streams+selected*each) {
 				t.Errorf("namespaces %v: %d documents are transferred, want %d of the streams and %d lines", namespaces, n, streams, selected*each)

@@ -16,6 +16,13 @@ func ValidJSON(text []byte) bool {
 // where it ends, or -1 if the text does not have that token there.
 
 func skipSpace(text []byte, i int) int {
+	if i < len(text) && text[i] > ' ' {
+		return i
+	}
+	return skipSpaces(text, i)
+}
+
+func skipSpaces(text []byte, i int) int {
 	for i < len(text) && (text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r') {
 		i++
 	}
@@ -62,7 +69,7 @@ func skipMembers(text []byte, i int, closing byte, depth int) int {
 	}
 	for {
 		if closing == '}' {
-			if i = skipKey(text, i); i < 0 {
+			if _, i = skipKey(text, i); i < 0 {
 				return -1
 			}
 		}
@@ -82,39 +89,41 @@ func skipMembers(text []byte, i int, closing byte, depth int) int {
 	}
 }
 
-// skipKey skips the key of a member, and the colon.
-func skipKey(text []byte, i int) int {
+// skipKey skips the key of a member, and the colon. It also returns where the key ends.
+func skipKey(text []byte, i int) (end, value int) {
 	if i >= len(text) || text[i] != '"' {
-		return -1
+		return -1, -1
 	}
-	if i = skipString(text, i); i < 0 {
-		return -1
+	end = skipString(text, i)
+	if end < 0 {
+		return -1, -1
 	}
-	i = skipSpace(text, i)
+	i = skipSpace(text, end)
 	if i == len(text) || text[i] != ':' {
-		return -1
+		return -1, -1
 	}
-	return skipSpace(text, i+1)
+	return end, skipSpace(text, i+1)
 }
 
 func skipString(text []byte, i int) int {
-	for i++; i < len(text); i++ {
-		switch b := text[i]; {
-		case b == '"':
-			return i + 1
-		case b < ' ':
+	for i++; ; i++ {
+		n := IndexSpecial(text[i:])
+		if n < 0 {
 			return -1
-		case b == '\\':
+		}
+		switch i += n; text[i] {
+		case '"':
+			return i + 1
+		case '\\':
 			if i = skipEscape(text, i+1); i < 0 {
 				return -1
 			}
+		default:
+			return -1
 		}
 	}
-	return -1
 }
 
-// skipEscape returns the index of the last byte of an escape sequence; i is the
-// index after its backslash.
 func skipEscape(text []byte, i int) int {
 	if i == len(text) {
 		return -1

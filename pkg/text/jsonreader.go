@@ -1,5 +1,7 @@
 package text
 
+import "bytes"
+
 // A JSONReader walks once through one JSON value. The caller enters the objects
 // and arrays that it needs and skips the rest, so each byte is read once and
 // nothing is allocated. After the first syntax error, all methods do nothing.
@@ -51,6 +53,21 @@ func (r *JSONReader) Array(element func()) {
 // an object, [ for an array, a quote for a string.
 func (r *JSONReader) At(b byte) bool { return !r.failed && r.at(b) }
 
+// Rest returns the text from the current position on.
+func (r *JSONReader) Rest() []byte { return r.text[r.pos:] }
+
+// SkipMembers skips the value at the current position and all later members of its
+// object if their text is this one, which ends with the closing brace. It reports
+// whether it is. It is much faster than Value, so callers use it for members that many
+// objects have in common.
+func (r *JSONReader) SkipMembers(text []byte) bool {
+	if r.failed || len(text) == 0 || !bytes.HasPrefix(r.text[r.pos:], text) {
+		return false
+	}
+	r.pos += len(text) - 1
+	return true
+}
+
 func (r *JSONReader) members(opening, closing byte, visit func(key []byte)) {
 	if r.failed {
 		return
@@ -91,13 +108,12 @@ func (r *JSONReader) members(opening, closing byte, visit func(key []byte)) {
 func (r *JSONReader) member(keyed bool, visit func(key []byte)) {
 	var key []byte
 	if keyed {
-		start := r.pos
-		value := skipKey(r.text, start)
+		end, value := skipKey(r.text, r.pos)
 		if value < 0 {
 			r.failed = true
 			return
 		}
-		key = r.text[start+1 : skipString(r.text, start)-1]
+		key = r.text[r.pos+1 : end-1]
 		r.pos = value
 	}
 	start := r.pos

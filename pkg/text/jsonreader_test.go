@@ -32,6 +32,37 @@ func TestJSONReader_EntersAndSkips(t *testing.T) {
 	}
 }
 
+func TestJSONReader_SkipsMembersThatObjectsHaveInCommon(t *testing.T) {
+	const common = `{"name":"web"},"n":1}`
+	tests := []struct {
+		text    string
+		skipped bool
+		keys    string // that are visited
+	}{
+		{`[{"a":1,"pod":{"name":"web"},"n":1},{"b":2}]`, true, "a pod b "},
+		{`[{"pod":{"name":"web"},"n":1},{"b":2}]`, true, "pod b "},
+		{`[{"a":1,"pod":{"name":"web"},"n":12},{"b":2}]`, false, "a pod n b "},
+		{`[{"a":1,"pod":{"name":"web"},"n":1,"o":2},{"b":2}]`, false, "a pod n o b "},
+		{`[{"a":1,"pod":{"name":"web"}},{"b":2}]`, false, "a pod b "},
+	}
+	for _, tt := range tests {
+		var r text.JSONReader
+		r.Reset([]byte(tt.text))
+		keys, skipped := "", false
+		r.Array(func() {
+			r.Object(func(key []byte) {
+				keys += string(key) + " "
+				if string(key) == "pod" {
+					skipped = r.SkipMembers([]byte(common))
+				}
+			})
+		})
+		if r.Failed() || skipped != tt.skipped || keys != tt.keys {
+			t.Errorf("%s: skipped: %t, visited: %s, failed: %t", tt.text, skipped, keys, r.Failed())
+		}
+	}
+}
+
 // FuzzJSONReader checks that entering everything accepts and rejects the same
 // texts as skipping everything.
 func FuzzJSONReader(f *testing.F) {
