@@ -9,5 +9,6 @@
 //
 // The tests start and stop the servers. SERVERS selects them by name, or is
 // all. By default, tests run on the oldest and the newest, and upgrade from and
-// to the others. KTAIL_BIN selects another program to test.
+// to the others. -throughput measures history, and -documents is how many lines are read
+// then; -connections adds slow steps. KTAIL_BIN selects another program to test.
 package e2esearch
