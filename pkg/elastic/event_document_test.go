@@ -34,8 +34,8 @@ func TestKubeEvent_IsADocumentWithAnIDOfItsOwn(t *testing.T) {
 			t.Errorf("%s is %v, want %v", key, doc[key], want[key])
 		}
 	}
-	if again, _ := encode(t, e, line(testTime.Add(time.Second), 3)); again != id {
-		t.Error("the same event in another run has another ID")
+	if again, other := encode(t, e, line(testTime.Add(time.Second), 3)); again != id || other["@timestamp"] != doc["@timestamp"] {
+		t.Error("the same event in another run, which shows it at another time, has another ID or time")
 	}
 	if next, _ := encode(t, e, line(testTime, 4)); next == id {
 		t.Error("a repetition has the same ID")

@@ -1,7 +1,9 @@
 package output
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -29,5 +31,22 @@ func TestStyle_NamesTheObjectOfAnEvent(t *testing.T) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// Events are shown in order with lines, although their own times have whole seconds.
+func TestJSON_TimestampOfAnEventIsItsOwn(t *testing.T) {
+	at := time.Date(2026, 1, 31, 10, 0, 0, 0, time.UTC)
+	l := &ktail.Line{
+		Kind: ktail.KubeEvent, Stream: &ktail.Stream{Pod: "web-1"}, Time: at.Add(2 * time.Second).UnixNano(),
+		Event: &ktail.Event{Reason: "BackOff", Count: 1, At: at.UnixNano()},
+	}
+	j := &JSON{Timestamps: NewTimestamps(TimestampRFC3339, time.UTC)}
+	if got := string(j.Append(nil, l)); !strings.Contains(got, `"timestamp":"2026-01-31T10:00:00Z"`) {
+		t.Errorf("got %s", got)
+	}
+	l.Event.At, l.Time = 0, at.Add(time.Minute).UnixNano() // of ktail itself
+	if got := string(j.Append(nil, l)); !strings.Contains(got, `"timestamp":"2026-01-31T10:01:00Z"`) {
+		t.Errorf("got %s", got)
 	}
 }
