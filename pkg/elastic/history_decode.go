@@ -89,16 +89,30 @@ type rawDocument struct {
 // hits calls emit with each document of a search response, and reports what the
 // response says of its own completeness.
 func (d *documentDecoder) hits(body []byte, emit func(*hit) error) error {
+	var complete completeness
+	if err := d.documents(body, &complete, emit); err != nil {
+		return err
+	}
+	return complete.err()
+}
+
+// topHits calls emit with each document of an aggregation.
+func (d *documentDecoder) topHits(aggregation []byte, emit func(*hit) error) error {
+	return d.documents(aggregation, &completeness{}, emit)
+}
+
+func (d *documentDecoder) documents(body []byte, complete *completeness, emit func(*hit) error) error {
 	r := &d.reader
 	r.Reset(body)
 	var err error
-	var complete completeness
 	r.Object(func(key []byte) {
 		switch string(key) {
 		case "timed_out":
-			complete.timedOut = string(r.Value()) == "true"
+			complete.TimedOut = string(r.Value()) == "true"
 		case "_shards":
-			complete.shards = r.Value()
+			complete.Shards = r.Value()
+		case "_clusters":
+			complete.Clusters = r.Value()
 		case "hits":
 			r.Object(func(key []byte) {
 				if string(key) != "hits" {
@@ -118,7 +132,7 @@ func (d *documentDecoder) hits(body []byte, emit func(*hit) error) error {
 	if r.Failed() {
 		return errResponse
 	}
-	return complete.err()
+	return nil
 }
 
 // hit decodes the document at the current position.
@@ -330,11 +344,13 @@ func (d *documentDecoder) learn(doc *rawDocument, h *hit, stream *ktail.Stream) 
 
 // completeness holds the fields of a search response that show whether it is complete.
 type completeness struct {
-	timedOut bool
-	shards   []byte
+	TimedOut bool            `json:"timed_out"`
+	Shards   json.RawMessage `json:"_shards"`
+	Clusters json.RawMessage `json:"_clusters"` // if it was a search in several
 }
 
-// err returns an error if shards are missing from the response: then lines are.
+// err returns an error if shards or clusters are missing from the response: then lines
+// are. All search responses name their shards.
 func (c *completeness) err() error {
 	var shards struct {
 		Total, Failed int
@@ -343,10 +359,9 @@ func (c *completeness) err() error {
 			Reason struct{ Type, Reason string }
 		}
 	}
-	if c.shards != nil {
-		if err := json.Unmarshal(c.shards, &shards); err != nil {
-			return errResponse
-		}
+	var clusters struct{ Total, Skipped, Partial, Failed int }
+	if json.Unmarshal(c.Shards, &shards) != nil || c.Clusters != nil && json.Unmarshal(c.Clusters, &clusters) != nil {
+		return errResponse
 	}
 	switch {
 	case shards.Failed > 0 && len(shards.Failures) > 0:
@@ -354,7 +369,9 @@ func (c *completeness) err() error {
 		return fmt.Errorf("%d of %d shards failed; index %s: %s: %s", shards.Failed, shards.Total, f.Index, f.Reason.Type, f.Reason.Reason)
 	case shards.Failed > 0:
 		return fmt.Errorf("%d of %d shards failed", shards.Failed, shards.Total)
-	case c.timedOut:
+	case clusters.Skipped+clusters.Partial+clusters.Failed > 0: // see skip_unavailable
+		return fmt.Errorf("%d of %d clusters did not answer completely", clusters.Skipped+clusters.Partial+clusters.Failed, clusters.Total)
+	case c.TimedOut:
 		return errSearchTimeout
 	}
 	return nil

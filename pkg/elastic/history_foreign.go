@@ -48,27 +48,21 @@ func (h *History) countLayouts(ctx context.Context, clauses func(*layout) []json
 	for i, l := range layouts {
 		filters[i] = jsonObject{"bool": jsonObject{"filter": clauses(l)}}
 	}
-	var into responseBuffer
-	resp, err := h.search(ctx, jsonObject{
+	var counted struct {
+		Layouts struct {
+			Buckets []struct {
+				Count int64 `json:"doc_count"`
+			} `json:"buckets"`
+		} `json:"layouts"`
+	}
+	err := h.aggregate(ctx, jsonObject{
 		"size": 0, "aggs": jsonObject{"layouts": jsonObject{"filters": jsonObject{"filters": filters}}},
-	}, &into)
+	}, &counted)
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Aggregations struct {
-			Layouts struct {
-				Buckets []struct {
-					Count int64 `json:"doc_count"`
-				} `json:"buckets"`
-			} `json:"layouts"`
-		} `json:"aggregations"`
-	}
-	if json.Unmarshal(resp.body, &answer) != nil {
-		return nil, errResponse
-	}
 	var found []*layout
-	for i, b := range answer.Aggregations.Layouts.Buckets {
+	for i, b := range counted.Layouts.Buckets {
 		if b.Count > 0 && i < len(layouts) {
 			found = append(found, layouts[i])
 		}
@@ -84,6 +78,7 @@ func (h *History) unknown(ctx context.Context) error {
 		return err
 	}
 	var answer struct {
+		completeness
 		Hits struct {
 			Hits []struct {
 				Index string `json:"_index"`
@@ -92,6 +87,9 @@ func (h *History) unknown(ctx context.Context) error {
 	}
 	if json.Unmarshal(resp.body, &answer) != nil {
 		return errResponse
+	}
+	if err := answer.err(); err != nil {
+		return err
 	}
 	if len(answer.Hits.Hits) == 0 {
 		return nil

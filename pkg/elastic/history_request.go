@@ -47,6 +47,24 @@ func (h *History) search(ctx context.Context, request jsonObject, into *response
 	return h.send(ctx, http.MethodPost, h.path("_search"), "application/json", body, into)
 }
 
+// aggregate sends a search for aggregations, and decodes them. They are empty if no index
+// matches.
+func (h *History) aggregate(ctx context.Context, request jsonObject, aggregations any) error {
+	var into responseBuffer
+	resp, err := h.search(ctx, request, &into)
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		completeness
+		Aggregations any `json:"aggregations"`
+	}{Aggregations: aggregations}
+	if json.Unmarshal(resp.body, &answer) != nil {
+		return errResponse
+	}
+	return answer.err()
+}
+
 // send sends a request until a server answers it, or for searchPatience. A
 // response that is not complete is an error.
 func (h *History) send(ctx context.Context, method, path, contentType string, body []byte, into *responseBuffer) (resp *response, err error) {

@@ -3,7 +3,6 @@ package elastic
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -321,31 +320,25 @@ type part struct{ from, width, lines int64 }
 func (s *historySource) count(ctx context.Context, w window) ([]part, error) {
 	l := s.query.layout
 	interval := max((w.to-w.from)/planBuckets/l.unit, l.resolution()/l.unit)
-	var into responseBuffer
-	resp, err := s.h.search(ctx, jsonObject{
+	var found struct {
+		Parts struct {
+			Buckets []struct {
+				Key   float64 `json:"key"`
+				Count int64   `json:"doc_count"`
+			} `json:"buckets"`
+		} `json:"parts"`
+	}
+	err := s.h.aggregate(ctx, jsonObject{
 		"size": 0, "query": s.query.filter(w.from, w.to),
 		"aggs": jsonObject{"parts": jsonObject{"histogram": jsonObject{
 			"field": l.order, "interval": interval, "min_doc_count": 1,
 		}}},
-	}, &into)
+	}, &found)
 	if err != nil {
 		return nil, err
 	}
-	var answer struct {
-		Aggregations struct {
-			Parts struct {
-				Buckets []struct {
-					Key   float64 `json:"key"`
-					Count int64   `json:"doc_count"`
-				} `json:"buckets"`
-			} `json:"parts"`
-		} `json:"aggregations"`
-	}
-	if json.Unmarshal(resp.body, &answer) != nil {
-		return nil, errResponse
-	}
 	var parts []part
-	for _, b := range answer.Aggregations.Parts.Buckets {
+	for _, b := range found.Parts.Buckets {
 		from := min(max(int64(b.Key)*l.unit, w.from), w.to)
 		parts = append(parts, part{from: from, width: interval * l.unit, lines: b.Count})
 	}

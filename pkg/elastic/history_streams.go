@@ -109,29 +109,22 @@ func (h *History) addMinimal(ctx context.Context, q *historyQuery, all []history
 // streamsPage returns one page of streams, and after which bucket the next one
 // begins.
 func (h *History) streamsPage(ctx context.Context, q *historyQuery, body jsonObject) ([]historyStream, json.RawMessage, error) {
-	var into responseBuffer
-	resp, err := h.search(ctx, body, &into)
-	if err != nil {
+	var found struct {
+		Streams struct {
+			After   json.RawMessage `json:"after_key"`
+			Buckets []struct {
+				Key   json.RawMessage `json:"key"`
+				First struct {
+					Value float64 `json:"value"`
+				} `json:"first"`
+				Newest json.RawMessage `json:"newest"`
+			} `json:"buckets"`
+		} `json:"streams"`
+	}
+	if err := h.aggregate(ctx, body, &found); err != nil {
 		return nil, nil, err
 	}
-	var answer struct {
-		Aggregations struct {
-			Streams struct {
-				After   json.RawMessage `json:"after_key"`
-				Buckets []struct {
-					Key   json.RawMessage `json:"key"`
-					First struct {
-						Value float64 `json:"value"`
-					} `json:"first"`
-					Newest json.RawMessage `json:"newest"`
-				} `json:"buckets"`
-			} `json:"streams"`
-		} `json:"aggregations"`
-	}
-	if err := json.Unmarshal(resp.body, &answer); err != nil {
-		return nil, nil, errResponse
-	}
-	buckets := answer.Aggregations.Streams.Buckets
+	buckets := found.Streams.Buckets
 	page := make([]historyStream, 0, len(buckets))
 	d := documentDecoder{layout: q.layout}
 	for _, b := range buckets {
@@ -142,7 +135,7 @@ func (h *History) streamsPage(ctx context.Context, q *historyQuery, body jsonObj
 		if q.layout == own {
 			s.from = int64(b.First.Value) - own.rounding
 		}
-		err := d.hits(b.Newest, func(h *hit) error {
+		err := d.topHits(b.Newest, func(h *hit) error {
 			s.stream, s.to = h.line.Stream, h.sequence+1
 			return nil
 		})
@@ -154,7 +147,7 @@ func (h *History) streamsPage(ctx context.Context, q *historyQuery, body jsonObj
 		}
 		page = append(page, s)
 	}
-	after := answer.Aggregations.Streams.After
+	after := found.Streams.After
 	if after == nil && len(buckets) > 0 { // 6.x has no after_key before 6.3
 		after = buckets[len(buckets)-1].Key
 	}

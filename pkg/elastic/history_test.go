@@ -277,6 +277,8 @@ func TestHistory_IsNeverSilentlyIncomplete(t *testing.T) {
 		{"failed shards", incomplete(`{"timed_out":false,"_shards":{"total":5,"failed":2,"failures":[{"index":"ktail-1","reason":{"type":"t","reason":"broken"}}]},"hits":{"hits":[]}}`), "2 of 5 shards failed"},
 		{"stopped", incomplete(`{"timed_out":true,"_shards":{"total":5,"failed":0},"hits":{"hits":[]}}`), "before it was complete"},
 		{"a login page", incomplete("<html>log in</html>"), "unexpected response"},
+		{"a skipped cluster", incomplete(`{"timed_out":false,"_shards":{"total":1,"failed":0},"_clusters":{"total":2,"successful":1,"skipped":1},"hits":{"hits":[]}}`), "1 of 2 clusters"},
+		{"JSON of another program", incomplete(`{"login":"required"}`), "unexpected response"},
 		{"half an answer", incomplete(`{"timed_out":false,"_shards":{"total":1,"failed":0},"hits":{"hits":[{"_id":"x","_source":{"mess`), "unexpected response"},
 	}
 	for _, tt := range tests {
@@ -284,19 +286,27 @@ func TestHistory_IsNeverSilentlyIncomplete(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := serve(t, fakesearch.Options{})
 				deliver(t, s, lines(numbered(10)...))
-				searches := 0
-				s.SetFault(func(r *http.Request) *fakesearch.Fault {
-					if !strings.HasSuffix(r.URL.Path, "/_search") {
-						return nil
+				for n := 1; ; n++ { // the n-th search fails, and those after it
+					searches := 0
+					s.SetFault(func(r *http.Request) *fakesearch.Fault {
+						if !strings.HasSuffix(r.URL.Path, "/_search") {
+							return nil
+						}
+						if searches++; searches < n {
+							return nil
+						}
+						return tt.fault
+					})
+					_, _, err := history(t, s, func(o *elastic.HistoryOptions) { o.Index = "ktail-*,logs-ktail-*" })
+					if searches < n {
+						if err != nil || n < 5 {
+							t.Errorf("after %d searches without a fault: %v", n-1, err)
+						}
+						break
 					}
-					if searches++; searches <= 1 { // the list of streams
-						return nil
+					if err == nil || !strings.Contains(err.Error(), tt.want) {
+						t.Errorf("search %d: the error is %v, want one with %q", n, err, tt.want)
 					}
-					return tt.fault
-				})
-				_, _, err := history(t, s)
-				if err == nil || !strings.Contains(err.Error(), tt.want) {
-					t.Errorf("the error is %v, want one with %q", err, tt.want)
 				}
 			})
 		})
