@@ -65,7 +65,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 	defer cancel()
 	lines := newAccounting()
 	shop := &shop{server: server, lines: lines, showTimeout: o.ShowTimeout, events: o.ErrOut}
-	shop.start()
+	shop.start(ctx)
 	ktail, err := startKtail(ctx, o, kubeconfig, lines)
 	if err != nil {
 		return Report{}, err

@@ -102,7 +102,7 @@ func (s *shop) writer(pod *fakeapi.Pod, container string, write func(context.Con
 }
 
 // start creates the pods that exist before ktail starts, with a line in each log.
-func (s *shop) start() {
+func (s *shop) start(ctx context.Context) {
 	add := func(pod *fakeapi.Pod, container string, write func(context.Context, *writer)) *writer {
 		w := s.writer(pod, container, write)
 		s.writers = append(s.writers, w)
@@ -132,7 +132,10 @@ func (s *shop) start() {
 	crashing.container.Exit(1, "")
 	s.kubelet("Error syncing pod, skipping")
 	crashing.backOff(1)
-	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(1010 * time.Millisecond))) // events have whole seconds
+	select { // events have whole seconds, and this one comes before the new instance
+	case <-time.After(time.Until(time.Now().Truncate(time.Second).Add(1010 * time.Millisecond))):
+	case <-ctx.Done():
+	}
 	crashing.container.Start()
 	crashing.log("INFO  [main] worker starting, version 1.4.2")
 }

@@ -100,7 +100,7 @@ func FreeAddress(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // only its address matters
+	defer l.Close()
 	return l.Addr().String()
 }
 
@@ -163,7 +163,7 @@ func (p *Server) Query(expr string) map[string]float64 {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to the end
+	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
 		p.t.Fatal(err)
 	}
