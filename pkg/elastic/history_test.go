@@ -352,6 +352,7 @@ func TestHistory_WaitsForASilentServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		same(t, texts(got), numbered(10))
+		synctest.Wait() // for the goroutine that reported
 		if len(waits) != 1 || waits[0] != 10*time.Second {
 			t.Errorf("waits are reported after %v, want once after 10s", waits)
 		}
