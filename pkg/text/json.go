@@ -124,6 +124,8 @@ func skipString(text []byte, i int) int {
 	}
 }
 
+// skipEscape returns the index of the last byte of an escape sequence; i is the
+// index after its backslash.
 func skipEscape(text []byte, i int) int {
 	if i == len(text) {
 		return -1
