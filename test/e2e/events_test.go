@@ -37,7 +37,11 @@ type occurrence struct {
 
 func newOccurrence(object, container, reason string, count int, message string) occurrence {
 	const compared = 30
-	message = strings.Join(strings.Fields(strings.TrimPrefix(message, "(combined from similar events): ")), " ")
+	message = strings.TrimPrefix(message, "(combined from similar events): ")
+	if strings.HasPrefix(message, `pod: "`) { // ktail omits the name of the pod
+		_, message, _ = strings.Cut(message, ". ")
+	}
+	message = strings.Join(strings.Fields(message), " ")
 	return occurrence{object, container, reason, count, message[:min(len(message), compared)]}
 }
 
