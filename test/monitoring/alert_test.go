@@ -49,7 +49,7 @@ func TestAlert_ReachesTheWebhook(t *testing.T) {
 	eventually(t, "Alertmanager is ready", func() bool { return get("http://"+address+"/-/ready") != "" })
 
 	rules := filepath.Join(dir, "rules.yml")
-	write(t, rules, "groups: [{name: test, Rules: [{alert: Errors, expr: 'increase(errors_total[1m]) > 0'}]}]\n")
+	write(t, rules, "groups: [{name: test, rules: [{alert: Errors, expr: 'increase(errors_total[1m]) > 0'}]}]\n")
 	pods := filepath.Join(dir, "pods")
 	logs := newPodLog(t, pods, "web-1")
 	listen := prometheus.FreeAddress(t)
