@@ -50,6 +50,9 @@ type entry struct {
 // then came back; flushingAgain follows. The same happens if its run yields to
 // others.
 //
+// A stream that leaves the set after its run has yielded or rested passes through
+// flushingGone once more, because its end is not written yet.
+//
 // If its container waits for its next instance while other streams wait to be
 // read, its run ends, and the state is ended until the watcher reports that
 // instance.

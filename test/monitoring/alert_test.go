@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/ktail/ktail/test/internal/prometheus"
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // An error line becomes an alert at a receiver.
@@ -46,7 +47,7 @@ func TestAlert_ReachesTheWebhook(t *testing.T) {
 	// Only this process sees the templates there.
 	prometheus.StartProcess(t, "unshare", "-m", "sh", "-c", `mount -t tmpfs tmpfs /usr/share && mkdir /usr/share/prometheus && cp -r "$1" /usr/share/prometheus/ && shift && exec "$@"`,
 		"sh", templates, program, "--config.file="+config, "--storage.path="+filepath.Join(dir, "alertmanager"), "--web.listen-address="+address, "--cluster.listen-address=")
-	eventually(t, "Alertmanager is ready", func() bool { return get("http://"+address+"/-/ready") != "" })
+	suite.Eventually(t, patience, "Alertmanager is ready", func() bool { return get("http://"+address+"/-/ready") != "" })
 
 	rules := filepath.Join(dir, "rules.yml")
 	write(t, rules, "groups: [{name: test, rules: [{alert: Errors, expr: 'increase(errors_total[1m]) > 0'}]}]\n")
@@ -55,7 +56,7 @@ func TestAlert_ReachesTheWebhook(t *testing.T) {
 	listen := prometheus.FreeAddress(t)
 	prometheus.StartProcess(t, ktail, ".", "--pod-logs-dir", pods, "--quiet", "--metrics-listen", listen, "--metric", `errors_total{code}=ERROR (?P<code>\d+)`)
 	server := prometheus.Start(t, listen, prometheus.Options{Rules: rules, Alertmanager: address})
-	eventually(t, "ktail is scraped", func() bool { _, ok := server.Value("ktail_log_lines_total"); return ok })
+	suite.Eventually(t, patience, "ktail is scraped", func() bool { _, ok := server.Value("ktail_log_lines_total"); return ok })
 	began := time.Now()
 	logs.line(t, "ERROR 500")
 	const most = 2*time.Second + time.Second + time.Second + time.Second // two scrapes, evaluation, group_wait, one more
@@ -150,7 +151,7 @@ func TestPush_ReplacesTheGroup(t *testing.T) {
 	dir := t.TempDir()
 	gateway := prometheus.FreeAddress(t)
 	prometheus.StartProcess(t, prometheus.Tool("prometheus-pushgateway"), "--web.listen-address="+gateway)
-	eventually(t, "the Pushgateway is ready", func() bool { return get("http://"+gateway+"/-/ready") != "" })
+	suite.Eventually(t, patience, "the Pushgateway is ready", func() bool { return get("http://"+gateway+"/-/ready") != "" })
 	args := []string{".", "--pod-logs-dir", dir, "--quiet", "--metric", `rows_total{table}:rows=^migrated (?P<rows>\d+) rows of (?P<table>\w+)`,
 		"--metrics-push", "http://" + gateway, "--metrics-push-group", "pipeline=nightly"}
 	logs := newPodLog(t, dir, "job-1")
@@ -169,9 +170,9 @@ func TestPush_ReplacesTheGroup(t *testing.T) {
 	}
 	listen := prometheus.FreeAddress(t)
 	following := prometheus.StartProcess(t, ktail, append(args, "--metrics-listen", listen)...)
-	eventually(t, "it follows", func() bool { return strings.Contains(get("http://"+listen+"/metrics"), "ktail_log_lines_total{") })
+	suite.Eventually(t, patience, "it follows", func() bool { return strings.Contains(get("http://"+listen+"/metrics"), "ktail_log_lines_total{") })
 	logs.line(t, "migrated 9 rows of carts")
-	eventually(t, "the line is counted", func() bool {
+	suite.Eventually(t, patience, "the line is counted", func() bool {
 		return strings.Contains(get("http://"+listen+"/metrics"), `table="carts"`)
 	})
 	if code := following.Interrupt(); code != 130 {

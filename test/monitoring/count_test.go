@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/test/internal/prometheus"
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // Prometheus counts each line once although ktail is killed again and again, and sees
@@ -30,7 +31,7 @@ func TestKill_PrometheusCountsEachLineOnce(t *testing.T) {
 	p := run()
 	servers := []*prometheus.Server{prometheus.Start(t, address, prometheus.Options{}), prometheus.Start(t, address, prometheus.Options{Newer: true})}
 	for _, server := range servers {
-		eventually(t, "ktail is scraped", func() bool { v, ok := server.Value("ktail_log_lines_total"); return ok && v == 0 })
+		suite.Eventually(t, patience, "ktail is scraped", func() bool { v, ok := server.Value("ktail_log_lines_total"); return ok && v == 0 })
 	}
 	begin := time.Now()
 	for i := range lines {
@@ -44,7 +45,7 @@ func TestKill_PrometheusCountsEachLineOnce(t *testing.T) {
 		}
 	}
 	for _, server := range servers {
-		eventually(t, "all lines are counted", func() bool { v, ok := server.Value("sum(lines_total)"); return ok && v >= lines })
+		suite.Eventually(t, patience, "all lines are counted", func() bool { v, ok := server.Value("sum(lines_total)"); return ok && v >= lines })
 	}
 	for _, server := range servers {
 		server.WaitForScrapes(3) // they must not count more
@@ -83,13 +84,13 @@ func TestFirstValue_IncreaseSeesIt(t *testing.T) {
 		servers = append(servers, prometheus.Start(t, address, prometheus.Options{Newer: true, Flags: flags}))
 	}
 	for _, s := range servers {
-		eventually(t, "ktail is scraped", func() bool { _, ok := s.Value("ktail_log_lines_total"); return ok })
+		suite.Eventually(t, patience, "ktail is scraped", func() bool { _, ok := s.Value("ktail_log_lines_total"); return ok })
 	}
 	for range 3 {
 		logs.line(t, "code=500")
 	}
 	for i, s := range servers {
-		eventually(t, "the value arrives", func() bool { v, ok := s.Value("responses_total"); return ok && v == 3 })
+		suite.Eventually(t, patience, "the value arrives", func() bool { v, ok := s.Value("responses_total"); return ok && v == 3 })
 		s.WaitForScrapes(2)
 		v, ok := s.Value(`increase(responses_total[1m])`)
 		if !ok || v < 2.5 {
@@ -114,11 +115,11 @@ func TestGonePods_SeriesBecomeStale(t *testing.T) {
 	prometheus.StartProcess(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--metrics-listen", address, "--metric", `lines_total=`)
 	server := prometheus.Start(t, address, prometheus.Options{})
 	logs.line(t, "x")
-	eventually(t, "two pods", func() bool { return len(server.Query("lines_total")) == 2 })
+	suite.Eventually(t, patience, "two pods", func() bool { return len(server.Query("lines_total")) == 2 })
 	if out, err := exec.Command("rm", "-r", filepath.Join(dir, "shop_web-1_uid-web-1")).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	eventually(t, "one pod is left", func() bool {
+	suite.Eventually(t, patience, "one pod is left", func() bool {
 		left := server.Query("lines_total")
 		return len(left) == 1 && strings.Contains(fmt.Sprint(left), "web-2")
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ktail/ktail/internal/fakesearch"
 	"github.com/ktail/ktail/test/internal/prometheus"
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // dashboard is the part of Grafana's model that tests look at.
@@ -135,10 +136,10 @@ func TestDashboard_EveryQueryReturnsData(t *testing.T) {
 	prometheus.StartProcess(t, ktail, ".", "--pod-logs-dir", pods, "--quiet", "--resume", "--elasticsearch", search.URL(), "--elasticsearch-spool", filepath.Join(dir, "spool"),
 		"--metrics-listen", address, "--metric", `http_responses_total{code}= (?P<code>\d{3}) `)
 	server := prometheus.Start(t, address, prometheus.Options{})
-	eventually(t, "ktail is scraped", func() bool { _, ok := server.Value("ktail_log_lines_total"); return ok })
+	suite.Eventually(t, patience, "ktail is scraped", func() bool { _, ok := server.Value("ktail_log_lines_total"); return ok })
 	logs.line(t, "GET / 500 1") // both series exist before the lines that rate() sees
 	logs.line(t, "GET / 200 1")
-	eventually(t, "the rule is scraped", func() bool { return len(server.Query("http_responses_total > 0")) == 2 })
+	suite.Eventually(t, patience, "the rule is scraped", func() bool { return len(server.Query("http_responses_total > 0")) == 2 })
 	write(t, filepath.Join(pods, "shop_web-1_uid-web-1", "app", "1.log"), time.Now().UTC().Format(time.RFC3339Nano)+" stdout F GET / 500 2\n") // the container restarted
 
 	d := readDashboard(t)
@@ -182,7 +183,7 @@ func TestDashboard_ShowsEveryMetricOfKtail(t *testing.T) {
 	address := prometheus.FreeAddress(t)
 	prometheus.StartProcess(t, ktail, ".", "--pod-logs-dir", dir, "--quiet", "--elasticsearch", search.URL(), "--metrics-listen", address, "--metric", `users_total{user}=user=(?P<user>\S+)`)
 	var text string
-	eventually(t, "ktail is scraped", func() bool {
+	suite.Eventually(t, patience, "ktail is scraped", func() bool {
 		text = get("http://" + address + "/metrics")
 		return strings.Contains(text, "ktail_log_lines_total{")
 	})

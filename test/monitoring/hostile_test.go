@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/ktail/ktail/test/internal/prometheus"
+	"github.com/ktail/ktail/test/internal/suite"
 )
 
 // Whatever lines contain, every server can scrape ktail: in the text format, in
@@ -27,7 +28,7 @@ func TestHostileLines_AreScraped(t *testing.T) {
 		prometheus.Start(t, address, prometheus.Options{Newer: true, Flags: []string{"--enable-feature=created-timestamp-zero-ingestion"}}),
 	}
 	for _, s := range servers {
-		eventually(t, "ktail is scraped", func() bool { _, ok := s.Value("ktail_log_lines_total"); return ok })
+		suite.Eventually(t, patience, "ktail is scraped", func() bool { _, ok := s.Value("ktail_log_lines_total"); return ok })
 	}
 	for _, text := range []string{
 		"ms=12 user=\xff\"\\", "ms=12 user=\x00", "ms=12 user=" + strings.Repeat("ü", 1<<19), "ms=12 user=a}b{c=\"d\" # EOF",
@@ -39,7 +40,7 @@ func TestHostileLines_AreScraped(t *testing.T) {
 		for expr, want := range map[string]float64{
 			"sum(call_duration_seconds_count)": 4, "sum(rows_total)": 2, "sum(ktail_metric_errors_total)": 4, "min_over_time(up[1h])": 1,
 		} {
-			eventually(t, expr, func() bool { v, ok := s.Value(expr); return ok && v == want })
+			suite.Eventually(t, patience, expr, func() bool { v, ok := s.Value(expr); return ok && v == want })
 		}
 		s.WaitForScrapes(2)
 		if v, ok := s.Value("min_over_time(up[1h])"); !ok || v != 1 {
@@ -52,7 +53,7 @@ func TestHostileLines_AreScraped(t *testing.T) {
 func TestPush_RejectedByTheGatewayFails(t *testing.T) {
 	gateway := prometheus.FreeAddress(t)
 	prometheus.StartProcess(t, prometheus.Tool("prometheus-pushgateway"), "--web.listen-address="+gateway)
-	eventually(t, "the Pushgateway is ready", func() bool { return get("http://"+gateway+"/-/ready") != "" })
+	suite.Eventually(t, patience, "the Pushgateway is ready", func() bool { return get("http://"+gateway+"/-/ready") != "" })
 	resp, err := http.Post("http://"+gateway+"/metrics/job/other", "text/plain", strings.NewReader("# TYPE rows_total gauge\nrows_total 1\n")) //nolint:noctx // of a test
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("%v, %v", resp, err)

@@ -38,16 +38,6 @@ func testMain(m *testing.M) int {
 	return m.Run()
 }
 
-// eventually waits until the condition holds.
-func eventually(t *testing.T, what string, condition func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !condition(); <-time.After(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not after %v", what, patience)
-		}
-	}
-}
-
 // get returns the body of a response with the status 200; empty otherwise.
 func get(address string) string {
 	resp, err := http.Get(address) //nolint:noctx // of a test

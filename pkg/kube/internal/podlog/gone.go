@@ -33,22 +33,25 @@ func (s *Source) checkPod(ctx context.Context) error {
 	if s.log.opens > 1 || !s.options.Follow || s.log.requests == 1 && sleep.Elapsed(s.created, time.Now()) < freshFor {
 		return nil
 	}
+	_, err := s.existing(ctx)
+	return err
+}
+
+// existing returns the state of the container, or errGone if its pod does not exist.
+func (s *Source) existing(ctx context.Context) (State, error) {
 	now, err := s.api.Container(ctx)
 	if err == nil && now.Gone {
 		err = errGone
 	}
-	return err
+	return now, err //nolint:wrapcheck // the error names the request
 }
 
 // found is called when the log of a pod that did not exist is open. If the pod does exist,
 // found reports that its container runs.
 func (s *Source) found(ctx context.Context, emit func([]ktail.Line) error) error {
-	now, err := s.api.Container(ctx)
-	switch {
-	case err != nil:
+	now, err := s.existing(ctx)
+	if err != nil {
 		return err
-	case now.Gone:
-		return errGone
 	}
 	s.log.gone, s.log.exited = false, false
 	return emit([]ktail.Line{{Stream: s.stream, Kind: ktail.Restart, Time: unixNano(now.StartedAt)}})

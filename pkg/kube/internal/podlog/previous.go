@@ -27,13 +27,11 @@ const (
 // being read, and advances the position. If the container was created after
 // ktail started, the lines of all its earlier instances are wanted.
 func (s *Source) catchUp(ctx context.Context, from *ktail.Position, emit func([]ktail.Line) error) error {
-	now, err := s.api.Container(ctx)
+	now, err := s.existing(ctx)
 	l := s.log
 	switch {
 	case err != nil:
 		return err
-	case now.Gone:
-		return errGone
 	case !now.Known:
 		return nil
 	case now.Instance == l.reading && (l.start == FromOptions || now.Instance.Restarts == 0):
@@ -73,12 +71,9 @@ func (s *Source) reportSkipped(emit func([]ktail.Line) error) func([]ktail.Line)
 // next instance; then the lines of the previous one come first.
 func (r *response) joinFirst(ctx context.Context, _ *ktail.Line) (bool, error) {
 	s, l := r.source, r.source.log
-	now, err := s.api.Container(ctx)
-	switch {
-	case err != nil:
+	now, err := s.existing(ctx)
+	if err != nil {
 		return false, err
-	case now.Gone:
-		return false, errGone
 	}
 	l.skip(now.Instance)
 	// If no restart is known, the log of the previous instance is not wanted,
@@ -134,12 +129,9 @@ func (r *response) restart() (bool, error) {
 // again if the server ignores the parameter that selects the previous log.
 func (s *Source) leave(ctx context.Context, r *response, at int64) error {
 	l := s.log
-	now, err := s.api.Container(ctx)
-	switch {
-	case err != nil:
+	now, err := s.existing(ctx)
+	if err != nil {
 		return err
-	case now.Gone:
-		return errGone
 	}
 	before, complete := r.from.Last(), l.isComplete(r.from)
 	joined, err := s.readPrevious(ctx, r.from, r.emit)
@@ -274,12 +266,10 @@ func (s *Source) readPreviousOnce(ctx context.Context, r *response, tail int64) 
 // instances in between were missed.
 func (r *response) joinOlder(ctx context.Context, l *ktail.Line) (bool, error) {
 	if s := r.source; s.log.isComplete(r.from) {
-		now, err := s.api.Container(ctx) // the watcher's state may be several instances old
+		now, err := s.existing(ctx) // the watcher's state may be several instances old
 		switch {
 		case err != nil:
 			return false, err
-		case now.Gone:
-			return false, errGone
 		case now.Known && now.Instance.Restarts <= s.log.reading.Restarts+1:
 			return true, nil // this is the next instance, whose lines follow directly
 		}

@@ -142,12 +142,10 @@ func (s *Source) readUntimed(ctx context.Context, from *ktail.Position, emit fun
 	if l.expect == fresh {
 		return 0, nil
 	}
-	now, err := s.api.Container(ctx)
+	now, err := s.existing(ctx)
 	switch {
 	case err != nil:
 		return 0, err
-	case now.Gone:
-		return 0, errGone
 	case now.Known && now.Instance.Restarts > l.reading.Restarts:
 		if err := s.leaveUntimed(ctx, from, emit, &now); err != nil {
 			return 0, err
