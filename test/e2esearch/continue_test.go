@@ -40,7 +40,6 @@ func TestHistory_ContinuesInTheLiveLogs(t *testing.T) {
 		printed = w.printHistory(s)
 		suite.Eventually(t, time.Minute, "the first line", func() bool { return len(printed.numbers()) > 0 })
 		w.api.Pod(namespace, w.pods[1].name).Remove()
-		printed.anyOrder = true // what the forwarder delivers later comes later
 		printed.check(t, "a pod is deleted")
 		w.awaitDelivery(s, w.pods[1])
 		w.printHistory(s).check(t, "a pod was deleted")
@@ -112,8 +111,6 @@ type output struct {
 	since   time.Time
 	process *ktailproc.Process
 
-	anyOrder bool // the order of the lines is not checked
-
 	mu   sync.Mutex
 	text bytes.Buffer
 }
@@ -181,7 +178,7 @@ func (o *output) check(t *testing.T, when string) {
 		printed = o.numbers()
 		for pod, w := range want {
 			all := printed[pod]
-			if len(all) == 0 || slices.Max(all) < w.last || o.anyOrder && len(all) <= w.last-w.first {
+			if len(all) == 0 || slices.Max(all) < w.last {
 				return false
 			}
 		}
@@ -190,9 +187,6 @@ func (o *output) check(t *testing.T, when string) {
 	o.process.Kill()
 	for pod, all := range o.numbers() {
 		counts := counted(all)
-		if o.anyOrder {
-			counts.OutOfOrder = 0
-		}
 		summary.Add(t.Name(), &counts, when+", "+pod)
 		if late := all[0] - want[pod].first; late > 0 {
 			t.Errorf("%s: %s: the first %d lines are missing", when, pod, late)
