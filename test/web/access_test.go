@@ -79,7 +79,12 @@ func TestPage_WorksByKeyboard(t *testing.T) {
 	if eval[string](b, `getComputedStyle(document.activeElement).outlineStyle`) == "none" {
 		t.Error("the focus is not visible")
 	}
-	eval[bool](b, `document.getElementById('list').focus(), true`)
+	b.keys("\r\r") // a key that is held repeats
+	if eval[bool](b, `document.getElementById('drawer').hidden`) {
+		t.Error("a repeated Enter closed the line that it had opened")
+	}
+	b.keys("\x1b")
+	b.until("the drawer is closed, the list has the focus", `document.getElementById('drawer').hidden && document.activeElement.id === 'list'`)
 	b.keys("Y")
 	b.until("the link is copied", `copied.length === 1 && /^http.*#.*at=\d+\.\d+\./.test(copied[0]) && !/k=/.test(copied[0])`)
 	b.keys("y")

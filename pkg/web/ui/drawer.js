@@ -21,7 +21,9 @@ export const drawerOpen = () => !$("drawer").hidden;
 
 export function closeDrawer() {
   request?.abort();
+  const focused = $("drawer").contains(document.activeElement);
   $("drawer").hidden = true;
+  if (focused) $("list").focus();
 }
 
 /** @param {string} name @param {string} value @param {string} [kind] */
@@ -56,7 +58,8 @@ export async function openDrawer(n, focus) {
     return;
   }
   show(n, a);
-  if (focus) $("drawer").querySelector("button")?.focus();
+  // The text, not the first button: a repeated Enter would close the line again.
+  if (focus) $("drawer").querySelector(".full")?.focus();
   draw();
 }
 
@@ -84,7 +87,7 @@ function show(n, a) {
   ];
   $("drawer").replaceChildren(
     el("div", { class: "panelhead" }, el("h2", {}, "Line"),
-      el("button", { class: "mini", "aria-label": "Close the line", onclick: () => { closeDrawer(); $("list").focus(); } }, "✕")),
+      el("button", { class: "mini", "aria-label": "Close the line", onclick: closeDrawer }, "✕")),
     body, ...(cut ? [cut] : []),
     el("div", { class: "acts row2" },
       el("button", { class: "btn", onclick: () => copyText(text, "Text copied") }, "Copy"),
