@@ -14,6 +14,7 @@ type line struct {
 	buffer  []byte // of plain
 	matches []match
 	maybe   uint64 // matchers that may match, one bit for each
+	places  places // of the patterns among the matchers
 	fields  fields
 	level   text.Level
 	leveled bool // level is known
@@ -34,7 +35,13 @@ const (
 )
 
 func newLine(set *ruleSet) *line {
-	return &line{set: set, matches: make([]match, len(set.matchers)), fields: fields{values: make([]fieldValue, len(set.fields))}}
+	l := &line{set: set, matches: make([]match, len(set.matchers)), fields: fields{values: make([]fieldValue, len(set.fields))}}
+	for i := range set.matchers {
+		if p := set.matchers[i].pattern; p != nil {
+			l.places.add(p)
+		}
+	}
+	return l
 }
 
 // reset starts with another line, and reports whether a rule may match it.
@@ -51,6 +58,7 @@ func (l *line) reset(from *ktail.Line) bool {
 	for i := range l.matches {
 		l.matches[i].state = unknown
 	}
+	l.places.next()
 	l.fields.scanned, l.leveled = false, false
 	return true
 }
@@ -76,7 +84,7 @@ func (l *line) matchesWith(i int) bool {
 // match appends the places of the groups in the line.
 func (m *matcher) match(l *line, spans []span) ([]span, bool) {
 	if m.pattern != nil {
-		return m.pattern.match(l.plain, spans)
+		return m.pattern.match(l.plain, &l.places, spans)
 	}
 	in := l.plain
 	if m.regexp.Raw() {

@@ -24,6 +24,7 @@ type pattern struct {
 type patternPart struct {
 	literal []byte
 	field   int // index in names; -1: the text is skipped; -2: the pattern ends here
+	place   int // number of the place of the literal
 }
 
 const (
@@ -54,14 +55,14 @@ func parsePattern(s string) (*pattern, error) {
 			field = len(p.names)
 			p.names = append(p.names, name)
 		}
-		p.parts = append(p.parts, patternPart{[]byte(literal), field})
+		p.parts = append(p.parts, patternPart{literal: []byte(literal), field: field})
 		literal, rest = "", rest[n:]
 	}
 	if len(p.parts) == 0 {
 		return nil, errors.New(`has no field; write text and <name> or <_>, such as <_> "<method> <_>" <code> <_>`)
 	}
 	if literal != "" {
-		p.parts = append(p.parts, patternPart{[]byte(literal), noField})
+		p.parts = append(p.parts, patternPart{literal: []byte(literal), field: noField})
 	}
 	if len(p.parts) == 1 && len(p.parts[0].literal) == 0 {
 		return nil, errors.New("matches every line as a whole; write the text around the field, or leave it out")
@@ -83,23 +84,67 @@ func fieldAt(s string) (name string, n int) {
 	return name, len(name) + 2
 }
 
-// match appends the places of the fields in the line to dst, and reports whether it
-// matches.
-func (p *pattern) match(line []byte, dst []span) ([]span, bool) {
-	at, open := 0, noField
+// places holds where the literals of patterns are in a line. Patterns that begin with
+// the same literals find them once.
+type places struct {
+	numbers map[string]int // of places, by the literals up to there
+	found   []place
+	line    uint64 // counts the lines
+}
+
+// place is where a literal was found.
+type place struct {
+	line  uint64 // in which it was searched for; another one: it is not known
+	start int    // negative if the line does not have it
+}
+
+// add numbers the places of a pattern.
+func (ps *places) add(p *pattern) {
+	if ps.numbers == nil {
+		ps.numbers = map[string]int{}
+	}
+	key := ""
 	for i := range p.parts {
 		part := &p.parts[i]
-		if n := len(part.literal); n > 0 {
-			found := index(line[at:], part.literal)
-			if found < 0 || i == 0 && found > 0 {
-				return dst, false
-			}
-			if open >= 0 {
-				dst = append(dst, span{at, at + found})
-			}
-			at += found + n
+		key += fmt.Sprintf("%q", part.literal)
+		number, ok := ps.numbers[key]
+		if !ok {
+			number = len(ps.found)
+			ps.numbers[key] = number
+			ps.found = append(ps.found, place{})
 		}
-		open = part.field
+		part.place = number
+	}
+}
+
+// next starts with another line, or the first one.
+func (ps *places) next() { ps.line++ }
+
+// match appends the places of the fields in the line to dst, and reports whether it
+// matches.
+func (p *pattern) match(line []byte, ps *places, dst []span) ([]span, bool) {
+	first := &p.parts[0]
+	if len(first.literal) > 0 && !bytes.HasPrefix(line, first.literal) {
+		return dst, false
+	}
+	at, open := len(first.literal), first.field
+	for i := 1; i < len(p.parts); i++ {
+		part := &p.parts[i]
+		found := &ps.found[part.place]
+		if found.line != ps.line {
+			found.line, found.start = ps.line, index(line[at:], part.literal)
+			if found.start >= 0 {
+				found.start += at
+			}
+		}
+		start := found.start
+		if start < 0 {
+			return dst, false
+		}
+		if open >= 0 {
+			dst = append(dst, span{at, start})
+		}
+		at, open = start+len(part.literal), part.field
 	}
 	if open >= 0 {
 		dst = append(dst, span{at, len(line)})
@@ -117,12 +162,19 @@ func index(text, literal []byte) int {
 		return bytes.Index(text, literal)
 	}
 	first := literal[0]
+	if len(literal) == 1 {
+		return bytes.IndexByte(text, first)
+	}
+	second := literal[1]
 	for i, stops := 0, 0; ; i++ {
 		next := bytes.IndexByte(text[i:], first)
 		if next < 0 {
 			return -1
 		}
-		if i += next; startsWith(text[i:], literal) {
+		if i += next; len(text)-i < len(literal) {
+			return -1
+		}
+		if text[i+1] == second && (len(literal) == 2 || string(text[i+2:i+len(literal)]) == string(literal[2:])) {
 			return i
 		}
 		if stops++; stops > 4+i/16 { // the byte is too frequent
@@ -132,17 +184,4 @@ func index(text, literal []byte) int {
 			return -1
 		}
 	}
-}
-
-// startsWith is bytes.HasPrefix without a call for a few bytes.
-func startsWith(text, literal []byte) bool {
-	if len(text) < len(literal) {
-		return false
-	}
-	for i, b := range literal {
-		if text[i] != b {
-			return false
-		}
-	}
-	return true
 }

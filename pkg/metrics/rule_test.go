@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -143,7 +144,10 @@ func TestPattern_FindsFields(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		spans, ok := p.match([]byte(tt.line), nil)
+		var ps places
+		ps.add(p)
+		ps.next()
+		spans, ok := p.match([]byte(tt.line), &ps, nil)
 		if ok != (tt.want != nil) {
 			t.Errorf("%s matches %q: %v", tt.pattern, tt.line, ok)
 			continue
@@ -157,6 +161,37 @@ func TestPattern_FindsFields(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Patterns that begin with the same literals share the search for them, and match what
+// each of them matches alone.
+func FuzzPattern_SharedPlaces(f *testing.F) {
+	f.Add(`<_>" <code> <_>`, `<_>" <_> <bytes> <_>`, `<_>" "<_>" <time>`, `"GET /" 200 12 "-" "curl" 0.1`, `"" 400`)
+	f.Add(`a <x>`, `<_>a <x>`, `a <x> b`, `a b`, `xa b`)
+	f.Add(`<a>b`, `<a>b<c>b`, `<_>b<c>bb`, `bbbb`, ``)
+	f.Fuzz(func(t *testing.T, a, b, c, line1, line2 string) {
+		var patterns []*pattern
+		var shared places
+		for _, text := range []string{a, b, c} {
+			if p, err := parsePattern(text); err == nil {
+				patterns = append(patterns, p)
+				shared.add(p)
+			}
+		}
+		for _, line := range []string{line1, line2, line1} {
+			shared.next()
+			for _, p := range patterns {
+				got, ok := p.match([]byte(line), &shared, nil)
+				var alone places
+				own := pattern{slices.Clone(p.parts), p.names}
+				alone.add(&own)
+				alone.next()
+				if want, wantOK := own.match([]byte(line), &alone, nil); ok != wantOK || ok && !slices.Equal(got, want) {
+					t.Errorf("%v in %q: %v %v, alone %v %v", p.parts, line, got, ok, want, wantOK)
+				}
+			}
+		}
+	})
 }
 
 // The search of a pattern for its literals finds what bytes.Index finds.

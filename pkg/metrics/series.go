@@ -46,13 +46,15 @@ type group struct {
 
 // series is one time series, or a histogram.
 type series struct {
+	// What lines change is at the start, in one line of the processor's cache.
+	value   float64  // of a histogram: the sum
+	changed uint64   // number of scrapes before its value changed, or was hidden, last
+	counts  []uint64 // of a histogram, for each bucket, not cumulative; +Inf is the last one
+
 	group   *group
 	values  []string         // of the metric's labels
 	labels  []*dto.LabelPair // all, sorted by name
-	value   float64          // of a histogram: the sum
-	counts  []uint64         // of a histogram, for each bucket, not cumulative; +Inf is the last one
 	birth   uint64           // number of scrapes before it was created
-	changed uint64           // number of scrapes before its value changed, or was hidden, last
 	created *timestamppb.Timestamp
 }
 

@@ -8,7 +8,7 @@ import "bytes"
 
 // IsPlain reports whether the text is equal to its plain text.
 func IsPlain(text []byte) bool {
-	return bytes.IndexByte(text, '\x1b') < 0 && !bytes.HasSuffix(text, []byte{'\r'})
+	return len(text) == 0 || text[len(text)-1] != '\r' && bytes.IndexByte(text, '\x1b') < 0
 }
 
 // AppendPlain appends the plain text of the text.

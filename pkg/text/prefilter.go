@@ -1,6 +1,10 @@
 package text
 
-import "bytes"
+import (
+	"bytes"
+	"math"
+	"slices"
+)
 
 // MaxPrefilter is the largest number of patterns of a Prefilter.
 const MaxPrefilter = 64
@@ -36,6 +40,7 @@ type groupedLiteral struct {
 // may match any text.
 func NewPrefilter(ps []*Pattern) *Prefilter {
 	f := &Prefilter{}
+	var rest []groupedLiteral
 	for i, p := range ps {
 		bit := uint64(1) << i
 		if p == nil || p.raw || p.required == nil || p.required.fold {
@@ -43,59 +48,60 @@ func NewPrefilter(ps []*Pattern) *Prefilter {
 			continue
 		}
 		for _, literal := range p.required.all {
-			f.add(literal, bit)
+			same := slices.IndexFunc(rest, func(l groupedLiteral) bool { return bytes.Equal(l.text, literal) })
+			if same < 0 {
+				same = len(rest)
+				rest = append(rest, groupedLiteral{text: literal})
+			}
+			rest[same].patterns |= bit
 		}
+	}
+	for len(rest) > 0 {
+		g := literalGroup{rare: cheapest(rest)}
+		rest = slices.DeleteFunc(rest, func(l groupedLiteral) bool { return g.take(l) })
+		f.groups = append(f.groups, g)
 	}
 	return f
 }
 
-// add adds a literal that the pattern requires.
-func (f *Prefilter) add(literal []byte, pattern uint64) {
-	at := f.rarest(literal)
-	for i := range f.groups {
-		if f.groups[i].rare == literal[at] {
-			f.groups[i].add(literal, at, pattern)
-			return
+// cheapest returns the byte that it costs least to search for, for each literal that
+// has it.
+func cheapest(literals []groupedLiteral) byte {
+	// search is what it costs to search a text for a byte that it does not have, in the
+	// unit of frequency.
+	const search = 40
+	var counts [256]int
+	for _, l := range literals {
+		for i, b := range l.text {
+			if bytes.IndexByte(l.text, b) == i {
+				counts[b]++
+			}
 		}
 	}
-	f.groups = append(f.groups, literalGroup{rare: literal[at]})
-	f.groups[len(f.groups)-1].add(literal, at, pattern)
+	best, least := 0, math.Inf(1)
+	for b, n := range counts {
+		if cost := float64(search+int(frequency[b])) / float64(n); n > 0 && cost < least {
+			best, least = b, cost
+		}
+	}
+	return byte(best)
 }
 
-func (g *literalGroup) add(literal []byte, at int, pattern uint64) {
-	g.patterns |= pattern
-	for i := range g.literals {
-		if bytes.Equal(g.literals[i].text, literal) {
-			g.literals[i].patterns |= pattern
-			return
-		}
+// take adds the literal if it has the byte of the group.
+func (g *literalGroup) take(l groupedLiteral) bool {
+	if l.at = bytes.IndexByte(l.text, g.rare); l.at < 0 {
+		return false
 	}
-	probe := at
-	for i, b := range literal {
-		if i != at && (probe == at || frequency[b] < frequency[literal[probe]]) {
+	probe := l.at
+	for i, b := range l.text {
+		if i != l.at && (probe == l.at || frequency[b] < frequency[l.text[probe]]) {
 			probe = i
 		}
 	}
-	g.literals = append(g.literals, groupedLiteral{literal, at, pattern, literal[probe], probe - at})
-}
-
-// rarest returns the index of the byte of the literal to search for: the one that is
-// rarest in logs. A byte that is searched for in any case costs nothing, so it is
-// preferred unless it is much more frequent.
-func (f *Prefilter) rarest(literal []byte) int {
-	best, least := 0, 256
-	for i, b := range literal {
-		rank := int(frequency[b])
-		for j := range f.groups {
-			if f.groups[j].rare == b {
-				rank -= 40
-			}
-		}
-		if rank < least {
-			best, least = i, rank
-		}
-	}
-	return best
+	l.probe, l.toProbe = l.text[probe], probe-l.at
+	g.literals = append(g.literals, l)
+	g.patterns |= l.patterns
+	return true
 }
 
 // MayMatch returns the patterns that may match the text, one bit for each in the order
