@@ -8,7 +8,7 @@
 //	bench -only delay,window          some of it, on a cluster that is up
 //	bench -only forward               what needs no cluster
 //
-// Without -only, it takes about a quarter of an hour. For comparable figures,
+// Without -only, it takes about 25 minutes. For comparable figures,
 // the machine must be otherwise idle.
 package main
 
@@ -50,6 +50,7 @@ var sections = []section{
 	{"forward", "Lines forwarded to a search server", (*bench).forward, true},
 	{"files", "Log files of a node", (*bench).files, true},
 	{"metrics", "Metrics from lines", (*bench).metrics, true},
+	{"page", "The page", (*bench).page, true},
 	{"soak", "Pods that come and go", (*bench).soak, true},
 	{"size", "Size", (*bench).size, true},
 }

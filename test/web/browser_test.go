@@ -97,12 +97,18 @@ func (s *site) open(width, height int64, scheme string) *tab {
 	return b
 }
 
-// watchScript records violations of the content security policy, errors, and dialogs.
+// watchScript records violations of the content security policy, errors, and dialogs,
+// and how long it takes until the first rows are there.
 const watchScript = `
 window.trouble = [];
 addEventListener('securitypolicyviolation', (e) => trouble.push('CSP: ' + e.violatedDirective + ' ' + e.blockedURI));
 addEventListener('error', (e) => trouble.push('error: ' + e.message + ' ' + e.filename + ':' + e.lineno));
 addEventListener('unhandledrejection', (e) => trouble.push('rejection: ' + e.reason));
+new MutationObserver((_, observer) => {
+	if (!document.querySelector('.row:not([hidden]):not(.wait)')) return;
+	window.firstRows = performance.now();
+	observer.disconnect();
+}).observe(document, { subtree: true, childList: true, attributes: true });
 for (const name of ['alert', 'confirm', 'prompt', 'open']) window[name] = () => trouble.push(name);
 `
 
