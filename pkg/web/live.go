@@ -22,6 +22,9 @@ const (
 	// searchBudget is how long a request may search before it answers with what it
 	// has found.
 	searchBudget = 150 * time.Millisecond
+	// firstBudget is the same for the first request of a filter: the newest matches are
+	// found first, and soon fill the screen.
+	firstBudget = 50 * time.Millisecond
 )
 
 // liveAnswer is the answer to a poll: how far the log goes now.
@@ -85,7 +88,11 @@ func (s *Server) live(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	place, held := v.Search(r.Context(), searchBudget), true
+	budget := searchBudget
+	if after == 0 {
+		budget = firstBudget
+	}
+	place, held := v.Search(r.Context(), budget), true
 	if place.Complete || place.Limited {
 		held = s.awaitLines(r, uint64(after), time.Duration(wait)*time.Second, params.Get("pv"))
 		place = v.Search(r.Context(), searchBudget)
