@@ -158,6 +158,35 @@ func TestHistory_ReturnsBurstsCompletely(t *testing.T) {
 	})
 }
 
+// However much more there is in a part of the range than in the others, responses stay
+// small: they are what ktail's memory is needed for.
+func TestHistory_ResponsesStaySmall(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch2})
+		var want []ktail.Line
+		add := func(n int, from, step time.Duration) {
+			for i := range n {
+				want = append(want, ktail.Line{Stream: podStream(i % 3), Time: begin + int64(from) + int64(i)*int64(step), Text: fmt.Appendf(nil, "%d", len(want))})
+			}
+		}
+		add(20_000, 0, time.Millisecond)
+		add(8000, time.Hour, time.Millisecond)
+		add(15_000, 2*time.Hour, time.Microsecond)
+		add(100, 24*time.Hour, time.Minute)
+		deliver(t, s, want)
+		transferred := &countingDocuments{RoundTripper: dialing(func(context.Context, string) server { return s })}
+		got, _, err := history(t, s, func(o *elastic.HistoryOptions) { o.Transport = transferred })
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, texts(got), texts(want))
+		if most := transferred.most.Load(); most > 5000 {
+			t.Errorf("a response has %d lines", most)
+		}
+	})
+}
+
 func TestHistory_SelectsAsForLiveLogs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
@@ -429,7 +458,7 @@ func TestHistory_TransfersOnlySelectedLines(t *testing.T) {
 // countingDocuments counts the documents in responses.
 type countingDocuments struct {
 	http.RoundTripper
-	documents atomic.Int64
+	documents, most atomic.Int64 // of all responses, and of the largest one
 }
 
 func (c *countingDocuments) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -442,7 +471,10 @@ func (c *countingDocuments) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.documents.Add(int64(bytes.Count(body, []byte(`"_id"`))))
+	n := int64(bytes.Count(body, []byte(`"_id"`)))
+	c.documents.Add(n)
+	for most := c.most.Load(); n > most && !c.most.CompareAndSwap(most, n); most = c.most.Load() {
+	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
 }
