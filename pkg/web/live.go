@@ -18,6 +18,7 @@ const (
 	// againAfter is the delay after which a window whose poll is not held polls again.
 	againAfter = time.Second
 	maxRows    = 512
+	maxColumns = 8
 	maxWait    = 25 * time.Second
 	// searchBudget is how long a request may search before it answers with what it
 	// has found.
@@ -179,7 +180,8 @@ func (s *Server) awaitLines(r *http.Request, after uint64, wait time.Duration, p
 
 // rows returns rows of the view as JSON.
 func (s *Server) rows(v *view, params url.Values, at int64, n int) []json.RawMessage {
-	p := painter{find: v.find, fields: params.Get("fmt") == "fields"}
+	columns := params["col"]
+	p := painter{find: v.find, fields: params.Get("fmt") == "fields", columns: columns[:min(len(columns), maxColumns)]}
 	if marks, err := parsePatterns(params["mark"], params["markr"]); err == nil && len(marks) > 0 {
 		p.find = marks
 	}

@@ -15,6 +15,7 @@ import (
 const (
 	maxRowText  = 4 << 10   // bytes of a line in a list
 	maxLineText = 256 << 10 // bytes of a line in the drawer; wrapping more takes seconds
+	maxCell     = 200       // bytes of the value of a field in a column
 )
 
 // Flags of a row.
@@ -26,8 +27,9 @@ const (
 // A painter converts the text of a line to the form that the page shows: a text
 // without control characters, and the CSS classes of its parts.
 type painter struct {
-	find   text.Patterns // marks what it matches
-	fields bool          // show the message of JSON and logfmt first
+	find    text.Patterns // marks what it matches
+	fields  bool          // show the message of JSON and logfmt first
+	columns []string      // names of fields whose values a row also has
 
 	visible []byte
 	units   int      // UTF-16 units in visible, as JavaScript counts
@@ -331,7 +333,8 @@ func (p *painter) also(classes uint16, class string) uint16 {
 
 // appendRow appends the row as JSON: sequence number, milliseconds, the rest of the
 // nanoseconds, stream, level, kind, flags, text, parts with classes as [start, length,
-// classes, …] in UTF-16 units; for a gap, when it begins in milliseconds.
+// classes, …] in UTF-16 units; for a gap, when it begins in milliseconds, and otherwise 0;
+// values of the columns, or "". It leaves out the last two where they say nothing.
 func (p *painter) appendRow(dst []byte, rec *ring.Record, limit int) []byte {
 	flags := 0
 	if rec.Cut {
@@ -354,10 +357,35 @@ func (p *painter) appendRow(dst []byte, rec *ring.Record, limit int) []byte {
 	}
 	dst = append(text.AppendEscaped(append(dst, '"'), p.visible), '"', ',', '[')
 	dst = append(p.appendParts(dst), ']')
-	if rec.Kind == ktail.Gap {
+	columns := rec.Kind == ktail.Log && len(p.columns) > 0
+	switch {
+	case rec.Kind == ktail.Gap:
 		dst = strconv.AppendInt(append(dst, ','), rec.Since/1e6, 10)
+	case columns:
+		dst = append(dst, ",0"...)
+	}
+	if columns {
+		dst = append(p.appendColumns(append(dst, ",["...), rec.Text), ']')
 	}
 	return append(dst, ']')
+}
+
+// appendColumns appends the values of the columns as JSON texts.
+func (p *painter) appendColumns(dst, line []byte) []byte {
+	values := make([][]byte, len(p.columns))
+	eachField(line, func(f *field) bool {
+		if i := slices.Index(p.columns, f.name); i >= 0 && values[i] == nil {
+			values[i] = []byte(text.SanitizeLine(string(f.value[:min(len(f.value), maxCell)])))
+		}
+		return true
+	})
+	for i, value := range values {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(text.AppendEscaped(append(dst, '"'), value), '"')
+	}
+	return dst
 }
 
 func (p *painter) appendParts(dst []byte) []byte {

@@ -143,6 +143,35 @@ func TestPage_FindFilterContextAndBack(t *testing.T) {
 	b.noTrouble()
 }
 
+// A field of the open line becomes a column, which the address keeps, and which a chip
+// removes. Hostile names and values are texts.
+func TestPage_ShowsFieldsInColumns(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.shop(2000, 10*time.Millisecond)
+	s.write(ktail.Line{Stream: s.streams[0], Time: s.at.UnixNano(), Text: []byte(`{"user":{"id":"u-<b>\n\u001b[31m","country":"NL"},"<img src=x onerror=alert(1)>":"<script>alert(2)</script>","none":null}`)})
+	b := s.open(1400, 900, "light")
+	b.keys("k\r")
+	b.until("the line is open", `document.querySelectorAll('#drawer dt').length > 3`)
+	column := func(name string) {
+		t.Helper()
+		eval[bool](b, `[...document.querySelectorAll('#drawer button')].find((e) => e.ariaLabel === 'Column for ' + %q).click(), true`, name)
+	}
+	column("user.id")
+	column("<img src=x onerror=alert(1)>")
+	cells := `[...document.querySelectorAll('.row.sel .cell')].map((c) => c.textContent).join('|')`
+	b.until("the values are in the columns", cells+` === %q`, `u-<b>^J^[[31m|<script>alert(2)</script>`)
+	b.until("other lines have their own", `[...document.querySelectorAll('.row:not([hidden]) .cell')].filter((c) => /^u-\d+$/.test(c.textContent)).length > 3`)
+	b.until("all rows have columns", `[...document.querySelectorAll('.row:not([hidden])')].every((r) => r.querySelectorAll('.cell').length === 2)`)
+	b.shot("columns")
+	b.do(chromedp.Reload())
+	b.until("reload keeps the columns", `document.querySelectorAll('.row:not([hidden]) .cell').length > 10 && document.querySelectorAll('.chip').length === 2`)
+	eval[bool](b, `document.querySelector('.chip button').click(), true`)
+	b.until("one column is left", `[...document.querySelectorAll('.row:not([hidden])')].every((r) => r.querySelectorAll('.cell').length === 1)`)
+	eval[bool](b, `document.querySelector('.chip button').click(), true`)
+	b.until("no column is left", `document.querySelectorAll('.cell').length === 0 && document.querySelectorAll('.chip').length === 0`)
+	b.noTrouble()
+}
+
 // Levels can be hidden, and e goes to the next error.
 func TestPage_HidesLevelsAndFindsErrors(t *testing.T) {
 	s := newSite(t, 64<<20)

@@ -2,7 +2,7 @@
 // Filters hide lines. They are chips; each can be removed.
 import { $, el, count } from "./dom.js";
 import { api } from "./api.js";
-import { state, levelGroups, addFilter, filterParams } from "./state.js";
+import { state, levelGroups, addFilter, filterParams, toggleColumn } from "./state.js";
 import { clock } from "./time.js";
 
 /** @type {() => void} */
@@ -23,18 +23,21 @@ export function showFilters() {
   $("chips").replaceChildren(...state.filters.map((f, i) => {
     const not = f.kind === "e" || f.kind === "er" || (f.kind === "src" && f.value.startsWith("-"));
     const word = f.kind === "src" ? (not ? "without" : "only") : words[/** @type {keyof typeof words} */ (f.kind)];
-    return el("li", { class: "chip" + (not ? " not" : "") },
-      el("span", { title: f.value }, el("small", {}, word), label(f)),
-      el("button", {
-        class: "mini", "aria-label": `Remove filter: ${word} ${label(f)}`,
-        onclick: () => {
-          state.filters.splice(i, 1);
-          changed();
-          $("addText").focus();
-        },
-      }, "×"));
-  }));
+    return chip(word, label(f), f.value, "filter", not, () => state.filters.splice(i, 1));
+  }), ...state.columns.map((name) => chip("column", name, name, "column", false, () => toggleColumn(name))));
 }
+
+/** @param {string} word @param {string} text @param {string} title @param {string} what @param {boolean} not @param {() => void} remove */
+const chip = (word, text, title, what, not, remove) => el("li", { class: "chip" + (not ? " not" : "") },
+  el("span", { title }, el("small", {}, word), text),
+  el("button", {
+    class: "mini", "aria-label": `Remove ${what}: ${word === what ? "" : word + " "}${text}`,
+    onclick: () => {
+      remove();
+      changed();
+      $("addText").focus();
+    },
+  }, "×"));
 
 /** @param {number[]} counts lines by level */
 export function showLevels(counts) {

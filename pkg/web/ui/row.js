@@ -2,6 +2,7 @@
 // A row of the list. Its elements are reused for other lines.
 import { el } from "./dom.js";
 import { store } from "./store.js";
+import { state } from "./state.js";
 import { clock, day, full, shortClock } from "./time.js";
 
 export const kinds = { log: 0, diagnostic: 1, gap: 2, exit: 3, restart: 4 };
@@ -11,9 +12,10 @@ export function newRow() {
   const time = el("time");
   const pod = el("b"), container = el("i");
   const src = el("span", { class: "src" }, pod, container);
+  const cells = el("span", { class: "cells" });
   const tx = el("span", { class: "tx" });
-  const node = el("div", { class: "row" }, time, src, tx);
-  return { node, time, src, pod, container, tx, key: "", number: NaN, /** @type {any} */ shown: undefined };
+  const node = el("div", { class: "row" }, time, src, cells, tx);
+  return { node, time, src, pod, container, cells, tx, key: "", number: NaN, /** @type {any} */ shown: undefined };
 }
 
 /**
@@ -78,6 +80,13 @@ export function noteText(r) {
   }
 }
 
+/** @param {ReturnType<typeof newRow>} view @param {any[]|undefined} r */
+function fillCells(view, r) {
+  const values = (r && r[10]) || state.columns.map(() => "");
+  view.cells.replaceChildren(...values.map((/** @type {string} */ value, /** @type {number} */ i) =>
+    el("span", { class: "cell", title: `${state.columns[i]}: ${value}` }, value)));
+}
+
 /**
  * @param {ReturnType<typeof newRow>} view @param {number} number @param {any[]|undefined} r
  * @param {string} marks classes of the selection
@@ -91,6 +100,7 @@ export function fillRow(view, number, r, marks) {
   const { node, time, pod, container, src, tx } = view;
   node.dataset.n = String(number);
   node.id = "row" + number;
+  if (state.columns.length || view.cells.children.length) fillCells(view, r);
   if (!r) {
     node.className = "row wait";
     time.textContent = pod.textContent = container.textContent = tx.textContent = "";

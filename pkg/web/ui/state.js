@@ -19,8 +19,12 @@ export const state = {
   /** @type {Filter[]} */ filters: [],
   /** @type {Set<string>} groups that are hidden */ hidden: new Set(),
   find: "", findRe: false,
+  /** @type {string[]} fields with a column of their own */ columns: [],
   zone: "local", wrap: false, fields: false, pods: false,
 };
+
+/** How many fields can have a column. */
+export const maxColumns = 8;
 
 const listKinds = ["i", "ir", "e", "er", "src", "field", "from", "to"];
 
@@ -47,6 +51,7 @@ export function toHash(at) {
   for (const f of state.filters) p.append(f.kind, f.value);
   if (state.hidden.size) p.set("hide", [...state.hidden].join(","));
   if (state.find) p.set(state.findRe ? "findr" : "find", state.find);
+  for (const name of state.columns) p.append("col", name);
   if (state.zone !== "local") p.set("tz", state.zone);
   if (state.wrap) p.set("wrap", "1");
   if (state.fields) p.set("fields", "1");
@@ -63,6 +68,7 @@ export function fromHash() {
   state.hidden = new Set((p.get("hide") || "").split(",").filter(Boolean));
   state.find = p.get("findr") || p.get("find") || "";
   state.findRe = p.has("findr");
+  state.columns = p.getAll("col").slice(0, maxColumns);
   state.zone = p.get("tz") || "local";
   state.wrap = p.get("wrap") === "1";
   state.fields = p.get("fields") === "1";
@@ -76,6 +82,12 @@ export function saveHash(entry, at) {
   if (hash === (location.hash || "#")) return;
   if (entry) history.pushState(null, "", hash);
   else history.replaceState(null, "", hash);
+}
+
+/** Adds or removes the column of a field. @param {string} name */
+export function toggleColumn(name) {
+  if (state.columns.includes(name)) state.columns = state.columns.filter((c) => c !== name);
+  else state.columns = [...state.columns, name].slice(-maxColumns);
 }
 
 /** @param {string} kind @param {string} value */

@@ -7,7 +7,7 @@ import { filterParams, addFind, state } from "./state.js";
 export const pageSize = 256;
 const maxPages = 24;
 
-/** @typedef {any[]} Row [seq, ms, ns, stream, level, kind, flags, text, parts, since] */
+/** @typedef {any[]} Row [seq, ms, ns, stream, level, kind, flags, text, parts, since, columns] */
 
 export const store = {
   epoch: "", view: 0, first: 0, end: 0, searched: 0, complete: true, limited: false,
@@ -28,7 +28,7 @@ let stale = new Map();
 export function clearRows(keep) {
   generation++;
   if (!keep) store.view = 0; // its numbers mean nothing any more
-  stale = keep ? store.pages : new Map();
+  stale = keep ? new Map([...stale, ...store.pages].slice(-maxPages)) : new Map();
   store.pages = new Map();
   store.loading.clear();
 }
@@ -60,6 +60,7 @@ export function putRows(first, rows) {
 export function rowParams() {
   const p = addFind(filterParams(), "mark");
   if (state.fields) p.set("fmt", "fields");
+  for (const name of state.columns) p.append("col", name);
   return p;
 }
 
