@@ -215,6 +215,9 @@ func TestPage_CopiesManyLines(t *testing.T) {
 	if pages := eval[int](b, `import('/store.js').then((s) => s.store.pages.size)`); pages > 24 {
 		t.Errorf("the page holds %d pages of rows", pages)
 	}
+	if size := eval[float64](b, `performance.memory.usedJSHeapSize / 1e6`); size > 30 {
+		t.Errorf("the heap has %.1f MB", size)
+	}
 	b.noTrouble()
 }
 
@@ -244,8 +247,9 @@ func TestPage_TimesAcrossSummerTime(t *testing.T) {
 
 // A download contains the lines that the filters show, byte for byte.
 func TestPage_DownloadsWhatIsShown(t *testing.T) {
-	s := newSite(t, 64<<20)
-	s.numbered(20_000)
+	const lines = 1_000_000
+	s := newSite(t, 256<<20)
+	s.numbered(lines)
 	b := s.open(1400, 900, "light")
 	address := eval[string](b, `Promise.all([import('/api.js')]).then(([a]) => a.api('ticket', undefined, undefined, 'POST')).then((t) => '/download?ir=7%%24%%7C7+of&ticket=' + t.ticket)`)
 	address = strings.ReplaceAll(address, "%%", "%")
@@ -267,7 +271,7 @@ func TestPage_DownloadsWhatIsShown(t *testing.T) {
 	}
 	status, got := get()
 	var want strings.Builder
-	for i := 7; i <= 20_000; i += 10 {
+	for i := 7; i <= lines; i += 10 {
 		fmt.Fprintf(&want, "line %07d of the run\n", i)
 	}
 	if status != http.StatusOK || got != want.String() {
