@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -103,14 +104,14 @@ func (ps *places) add(p *pattern) {
 	if ps.numbers == nil {
 		ps.numbers = map[string]int{}
 	}
-	key := ""
+	var key []byte
 	for i := range p.parts {
 		part := &p.parts[i]
-		key += fmt.Sprintf("%q", part.literal)
-		number, ok := ps.numbers[key]
+		key = strconv.AppendQuote(key, string(part.literal))
+		number, ok := ps.numbers[string(key)]
 		if !ok {
 			number = len(ps.found)
-			ps.numbers[key] = number
+			ps.numbers[string(key)] = number
 			ps.found = append(ps.found, place{})
 		}
 		part.place = number

@@ -11,7 +11,7 @@ const (
 	// roomTotal is the size in bytes of the buffer that all inputs share. Each
 	// input is guaranteed roomLeast. One input may use up to roomShare times as
 	// much as is free.
-	roomTotal = 5 << 20
+	roomTotal = 4 << 20
 	roomLeast = 4 << 10
 	roomShare = 4
 	// roomAlone is what a single input may buffer: its lines wait for no others.

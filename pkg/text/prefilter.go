@@ -58,7 +58,7 @@ func NewPrefilter(ps []*Pattern) *Prefilter {
 	}
 	for len(rest) > 0 {
 		g := literalGroup{rare: cheapest(rest)}
-		rest = slices.DeleteFunc(rest, func(l groupedLiteral) bool { return g.take(l) })
+		rest = slices.DeleteFunc(rest, g.take)
 		f.groups = append(f.groups, g)
 	}
 	return f
