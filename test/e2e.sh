@@ -23,4 +23,5 @@ if ! running up >/dev/null; then
   trap 'cluster/stop.sh wipe' EXIT
 fi
 cluster/start.sh
-go test -tags e2e -count=1 -v -timeout 35m "$@" ./e2e
+# The tests that run in parallel mostly wait.
+go test -tags e2e -count=1 -v -parallel 4 -timeout 35m "$@" ./e2e

@@ -2,6 +2,7 @@
 # Installs and builds everything that start.sh needs. That takes about 15 CPU minutes from
 # empty caches, and seconds afterwards. Requires root, Debian, and Go.
 #   KWOK=0 omits fake pods, METRICS=1 also builds metrics-server
+# `setup.sh compile` only compiles what takes long. It needs no root.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -9,6 +10,11 @@ export CGO_ENABLED=0
 
 main() {
   mkdir -p "$bin" "$images" "$etc/kwok" "$work/cni"
+  if [ "${1-}" = compile ]; then
+    controlplane
+    tool sigs.k8s.io/kwok/cmd/kwok v0.8.0
+    return
+  fi
   packages
   controlplane
   app
@@ -119,4 +125,4 @@ tool() {
   (cd / && GOBIN=$bin go install -buildvcs=false -trimpath -ldflags '-s -w' "$1@$2")
 }
 
-main
+main "$@"

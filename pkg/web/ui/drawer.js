@@ -5,7 +5,7 @@ import { $, el, toast } from "./dom.js";
 import { api } from "./api.js";
 import { store, row, fetchRows } from "./store.js";
 import { list, draw } from "./list.js";
-import { state, addFilter, toggleColumn } from "./state.js";
+import { addFilter, toggleColumn } from "./state.js";
 import { fillText, noteText, kinds } from "./row.js";
 import { clock, day } from "./time.js";
 import { copyText, copyLink } from "./copy.js";
@@ -84,14 +84,7 @@ function show(n, a) {
   const fieldActions = (/** @type {string} */ name, /** @type {string} */ value) => [
     small("+", `Only lines with ${name}=${value}`, () => only("", `${name}=${value}`)),
     small("−", `Without lines with ${name}=${value}`, () => only("", `${name}!=${value}`)),
-    el("button", {
-      class: "mini", "aria-label": `Column for ${name}`, title: `Column for ${name}`, "aria-pressed": String(state.columns.includes(name)),
-      onclick: (/** @type {Event} */ e) => {
-        toggleColumn(name);
-        changed(false);
-        /** @type {HTMLElement} */ (e.currentTarget).setAttribute("aria-pressed", String(state.columns.includes(name)));
-      },
-    }, "▥"),
+    small("▥", `Column for ${name}`, () => { toggleColumn(name); changed(false); }),
   ];
   $("drawer").replaceChildren(
     el("div", { class: "panelhead" }, el("h2", {}, "Line"),

@@ -32,11 +32,7 @@ const chip = (word, text, title, what, not, remove) => el("li", { class: "chip" 
   el("span", { title }, el("small", {}, word), text),
   el("button", {
     class: "mini", "aria-label": `Remove ${what}: ${word === what ? "" : word + " "}${text}`,
-    onclick: () => {
-      remove();
-      changed();
-      $("addText").focus();
-    },
+    onclick: () => { remove(); changed(); $("addText").focus(); },
   }, "×"));
 
 /** @param {number[]} counts lines by level */

@@ -83,14 +83,10 @@ export function noteText(r) {
 /** @param {ReturnType<typeof newRow>} view @param {any[]|undefined} r */
 function fillCells(view, r) {
   const values = (r && r[10]) || state.columns.map(() => "");
-  view.cells.replaceChildren(...values.map((/** @type {string} */ value, /** @type {number} */ i) =>
-    el("span", { class: "cell", title: `${state.columns[i]}: ${value}` }, value)));
+  view.cells.replaceChildren(...values.map((/** @type {string} */ v, /** @type {number} */ i) => el("span", { class: "cell", title: `${state.columns[i]}: ${v}` }, v)));
 }
 
-/**
- * @param {ReturnType<typeof newRow>} view @param {number} number @param {any[]|undefined} r
- * @param {string} marks classes of the selection
- */
+/** @param {ReturnType<typeof newRow>} view @param {number} number @param {any[]|undefined} r @param {string} marks classes of the selection */
 export function fillRow(view, number, r, marks) {
   view.number = number;
   const key = r ? marks + clock(r[1]) : "wait " + number;

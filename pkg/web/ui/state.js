@@ -23,9 +23,6 @@ export const state = {
   zone: "local", wrap: false, fields: false, pods: false,
 };
 
-/** How many fields can have a column. */
-export const maxColumns = 8;
-
 const listKinds = ["i", "ir", "e", "er", "src", "field", "from", "to"];
 
 /** The filter as parameters of a request. */
@@ -68,7 +65,7 @@ export function fromHash() {
   state.hidden = new Set((p.get("hide") || "").split(",").filter(Boolean));
   state.find = p.get("findr") || p.get("find") || "";
   state.findRe = p.has("findr");
-  state.columns = p.getAll("col").slice(0, maxColumns);
+  state.columns = p.getAll("col");
   state.zone = p.get("tz") || "local";
   state.wrap = p.get("wrap") === "1";
   state.fields = p.get("fields") === "1";
@@ -86,8 +83,8 @@ export function saveHash(entry, at) {
 
 /** Adds or removes the column of a field. @param {string} name */
 export function toggleColumn(name) {
-  if (state.columns.includes(name)) state.columns = state.columns.filter((c) => c !== name);
-  else state.columns = [...state.columns, name].slice(-maxColumns);
+  const others = state.columns.filter((c) => c !== name);
+  state.columns = others.length < state.columns.length ? others : [...others, name].slice(-8); // as many as the server returns
 }
 
 /** @param {string} kind @param {string} value */
