@@ -10,10 +10,10 @@ import (
 const (
 	// settlePeriod is how long the number of lines must not change before they are read,
 	// so that most of them are emitted in their order. Servers show new documents once per
-	// second by default.
-	settlePeriod = 2 * time.Second
+	// second by default, and a bulk request that is slow can take longer than later ones.
+	settlePeriod = 5 * time.Second
 	// mostSettlePeriods bounds that wait.
-	mostSettlePeriods = 10
+	mostSettlePeriods = 6
 	// latePeriod is the time between two looks for lines that were not shown before.
 	latePeriod = 5 * time.Second
 )

@@ -174,11 +174,10 @@ func (o *output) check(t *testing.T, when string) {
 			}
 		}
 	})
-	suite.Eventually(t, 2*time.Minute, "the last lines", func() bool {
+	suite.Eventually(t, 2*time.Minute, "all lines", func() bool {
 		printed = o.numbers()
 		for pod, w := range want {
-			all := printed[pod]
-			if len(all) == 0 || slices.Max(all) < w.last {
+			if !w.in(printed[pod]) {
 				return false
 			}
 		}
@@ -202,6 +201,17 @@ func (o *output) check(t *testing.T, when string) {
 
 // window is a range of numbers, both ends included.
 type window struct{ first, last int }
+
+// in reports whether all numbers of the window are among these.
+func (w window) in(numbers []int) bool {
+	found := map[int]bool{}
+	for _, n := range numbers {
+		if w.first <= n && n <= w.last {
+			found[n] = true
+		}
+	}
+	return len(found) == w.last-w.first+1
+}
 
 // since returns the numbers of the lines that the pod has written since then.
 func (p *pod) since(since time.Time) window {

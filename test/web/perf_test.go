@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/chromedp"
 
@@ -56,6 +58,15 @@ func stopFrames(b *tab) frames {
 		return true;
 	})()`)
 	return eval[frames](b, `window.watch.result`)
+}
+
+// keepNoResponses lets the browser forget the bodies of responses, which it keeps for the
+// driver, up to 100 MB of them.
+func keepNoResponses(b *tab) {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, network.Disable, cdp.Empty{}); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // process is what the page has used so far.
@@ -196,6 +207,7 @@ func followAt(t *testing.T, rate int, length time.Duration, report func(what, fo
 	s := newSite(t, 64<<20)
 	s.shop(5000, time.Millisecond)
 	b := s.open(1400, 900, "light")
+	keepNoResponses(b)
 	if _, err := chromedp.Call(b.ctx, performance.Enable, performance.EnableParams{}); err != nil {
 		t.Fatal(err)
 	}
