@@ -80,7 +80,7 @@ func (p plan) validateNodesOnly() error {
 
 // newSystemWatcher returns the watcher of the logs of nodes. It continues the one before.
 func (p plan) newSystemWatcher(m *messenger) ktail.Watcher {
-	return p.inPeriod(func(p plan) ktail.Watcher { return p.newNodeLogWatcher(m) })
+	return p.lastBeforeEnd(func(p plan) ktail.Watcher { return p.newNodeLogWatcher(m) })
 }
 
 func (p plan) newNodeLogWatcher(m *messenger) ktail.Watcher {

@@ -144,7 +144,7 @@ func (p plan) newWatcher(s streams, m *messenger) ktail.Watcher {
 	if p.stdin {
 		return &stdin.Watcher{In: s.In}
 	}
-	return p.inPeriod(func(p plan) ktail.Watcher { return p.newLogWatcher(m) })
+	return p.lastBeforeEnd(func(p plan) ktail.Watcher { return p.newLogWatcher(m) })
 }
 
 // newLogWatcher returns the watcher that finds the logs in a cluster or on a node.

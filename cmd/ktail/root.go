@@ -167,6 +167,7 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 	sink := page.with(p.terminalSink(s, renderer, messages))
 	t := tail.Tailer{
 		Filters:     p.filters,
+		GapFilter:   p.gapFilter(),
 		Sink:        sink,
 		Once:        p.noFollow,
 		MergeWindow: p.mergeWindow,

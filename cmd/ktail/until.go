@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -66,7 +65,7 @@ func (p plan) afterUntil(now time.Time) plan {
 // partOf returns a tailer with the options of another one.
 func partOf(t *tail.Tailer) *tail.Tailer {
 	return &tail.Tailer{
-		Watchers: t.Watchers, Sink: t.Sink, Filters: t.Filters, Once: t.Once, MergeWindow: t.MergeWindow,
+		Watchers: t.Watchers, Sink: t.Sink, Filters: t.Filters, GapFilter: t.GapFilter, Once: t.Once, MergeWindow: t.MergeWindow,
 		MaxStreams: t.MaxStreams, Positions: t.Positions, Start: t.Start, CloseTimeout: t.CloseTimeout, OnEvent: t.OnEvent,
 	}
 }
@@ -127,24 +126,30 @@ func (w *wrappedSources) Watch(ctx context.Context, set func([]ktail.Source)) er
 	})
 }
 
-// inPeriod returns the watcher for the plan, without gaps before or after the period. With
-// --tail and a past --until, it reads all lines, and each source keeps the last ones.
-func (p plan) inPeriod(watcherOf func(plan) ktail.Watcher) ktail.Watcher {
-	n, until := int(p.log.Tail), unixNano(p.period.until)
-	keepsLast := p.period.isOver() && n > 0
-	if keepsLast {
-		p.log.Tail = -1
-	}
-	begin := unixNano(p.period.begin())
-	if begin == 0 && until == 0 {
+// lastBeforeEnd returns the watcher for the plan. With --tail and a past --until, it reads
+// all lines, and each source keeps the last ones.
+func (p plan) lastBeforeEnd(watcherOf func(plan) ktail.Watcher) ktail.Watcher {
+	if !p.period.isOver() || p.log.Tail <= 0 {
 		return watcherOf(p)
 	}
-	return &wrappedSources{watcherOf(p), func(src ktail.Source) ktail.Source {
-		if keepsLast {
-			src = lastLines{src, until, n}
-		}
-		return gapsWithin{src, begin, until}
-	}}
+	n := int(p.log.Tail)
+	last := func(src ktail.Source) ktail.Source {
+		return lastLines{src, p.period.until.UnixNano(), n}
+	}
+	p.log.Tail = -1
+	return &wrappedSources{watcherOf(p), last}
+}
+
+// gapFilter returns a filter that keeps the gaps within the period: before and after it,
+// no line is wanted. It is nil if the period has no bounds.
+func (p plan) gapFilter() ktail.Filter {
+	since, until := unixNano(p.period.begin()), unixNano(p.period.until)
+	if since == 0 && until == 0 {
+		return nil
+	}
+	return func(l *ktail.Line) bool {
+		return (l.Time == 0 || l.Time >= since) && (until == 0 || l.Since < until)
+	}
 }
 
 // unixNano returns 0 for the zero time.
@@ -153,21 +158,6 @@ func unixNano(t time.Time) int64 {
 		return 0
 	}
 	return t.UnixNano()
-}
-
-// gapsWithin is a source without the gaps outside a period, where no line is wanted.
-type gapsWithin struct {
-	ktail.Source
-	since, until int64 // Unix nanoseconds; 0: no bound
-}
-
-// Read implements ktail.Source.
-func (s gapsWithin) Read(ctx context.Context, from ktail.Position, emit func([]ktail.Line) error) error {
-	return s.Source.Read(ctx, from, func(lines []ktail.Line) error {
-		return emit(slices.DeleteFunc(lines, func(l ktail.Line) bool {
-			return l.Kind == ktail.Gap && (l.Time != 0 && l.Time < s.since || s.until != 0 && l.Since >= s.until)
-		}))
-	})
 }
 
 // lastLines is a source that ends, and from which the last lines before a time

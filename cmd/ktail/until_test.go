@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/tail"
 )
 
 // gapSource emits gaps, each from a time to a later one.
@@ -17,7 +18,7 @@ func (*gapSource) Stream() *ktail.Stream { return &ktail.Stream{} }
 func (s *gapSource) Read(_ context.Context, _ ktail.Position, emit func([]ktail.Line) error) error {
 	var lines []ktail.Line
 	for _, g := range s.gaps {
-		lines = append(lines, ktail.Line{Kind: ktail.Gap, Since: g[0], Time: g[1]})
+		lines = append(lines, ktail.Line{Kind: ktail.Gap, Stream: s.Stream(), Since: g[0], Time: g[1]})
 	}
 	return emit(lines)
 }
@@ -27,6 +28,20 @@ func (s *gapSource) Watch(_ context.Context, set func([]ktail.Source)) error {
 	set([]ktail.Source{s})
 	return nil
 }
+
+// gapSink collects gaps.
+type gapSink struct{ gaps [][2]int64 }
+
+func (s *gapSink) Write(_ context.Context, lines []ktail.Line) error {
+	for _, l := range lines {
+		if l.Kind == ktail.Gap {
+			s.gaps = append(s.gaps, [2]int64{l.Since, l.Time})
+		}
+	}
+	return nil
+}
+
+func (*gapSink) Close(context.Context) error { return nil }
 
 // Lines before --since and after --until are not wanted, so it does not matter whether
 // some of them are missing.
@@ -46,20 +61,12 @@ func TestPeriod_ReportsNoGapOutsideIt(t *testing.T) {
 	before, after := [2]int64{at("09:00:00"), at("09:30:00")}, [2]int64{at("11:00:00"), at("11:00:01")}
 	start, inside, end := [2]int64{at("09:00:00"), at("10:00:00")}, [2]int64{at("10:10:00"), at("10:20:00")}, [2]int64{at("10:59:59"), at("12:00:00")}
 	open := [2]int64{at("10:30:00"), 0} // it is not known until when
-	watcher := p.inPeriod(func(plan) ktail.Watcher { return &gapSource{[][2]int64{before, start, inside, open, end, after}} })
-	var got [][2]int64
-	err = watcher.Watch(t.Context(), func(sources []ktail.Source) {
-		err := sources[0].Read(t.Context(), ktail.Position{}, func(lines []ktail.Line) error {
-			for _, l := range lines {
-				got = append(got, [2]int64{l.Since, l.Time})
-			}
-			return nil
-		})
-		if err != nil {
-			t.Error(err)
-		}
-	})
-	if want := [][2]int64{start, inside, open, end}; err != nil || !slices.Equal(got, want) {
-		t.Errorf("gaps are %v, %v, want %v", got, err, want)
+	var got gapSink
+	err = (&tail.Tailer{
+		Watchers:  []ktail.Watcher{&gapSource{[][2]int64{before, start, inside, open, end, after}}},
+		GapFilter: p.gapFilter(), Sink: &got, Once: true, MergeWindow: -1,
+	}).Run(t.Context())
+	if want := [][2]int64{start, inside, open, end}; err != nil || !slices.Equal(got.gaps, want) {
+		t.Errorf("gaps are %v, %v, want %v", got.gaps, err, want)
 	}
 }

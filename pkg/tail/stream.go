@@ -277,7 +277,7 @@ func (s *stream) emit(ctx context.Context, in *input, lines []ktail.Line) error 
 		}
 		p.record(lines[0].Stream.Key(), lines, func(l *ktail.Line) bool { return keeps(l, s.t.Filters) })
 	}
-	drop(lines, s.t.Filters)
+	s.t.drop(lines)
 	return in.push(ctx, lines)
 }
 
@@ -338,15 +338,16 @@ func (s *stream) pause(ctx context.Context, delay time.Duration) wake {
 // that filters do not change the order of the other lines.
 const dropped ktail.Kind = 255
 
-// drop marks the lines that a filter does not keep. Lines that are not of kind Log are
-// always kept.
-func drop(lines []ktail.Line, filters []ktail.Filter) {
-	if len(filters) == 0 {
+// drop marks the lines that a filter does not keep, and the gaps that GapFilter does not
+// keep. Lines of other kinds are always kept.
+func (t *Tailer) drop(lines []ktail.Line) {
+	if len(t.Filters) == 0 && t.GapFilter == nil {
 		return
 	}
 	for i := range lines {
-		if lines[i].Kind == ktail.Log && !keeps(&lines[i], filters) {
-			lines[i].Kind = dropped
+		l := &lines[i]
+		if l.Kind == ktail.Log && !keeps(l, t.Filters) || l.Kind == ktail.Gap && t.GapFilter != nil && !t.GapFilter(l) {
+			l.Kind = dropped
 		}
 	}
 }

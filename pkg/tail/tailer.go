@@ -28,9 +28,10 @@ const closeTimeout = 10 * time.Second
 // Tailer reads all sources that its watchers find and writes their lines, in
 // one order, to its sink. The zero values of the options are useful.
 type Tailer struct {
-	Watchers []ktail.Watcher
-	Sink     ktail.Sink
-	Filters  []ktail.Filter // a line is kept if all keep it
+	Watchers  []ktail.Watcher
+	Sink      ktail.Sink
+	Filters   []ktail.Filter // a line is kept if all keep it
+	GapFilter ktail.Filter   // a gap is kept if it keeps it; nil keeps all
 
 	// Once makes the engine give up on a stream that fails: after a few
 	// attempts, or at once if retrying cannot help. Otherwise it retries
