@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/ktail/ktail/pkg/text"
 )
@@ -54,17 +53,13 @@ func truncateMessage(pair []byte) []byte {
 	if json.Unmarshal(raw, &doc) != nil || json.Unmarshal(doc["message"], &message) != nil || len(message) < minMessage {
 		return nil
 	}
-	cut := len(message) / 2
-	for cut > 0 && !utf8.RuneStart(message[cut]) {
-		cut--
-	}
 	out := append(bytes.Clone(action), "\n"+documentStart...)
 	var at string
 	if json.Unmarshal(doc["@timestamp"], &at) != nil {
 		return nil
 	}
 	out = append(text.AppendEscaped(out, []byte(at)), `","message":`...)
-	out = appendQuoted(out, message[:cut])
+	out = appendQuoted(out, string(text.Cut([]byte(message), len(message)/2)))
 	var log struct{ Level json.RawMessage }
 	if json.Unmarshal(doc["log"], &log) == nil && log.Level != nil {
 		out = append(append(append(out, `,"log":{"level":`...), log.Level...), `,"flags":["truncated"]}`...)

@@ -5,12 +5,12 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	dto "github.com/prometheus/client_model/go"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // metric is a metric and its series.
@@ -213,22 +213,7 @@ var labelReplacer = strings.NewReplacer(".", "_", "/", "_", "-", "_")
 
 // cleanValue returns the value of a label: valid UTF-8 of at most maxLabelValue bytes.
 func cleanValue(b []byte) string {
-	return strings.ToValidUTF8(string(cutValue(b)), "\ufffd")
-}
-
-// cutValue returns the beginning of a value that is too long, without half a
-// character at its end.
-func cutValue(b []byte) []byte {
-	if len(b) <= maxLabelValue {
-		return b
-	}
-	end := maxLabelValue
-	for i := range utf8.UTFMax - 1 {
-		if utf8.RuneStart(b[end-i]) {
-			return b[:end-i]
-		}
-	}
-	return b[:end]
+	return strings.ToValidUTF8(string(text.Cut(b, maxLabelValue)), "\ufffd")
 }
 
 // observe counts a value in a histogram.

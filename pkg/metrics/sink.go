@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // Options configure a Sink. The zero value counts only lines, bytes, gaps, and
@@ -239,7 +240,7 @@ func cleanText(line []byte) string {
 func (s *Sink) seriesOf(r *rule, g *group) *series {
 	s.key = s.key[:0]
 	for i := range r.labels {
-		value := cutValue(s.line.label(r, r.labels[i]))
+		value := text.Cut(s.line.label(r, r.labels[i]), maxLabelValue)
 		s.values[i] = value
 		s.key = appendKey(s.key, value)
 	}

@@ -238,7 +238,7 @@ func (s *Server) line(r *http.Request) (any, error) {
 
 func shownValue(value []byte) string {
 	if len(value) > maxFieldText {
-		return text.Sanitize(string(value[:maxFieldText])) + "…"
+		return text.Sanitize(string(text.Cut(value, maxFieldText))) + "…"
 	}
 	return text.Sanitize(string(value))
 }
