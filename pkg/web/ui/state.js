@@ -23,6 +23,7 @@ export const state = {
   zone: "local", wrap: false, fields: false, pods: false,
 };
 
+const maxColumns = 8; // as many as the server returns
 const listKinds = ["i", "ir", "e", "er", "src", "field", "from", "to"];
 
 /** The filter as parameters of a request. */
@@ -65,7 +66,7 @@ export function fromHash() {
   state.hidden = new Set((p.get("hide") || "").split(",").filter(Boolean));
   state.find = p.get("findr") || p.get("find") || "";
   state.findRe = p.has("findr");
-  state.columns = p.getAll("col");
+  state.columns = p.getAll("col").slice(0, maxColumns);
   state.zone = p.get("tz") || "local";
   state.wrap = p.get("wrap") === "1";
   state.fields = p.get("fields") === "1";
@@ -84,7 +85,7 @@ export function saveHash(entry, at) {
 /** Adds or removes the column of a field. @param {string} name */
 export function toggleColumn(name) {
   const others = state.columns.filter((c) => c !== name);
-  state.columns = others.length < state.columns.length ? others : [...others, name].slice(-8); // as many as the server returns
+  state.columns = others.length < state.columns.length ? others : [...others, name].slice(-maxColumns);
 }
 
 /** @param {string} kind @param {string} value */
