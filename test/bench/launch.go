@@ -3,9 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -44,12 +48,33 @@ func launch(path string, args []string) error {
 	cmd.Wait() //nolint:errcheck // the exit status is reported
 	wall := time.Since(began)
 	used := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	// A process starts with the peak of its parent, so 13 MB are the least that it can be.
+	own, err := ownPeak()
+	if err != nil {
+		return err
+	}
 	peak := int64(used.Maxrss) //nolint:unconvert // it has 32 bits on some platforms
+	if peak <= own {
+		return fmt.Errorf("a peak of %d KiB cannot be distinguished from that of its parent", peak)
+	}
 	return json.NewEncoder(os.NewFile(reportFile, "report")).Encode(usage{
 		CPU:  cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
 		Wall: wall,
 		Peak: peak << 10,
 		Exit: cmd.ProcessState.ExitCode(),
 	})
+}
+
+// ownPeak returns the peak memory of this program in KiB. Getrusage would
+// include the memory of its parent.
+func ownPeak() (int64, error) {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == "VmHWM:" {
+			return strconv.ParseInt(fields[1], 10, 64)
+		}
+	}
+	return 0, errors.New("/proc/self/status has no VmHWM")
 }

@@ -170,8 +170,8 @@ func (s *site) live(rate int) (stop func()) {
 }
 
 // TestPerformance_OfThePage measures the page, and appends a table to the file that
-// WEB_BENCH names. WEB_BENCH_TIME is how long lines come in at 5,000 a second. The
-// figures have no limits here: they depend on what else the machine does.
+// WEB_BENCH names. WEB_BENCH_TIME is how long lines come in at 5,000 a second. It
+// fails only if the heap is too large: other figures depend on what else the machine does.
 func TestPerformance_OfThePage(t *testing.T) {
 	path := os.Getenv("WEB_BENCH")
 	if path == "" {
@@ -233,7 +233,11 @@ func followAt(t *testing.T, rate int, length time.Duration, report func(what, fo
 	report(what+": frames", "p50 %.1f, p95 %.1f, p99 %.1f, max %.1f ms", f.P50, f.P95, f.P99, f.Max)
 	report(what+": CPU", "renderer %.1f %%, its main thread %.1f %% of a core", renderer, main)
 	report(what+": key to frame, line to frame", "p95 %.1f ms, p95 %.0f ms (max %.0f)", f.Key, f.Delay, f.MaxDelay)
-	report(what+": memory", "heap %.1f MB, renderer %.0f MB (PSS)", heap(b), rendererPSS(t))
+	size := heap(b)
+	report(what+": memory", "heap %.1f MB, renderer %.0f MB (PSS)", size, rendererPSS(t))
+	if size > 10 {
+		t.Errorf("%s: the heap has %.1f MB", what, size)
+	}
 	if len(heaps) > 0 {
 		report(what+": heap over time", "%.1f MB", heaps)
 	}
