@@ -2,7 +2,7 @@
 # Installs and builds everything that start.sh needs. That takes about 15 CPU minutes from
 # empty caches, and seconds afterwards. Requires root, Debian, and Go.
 #   KWOK=0 omits fake pods, METRICS=1 also builds metrics-server
-# `setup.sh compile` only compiles what takes long. It needs no root.
+#   setup.sh compile        only builds the large programs; needs no root
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
@@ -11,12 +11,11 @@ export CGO_ENABLED=0
 main() {
   mkdir -p "$bin" "$images" "$etc/kwok" "$work/cni"
   if [ "${1-}" = compile ]; then
-    controlplane
-    tool sigs.k8s.io/kwok/cmd/kwok v0.8.0
+    compile
     return
   fi
   packages
-  controlplane
+  compile
   app
   configuration
   [ "${KWOK:-1}" = 0 ] || kwok
@@ -42,6 +41,12 @@ packages() {
   apt-get update -q -o Acquire::Retries=3
   DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends -o Acquire::Retries=3 \
     ca-certificates containerd runc containernetworking-plugins curl iproute2 iptables procps python3 systemd-journal-remote util-linux
+}
+
+# compile builds the large programs.
+compile() {
+  controlplane
+  [ "${KWOK:-1}" = 0 ] || tool sigs.k8s.io/kwok/cmd/kwok v0.8.0
 }
 
 # controlplane builds etcd, kube-apiserver, scheduler, controller manager and
@@ -86,11 +91,10 @@ configuration() {
   sed "s#@WORK@#$work#g" "$here/etc/cni.conflist" >"$work/cni/10-test.conflist"
 }
 
-# kwok builds kwok, and collects its custom resources for logs and its stages of nodes and
-# pods. It adds container IDs to the stages, because a container without an ID counts as
-# not started.
+# kwok builds the load generator, and collects kwok's custom resources for logs and its
+# stages of nodes and pods. It adds container IDs to the stages, because a container
+# without an ID counts as not started.
 kwok() {
-  tool sigs.k8s.io/kwok/cmd/kwok v0.8.0
   cd "$here/load"
   go build -buildvcs=false -trimpath -o "$bin/load" .
   local dir f
