@@ -29,7 +29,8 @@ type Scanner struct {
 	// Malformed, if set, is called with each record that has no valid format, and the
 	// offset after it.
 	Malformed func(record []byte, end int64, err error)
-	// ChunkSize returns how many bytes to read at a time.
+	// ChunkSize returns the size of the next chunk in bytes. The chunk begins with the
+	// record that the one before ended in, and is larger if that is more than half of it.
 	ChunkSize func() int
 
 	Joiner Joiner // has the beginning of a line that continues
@@ -129,7 +130,7 @@ func (s *Scanner) renew() {
 		s.base += int64(len(rest))
 		rest = nil
 	}
-	chunk := make([]byte, len(rest)+max(s.ChunkSize(), min(len(rest), maxRecord)))
+	chunk := make([]byte, max(s.ChunkSize(), 2*len(rest)))
 	s.start, s.end = 0, copy(chunk, rest)
 	s.scanned = s.end
 	s.chunk = chunk

@@ -18,6 +18,11 @@ type item struct {
 	arrival *arrivalBatch // nil if arrival times are not needed
 }
 
+// release drops what the item refers to. push overwrites the rest.
+func (it *item) release() {
+	it.line.Stream, it.line.Text, it.line.Event, it.arrival = nil, nil, nil, nil
+}
+
 // queue holds the buffered lines of one input, in blocks. It uses no memory
 // while it is empty: after a burst, its blocks serve other inputs or are
 // released.
@@ -50,7 +55,7 @@ func (p *blockPool) get() *block {
 	return b
 }
 
-// put returns a block to the pool. Its items must be zero.
+// put returns a block to the pool. Its items must refer to nothing.
 func (p *blockPool) put(b *block) {
 	b.next = nil
 	if p.count == maxFreeBlocks {
@@ -82,7 +87,7 @@ func (q *queue) push(p *blockPool) *item {
 
 // pop removes the earliest line. The queue must not be empty.
 func (q *queue) pop(p *blockPool) {
-	q.first.items[q.head] = item{} // releases the text
+	q.first.items[q.head].release()
 	q.head++
 	switch b := q.first; {
 	case b == q.last && q.head == q.tail:
