@@ -56,12 +56,22 @@ func NewPrefilter(ps []*Pattern) *Prefilter {
 			rest[same].patterns |= bit
 		}
 	}
+	rest = withoutLonger(rest)
 	for len(rest) > 0 {
 		g := literalGroup{rare: cheapest(rest)}
 		rest = slices.DeleteFunc(rest, g.take)
 		f.groups = append(f.groups, g)
 	}
 	return f
+}
+
+// withoutLonger removes literals that contain another one that the same patterns require.
+func withoutLonger(literals []groupedLiteral) []groupedLiteral {
+	return slices.DeleteFunc(slices.Clone(literals), func(l groupedLiteral) bool {
+		return slices.ContainsFunc(literals, func(other groupedLiteral) bool {
+			return len(other.text) < len(l.text) && l.patterns&^other.patterns == 0 && bytes.Contains(l.text, other.text)
+		})
+	})
 }
 
 // cheapest returns the byte that it costs least to search for, for each literal that
@@ -160,11 +170,11 @@ func (g *literalGroup) searchEach(rest, text []byte, found uint64) uint64 {
 	return found
 }
 
-// frequency ranks bytes by how often they occur in logs: letters as in English, then
-// what timestamps, paths, JSON, and logfmt consist of. Bytes that are not listed are
-// rare.
+// frequency ranks bytes by how often they occur in logs: letters as in English, but p as
+// in http, then what timestamps, paths, JSON, and logfmt consist of. Bytes that are not
+// listed are rare.
 var frequency = func() (ranks [256]uint8) {
-	const order = ` e0ta1oin2sr"-/:.3=456789hldcum,gpfywb[]vkTS_()xEIAODRNPCMLFG;'UHBjqz`
+	const order = ` e0ta1oin2sr"-/:.3=456789hldpum,gcfywb[]vkTS_()xEIAODRNPCMLFG;'UHBjqz`
 	for i := range len(order) {
 		ranks[order[i]] = uint8(255 - 3*i)
 	}
