@@ -31,7 +31,7 @@ demo: build ## run ktail on a small shop of made-up pods, without a cluster
 	@.bin/ktail-demo -ktail ./ktail
 
 .PHONY: test
-test: ## run the unit tests (no root, no network, no cluster)
+test: ## run the unit tests (no root, no cluster; only the loopback network)
 	$(GO) test -race ./...
 
 .PHONY: e2e

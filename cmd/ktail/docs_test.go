@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/pflag"
+
+	"github.com/ktail/ktail/pkg/metrics"
 )
 
 // documents returns the Markdown files of the repository by their path relative
@@ -138,6 +140,48 @@ func TestDocs_FlagsExist(t *testing.T) {
 	}
 	if commands < 40 {
 		t.Errorf("%d commands found, want the examples of README.md", commands)
+	}
+}
+
+// TestDocs_ConfigExamplesAreValid reads the examples of config files, and checks their
+// rules for metrics and those of the commands.
+func TestDocs_ConfigExamplesAreValid(t *testing.T) {
+	yaml := regexp.MustCompile("(?s)```yaml\n(.*?)```")
+	files, rules := 0, 0
+	for path, text := range documents(t) {
+		if path != "README.md" && !strings.HasPrefix(path, "docs/") {
+			continue
+		}
+		for _, match := range yaml.FindAllStringSubmatch(text, -1) {
+			files++
+			c := &config{path: path, templates: map[string]string{}}
+			flags := newCommand(streams{Out: io.Discard, ErrOut: io.Discard, Env: os.LookupEnv}).Flags()
+			if err := c.load(strings.NewReader(match[1]), flags); err != nil {
+				t.Error(err)
+			}
+			if err := metrics.CheckRules(c.metrics); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+		for _, command := range commandsIn(text) {
+			flags := newCommand(streams{Out: io.Discard, ErrOut: io.Discard, Env: os.LookupEnv}).Flags()
+			if flags.Parse(command) != nil { // TestDocs_FlagsExist reports it
+				continue
+			}
+			for _, text := range *flags.Lookup("metric").Value.(*metricRules) {
+				rules++
+				r, err := metrics.ParseRule(text)
+				if err == nil {
+					err = metrics.CheckRules([]metrics.Rule{r})
+				}
+				if err != nil {
+					t.Errorf("%s: --metric %s: %v", path, text, err)
+				}
+			}
+		}
+	}
+	if files < 2 || rules < 3 {
+		t.Errorf("%d config files and %d rules found, want the examples", files, rules)
 	}
 }
 

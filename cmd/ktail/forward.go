@@ -184,7 +184,7 @@ func (f *forwarding) save(ctx context.Context) {
 				f.probes.saved()
 			}
 			if err != nil && !failing {
-				f.printf("%v (retrying; until it works, --resume restarts from an older position)", err)
+				f.printf("warning: %v; retrying; until this succeeds, --resume continues from an older position", err)
 			}
 			failing = err != nil
 		case <-ctx.Done():
@@ -212,7 +212,7 @@ func summary(name string, st elastic.Status) string {
 		}
 	}
 	if !st.Oldest.IsZero() {
-		fmt.Fprintf(&b, "; the oldest pending line is of %s", st.Oldest.UTC().Format(time.RFC3339))
+		fmt.Fprintf(&b, "; the oldest pending line is from %s", st.Oldest.UTC().Format(time.RFC3339))
 	}
 	if st.Lag > 0 {
 		fmt.Fprintf(&b, "; lag %s", st.Lag.Round(100*time.Millisecond))

@@ -58,8 +58,8 @@ type heapLimiter struct {
 	percent     int // the percentage set last
 }
 
-// afterGC adjusts the limits after a collection. It returns false if there is nothing to
-// adjust any more.
+// afterGC adjusts the limits after a collection. It returns false if there is nothing left
+// to adjust.
 func (h *heapLimiter) afterGC() bool {
 	if h.collections++; h.collections == 1 {
 		h.percent = goGCPercent

@@ -28,7 +28,7 @@ type messenger struct {
 	board    *podBoard           // nil if lines are not from a cluster
 	expect   func(*ktail.Stream) // called with each stream before its first line
 
-	onlyMessages atomic.Bool // containers that start or stop are not reported any more
+	onlyMessages atomic.Bool // containers that start or stop are no longer reported
 
 	mu  sync.Mutex
 	out io.Writer

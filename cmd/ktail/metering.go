@@ -202,10 +202,10 @@ func (m *metering) run(ctx context.Context, produce func(context.Context) error)
 		running.Go(func() { m.repeat(background, interval, what, do) })
 	}
 	if m.positions != nil {
-		every(saveMetricsEvery, "until it works, /metrics answers 503", m.sink.Save)
+		every(saveMetricsEvery, "/metrics responds with 503", m.sink.Save)
 	}
 	if m.toFile() {
-		every(writeMetricsEvery, "the file is out of date until it works", func() error { return m.sink.WriteFile(m.flags.file) })
+		every(writeMetricsEvery, "the file is out of date", func() error { return m.sink.WriteFile(m.flags.file) })
 	}
 	err := produce(ctx)
 	stop()
@@ -225,7 +225,7 @@ func (m *metering) repeat(ctx context.Context, interval time.Duration, consequen
 		case <-ticker.C:
 			err := do()
 			if err != nil && !failing {
-				m.printf("warning: %v (retrying; %s)", err, consequence)
+				m.printf("warning: %v; retrying; until this succeeds, %s", err, consequence)
 			}
 			failing = err != nil
 		case <-ctx.Done():
@@ -272,7 +272,7 @@ func (m *metering) figures() []metrics.Figure {
 		metrics.FigureLabel{Name: "revision", Value: commit}, metrics.FigureLabel{Name: "version", Value: version})}
 	if m.status != nil {
 		st := m.status()
-		const help = "Logs that are read now, or wait for their turn (--max-log-requests)."
+		const help = "Logs that are being read, or that wait for a free slot (--max-log-requests)."
 		all = append(all,
 			gauge("ktail_streams", help, float64(st.Active), metrics.FigureLabel{Name: "state", Value: "reading"}),
 			gauge("ktail_streams", help, float64(st.Waiting), metrics.FigureLabel{Name: "state", Value: "waiting"}),

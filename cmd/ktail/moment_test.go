@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-func TestParseMoment(t *testing.T) {
+func TestParseMoment_AcceptsDurationsAndTimes(t *testing.T) {
 	tokyo, err := time.LoadLocation("Asia/Tokyo")
 	if err != nil {
 		t.Fatal(err)

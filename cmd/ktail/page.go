@@ -108,7 +108,7 @@ func (pg *page) stay(ctx context.Context) error {
 	if pg == nil || ctx.Err() != nil {
 		return nil
 	}
-	pg.notify("all logs are read; the page stays %s", pg.until)
+	pg.notify("all logs were read; serving the page %s", pg.until)
 	select {
 	case <-ctx.Done():
 		return nil

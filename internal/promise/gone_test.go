@@ -118,7 +118,7 @@ func TestDeletedPodUnseen_CostsFewRequests(t *testing.T) {
 	})
 }
 
-// Without following, the end of a log of a pod that does not exist any more is not known.
+// Without following, the end of a log of a pod that no longer exists is not known.
 func TestNoFollow_DeletedPodIsAnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := newServer(t, fakeapi.Options{})

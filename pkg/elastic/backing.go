@@ -127,7 +127,7 @@ func (s *Sink) backing(ctx context.Context, t target) ([]backingIndex, *problem)
 }
 
 // lookupFailed handles the failure of a request that finds duplicates. It returns the
-// problem if the failure is temporary. Otherwise the user may lack a right, or the
+// problem if the failure is temporary. Otherwise the user may lack a permission, or the
 // server may not support the request: the Sink continues without it, and tries again
 // after a while. The caller holds the lock of s.backings.
 func (s *Sink) lookupFailed(resp *response, t target) *problem {

@@ -93,7 +93,7 @@ func (s *Sink) connect(ctx context.Context) *problem {
 }
 
 // ClusterUUID returns the UUID of the cluster. It is empty if the servers do not report
-// it, for example to users without the right to read it.
+// it, for example to users without the permission to read it.
 func ClusterUUID(ctx context.Context, o Options) (string, error) {
 	c, err := newClient(&o, &reporter{notify: func(Event) {}})
 	if err != nil {

@@ -165,7 +165,7 @@ func (s *Sink) deleteCopies(ctx context.Context, keys []docKey, t target) *probl
 	return s.lookupFailed(resp, t)
 }
 
-// checkDeleted reports items that the server did not delete. A missing right remains
+// checkDeleted reports items that the server did not delete. A missing permission remains
 // a report, all other errors are a problem.
 func (s *Sink) checkDeleted(resp *response, t target) *problem {
 	var items struct {

@@ -46,5 +46,5 @@
 // the line. If the target is a data stream or an alias, which can be rolled over between
 // two attempts to send a document, ktail looks up the ID in the older indices; see
 // dedupe.go. A duplicate is possible only if the clock of a node is more than
-// clockTolerance ahead of the server's, or if ktail has no right to read the index.
+// clockTolerance ahead of the server's, or if ktail has no permission to read the index.
 package elastic

@@ -17,7 +17,7 @@ const (
 	Unreachable EventKind = iota + 1
 	// Busy: the servers have accepted nothing for a while.
 	Busy
-	// Blocked: the servers accept nothing until credentials, rights, an index or a
+	// Blocked: the servers accept nothing until credentials, permissions, an index or a
 	// pipeline are fixed.
 	Blocked
 	// Recovered: lines are accepted again after Unreachable, Busy or Blocked.
@@ -44,9 +44,9 @@ const (
 	// LettersDropped: the oldest dead letters were deleted; see Err and
 	// Options.DeadLettersSize.
 	LettersDropped
-	// NoRollover: ktail lacks the right to roll over the data stream.
+	// NoRollover: ktail lacks the permission to roll over the data stream.
 	NoRollover
-	// NoLookup: ktail lacks the right to look up documents in the older indices of a
+	// NoLookup: ktail lacks the permission to look up documents in the older indices of a
 	// data stream or alias. After a rollover, duplicates are possible.
 	NoLookup
 	// CredentialsFailing: credentials or certificates cannot be read again. ktail

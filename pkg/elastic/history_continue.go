@@ -12,9 +12,9 @@ import (
 )
 
 // recentLines is the period before the newest line in which servers may not show all
-// lines. A forwarder has several bulks under way; one of them may take as long as it may,
-// fail, and be repeated, while the others are delivered. Each shard shows new documents at
-// another moment. Live logs have these lines in their order.
+// lines. A forwarder has several bulks in flight: one of them may time out and be sent
+// again while the others are delivered. Each shard makes new documents visible at a
+// different time. Live logs have these lines in order.
 const recentLines = requestTimeout + maxDelay + 20*time.Second
 
 // leaveRecent makes the query end before the lines that are recent at the newest one.
@@ -24,7 +24,7 @@ func (q *historyQuery) leaveRecent(newest int64) {
 }
 
 // advance makes the query end later if so many lines were added while it was read that
-// the live logs might not have them any more. It reports whether there is more to read.
+// the live logs might no longer have them. It reports whether there is more to read.
 func (h *History) advance(ctx context.Context, q *historyQuery) (more bool, err error) {
 	if q.newest == 0 {
 		return false, nil

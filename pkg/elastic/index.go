@@ -111,7 +111,7 @@ func (x *indices) probe(name string) time.Time {
 }
 
 // probed records the result for documents that had to wait. It reports whether the others
-// need not wait any more, because the index accepts such documents again.
+// no longer need to wait, because the index accepts such documents again.
 func (x *indices) probed(name string, accepted bool) (over bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()

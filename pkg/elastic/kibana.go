@@ -257,7 +257,7 @@ func (k *Kibana) send(ctx context.Context, method, path, contentType string, bod
 	k.auth.set(r)
 	resp, err := k.transport.RoundTrip(r)
 	if err != nil {
-		return nil, fmt.Errorf("reach Kibana at %s: %w", k.o.URL.Host, err)
+		return nil, fmt.Errorf("connect to Kibana at %s: %w", k.o.URL.Host, err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // it is only read from
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))

@@ -46,7 +46,7 @@ func TestSpool_BuffersOutage(t *testing.T) {
 					t.Errorf("status is %+v, settled %d", st, settled.Load())
 				}
 				if at := r.Status().Oldest; at.UnixNano() != all[1000].Time {
-					t.Errorf("the oldest pending line is of %s, want that of the first line of the outage", at)
+					t.Errorf("the oldest pending line is from %s, want that of the first line of the outage", at)
 				}
 			}
 		}

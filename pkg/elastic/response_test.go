@@ -21,7 +21,7 @@ func conflicts(n int) string {
 	return `{"errors":true,"items":[` + strings.TrimSuffix(strings.Repeat(one, n), ",") + `]}`
 }
 
-func TestParseAnswer(t *testing.T) {
+func TestParseAnswer_HasAVerdictForEachDocument(t *testing.T) {
 	tests := []struct {
 		name, body string
 		n          int
@@ -124,7 +124,7 @@ func BenchmarkParseAnswer(b *testing.B) {
 	}
 }
 
-func TestParseRetryAfter(t *testing.T) {
+func TestParseRetryAfter_IsNeitherNegativeNorLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for s, want := range map[string]time.Duration{
 			"":         0,

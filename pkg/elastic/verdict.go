@@ -13,7 +13,7 @@ const (
 	delivered verdict = iota // the document is in the index
 	present                  // the document was already in the index
 	retry                    // the node, shard or queue is busy: send it again soon
-	blocked                  // an index, pipeline or right is missing: report it, send it again later
+	blocked                  // an index, pipeline or permission is missing: report it, send it again later
 	failing                  // the server failed to process the document, which may be the cause
 	tooLarge                 // split the request, or truncate the message
 	malformed                // the server cannot parse the request: split it to find the document

@@ -89,7 +89,7 @@ var (
 	// that has the log does not exist. The stream ends when it leaves the watcher's set.
 	// If it stays there, the object may exist after all: it was created again in the
 	// meantime, or a server on the way to the API does not know it.
-	ErrGone = errors.New("the pod does not exist any more")
+	ErrGone = errors.New("the pod no longer exists")
 )
 
 // A ReadError says when to retry after an error of Source.Read.

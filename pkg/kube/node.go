@@ -44,7 +44,7 @@ type NodeWatcher struct {
 	Options       LogOptions
 	Warn          func(error) // gets what keeps the watcher from finding nodes; may be nil
 
-	// Logs, if set, has how far another watcher, whose sources are not read any more, has
+	// Logs, if set, has how far another watcher, whose sources are no longer read, has
 	// read the logs. This watcher continues there.
 	Logs *NodeLogs
 

@@ -240,7 +240,7 @@ func timeOfText(text []byte, latest int64) int64 {
 	return time.Now().UnixNano()
 }
 
-var errIsDir = errors.New("it is a directory; --file names a file in it")
+var errIsDir = errors.New("it is a directory; use --file with a file in it")
 
 // headOf returns the first bytes of the file.
 func (s *nodeLog) headOf(ctx context.Context, path string) ([]byte, error) {

@@ -160,10 +160,10 @@ func (s *nodeLog) next(ctx context.Context, from *ktail.Position, count int64) (
 }
 
 var (
-	errNoJournal = errors.New("the kubelet does not serve journals, and there is no log file of that name: journals need the kubelet option enableSystemLogQuery, " +
-		"and before v1.36 the feature gate NodeLogQuery; --file names a log file")
+	errNoJournal = errors.New("the kubelet does not serve journals, and there is no log file of that name: journals require the kubelet option enableSystemLogQuery " +
+		"and, before v1.36, the feature gate NodeLogQuery; to read a log file, use --file")
 	errCut    = errors.New("the response of the kubelet ended before the new entries")
-	errNoUnit = errors.New("the node has no journal of this unit, and no log file of that name; --unit names other units, and --file a log file")
+	errNoUnit = errors.New("the node has no journal of this unit, and no log file of that name; use --unit for other units, or --file for a log file")
 )
 
 // nextOfJournal returns the lines of the journal after the position. At the start,

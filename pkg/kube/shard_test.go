@@ -56,7 +56,7 @@ func TestShard_OwnersNeverChange(t *testing.T) {
 	}
 }
 
-func TestParseShard(t *testing.T) {
+func TestParseShard_AcceptsIndexBelowCount(t *testing.T) {
 	for s, want := range map[string]Shard{"0/1": {0, 1}, "2/3": {2, 3}} {
 		if got, err := ParseShard(s); err != nil || got != want || got.String() != s {
 			t.Errorf("ParseShard(%q) = %v, %v", s, got, err)

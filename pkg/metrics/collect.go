@@ -119,7 +119,7 @@ func (s *Sink) figures() []Figure {
 		name := FigureLabel{"metric", m.name}
 		all = append(all,
 			Figure{"ktail_metric_series", "Series of a metric that a rule makes.", false, []FigureLabel{name}, float64(m.series)},
-			Figure{"ktail_metric_errors_total", "Lines whose value is no number, or cannot be counted.", true, []FigureLabel{name}, float64(m.errors)})
+			Figure{"ktail_metric_errors_total", "Lines whose value is not a number or cannot be counted.", true, []FigureLabel{name}, float64(m.errors)})
 		for i, label := range m.labels {
 			all = append(all, Figure{"ktail_metric_overflows_total", "Lines that count as \"other\" because the label has too many values.", true,
 				[]FigureLabel{{"label", label}, name}, float64(m.overflows[i])})

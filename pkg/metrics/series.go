@@ -28,7 +28,7 @@ type metric struct {
 	values    []map[string]int  // for each label, in how many series a value is
 	series    int
 	overflows []uint64 // for each label, lines that were counted as "other"
-	errors    uint64   // lines whose value is no number
+	errors    uint64   // lines whose value is not a number
 	warned    []bool   // for each label: its overflow was reported
 	failed    bool     // an error was reported
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/ktail/ktail/pkg/output"
 )
 
-func TestParseColorMode(t *testing.T) {
+func TestParseColorMode_ReadsWhatStringReturns(t *testing.T) {
 	for _, want := range []output.ColorMode{output.ColorAuto, output.ColorAlways, output.ColorNever} {
 		if got, err := output.ParseColorMode(want.String()); got != want || err != nil {
 			t.Errorf("ParseColorMode(%q) = %v, %v", want.String(), got, err)

@@ -184,7 +184,7 @@ func (m *merger) wakeLocked() {
 
 // take appends to dst the lines that can leave now; endWrite must be called once they
 // are written. If there are none, it returns how long to wait until one may be able to
-// leave. done reports that no line will leave any more.
+// leave. done reports that no more lines will leave.
 func (m *merger) take(dst []ktail.Line) (lines []ktail.Line, wait time.Duration, done bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -171,7 +171,7 @@ func (p *Positions) end(key ktail.Key, ended bool) {
 func (s *streamProgress) resume() { s.idle, s.ended, s.left = false, false, false }
 
 // leave records that the stream has left the set. If its log has ended before, its pod
-// was deleted, so the position is not needed any more once all lines are settled. If
+// was deleted, so the position is no longer needed once all lines are settled. If
 // the pod has only lost a label, and gets it back in a later run, the destination
 // recognizes the lines.
 func (p *Positions) leave(key ktail.Key) {
@@ -215,7 +215,7 @@ func (s *streamProgress) isSettled() bool {
 	return s.overflow == nil && s.head == len(s.pending) && s.skip == 0
 }
 
-// prune removes positions that are not needed any more, and releases memory of
+// prune removes positions that are no longer needed, and releases memory of
 // positions that will not change. The caller holds the lock.
 func (p *Positions) prune(now time.Time) {
 	var idle []ktail.Key

@@ -14,8 +14,8 @@ const (
 	// streams are read once and not followed. The server sends a log that is not
 	// followed as fast as ktail reads it.
 	stallTimeout = 10 * stallStep
-	// stallStep is the most that counts of a time in which the process was stopped,
-	// for example by Ctrl-Z. The server could not respond in that time.
+	// stallStep limits how much of a time in which the process was stopped, for example
+	// by Ctrl-Z, counts as waiting. The server could not respond in that time.
 	stallStep = 3 * time.Second
 )
 

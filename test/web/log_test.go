@@ -100,7 +100,7 @@ func TestPage_DetectsAnotherRun(t *testing.T) {
 	s.next = 500_000
 	s.serve(64<<20, address)
 	s.numbered(100)
-	b.until("another run", `/ktail was started again/.test(document.getElementById('banner').textContent)`)
+	b.until("another run", `/ktail was restarted/.test(document.getElementById('banner').textContent)`)
 	b.until("its lines are shown", `[...document.querySelectorAll('.row:not([hidden]):not(.wait)')].every((r) => /line 0500/.test(r.textContent)) && document.querySelectorAll('.row:not([hidden]):not(.wait)').length > 0`)
 	if lost := b.trouble(); slices.ContainsFunc(lost, func(l string) bool {
 		return !strings.Contains(l, "Failed to load resource") && !strings.Contains(l, "ERR_")
@@ -154,7 +154,7 @@ func TestPage_ShowsFieldsInColumns(t *testing.T) {
 	b.until("the line is open", `document.querySelectorAll('#drawer dt').length > 3`)
 	column := func(name string) {
 		t.Helper()
-		eval[bool](b, `[...document.querySelectorAll('#drawer button')].find((e) => e.ariaLabel === 'Column for ' + %q).click(), true`, name)
+		eval[bool](b, `[...document.querySelectorAll('#drawer button')].find((e) => e.ariaLabel === 'Show ' + %q + ' as a column').click(), true`, name)
 	}
 	column("user.id")
 	column("<img src=x onerror=alert(1)>")

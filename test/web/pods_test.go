@@ -44,7 +44,7 @@ func TestPage_PodsFollowTheCluster(t *testing.T) {
 		t.Helper()
 		b.until(pod+" shows "+pattern, `new RegExp(%q).test(`+podScript+`)`, pattern, "shop/"+pod+"/")
 	}
-	shows("web-1", `^web-1running.*no sample of CPU and memory$`)
+	shows("web-1", `^web-1running.*no CPU and memory sample$`)
 
 	now := time.Now().UnixMilli()
 	s.change(func(p *web.Pods) {

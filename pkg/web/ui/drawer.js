@@ -83,8 +83,8 @@ function show(n, a) {
   };
   const fieldActions = (/** @type {string} */ name, /** @type {string} */ value) => [
     small("+", `Only lines with ${name}=${value}`, () => only("", `${name}=${value}`)),
-    small("−", `Without lines with ${name}=${value}`, () => only("", `${name}!=${value}`)),
-    small("▥", `Column for ${name}`, () => { toggleColumn(name); changed(false); }),
+    small("−", `Hide lines with ${name}=${value}`, () => only("", `${name}!=${value}`)),
+    small("▥", `Show ${name} as a column`, () => { toggleColumn(name); changed(false); }),
   ];
   $("drawer").replaceChildren(
     el("div", { class: "panelhead" }, el("h2", {}, "Line"),

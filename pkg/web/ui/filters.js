@@ -9,7 +9,7 @@ import { clock } from "./time.js";
 let changed = () => {};
 
 const words = {
-  i: "contains", e: "without", ir: "matches", er: "does not match", src: "", field: "field", from: "from", to: "until",
+  i: "contains", e: "does not contain", ir: "matches", er: "does not match", src: "", field: "field", from: "from", to: "until",
 };
 
 /** @param {{kind: string, value: string}} f */
@@ -40,7 +40,7 @@ export function showLevels(counts) {
   const group = $("levels");
   if (!group.children.length) {
     group.append(...levelGroups.map((g) => el("button", {
-      class: "level", "data-level": g.name, "aria-pressed": "true", title: "Show or hide; double-click for only these",
+      class: "level", "data-level": g.name, "aria-pressed": "true", title: "Show or hide this level; double-click to show only this level",
       onclick: () => {
         if (!state.hidden.delete(g.name)) state.hidden.add(g.name);
         if (state.hidden.size === levelGroups.length) state.hidden.clear();

@@ -27,7 +27,7 @@ export function showHelp(version) {
     el("h2", { id: "helpTitle" }, "Keyboard"),
     el("dl", { class: "keys" }, ...helpText.map(([keys, text]) => el("div", {},
       el("dt", {}, ...keys.flatMap((k, i) => [i ? " " : "", el("kbd", {}, k)])), el("dd", {}, text)))),
-    el("p", {}, el("label", {}, off, " Single keys do something")),
+    el("p", {}, el("label", {}, off, " Enable single-key shortcuts")),
     el("p", { class: "note-text" }, "A search without capital letters ignores case. Regular expressions have the syntax of Go (RE2), as in ktail -i. " +
       "Click a line to see all of it; click its time, then Shift-click another, to select lines. ktail " + version),
     el("button", { class: "btn", onclick: () => dialog.close() }, "Close"));

@@ -93,7 +93,7 @@ async function ask(signal) {
 function anotherRun() {
   store.streams.clear();
   store.sv = 0;
-  banner(`ktail was started again: the lines before are gone (${shortClock(store.time[0])} to ${shortClock(store.time[1])}).`);
+  banner(`ktail was restarted: its earlier lines (${shortClock(store.time[0])} to ${shortClock(store.time[1])}) are no longer available.`);
   setTimeout(() => { if (!lost) banner(""); }, 10000);
 }
 

@@ -84,7 +84,7 @@ function samples(p) {
 /** @param {any} p */
 function usage(p) {
   const all = samples(p);
-  if (!all.length) return p.unknown || info.metrics || p.gone ? [] : [el("span", { class: "sub" }, "no sample of CPU and memory")];
+  if (!all.length) return p.unknown || info.metrics || p.gone ? [] : [el("span", { class: "sub" }, "no CPU and memory sample")];
   const last = all[all.length - 1];
   const old = Date.now() - last.t > 90000 ? ` (${ago(last.t)})` : "";
   const line = (/** @type {string} */ name, /** @type {number[]} */ values, /** @type {string} */ now, /** @type {number} */ limit, /** @type {string} */ of) => {

@@ -75,7 +75,7 @@ export function noteText(r) {
       return `gap: lines${when} may be missing${text ? ": " + text : ""}`;
     }
     case kinds.exit: return "stopped" + (text ? ": " + text : "");
-    case kinds.restart: return "started again";
+    case kinds.restart: return "restarted";
     default: return text;
   }
 }

@@ -27,7 +27,7 @@ let stale = new Map();
 /** Forgets all rows: the filter has changed or, with keep, only the marks. @param {boolean} [keep] */
 export function clearRows(keep) {
   generation++;
-  if (!keep) store.view = 0; // its numbers mean nothing any more
+  if (!keep) store.view = 0; // its numbers no longer mean anything
   stale = keep ? new Map([...stale, ...store.pages].slice(-maxPages)) : new Map();
   store.pages = new Map();
   store.loading.clear();

@@ -22,7 +22,7 @@ type file struct {
 	zone   *time.Location
 	offset int64 // of the first byte, uncompressed, that was not read
 	begun  bool  // something of it was read
-	done   bool  // nothing of it is to be read any more
+	done   bool  // nothing more of it is to be read
 }
 
 // mostLists bounds how often the directory is listed because files were renamed.

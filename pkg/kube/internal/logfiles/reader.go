@@ -135,7 +135,7 @@ func (r *Reader) finish(f *file, emit func(Batch) error) error {
 	return r.emit(f, lines, emit)
 }
 
-// vanish is called when a file is not listed any more. If it was empty, it may be listed
+// vanish is called when a file is no longer listed. If it was empty, it may be listed
 // as another file.
 func (r *Reader) vanish(f *file) {
 	if f.isKnown() {
@@ -216,7 +216,7 @@ func (r *Reader) isWhole(ctx context.Context, instance int) bool {
 	return n == 1 || n < r.dir.MaxFiles(ctx)
 }
 
-// isFinal reports whether nothing is written to the file any more. If the latest file is
+// isFinal reports whether nothing more is written to the file. If the latest file is
 // a rotated one, the kubelet is just rotating the log.
 func (r *Reader) isFinal(f *file) bool {
 	return f.fixed && (f.name.Gzip || r.endsWith(f) || time.Since(f.since) >= reopenGrace)

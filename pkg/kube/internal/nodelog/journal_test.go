@@ -18,7 +18,7 @@ func shown(j Journal) []string {
 	return all
 }
 
-func TestParseJournal(t *testing.T) {
+func TestParseJournal_FindsYearsAndSeveralLinesOfAnEntry(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 30, 0, 0, time.UTC)
 	const a = "Dec 31 23:59:59.250123 worker-1 kubelet[42]: "
 	pad := strings.Repeat(" ", len(a))
@@ -81,7 +81,7 @@ func FuzzParseJournal(f *testing.F) {
 	})
 }
 
-func TestParseListing(t *testing.T) {
+func TestParseListing_RejectsCutListings(t *testing.T) {
 	listing := "<!doctype html>\n<meta>\n<pre>\n<a href=\"0.log\">0.log</a>\n<a href=\"a%20b/\">a b/</a>\n<a href=\"x&amp;y\">x</a>\n<a href=\"../up\">up</a>\n</pre>\n"
 	names, ok := ParseListing([]byte(listing))
 	if want := []string{"0.log", "a b/", "x&y"}; !ok || !slices.Equal(names, want) {

@@ -35,7 +35,7 @@ const maxPeriods = 32
 // conditionUnit is the precision of the time at which a condition changed.
 const conditionUnit = time.Second
 
-// NewPeriods returns periods of which none has begun. fromOptions says that the
+// NewPeriods returns a Periods in which no period has begun. fromOptions says that the
 // options apply to the first one.
 func NewPeriods(fromOptions bool) *Periods { return &Periods{fromOptions: fromOptions} }
 
@@ -69,7 +69,7 @@ func (p *Periods) Begin(since, seen time.Time) {
 	p.all = all
 }
 
-// End records that the logs are not wanted any more, since the given time, or
+// End records that the logs are no longer wanted, since the given time, or
 // since now if the time is zero.
 func (p *Periods) End(at time.Time) {
 	p.mu.Lock()
@@ -162,7 +162,7 @@ func mayBeMissed(all []period, at int64) bool {
 }
 
 // errPeriodOver ends a read because the next lines are after the last period.
-var errPeriodOver = errors.New("the log is not wanted any more")
+var errPeriodOver = errors.New("the log is no longer wanted")
 
 // conditionUnseen is the reason for a gap before a period.
 const conditionUnseen = "it is not known when the condition held"

@@ -44,7 +44,7 @@ func (s *Source) Stream() *ktail.Stream { return s.stream }
 var (
 	// errGone ends a response because the pod no longer exists. A log that the
 	// server serves under its name belongs to another pod.
-	errGone = errors.New("the pod does not exist any more")
+	errGone = errors.New("the pod no longer exists")
 	// errTooShort ends a response that does not reach back to the position.
 	errTooShort = errors.New("the response begins after the position")
 	// errReopen ends a response because it is now known how the next one must
