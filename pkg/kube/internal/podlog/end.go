@@ -316,7 +316,7 @@ func (s *Source) lastLines(ctx context.Context, r *response) ([]ktail.Line, *sca
 	tail := int64(fewLines)
 	query := s.query(r.from, tail)
 	if r.from.IsZero() {
-		if s.options.Tail >= 0 {
+		if s.options.Tail >= 0 && r.last == (ktail.Mark{}) {
 			tail = min(tail, s.options.Tail)
 		}
 		query = s.query(r.from, -1)

@@ -26,6 +26,8 @@ type Log struct {
 	rotated
 	earlier earlier
 
+	tailRecords int64 // records that the lines of Options.Tail have at least; 0: not known
+
 	delivered  bool   // a line was emitted
 	period     int    // number of the period to which the line emitted last belongs
 	diagnostic string // the last one emitted

@@ -252,11 +252,18 @@ func (s *Source) readPreviousOnce(ctx context.Context, r *response, tail int64) 
 	if err := s.extendTail(ctx, r.from, query); err != nil {
 		return err
 	}
+	var limit tailLimit
+	if tail < 0 {
+		limit = s.limitTail(query)
+	}
 	body, err := s.api.OpenLog(ctx, query)
 	if err != nil {
 		return err
 	}
 	defer body.Close() //nolint:errcheck // errors do not matter after reading
+	if r.before, r.beforeUntil, err = s.linesBefore(ctx, query, limit); err != nil {
+		return err
+	}
 	r.query = query
 	return r.copy(ctx, body)
 }

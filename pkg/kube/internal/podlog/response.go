@@ -32,12 +32,14 @@ type response struct {
 	// was certainly not delivered.
 	isNew func(at int64) bool
 
-	query      url.Values // the parameters of the request
-	previous   bool       // the response has the log of the previous instance
-	tail       bool       // the response starts in the middle of the log
-	sinceAsked bool       // the request has a start time
-	skip       int        // number of lines of an untimed log that were delivered
-	whole      bool       // the response starts with the first line of the log
+	query       url.Values // the parameters of the request
+	previous    bool       // the response has the log of the previous instance
+	tail        bool       // the response starts in the middle of the log
+	sinceAsked  bool       // the request has a start time
+	skip        int        // number of lines of an untimed log that were delivered
+	before      int64      // lines at the start that are not wanted
+	beforeUntil int64      // the latest time that one of them can have, in Unix nanoseconds
+	whole       bool       // the response starts with the first line of the log
 
 	scanner  *scanner
 	replay   *ktail.Replay
@@ -148,6 +150,13 @@ func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {
 	}
 	first := !r.any
 	r.any, r.source.log.unavailable = true, time.Time{}
+	if r.before > 0 {
+		if first || l.Untimed || l.Time <= r.beforeUntil {
+			r.before--
+			return false, nil
+		}
+		r.before = 0 // the line was written after the others were counted
+	}
 	switch {
 	case r.phase == allNew:
 		return true, nil

@@ -116,6 +116,10 @@ func (s *Source) readOnce(ctx context.Context, from *ktail.Position, emit func([
 	query := s.query(from, tail)
 	s.log.requests++
 	err := s.extendTail(request, from, query)
+	var limit tailLimit
+	if tail < 0 {
+		limit = s.limitTail(query)
+	}
 	var body io.ReadCloser
 	if err == nil {
 		body, err = s.api.OpenLog(request, query)
@@ -129,6 +133,9 @@ func (s *Source) readOnce(ctx context.Context, from *ktail.Position, emit func([
 		return err
 	}
 	r := newResponse(s, from, emit)
+	if r.before, r.beforeUntil, err = s.linesBefore(ctx, query, limit); err != nil {
+		return err
+	}
 	r.tail, r.sinceAsked = tail >= 0, query.Has("sinceSeconds") || query.Has("sinceTime")
 	r.query = query
 	switch {
