@@ -69,8 +69,12 @@ func (s *Stream) IsNode() bool { return strings.HasPrefix(s.PodUID, nodePrefix) 
 // stdin, cannot be read again, and no other run of ktail can refer to it.
 func (k Key) IsZero() bool { return k == Key{} }
 
-// String names the stream in messages: namespace/pod[container], or node/name[component].
+// String names the stream in messages: namespace/pod[container], node/name[component], or
+// stdin.
 func (s *Stream) String() string {
+	if s.Pod == "" && s.Container == "" {
+		return "stdin"
+	}
 	if s.Namespace == "" {
 		return fmt.Sprintf("%s[%s]", s.Pod, s.Container)
 	}
