@@ -53,34 +53,40 @@ func (s *Source) linesBefore(ctx context.Context, query url.Values, t tailLimit)
 	if t.lines == 0 {
 		return 0, 0, nil
 	}
-	size := int64(-1)
+	var before tailCount
 	for records, try := t.records, 0; try < tailCounts; try++ {
 		c, err := s.countTail(ctx, query, records)
+		if err == nil && c.more {
+			var further tailCount
+			if further, err = s.countTail(ctx, query, 16*records); err == nil && further.first == c.first {
+				return 0, 0, nil // the server ignores the parameter, or the response has the whole log
+			}
+		}
 		switch {
 		case errors.Is(err, errNoEnd):
 			return 0, 0, nil
 		case err != nil:
 			return 0, 0, err
-		case c.lines > records: // the server ignores the parameter
-			return 0, 0, nil
 		case c.lines > t.lines && records == t.records:
 			return c.lines - t.lines, c.latest, nil
-		case c.size == size && try == 1: // the response has the whole log
+		case c.size == before.size && try == 1: // the response has the whole log
 			return 0, 0, nil
-		case c.lines > t.lines, c.size == size:
+		case c.lines > t.lines, c.size == before.size && try > 0:
 			s.log.tailRecords = records
 			return 0, 0, errReopen
 		}
-		records, size = 16*records, c.size
+		records, before = 16*records, c
 	}
 	return 0, 0, nil
 }
 
 // tailCount is what a response with the last lines has.
 type tailCount struct {
-	lines  int64 // including one without a newline at the end
+	lines  int64 // including one without a newline at the end; not more than the records
+	more   bool  // there are more lines, which were written while the response was read
 	size   int64
-	latest int64 // the latest time of a line
+	first  uint64 // digest of the first line
+	latest int64  // the latest time of a line
 }
 
 // countTail counts the lines of the last records.
@@ -99,12 +105,19 @@ func (s *Source) countTail(ctx context.Context, query url.Values, records int64)
 	sc := newScanner(body, s.stream)
 	sc.untimed = s.log.untimed
 	count := func(l *ktail.Line) {
-		if l.Kind == ktail.Log || !isKubeletText(l.Text) {
-			c.lines++
-			c.latest = max(c.latest, l.Time)
+		switch {
+		case l.Kind != ktail.Log && isKubeletText(l.Text):
+			return
+		case c.lines == 0:
+			c.first = l.Mark().Digest
+		case c.lines == records:
+			c.more = true
+			return
 		}
+		c.lines++
+		c.latest = max(c.latest, l.Time)
 	}
-	for err == nil && c.lines <= records {
+	for err == nil && !c.more {
 		var lines []ktail.Line
 		lines, err = sc.next()
 		for i := range lines {
