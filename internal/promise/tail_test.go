@@ -2,6 +2,7 @@ package promise_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -69,7 +70,7 @@ func TestTail_LongLinesAreComplete(t *testing.T) {
 							pass(time.Minute)
 							api.CutAll(true)
 							pass(time.Minute)
-							want = append(want[:len(want):len(want)], long("new", 50_000))
+							want = append(slices.Clip(want), long("new", 50_000))
 						}
 						if err := r.stop(); err != nil {
 							t.Error(err)

@@ -169,7 +169,7 @@ func (r *logReader) beginAtEnd(files []*logFile) error {
 		}
 	}
 	if r.options.Tail >= 0 {
-		tail, err := lastLines(files, r.options.Tail)
+		tail, err := lastLines(files, r.options.Tail, r.options.Follow)
 		if err != nil {
 			return err
 		}
@@ -188,18 +188,26 @@ func firstTime(f *logFile) (at int64, ok bool, err error) {
 	return s.First, s.Timed, err
 }
 
-// lastLines returns where the last n lines of the files start.
-func lastLines(files []*logFile, n int64) (place, error) {
+// lastLines returns where the last n lines of the files start. Unless the log is followed,
+// text after the last newline is a line.
+func lastLines(files []*logFile, n int64, follow bool) (place, error) {
 	for i := len(files) - 1; ; i-- {
 		begins := []int64{0}
-		err := newScanner(&ktail.Stream{}).scanAll(files[i], func(l *ktail.Line, end int64) bool {
+		add := func(l *ktail.Line, end int64) bool {
 			if l.Kind == ktail.Log {
 				begins = append(begins, end)
 			}
 			return true
-		})
-		if err != nil {
+		}
+		s := newScanner(&ktail.Stream{})
+		if err := s.scanAll(files[i], add); err != nil {
 			return place{}, err
+		}
+		if i == len(files)-1 && !follow {
+			lines := s.finishFile(true)
+			for j := range lines {
+				add(&lines[j], s.ends[j])
+			}
 		}
 		if lines := int64(len(begins) - 1); lines >= n || i == 0 {
 			return place{file: files[i], offset: begins[max(lines-n, 0)]}, nil
