@@ -283,6 +283,7 @@ func (n *namespace) breakWatches(p *proxy, f *follower, breaks int) {
 		p.hold()
 		n.createEvent(marker(i), "crash")
 		suite.Eventually(n.t, time.Minute, "a refused connection", func() bool { return p.refusals() > refused })
+		suite.Sleep(n.t, 2*time.Second) // that may have been a log; watches try again within a second
 		p.release()
 		suite.Eventually(n.t, time.Minute, "another list of events", func() bool { return len(f.Stderr.Containing(listed)) > before })
 	}
