@@ -80,9 +80,9 @@ func firstNumber(path string) int {
 }
 
 // While a container writes 500 to 2,000 lines per second into files of 1 MiB, each run
-// prints all lines that the node has, from the oldest to the present.
+// prints all lines that the node has, from the oldest to the present, and nothing else. It is
+// not parallel, because other tests kill the kubelet, which ktail would report.
 func TestRotated_EachRunIsContiguous(t *testing.T) {
-	t.Parallel()
 	const runs = 8
 	n := newNamespace(t)
 	spec := n.podSpec(n.container("c", "-rate", "1500", "-n", "180000", "-size", "200"))
