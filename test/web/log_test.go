@@ -127,7 +127,7 @@ func TestPage_FindFilterContextAndBack(t *testing.T) {
 	b.until("each log line matches", `[...document.querySelectorAll('.row:not([hidden]):not(.note):not(.wait)')].length > 3 && [...document.querySelectorAll('.row:not([hidden]):not(.note):not(.wait)')].every((r) => /order placed/.test(r.textContent))`)
 	eval[bool](b, `document.getElementById('list').focus(), true`)
 	b.keys("kk")
-	b.until("a line is selected", `document.querySelector('.row.sel')`)
+	b.until("the second line is selected", `import('/list.js').then((l) => document.querySelector('.row.sel')?.dataset.n === String(l.list.cursor))`)
 	text := eval[string](b, `document.querySelector('.row.sel .tx').textContent`)
 	b.keys("c")
 	b.until("the filter is off", `document.querySelectorAll('.chip').length === 0`)
