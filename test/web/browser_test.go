@@ -137,12 +137,12 @@ func eval[T any](b *tab, format string, args ...any) T {
 	return value
 }
 
-// until waits for a condition.
+// until waits for a condition, which may be a promise.
 func (b *tab) until(what, condition string, args ...any) {
 	b.t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		if eval[bool](b, "!!("+condition+")", args...) {
+		if eval[bool](b, "Promise.resolve("+condition+").then(Boolean)", args...) {
 			return
 		}
 		if time.Now().After(deadline) {
