@@ -114,12 +114,14 @@ func TestDocs_WrappedAt100Columns(t *testing.T) {
 	}
 }
 
+// commandFlags returns the flags of ktail with their default values.
+func commandFlags() *pflag.FlagSet {
+	return newCommand(streams{Out: io.Discard, ErrOut: io.Discard, Env: os.LookupEnv}).Flags()
+}
+
 // TestDocs_FlagsExist parses every ktail command in a code block with the real
 // flags, and looks up every flag that the text mentions.
 func TestDocs_FlagsExist(t *testing.T) {
-	flags := func() *pflag.FlagSet {
-		return newCommand(streams{Out: io.Discard, ErrOut: io.Discard, Env: os.LookupEnv}).Flags()
-	}
 	named := regexp.MustCompile("`(?:-[a-zA-Z]`?, `)?--([a-z][a-z-]*)[ =`]")
 	commands := 0
 	for path, text := range documents(t) {
@@ -127,13 +129,13 @@ func TestDocs_FlagsExist(t *testing.T) {
 			continue
 		}
 		for _, match := range named.FindAllStringSubmatch(text, -1) {
-			if flags().Lookup(match[1]) == nil && !foreignFlags[match[1]] {
+			if commandFlags().Lookup(match[1]) == nil && !foreignFlags[match[1]] {
 				t.Errorf("%s: unknown flag --%s", path, match[1])
 			}
 		}
 		for _, command := range commandsIn(text) {
 			commands++
-			if err := flags().Parse(command); err != nil {
+			if err := commandFlags().Parse(command); err != nil {
 				t.Errorf("%s: ktail %s: %v", path, strings.Join(command, " "), err)
 			}
 		}
@@ -155,8 +157,7 @@ func TestDocs_ConfigExamplesAreValid(t *testing.T) {
 		for _, match := range yaml.FindAllStringSubmatch(text, -1) {
 			files++
 			c := &config{path: path, templates: map[string]string{}}
-			flags := newCommand(streams{Out: io.Discard, ErrOut: io.Discard, Env: os.LookupEnv}).Flags()
-			if err := c.load(strings.NewReader(match[1]), flags); err != nil {
+			if err := c.load(strings.NewReader(match[1]), commandFlags()); err != nil {
 				t.Error(err)
 			}
 			if err := metrics.CheckRules(c.metrics); err != nil {
@@ -164,7 +165,7 @@ func TestDocs_ConfigExamplesAreValid(t *testing.T) {
 			}
 		}
 		for _, command := range commandsIn(text) {
-			flags := newCommand(streams{Out: io.Discard, ErrOut: io.Discard, Env: os.LookupEnv}).Flags()
+			flags := commandFlags()
 			if flags.Parse(command) != nil { // TestDocs_FlagsExist reports it
 				continue
 			}

@@ -37,7 +37,7 @@ func TestTail_LongLinesAreComplete(t *testing.T) {
 	}
 	for name, file := range logs {
 		for _, tail := range []int64{1, 2, 3, 5, 6, 10, 1000} {
-			for _, how := range []string{"follow", "follow/ended", "follow/broken", "once", "once/ended", "previous"} {
+			for _, how := range []string{"follow", "follow/ended", "follow/broken", "once", "once/ended", "once/since", "previous"} {
 				t.Run(fmt.Sprintf("%s/tail=%d/%s", name, tail, how), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						api := newServer(t, fakeapi.Options{})
@@ -52,6 +52,8 @@ func TestTail_LongLinesAreComplete(t *testing.T) {
 						switch how {
 						case "follow/ended", "once/ended":
 							c.Exit(1, "Error")
+						case "once/since":
+							o.Since = 2 * time.Hour
 						case "previous":
 							c.Exit(1, "Error")
 							c.Start()

@@ -52,7 +52,7 @@ func (f *logFile) open() (*os.File, bool, error) {
 	if f.file != nil {
 		return f.file, f.gzip, nil
 	}
-	if mode := f.info.Mode(); !mode.IsRegular() && !mode.IsDir() { // to open a named pipe may take forever
+	if mode := f.info.Mode(); !mode.IsRegular() { // to open a named pipe may take forever
 		return nil, false, fmt.Errorf("%s is not a regular file (%s)", f.path, mode)
 	}
 	file, err := os.Open(f.path)

@@ -26,10 +26,10 @@ var errNoEnd = errors.New("the response does not end")
 // A tailLimit is the number of lines that are wanted from the end of a log, or 0 for all,
 // and what is requested for them.
 //
-// The kubelet counts records of the runtime, of which a line over 16 KiB has several. If
-// it begins within a line, it gives the rest of that line a timestamp, as if it were a
-// line (ReadLogs in k8s.io/cri-client/pkg/logs). So at least one record more is requested:
-// what begins with it may not be a line, but all that follows is.
+// The kubelet counts records of the runtime; a line over 16 KiB has several. A response
+// that begins within a line gives the rest of that line a timestamp, as if it were a line
+// (ReadLogs in k8s.io/cri-client/pkg/logs). So at least one record more is requested: the
+// text that begins with it may not be a line, but every text after it is one.
 type tailLimit struct {
 	lines, records int64
 }
@@ -85,6 +85,7 @@ type tailCount struct {
 	lines  int64 // including one without a newline at the end; not more than the records
 	more   bool  // there are more lines, which were written while the response was read
 	size   int64
+	timed  bool   // a line has a timestamp
 	first  uint64 // digest of the first line
 	latest int64  // the latest time of a line
 }
@@ -105,9 +106,13 @@ func (s *Source) countTail(ctx context.Context, query url.Values, records int64)
 	sc := newScanner(body, s.stream)
 	sc.untimed = s.log.untimed
 	count := func(l *ktail.Line) {
-		switch {
-		case l.Kind != ktail.Log && isKubeletText(l.Text):
+		// Without a timestamp, text is the end of a line that began before --since, a line
+		// of a server that sends no timestamps, or a message, which is not counted.
+		if l.Kind != ktail.Log && (c.timed || isKubeletText(l.Text)) {
 			return
+		}
+		c.timed = c.timed || l.Kind == ktail.Log
+		switch {
 		case c.lines == 0:
 			c.first = l.Mark().Digest
 		case c.lines == records:
