@@ -112,10 +112,10 @@ func (s *Source) countTail(ctx context.Context, query url.Values, records int64)
 			return
 		}
 		c.timed = c.timed || l.Kind == ktail.Log
-		switch {
-		case c.lines == 0:
+		switch c.lines {
+		case 0:
 			c.first = l.Mark().Digest
-		case c.lines == records:
+		case records:
 			c.more = true
 			return
 		}
