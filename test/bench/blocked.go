@@ -16,7 +16,7 @@ func (b *bench) blocked(ctx context.Context, out *strings.Builder) error {
 	if err != nil {
 		return err
 	}
-	if err := n.writeHistory(pods, 2*million); err != nil {
+	if err := n.writeHistory(pods, 2*million, appLine); err != nil {
 		return err
 	}
 	programs := b.chosen([]program{

@@ -88,9 +88,8 @@ func rsyslogFiles(ctx context.Context, s *sink, dir string) (usage, error) {
 	return rsyslog(ctx, s, dir, filepath.Join(dir, "pods/*/*/*.log"))
 }
 
-// writePodLogs writes the log files of a node, one of each pod's container. text returns
-// the line with that number in the log with that index.
-func writePodLogs(dir, container string, text func(log, line int, at time.Time) string) error {
+// writePodLogs writes the log files of a node, one of each pod's container.
+func writePodLogs(dir, container string, text lineText) error {
 	begin := time.Date(2026, 1, 31, 10, 0, 0, 123, time.UTC)
 	for i := range nodeLogs {
 		path := filepath.Join(dir, fmt.Sprintf("shop_web-%d_uid-%d", i, i), container, "0.log")

@@ -26,23 +26,28 @@ const (
 	template = `{{.PodName}}/{{.ContainerName}}: {{.Message}}{{"\n"}}`
 )
 
-// writeHistory writes lines of textSize bytes into the logs of the first pods
-// in turn, a millisecond apart, and empties the other logs.
-func (n *namespace) writeHistory(pods, lines int) error {
+// lineText returns the line with that number in the log with that index.
+type lineText func(log, line int, at time.Time) string
+
+// writeHistory writes lines into the logs of the first pods in turn, a millisecond
+// apart, and empties the other logs.
+func (n *namespace) writeHistory(pods, lines int, text lineText) error {
 	start := time.Now().Add(-time.Duration(lines) * time.Millisecond)
 	for i := range n.pods {
 		each := 0
 		if i < pods {
 			each = lines / pods
 		}
-		if err := writeLog(n.logFile(i), start.Add(time.Duration(i)*time.Millisecond), time.Duration(pods)*time.Millisecond, each); err != nil {
+		if err := writeLog(n.logFile(i), start.Add(time.Duration(i)*time.Millisecond), time.Duration(pods)*time.Millisecond, each, func(line int, at time.Time) string {
+			return text(i, line, at)
+		}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func writeLog(path string, at time.Time, step time.Duration, lines int) error {
+func writeLog(path string, at time.Time, step time.Duration, lines int, text func(line int, at time.Time) string) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -50,22 +55,27 @@ func writeLog(path string, at time.Time, step time.Duration, lines int) error {
 	defer f.Close() //nolint:errcheck // Flush reports errors
 	w := bufio.NewWriterSize(f, 64<<10)
 	for i := range lines {
-		status, page := 200, "/cart/17"
-		if i%10 == 7 {
-			status = 503
-		}
-		if i%5 == 2 && status == 200 {
-			page = "/healthz"
-		}
-		text := fmt.Sprintf("line %d at=%d level=info method=GET path=%s status=%d ms=%d ", i+1, at.UnixNano(), page, status, i%300)
 		line := at.UTC().AppendFormat(nil, "2006-01-02T15:04:05.000000000Z")
-		line = fmt.Appendf(line, " stdout F %s%s\n", text, strings.Repeat("x", textSize-len(text)))
+		line = fmt.Appendf(line, " stdout F %s\n", text(i, at))
 		if _, err := w.Write(line); err != nil {
 			return err
 		}
 		at = at.Add(step)
 	}
 	return w.Flush()
+}
+
+// appLine returns a line of textSize bytes.
+func appLine(_, line int, at time.Time) string {
+	status, page := 200, "/cart/17"
+	if line%10 == 7 {
+		status = 503
+	}
+	if line%5 == 2 && status == 200 {
+		page = "/healthz"
+	}
+	text := fmt.Sprintf("line %d at=%d level=info method=GET path=%s status=%d ms=%d ", line+1, at.UnixNano(), page, status, line%300)
+	return text + strings.Repeat("x", textSize-len(text))
 }
 
 // job is one form in which the lines are printed.
@@ -149,7 +159,7 @@ func (b *bench) past(ctx context.Context) (*namespace, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n, n.writeHistory(historyPods, million)
+	return n, n.writeHistory(historyPods, million, appLine)
 }
 
 // showing returns the program that prints the existing lines with ktail.
@@ -218,7 +228,7 @@ func (b *bench) streams(ctx context.Context, out *strings.Builder) error {
 		pods  int
 		query string
 	}{{10, "^p-000"}, {100, "^p-00"}, {1000, "^p-"}} {
-		if err := n.writeHistory(logs.pods, million); err != nil {
+		if err := n.writeHistory(logs.pods, million, appLine); err != nil {
 			return err
 		}
 		p := b.showing(n, logs.query, colored)
@@ -241,7 +251,7 @@ func (b *bench) one(ctx context.Context, out *strings.Builder) error {
 	if err != nil {
 		return err
 	}
-	if err := writeLog(n.logFile(0), time.Now(), 0, 1); err != nil {
+	if err := writeLog(n.logFile(0), time.Now(), 0, 1, func(_ int, at time.Time) string { return appLine(0, 0, at) }); err != nil {
 		return err
 	}
 	rounds := 10 * b.rounds

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,16 +32,42 @@ type counting struct {
 	sums map[string]float64
 }
 
-// metrics measures what it costs to make metrics of lines.
+// rules measures what it costs to make metrics of lines that are read from the API
+// server.
+func (b *bench) rules(ctx context.Context, out *strings.Builder) error {
+	n, err := b.namespace(ctx, "bench-history", historyPods)
+	if err != nil {
+		return err
+	}
+	if err := n.writeHistory(historyPods, million, accessLine); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d lines of an access log of %d containers, `--no-follow --quiet --metrics-file FILE`. ", million, historyPods)
+	return b.counting(ctx, out, ".", "-n", n.name)
+}
+
+// metrics measures the same with the log files of a node.
 func (b *bench) metrics(ctx context.Context, out *strings.Builder) error {
 	dir, err := os.MkdirTemp("", "ktail-bench-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
-	if err := writePodLogs(filepath.Join(dir, "pods"), "nginx", accessLine); err != nil {
+	if err := writePodLogs(dir, "nginx", accessLine); err != nil {
 		return err
 	}
+	fmt.Fprintf(out, "The same lines in %d log files of a node, whose reading costs less. ", nodeLogs)
+	return b.counting(ctx, out, ".", "--pod-logs-dir", dir)
+}
+
+// counting measures ktail with and without rules; source are the arguments that select
+// the lines.
+func (b *bench) counting(ctx context.Context, out *strings.Builder, source ...string) error {
+	dir, err := os.MkdirTemp("", "ktail-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
 	config := filepath.Join(dir, "config.yaml")
 	if err := os.WriteFile(config, []byte(patternRules), 0o600); err != nil {
 		return err
@@ -63,40 +90,38 @@ func (b *bench) metrics(ctx context.Context, out *strings.Builder) error {
 	}
 	programs = b.chosen(programs)
 	table := newTable(programs)
+	file := filepath.Join(dir, "metrics.prom")
 	for range b.rounds {
 		for _, p := range programs {
-			u, err := b.countLines(ctx, dir, byName[p.name])
+			c := byName[p.name]
+			args := append(slices.Clone(source), "--no-follow", "--since", "0", "--quiet", "--metrics-file", file)
+			u, err := program{path: b.ktail, args: append(args, c.args...)}.run(ctx)
+			if err == nil {
+				err = c.check(file)
+			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)
 			}
 			table.add(p.name, u)
 		}
 	}
-	fmt.Fprintf(out, "%d lines of an access log in %d log files of a node, `--no-follow --quiet --metrics-file FILE`. The sums of the series were checked. Medians of %d rounds.\n\n",
-		million, nodeLogs, b.rounds)
+	fmt.Fprintf(out, "The sums of the series were checked. Medians of %d rounds.\n\n", b.rounds)
 	table.print(out, none.name)
 	return nil
 }
 
-// countLines runs ktail, and checks what it has counted.
-func (b *bench) countLines(ctx context.Context, dir string, c counting) (usage, error) {
-	file := filepath.Join(dir, "metrics.prom")
-	u, err := program{path: b.ktail, args: append([]string{
-		".", "--pod-logs-dir", filepath.Join(dir, "pods"), "--no-follow", "--since", "0", "--quiet", "--metrics-file", file,
-	}, c.args...)}.run(ctx)
-	if err != nil {
-		return u, err
-	}
+// check checks the sums in a file of metrics.
+func (c counting) check(file string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return u, err
+		return err
 	}
 	for name, want := range c.sums {
 		if sum := sumOf(string(text), name); sum != want {
-			return u, fmt.Errorf("the sum of %s is %v, want %v", name, sum, want)
+			return fmt.Errorf("the sum of %s is %v, want %v", name, sum, want)
 		}
 	}
-	return u, nil
+	return nil
 }
 
 // sumOf returns the sum of the series with the name in the text format.
