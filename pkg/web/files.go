@@ -43,6 +43,13 @@ func newFiles() http.Handler {
 		panic(err) // the files are part of the program
 	}
 	files["/"] = files["/index.html"]
+	for name, parts := range joined {
+		var body []byte
+		for _, part := range parts {
+			body = append(body, files[part].body...)
+		}
+		files[name] = newFile(name, body)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f := files[r.URL.Path]
 		if f == nil {
@@ -52,6 +59,10 @@ func newFiles() http.Handler {
 		f.serve(w, r)
 	})
 }
+
+// joined are files that are served as one, because a request takes a browser longer
+// than what it transfers.
+var joined = map[string][]string{"/app.css": {"/palette.css", "/app.css"}}
 
 var kinds = map[string]string{
 	".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8",

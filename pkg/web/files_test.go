@@ -2,6 +2,8 @@ package web
 
 import (
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -45,5 +47,35 @@ func TestWithoutComments_KeepsTheCode(t *testing.T) {
 			}
 			comment = comment && !strings.Contains(text, "*/")
 		}
+	}
+}
+
+// The page requests the modules that the first rows need, and no others, at once.
+func TestFiles_PreloadsTheModulesOfTheFirstRows(t *testing.T) {
+	read := func(name string) string {
+		body, err := os.ReadFile("ui/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
+	}
+	var needed []string
+	imports := regexp.MustCompile(`(?m)^import .* from "\./(.*)";$`)
+	for todo := []string{"main.js"}; len(todo) > 0; todo = todo[1:] {
+		for _, m := range imports.FindAllStringSubmatch(read(todo[0]), -1) {
+			if !slices.Contains(needed, m[1]) {
+				needed = append(needed, m[1])
+				todo = append(todo, m[1])
+			}
+		}
+	}
+	var preloaded []string
+	for _, m := range regexp.MustCompile(`<link rel="modulepreload" href="/(.*)">`).FindAllStringSubmatch(read("index.html"), -1) {
+		preloaded = append(preloaded, m[1])
+	}
+	slices.Sort(needed)
+	slices.Sort(preloaded)
+	if len(needed) == 0 || !slices.Equal(preloaded, needed) {
+		t.Errorf("preloaded: %v\nneeded: %v", preloaded, needed)
 	}
 }

@@ -94,6 +94,7 @@ func (s *site) open(width, height int64, scheme string) *tab {
 	}
 	b.do(chromedp.Navigate(s.url))
 	b.until("the page has lines", `document.querySelectorAll('.row:not([hidden]):not(.wait)').length > 0 || !document.getElementById('empty').hidden`)
+	b.until("the rest of the page is loaded", `document.querySelector('#levels button')`)
 	return b
 }
 
@@ -111,6 +112,12 @@ new MutationObserver((_, observer) => {
 }).observe(document, { subtree: true, childList: true, attributes: true });
 for (const name of ['alert', 'confirm', 'prompt', 'open']) window[name] = () => trouble.push(name);
 `
+
+// tooltip returns the tooltip of an element when the pointer is there.
+func (b *tab) tooltip(element string) string {
+	b.t.Helper()
+	return eval[string](b, `((e) => { e.dispatchEvent(new PointerEvent('pointerover', { bubbles: true })); return e.title; })(%s)`, element)
+}
 
 func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -168,7 +169,7 @@ func TestPage_ShowsFieldsInColumns(t *testing.T) {
 	eval[bool](b, `document.querySelector('.chip button').click(), true`)
 	b.until("one column is left", `[...document.querySelectorAll('.row:not([hidden])')].every((r) => r.querySelectorAll('.cell').length === 1)`)
 	eval[bool](b, `document.querySelector('.chip button').click(), true`)
-	b.until("no column is left", `document.querySelectorAll('.cell').length === 0 && document.querySelectorAll('.chip').length === 0`)
+	b.until("no column is left", `document.querySelectorAll('.row:not([hidden]) .cell').length === 0 && document.querySelectorAll('.chip').length === 0`)
 	b.noTrouble()
 }
 
@@ -179,7 +180,7 @@ func TestPage_HidesLevelsAndFindsErrors(t *testing.T) {
 	b := s.open(1400, 900, "light")
 	eval[bool](b, `[...document.querySelectorAll('.level')].filter((l) => l.dataset.level !== 'error').forEach((l) => l.click()), true`)
 	b.until("only errors are left", `[...document.querySelectorAll('.row:not([hidden]):not(.wait):not(.note)')].length > 0 && [...document.querySelectorAll('.row:not([hidden]):not(.wait):not(.note)')].every((r) => r.classList.contains('error'))`)
-	title := eval[string](b, `[...document.querySelectorAll('.row:not([hidden]) time')].at(-1).title`)
+	title := b.tooltip(`[...document.querySelectorAll('.row:not([hidden]) time')].at(-1)`)
 	at, err := time.Parse("Mon, 2 Jan 2006, 2006-01-02T15:04:05.000000000Z", title)
 	if err != nil {
 		t.Fatalf("the full time is %q: %v", title, err)
@@ -231,7 +232,11 @@ func TestPage_TimesAcrossSummerTime(t *testing.T) {
 		at = at.Add(time.Hour)
 	}
 	b := s.open(1400, 900, "light")
+	if _, err := chromedp.Call(b.ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "America/Chicago"}); err != nil {
+		t.Fatal(err)
+	}
 	for zone, want := range map[string]string{
+		"local":            "00:30:00.123 01:30:00.123 01:30:00.123",
 		"America/New_York": "01:30:00.123 01:30:00.123 02:30:00.123",
 		"Asia/Kathmandu":   "11:15:00.123 12:15:00.123 13:15:00.123",
 		"UTC":              "05:30:00.123 06:30:00.123 07:30:00.123",
@@ -239,7 +244,7 @@ func TestPage_TimesAcrossSummerTime(t *testing.T) {
 		eval[bool](b, `Promise.all([import('/state.js'), import('/list.js')]).then(([s, l]) => { s.state.zone = %q; l.draw(); return true; })`, zone)
 		b.until("times are in "+zone, `[...document.querySelectorAll('.row:not([hidden]) time')].map((t) => t.textContent).join(' ') === %q`, want)
 	}
-	if got := eval[string](b, `document.querySelector('.row:not([hidden]) time').title`); !strings.HasSuffix(got, "2025-11-02T05:30:00.123456789Z") {
+	if got := b.tooltip(`document.querySelector('.row:not([hidden]) time')`); !strings.HasSuffix(got, "2025-11-02T05:30:00.123456789Z") {
 		t.Errorf("the full time is %q", got)
 	}
 	b.noTrouble()

@@ -3,26 +3,17 @@
 
 const key = "ktail-token";
 
-/** Takes the token out of the address before anything else happens. */
-function takeToken() {
-  const params = new URLSearchParams(location.hash.slice(1));
-  const token = params.get("k");
-  if (!token) return;
+// The token leaves the address before anything else happens.
+const address = new URLSearchParams(location.hash.slice(1));
+const token = address.get("k");
+if (token) {
   sessionStorage.setItem(key, token);
-  params.delete("k");
-  history.replaceState(null, "", "#" + params);
-}
-takeToken();
-
-export class ApiError extends Error {
-  /** @param {number} status @param {string} message */
-  constructor(status, message) {
-    super(message);
-    this.status = status;
-  }
+  address.delete("k");
+  history.replaceState(null, "", "#" + address);
 }
 
 /**
+ * Sends a request. Errors of the server have its status.
  * @param {string} path @param {URLSearchParams} [params] @param {AbortSignal} [signal] @param {string} [method]
  * @returns {Promise<any>}
  */
@@ -37,5 +28,5 @@ export async function api(path, params, signal, method = "GET") {
   const body = await response.text();
   let message = body;
   try { message = JSON.parse(body).error || body; } catch { /* plain text */ }
-  throw new ApiError(response.status, message.trim());
+  throw Object.assign(new Error(message.trim()), { status: response.status });
 }

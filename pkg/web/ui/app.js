@@ -1,11 +1,11 @@
 // @ts-check
-// The entry point: connects the parts of the page.
+// Connects the parts of the page.
 import { $, el, toast } from "./dom.js";
 import { api } from "./api.js";
-import { state, fromHash, saveHash, filterParams, addFilter } from "./state.js";
+import { state, flags, fromHash, saveHash, filterParams, addFilter } from "./state.js";
 import { store, clearRows, row } from "./store.js";
-import { list, startList, setFollow, goTo, draw, moveCursor, pageBy } from "./list.js";
-import { startLive, restart, showLive, banner } from "./live.js";
+import { list, setFollow, goTo, draw, moveCursor, pageBy } from "./list.js";
+import { onLive, restart, showLive, banner } from "./live.js";
 import { startFilters, showFilters, showLevels } from "./filters.js";
 import { startFind, refreshFind, findNext, nextLevel } from "./find.js";
 import { startHistogram, refreshHistogram, histogramChanged, drawHistogram } from "./hist.js";
@@ -83,8 +83,7 @@ async function goToLink(at) {
 }
 
 function showOptions() {
-  $("wrapToggle").setAttribute("aria-pressed", String(state.wrap));
-  $("fieldsToggle").setAttribute("aria-pressed", String(state.fields));
+  for (const name of flags) $(name + "Toggle").setAttribute("aria-pressed", String(state[name]));
   $("zone").value = state.zone;
   if ($("zone").value !== state.zone) {
     $("zone").append(el("option", { value: state.zone }, state.zone));
@@ -92,7 +91,7 @@ function showOptions() {
   }
 }
 
-/** @param {"wrap"|"fields"|"pods"} name */
+/** @param {(typeof flags)[number]} name */
 function toggle(name) {
   keepPlace();
   state[name] = !state[name];
@@ -183,8 +182,7 @@ function keys() {
 function buttons() {
   $("live").addEventListener("click", () => setFollow(!list.follow));
   $("toEnd").addEventListener("click", () => { setFollow(true); $("list").focus(); });
-  $("wrapToggle").addEventListener("click", () => toggle("wrap"));
-  $("fieldsToggle").addEventListener("click", () => toggle("fields"));
+  for (const name of flags) $(name + "Toggle").addEventListener("click", () => toggle(name));
   $("download").addEventListener("click", () => download());
   $("theme").addEventListener("click", theme);
   $("help").addEventListener("click", () => showHelp(store.version));
@@ -192,18 +190,12 @@ function buttons() {
   $("zone").addEventListener("change", () => setZone($("zone").value));
 }
 
-function start() {
-  const saved = localStorage.getItem("ktail-theme");
-  if (saved) document.documentElement.dataset.theme = saved;
-  let link = fromHash();
-  if (link) list.follow = false;
+/** Starts everything but the list. @param {string} link the place that the address links to */
+export function start(link) {
   buttons();
   keys();
-  startList();
   list.onChange = () => { showLive(); drawHistogram(); if (list.follow) restart(); };
   list.onOpen = (n) => openDrawer(n);
-  store.onRows = draw;
-  store.onError = () => {};
   startFilters(() => changed(true));
   startFind((filter) => changed(filter));
   startHistogram({
@@ -220,14 +212,9 @@ function start() {
     refresh(true);
     if (at) goToLink(at);
   });
-  startLive({
-    anchor: () => {
-      if (link) {
-        const at = link;
-        link = "";
-        goToLink(at);
-      } else anchor();
-    },
+  if (link) goToLink(link);
+  onLive({
+    anchor,
     update: (streams) => {
       if ($("title").textContent !== store.title) $("title").textContent = store.title;
       showLive();
@@ -237,5 +224,3 @@ function start() {
     pods: refreshPods,
   });
 }
-
-start();

@@ -9,15 +9,18 @@ import { full } from "./time.js";
 
 const maxCopied = 50000;
 
-/** @param {string} text @param {string} done */
-export async function copyText(text, done) {
+/** @param {() => Promise<void>} write @param {string} done */
+async function copy(write, done) {
   try {
-    await navigator.clipboard.writeText(text);
+    await write();
     toast(done);
   } catch (err) {
     toast("Copying failed: " + /** @type {Error} */ (err).message);
   }
 }
+
+/** @param {string} text @param {string} done */
+export const copyText = (text, done) => copy(() => navigator.clipboard.writeText(text), done);
 
 /** A line as the terminal prints it. @param {any[]} r */
 function printed(r) {
@@ -28,22 +31,12 @@ function printed(r) {
 /** Copies the selected rows. The text may have to be fetched first, so it is promised. */
 export async function copyRows() {
   const range = selection();
-  if (!range) {
-    toast("Select a line first: click its time");
-    return;
-  }
+  if (!range) return toast("Select a line first: click its time");
   const [from, to] = range;
-  if (to - from > maxCopied) {
-    toast(`More than ${count(maxCopied)} lines: download them instead`);
-    return;
-  }
+  if (to - from > maxCopied) return toast(`More than ${count(maxCopied)} lines: download them instead`);
   const text = fetchRows(from, to).then((rows) => rows.filter((r) => r[5] === 0).map(printed).join("\n") + "\n");
-  try {
-    await navigator.clipboard.write([new ClipboardItem({ "text/plain": text.then((t) => new Blob([t], { type: "text/plain" })) })]);
-    toast(to - from === 1 ? "Line copied" : `${count(to - from)} lines copied`);
-  } catch (err) {
-    toast("Copying failed: " + /** @type {Error} */ (err).message);
-  }
+  return copy(() => navigator.clipboard.write([new ClipboardItem({ "text/plain": text.then((t) => new Blob([t], { type: "text/plain" })) })]),
+    to - from === 1 ? "Line copied" : `${count(to - from)} lines copied`);
 }
 
 /** The place of a line in a link. @param {any[]} r */

@@ -33,7 +33,7 @@ export function toast(message) {
 }
 
 /** @param {number} n */
-export const count = (n) => Math.round(n).toLocaleString("en-US");
+export const count = (n) => String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, ",");
 
 /** @param {number} n bytes */
 export function bytes(n) {

@@ -56,8 +56,7 @@ export function startKeys(actions) {
       if (e.key === "Escape") $("list").focus();
       return;
     }
-    const target = /** @type {HTMLElement} */ (e.target);
-    const onButton = target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement;
+    const onButton = e.target instanceof HTMLButtonElement || e.target instanceof HTMLAnchorElement;
     if (onButton && (e.key === "Enter" || e.key === " ")) return;
     const name = { " ": "Space", ArrowDown: e.shiftKey ? "J" : "j", ArrowUp: e.shiftKey ? "K" : "k", PageDown: "Space", PageUp: "b", Home: "g", End: "G" }[e.key] || e.key;
     if (e.key.length === 1 && localStorage.getItem(offKey) === "1") return;

@@ -7,7 +7,7 @@
 import { $, el, fit, color, count } from "./dom.js";
 import { store, row, want } from "./store.js";
 import { state } from "./state.js";
-import { newRow, fillRow } from "./row.js";
+import { newRow, fillRow, titleRow } from "./row.js";
 import { clock, shortClock } from "./time.js";
 
 const maxPad = 4e6;
@@ -27,7 +27,7 @@ export const list = {
 const scroller = $("list"), pad = $("pad"), box = $("box"), rows = $("rows");
 /** @type {ReturnType<typeof newRow>[]} */
 const pool = [];
-let height = 0, rowHeight = 20, total = 0, scheduled = false;
+let height = outerHeight, rowHeight = 20, total = 0, scheduled = false;
 let lastTop = 0, settle = 0, moved = 0;
 const narrow = matchMedia("(max-width: 720px)");
 
@@ -41,6 +41,7 @@ export const rowsOnScreen = () => Math.min(512, screenful() + 4);
 
 /** Draws with the next frame. */
 export function draw() {
+  if (!pool.length && store.end > store.first) paint(); // the first rows need not wait
   if (scheduled) return;
   scheduled = true;
   requestAnimationFrame(() => {
@@ -280,8 +281,13 @@ function onClick(/** @type {MouseEvent} */ e) {
 }
 
 export function startList() {
+  store.onRows = draw;
   scroller.addEventListener("scroll", onScroll, { passive: true });
   rows.addEventListener("click", onClick);
+  rows.addEventListener("pointerover", (e) => {
+    const view = pool.find((v) => v.node.contains(/** @type {Node} */ (e.target)));
+    if (view) titleRow(view);
+  });
   document.addEventListener("selectionchange", () => {
     const s = getSelection();
     if (list.follow && s && !s.isCollapsed && rows.contains(s.anchorNode)) setFollow(false);

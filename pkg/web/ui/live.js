@@ -3,7 +3,7 @@
 // new lines, draws, and asks again, at most ten times a second. After a broken
 // connection, there is nothing to resume, because each answer is complete.
 import { $, count } from "./dom.js";
-import { api, ApiError } from "./api.js";
+import { api } from "./api.js";
 import { store, takeRange, putRows, rowParams } from "./store.js";
 import { list, draw, fitNames, rowsOnScreen } from "./list.js";
 import { shortClock } from "./time.js";
@@ -13,8 +13,8 @@ const everyMs = 100, pausedMs = 500;
 /** @type {AbortController|null} */
 let poll = null;
 let after = 0, lost = false, seen = 0;
-/** @type {{anchor: () => void, update: (streams: boolean) => void, pods: () => void}} */
-let hooks = { anchor: () => {}, update: () => {}, pods: () => {} };
+/** @type {{anchor: () => void, update: (streams: boolean) => void, pods: () => void}|undefined} */
+let hooks;
 
 /** Polls again at once, for example after a change of the filter. */
 export function restart() {
@@ -29,22 +29,22 @@ const sleep = (ms) => new Promise((done) => {
   wake = () => done(undefined);
   setTimeout(wake, ms);
 });
-const visible = () => new Promise((done) => {
-  if (!document.hidden) return done(undefined);
+const visibilityChange = () => new Promise((done) => {
   document.title = "ktail (asleep)";
-  document.addEventListener("visibilitychange", function shown() {
-    if (document.hidden) return;
-    document.removeEventListener("visibilitychange", shown);
-    done(undefined);
-  });
+  document.addEventListener("visibilitychange", done, { once: true });
 });
 
-/** @param {typeof hooks} h */
-export async function startLive(h) {
+/** Sets what is called after answers, and calls it for those that have arrived. @param {NonNullable<typeof hooks>} h */
+export function onLive(h) {
   hooks = h;
-  let wait = 250;
+  if (store.view) h.update(true);
+}
+
+/** Polls for good. @param {() => void} answered is called after the first answer, or error */
+export async function startLive(answered) {
+  let wait = 250, first = true;
   for (;;) {
-    await visible();
+    while (document.hidden) await visibilityChange();
     const started = performance.now();
     poll = new AbortController();
     let again = 0;
@@ -53,10 +53,13 @@ export async function startLive(h) {
       wait = 250;
     } catch (err) {
       if (poll.signal.aborted) continue;
-      if (!(await failed(err))) { $("liveText").textContent = "ended"; return; }
+      await failed(err);
       await sleep(wait);
       wait = Math.min(wait * 2, 5000);
       continue;
+    } finally {
+      if (first) answered();
+      first = false;
     }
     const pause = Math.max(again, list.follow || !store.complete ? everyMs : pausedMs);
     await sleep(Math.max(store.complete ? 0 : 10, pause - (performance.now() - started)));
@@ -83,10 +86,10 @@ async function ask(signal) {
   if (a.streams) fitNames();
   after = a.seq[1];
   if (a.rows) putRows(a.end - a.rows.length, a.rows);
-  if (a.pods && a.pods !== store.pods) { store.pods = a.pods; hooks.pods(); }
-  if (fresh) hooks.anchor();
-  hooks.update(!!a.streams);
+  if (a.pods && a.pods !== store.pods) { store.pods = a.pods; hooks?.pods(); }
+  if (fresh) hooks?.anchor();
   draw();
+  hooks?.update(!!a.streams);
   return a.again || 0;
 }
 
@@ -97,24 +100,22 @@ function anotherRun() {
   setTimeout(() => { if (!lost) banner(""); }, 10000);
 }
 
-/** Reports whether to try again. @param {any} err */
+/** Shows an error. @param {any} err */
 async function failed(err) {
-  if (err instanceof ApiError && err.status === 401) {
+  if (err.status === 401) {
     banner("This page belongs to another run of ktail. Open the address that ktail has printed.", true);
     state("lost", "no access");
     if (seen++ > 3) await sleep(5000);
-    return true;
-  }
-  if (err instanceof ApiError && err.status === 400) {
-    banner(err.message, true);
-    lost = true;
-    await sleep(500);
-    return true;
+    return;
   }
   lost = true;
+  if (err.status === 400) {
+    banner(err.message, true);
+    await sleep(500);
+    return;
+  }
   state("lost", "connection lost");
   banner("The connection to ktail is lost: it has ended, or the port is no longer forwarded. Trying again.", true);
-  return true;
 }
 
 /** @param {string} message @param {boolean} [bad] */

@@ -117,7 +117,6 @@ function choose(p, e) {
 export function showPods() {
   const panel = $("pods");
   panel.hidden = !state.pods;
-  $("podsToggle").setAttribute("aria-pressed", String(state.pods));
   if (!state.pods) return;
   const focused = /** @type {HTMLElement|null} */ (document.activeElement)?.dataset?.pod;
   const pods = entries().map((/** @type {any} */ p) => ({ p, s: p.unknown ? { rank: 3, cls: "", text: "", sub: "", last: "" } : summary(p) }))
@@ -150,10 +149,5 @@ export async function refreshPods() {
 /** @param {() => void} onChanged */
 export function startPods(onChanged) {
   changed = onChanged;
-  $("podsToggle").addEventListener("click", () => {
-    state.pods = !state.pods;
-    changed();
-    refreshPods();
-  });
   refreshPods();
 }

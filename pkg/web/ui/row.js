@@ -15,7 +15,16 @@ export function newRow() {
   const cells = el("span", { class: "cells" });
   const tx = el("span", { class: "tx" });
   const node = el("div", { class: "row" }, time, src, cells, tx);
-  return { node, time, src, pod, container, cells, tx, key: "", number: NaN, /** @type {any} */ shown: undefined };
+  return { node, time, src, pod, container, cells, tx, key: "", number: NaN, titled: false, /** @type {any} */ shown: undefined };
+}
+
+/** Sets the tooltips of a row, when the pointer is there. @param {ReturnType<typeof newRow>} view */
+export function titleRow(view) {
+  if (!view.shown) return;
+  const [, ms, ns, stream] = view.shown, s = store.streams.get(stream) || {};
+  view.titled = true;
+  view.time.title = ms ? `${day(ms)}, ${full(ms, ns)}` : "";
+  view.src.title = [s.ns, s.pod, s.c, s.node].filter(Boolean).join(" / ");
 }
 
 /**
@@ -94,6 +103,8 @@ export function fillRow(view, number, r, marks) {
   view.key = key;
   view.shown = r;
   const { node, time, pod, container, src, tx } = view;
+  if (view.titled) time.title = src.title = "";
+  view.titled = false;
   node.dataset.n = String(number);
   node.id = "row" + number;
   if (state.columns.length || view.cells.children.length) fillCells(view, r);
@@ -102,13 +113,11 @@ export function fillRow(view, number, r, marks) {
     time.textContent = pod.textContent = container.textContent = tx.textContent = "";
     return;
   }
-  const [, ms, ns, stream, level, kind, flags, text, parts] = r;
+  const [, ms, , stream, level, kind, flags, text, parts] = r;
   const s = store.streams.get(stream) || { pod: "", c: "", ns: "", color: 0 };
   node.className = "row" + (level >= 5 ? " error" : level === 4 ? " warn" : "") + marks;
   time.textContent = clock(ms);
-  time.title = ms ? `${day(ms)}, ${full(ms, ns)}` : "";
   src.className = "src c" + s.color;
-  src.title = [s.ns, s.pod, s.c, s.node].filter(Boolean).join(" / ");
   pod.textContent = s.pod;
   container.textContent = s.c ? " " + s.c : "";
   if (kind !== kinds.log) {

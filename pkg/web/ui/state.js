@@ -23,6 +23,7 @@ export const state = {
   zone: "local", wrap: false, fields: false, pods: false,
 };
 
+export const flags = /** @type {const} */ (["wrap", "fields", "pods"]);
 const maxColumns = 8; // as many as the server returns
 const listKinds = ["i", "ir", "e", "er", "src", "field", "from", "to"];
 
@@ -51,9 +52,7 @@ export function toHash(at) {
   if (state.find) p.set(state.findRe ? "findr" : "find", state.find);
   for (const name of state.columns) p.append("col", name);
   if (state.zone !== "local") p.set("tz", state.zone);
-  if (state.wrap) p.set("wrap", "1");
-  if (state.fields) p.set("fields", "1");
-  if (state.pods) p.set("pods", "1");
+  for (const name of flags) if (state[name]) p.set(name, "1");
   if (at) p.set("at", at);
   return "#" + p;
 }
@@ -68,9 +67,7 @@ export function fromHash() {
   state.findRe = p.has("findr");
   state.columns = p.getAll("col").slice(0, maxColumns);
   state.zone = p.get("tz") || "local";
-  state.wrap = p.get("wrap") === "1";
-  state.fields = p.get("fields") === "1";
-  state.pods = p.get("pods") === "1";
+  for (const name of flags) state[name] = p.get(name) === "1";
   return p.get("at") || "";
 }
 

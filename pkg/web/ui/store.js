@@ -17,7 +17,6 @@ export const store = {
   /** @type {Map<number, (Row|undefined)[]>} */ pages: new Map(),
   /** @type {Set<number>} */ loading: new Set(),
   /** @type {() => void} */ onRows: () => {},
-  /** @type {(err: any) => void} */ onError: () => {},
 };
 
 let generation = 0;
@@ -109,9 +108,7 @@ async function load(p) {
     const a = await api("lines", params);
     if (of !== generation) return;
     if (a.view === store.view && a.epoch === store.epoch) putRows(a.at, a.rows);
-  } catch (err) {
-    store.onError(err);
-  } finally {
+  } catch { /* the poll reports it */ } finally {
     if (of === generation) store.loading.delete(p);
   }
   store.onRows();

@@ -9,12 +9,15 @@ export const zones = [
   ["Asia/Tokyo", "Tokyo"], ["ago", "Ago"], ["off", "No times"],
 ];
 
+/** The zone that Intl calls so; undefined is local time. */
+const zoneOf = () => (["local", "ago", "off"].includes(state.zone) ? undefined : state.zone);
+
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const formats = new Map();
 
 /** @param {Intl.DateTimeFormatOptions} options */
 function format(options) {
-  const zone = ["local", "ago", "off"].includes(state.zone) ? undefined : state.zone;
+  const zone = zoneOf();
   const name = JSON.stringify([zone, options]);
   let f = formats.get(name);
   if (!f) {
@@ -30,17 +33,28 @@ function format(options) {
 }
 
 const clockOptions = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
-const shortOptions = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dayOptions = /** @type {const} */ ({ weekday: "short", year: "numeric", month: "short", day: "numeric" });
+
+/**
+ * The time of day with milliseconds. Intl takes 50 ms when it is first used, so it is
+ * only used for zones that Date does not know.
+ * @param {number} ms
+ */
+function timeOfDay(ms) {
+  const zone = zoneOf(), t = new Date(ms);
+  if (zone && zone !== "UTC") return format(clockOptions).format(t);
+  if (!zone) t.setTime(ms - t.getTimezoneOffset() * 60000);
+  return t.toISOString().slice(11, -1);
+}
 
 /** The time of a row. @param {number} ms */
 export function clock(ms) {
   if (state.zone === "off") return "";
-  return state.zone === "ago" ? ago(ms) : format(clockOptions).format(ms);
+  return state.zone === "ago" ? ago(ms) : timeOfDay(ms);
 }
 
 /** @param {number} ms */
-export const shortClock = (ms) => format(shortOptions).format(ms);
+export const shortClock = (ms) => timeOfDay(ms).slice(0, 8);
 /** @param {number} ms */
 export const day = (ms) => format(dayOptions).format(ms);
 
