@@ -1,14 +1,15 @@
 // @ts-check
 // The poll: the page asks for the end of the log, gets an answer as soon as there are
-// new lines, draws, and asks again, at most ten times a second. After a broken
-// connection, there is nothing to resume, because each answer is complete.
+// new lines, draws, and asks again, at most ten times a second, and less often if there
+// are more lines than anyone can read. After a broken connection, there is nothing to
+// resume, because each answer is complete.
 import { $, count } from "./dom.js";
 import { api } from "./api.js";
 import { store, takeRange, putRows, rowParams } from "./store.js";
 import { list, draw, fitNames, rowsOnScreen } from "./list.js";
 import { shortClock } from "./time.js";
 
-const everyMs = 100, pausedMs = 500;
+const everyMs = 100, busyMs = 150, pausedMs = 500;
 
 /** @type {AbortController|null} */
 let poll = null;
@@ -45,7 +46,7 @@ export async function startLive(answered) {
   let wait = 250, first = true;
   for (;;) {
     while (document.hidden) await visibilityChange();
-    const started = performance.now();
+    const started = performance.now(), end = store.end;
     poll = new AbortController();
     let again = 0;
     try {
@@ -61,7 +62,7 @@ export async function startLive(answered) {
       if (first) answered();
       first = false;
     }
-    const pause = Math.max(again, list.follow || !store.complete ? everyMs : pausedMs);
+    const pause = Math.max(again, !list.follow && store.complete ? pausedMs : store.end - end > rowsOnScreen() ? busyMs : everyMs);
     await sleep(Math.max(store.complete ? 0 : 10, pause - (performance.now() - started)));
   }
 }
