@@ -23,7 +23,8 @@ type line struct {
 // match is the result of a matcher.
 type match struct {
 	state matchState
-	spans []span
+	text  []byte // that the spans are places in
+	spans []span // of the groups or fields
 }
 
 type matchState uint8
@@ -37,6 +38,7 @@ const (
 func newLine(set *ruleSet) *line {
 	l := &line{set: set, matches: make([]match, len(set.matchers)), fields: fields{values: make([]fieldValue, len(set.fields))}}
 	for i := range set.matchers {
+		l.matches[i].spans = make([]span, len(set.matchers[i].names))
 		if p := set.matchers[i].pattern; p != nil {
 			l.places.add(p)
 		}
@@ -70,51 +72,46 @@ func (l *line) matchesWith(i int) bool {
 	}
 	m := &l.matches[i]
 	if m.state == unknown {
-		m.spans = m.spans[:0]
-		var ok bool
-		if m.spans, ok = l.set.matchers[i].match(l, m.spans); ok {
+		m.state = missed
+		if l.set.matchers[i].match(l, m) {
 			m.state = matched
-		} else {
-			m.state = missed
 		}
 	}
 	return m.state == matched
 }
 
-// match appends the places of the groups in the line.
-func (m *matcher) match(l *line, spans []span) ([]span, bool) {
+// match sets the places of the groups in the line, and reports whether it matches.
+func (m *matcher) match(l *line, result *match) bool {
+	result.text = l.plain
 	if m.pattern != nil {
-		return m.pattern.match(l.plain, &l.places, spans)
+		return m.pattern.match(l.plain, &l.places, result.spans)
 	}
-	in := l.plain
 	if m.regexp.Raw() {
-		in = l.text
+		result.text = l.text
 	}
 	if len(m.names) == 0 {
-		return spans, m.regexp.Match(in)
+		return m.regexp.Match(result.text)
 	}
-	found := m.regexp.FindSubmatch(in)
+	found := m.regexp.FindSubmatch(result.text)
 	if found == nil {
-		return spans, false
+		return false
 	}
-	for i := 2; i < len(found); i += 2 {
-		spans = append(spans, span{found[i], found[i+1]})
+	for i := range result.spans {
+		result.spans[i] = span{found[2*i+2], found[2*i+3]}
 	}
-	return spans, true
+	return true
 }
 
 // get returns the value of a field, and whether the line has it.
 func (l *line) get(r *rule, from source) ([]byte, bool) {
 	switch from.kind {
 	case fromGroup:
-		at := l.matches[r.matcher].spans[from.index]
+		m := &l.matches[r.matcher]
+		at := m.spans[from.index]
 		if at.start < 0 {
 			return nil, false
 		}
-		if m := &l.set.matchers[r.matcher]; m.regexp != nil && m.regexp.Raw() {
-			return l.text[at.start:at.end], true
-		}
-		return l.plain[at.start:at.end], true
+		return m.text[at.start:at.end], true
 	case fromLevel:
 		if v, ok := l.field(from.index); ok {
 			return v, true

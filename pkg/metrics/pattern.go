@@ -121,12 +121,11 @@ func (ps *places) add(p *pattern) {
 // next starts with another line, or the first one.
 func (ps *places) next() { ps.line++ }
 
-// match appends the places of the fields in the line to dst, and reports whether it
-// matches.
-func (p *pattern) match(line []byte, ps *places, dst []span) ([]span, bool) {
+// match sets the places of the fields in the line, and reports whether it matches.
+func (p *pattern) match(line []byte, ps *places, fields []span) bool {
 	first := &p.parts[0]
 	if len(first.literal) > 0 && !bytes.HasPrefix(line, first.literal) {
-		return dst, false
+		return false
 	}
 	at, open := len(first.literal), first.field
 	for i := 1; i < len(p.parts); i++ {
@@ -140,17 +139,17 @@ func (p *pattern) match(line []byte, ps *places, dst []span) ([]span, bool) {
 		}
 		start := found.start
 		if start < 0 {
-			return dst, false
+			return false
 		}
 		if open >= 0 {
-			dst = append(dst, span{at, start})
+			fields[open] = span{at, start}
 		}
 		at, open = start+len(part.literal), part.field
 	}
 	if open >= 0 {
-		dst = append(dst, span{at, len(line)})
+		fields[open] = span{at, len(line)}
 	}
-	return dst, true
+	return true
 }
 
 // maxShort is the longest literal that index searches for itself.

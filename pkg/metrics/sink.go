@@ -193,7 +193,7 @@ func (s *Sink) apply(r *rule, g *group) {
 			return
 		}
 		value *= r.Scale
-		if r.Type == Counter && value < 0 {
+		if value < 0 && r.Type == Counter {
 			s.lineError(g.metric, r, text, errors.New("is negative, and a counter only goes up"))
 			return
 		}
