@@ -65,14 +65,16 @@ func (f nodeFlags) parsed(queries []string) (nodeFlags, []string, error) {
 	return f, others, nil
 }
 
-// validateNodesOnly checks a command line that selects nodes and no pods.
-func (p plan) validateNodesOnly() error {
+// validateNodes checks the queries for nodes together with other flags.
+func (p plan) validateNodes() error {
 	switch {
+	case len(p.nodes.queries) == 0:
+		return nil
 	case p.readsFiles():
 		return errors.New("queries for nodes cannot be combined with --pod-logs-dir")
 	case p.history.enabled():
 		return errors.New("queries for nodes cannot be combined with --history")
-	case p.prompt:
+	case p.nodes.only && p.prompt:
 		return errors.New("queries for nodes cannot be combined with --prompt")
 	}
 	return nil

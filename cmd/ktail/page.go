@@ -72,6 +72,9 @@ func (p plan) startPage(ctx context.Context, s streams, messages *messenger) (*p
 // system call.
 func withoutOp(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
+		if op.Addr == nil { // the address is not one, and the error names it
+			return fmt.Errorf("listen: %w", op.Err)
+		}
 		return fmt.Errorf("listen on %s: %w", op.Addr, op.Err)
 	}
 	return err

@@ -102,11 +102,11 @@ func offlinePlan(o options, queries []string) (plan, error) {
 	if p.nodes, podQueries, err = o.nodes.parsed(queries); err != nil {
 		return p, err
 	}
+	if err := p.validateNodes(); err != nil {
+		return p, err
+	}
 	if p.nodes.only {
 		p.selection = o.base
-		if err := p.validateNodesOnly(); err != nil {
-			return p, err
-		}
 	} else if p.selection, err = o.selectionOf(podQueries); err != nil {
 		return p, err
 	}
