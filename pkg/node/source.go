@@ -249,7 +249,7 @@ func (r *logReader) forward(lines []ktail.Line) error {
 	wanted := lines[:0]
 	for i := range lines {
 		l := &lines[i]
-		if l.Kind == ktail.Log && l.Time < r.cutoff || l.Kind != ktail.Log && !r.log.isNews(l.Text) {
+		if l.Kind == ktail.Log && r.cutoff != 0 && l.Time < r.cutoff || l.Kind != ktail.Log && !r.log.isNews(l.Text) {
 			continue
 		}
 		if l.Kind == ktail.Log {
