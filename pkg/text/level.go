@@ -190,25 +190,36 @@ func isLogfmt(text []byte) bool {
 // logfmtLevel returns the place of the level in key=value pairs. Both ends are
 // 0 if they have none.
 func logfmtLevel(text []byte) (start, end int) {
+	if !mayHaveLevel(text) {
+		return 0, 0
+	}
+	EachPair(text, func(key, value []byte, _ bool) bool {
+		if !isLevelKey(key) {
+			return true
+		}
+		start = cap(text) - cap(value) // value is a part of text
+		end = start + len(value)
+		return false
+	})
+	return start, end
+}
+
+// mayHaveLevel reports whether the text has "=" after the key of a level. It is much
+// faster than EachPair, but does not know whether quotes are around them.
+func mayHaveLevel(text []byte) bool {
 	for i := 0; ; i++ {
 		n := bytes.IndexByte(text[i:], '=')
 		if n < 0 {
-			return 0, 0
+			return false
 		}
 		i += n
-		key := text[bytes.LastIndexByte(text[:i], ' ')+1 : i]
-		if !isLevelKey(key) {
-			continue
+		start := i
+		for start > 0 && !isBlank(text[start-1]) {
+			start--
 		}
-		start = i + 1
-		if start < len(text) && text[start] == '"' {
-			start++
+		if isLevelKey(text[start:i]) {
+			return true
 		}
-		end = start
-		for end < len(text) && text[end] != ' ' && text[end] != '"' {
-			end++
-		}
-		return start, end
 	}
 }
 

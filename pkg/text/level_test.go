@@ -76,6 +76,11 @@ func TestFindLevel_RecognizesCommonFormats(t *testing.T) {
 		{`msg="no level" level=info`, text.Info, "info"},
 		{`msg=x sublevel=error`, text.NoLevel, ""},
 		{`msg=x level=`, text.NoLevel, ""},
+		{`msg="a level=error b" level=info`, text.Info, "info"},
+		{`msg="a level=error b"`, text.NoLevel, ""},
+		{`msg="a \" level=error b" level=info`, text.Info, "info"},
+		{"a=1\tlevel=error", text.Error, "error"},
+		{"level=error\tmsg=x", text.Error, "error"},
 	}
 	for _, tt := range tests {
 		level, start, end := text.FindLevel([]byte(tt.text))
