@@ -13,32 +13,49 @@ import (
 // for AppendUnescaped. EachPair reports whether the text is logfmt: it starts with
 // a key and "=".
 func EachPair(text []byte, pair func(key, value []byte, quoted bool) bool) bool {
+	return eachPair(text, pair, func() bool { return true })
+}
+
+// OnlyPairs reports whether the text is logfmt and has no other words.
+func OnlyPairs(text []byte) bool {
+	only := true
+	return eachPair(text, func(_, _ []byte, _ bool) bool { return true }, func() bool {
+		only = false
+		return false
+	}) && only
+}
+
+// eachPair is EachPair that also calls word for each word that is not a pair.
+func eachPair(text []byte, pair func(key, value []byte, quoted bool) bool, word func() bool) bool {
 	i := skipBlanks(text, 0)
 	if !isLogfmt(text[i:]) {
 		return false
 	}
 	for i < len(text) {
-		word := i
+		start := i
 		for i < len(text) && text[i] != '=' && !isBlank(text[i]) {
 			i++
 		}
+		key := text[start:i]
 		if i == len(text) || text[i] != '=' {
+			if len(key) > 0 && !word() {
+				return true
+			}
 			i = skipWhite(text, i)
 			continue
 		}
-		key := text[word:i]
 		i++
 		value, quoted := []byte(nil), i < len(text) && text[i] == '"'
 		if quoted {
 			value, i = quotedText(text, i)
 		} else {
-			start := i
+			start = i
 			for i < len(text) && !isBlank(text[i]) {
 				i++
 			}
 			value = text[start:i]
 		}
-		if len(key) > 0 && !pair(key, value, quoted) {
+		if len(key) > 0 && !pair(key, value, quoted) || len(key) == 0 && !word() {
 			return true
 		}
 		i = skipWhite(text, i)

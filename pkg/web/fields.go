@@ -20,20 +20,21 @@ type field struct {
 }
 
 // eachField calls visit with the fields of a line in their order, until it returns
-// false. It reports whether the line has fields.
-func eachField(line []byte, visit func(*field) bool) bool {
+// false. It reports whether the line has fields, and what follows them: the rest of a
+// line that is more than a JSON object, or not a complete one.
+func eachField(line []byte, visit func(*field) bool) (rest []byte, ok bool) {
 	line = bytes.TrimSpace(line)
 	if len(line) == 0 {
-		return false
+		return nil, false
 	}
 	if line[0] == '{' {
 		w := fieldWalker{visit: visit}
 		w.reader.Reset(line)
 		w.object("", 0)
-		return w.n > 0
+		return append(w.broken, bytes.TrimSpace(w.reader.Rest())...), w.n > 0
 	}
 	n := 0
-	return text.EachPair(line, func(key, value []byte, quoted bool) bool {
+	return nil, text.EachPair(line, func(key, value []byte, quoted bool) bool {
 		f := field{name: string(key), value: value, text: quoted}
 		if quoted {
 			f.value = text.AppendUnescaped(nil, value)
@@ -49,6 +50,7 @@ type fieldWalker struct {
 	visit   func(*field) bool
 	n       int
 	stopped bool
+	broken  []byte // name of the field whose value is not valid, and "="
 }
 
 func (w *fieldWalker) object(prefix string, depth int) {
@@ -63,6 +65,7 @@ func (w *fieldWalker) object(prefix string, depth int) {
 		}
 		value := w.reader.Value()
 		if value == nil {
+			w.broken = append([]byte(name), '=')
 			return
 		}
 		f := field{name: name, value: value}

@@ -94,7 +94,8 @@ func parsePatterns(literals, expressions []string) (text.Patterns, error) {
 			return nil, fmt.Errorf("the text is longer than %d bytes", maxPatternLength)
 		}
 		if literal != "" {
-			all = append(all, regexp.MustCompile(smartCase(literal)+regexp.QuoteMeta(literal)))
+			quoted := regexp.QuoteMeta(literal)
+			all = append(all, regexp.MustCompile(smartCase(quoted)+quoted))
 		}
 	}
 	for _, expression := range expressions {
@@ -113,11 +114,11 @@ func parsePatterns(literals, expressions []string) (text.Patterns, error) {
 	return text.NewPatterns(all...), nil
 }
 
-// smartCase returns the flag that ignores case unless the pattern has a capital
+// smartCase returns the flag that ignores case unless the expression has a capital
 // letter. A letter after a backslash, as in \S, does not count.
-func smartCase(pattern string) string {
+func smartCase(expression string) string {
 	escaped := false
-	for _, r := range pattern {
+	for _, r := range expression {
 		if 'A' <= r && r <= 'Z' && !escaped {
 			return ""
 		}
@@ -226,7 +227,8 @@ func hasField(name string, matches func(value []byte) bool) func([]byte) bool {
 	last := []byte(name[strings.LastIndexByte(name, '.')+1:])
 	return func(line []byte) bool {
 		found := false
-		if !bytes.Contains(line, last) { // most lines without the field
+		// Most lines do not have the field. The name may be escaped.
+		if !bytes.Contains(line, last) && bytes.IndexByte(line, '\\') < 0 {
 			return false
 		}
 		eachField(line, func(f *field) bool {

@@ -216,12 +216,15 @@ func (p *painter) paintLinks() {
 	}
 }
 
-// paintFields adds a line that has fields as its message and then name=value. It
-// reports whether the line has fields.
+// paintFields adds a line that consists of fields as its message and then name=value. It
+// reports whether it did: other words of a line must not be hidden.
 func (p *painter) paintFields(line []byte) bool {
+	if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 && trimmed[0] != '{' && !text.OnlyPairs(trimmed) {
+		return false
+	}
 	var message []byte
 	var others []field
-	if !eachField(line, func(f *field) bool {
+	rest, ok := eachField(line, func(f *field) bool {
 		switch {
 		case message == nil && isMessageField(f.name):
 			message = f.value
@@ -230,7 +233,8 @@ func (p *painter) paintFields(line []byte) bool {
 			others = append(others, *f)
 		}
 		return true
-	}) {
+	})
+	if !ok || len(message)+len(others) == 0 {
 		return false
 	}
 	p.add(message)
@@ -243,6 +247,9 @@ func (p *painter) paintFields(line []byte) bool {
 		p.add(append([]byte(f.name), '='))
 		p.class = 0
 		p.add(f.value)
+	}
+	if len(rest) > 0 {
+		p.add(append([]byte("  "), rest...))
 	}
 	return true
 }

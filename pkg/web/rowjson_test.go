@@ -45,3 +45,63 @@ func TestRow_HasTheColumnsOfLogLines(t *testing.T) {
 		}
 	}
 }
+
+// The format with the message first shows every word of a line, and not only fields.
+func TestRow_MessageFirstHidesNothing(t *testing.T) {
+	for line, want := range map[string]string{
+		`{"level":"info","msg":"order placed","order":7}`: `order placed  order=7`,
+		`level=info msg="order placed" order=7`:           `order placed  order=7`,
+		`status=500 upstream timed out`:                   `status=500 upstream timed out`,
+		`took=1 k msg="a b"`:                              `took=1 k msg="a b"`,
+		`msg=a =b c=1`:                                    `msg=a =b c=1`,
+		`level=error level=info`:                          `level=error level=info`,
+		`{"level":"info"}`:                                `{"level":"info"}`,
+		`{"msg":"a","b":1} trailing text`:                 `a  b=1  trailing text`,
+		`{"msg":"a","b":"cut of`:                          `a  b="cut of`,
+		`{"msg":"a","b":{"c":1,"d":tru`:                   `a  b.c=1  b.d=tru`,
+		`{"msg":"a",`:                                     `a`,
+		`{"msg":"a" "b":1}`:                               `a  "b":1}`,
+	} {
+		row := rowOf(t, &painter{fields: true}, ring.Record{Text: []byte(line)}, maxRowText)
+		if row[7] != want {
+			t.Errorf("%s is shown as %q, want %q", line, row[7], want)
+		}
+	}
+}
+
+func TestFilter_FindsFieldsWithEscapedNames(t *testing.T) {
+	for line, want := range map[string]bool{
+		`{"ké":1}`: true, `{"k\u00e9":1}`: true, `{"a":{"b/c":1},"k\u00e9":1}`: true, `{"k":1}`: false, `{"x\n":"k"}`: false,
+	} {
+		condition, err := parseFieldCondition("ké=1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := condition([]byte(line)); got != want {
+			t.Errorf("%s has the field: %v", line, got)
+		}
+	}
+}
+
+// A text is searched for as it is: a capital letter after a backslash counts.
+func TestFind_CapitalLettersAreNotIgnored(t *testing.T) {
+	for _, c := range []struct {
+		literal, expression, line string
+		want                      bool
+	}{
+		{`\D`, ``, `a \d b`, false},
+		{`\D`, ``, `a \D b`, true},
+		{`\d`, ``, `a \D b`, true},
+		{`.A`, ``, `.a`, false},
+		{``, `\Sx`, `aX`, true},
+		{``, `\SX`, `ax`, false},
+	} {
+		patterns, err := parsePatterns([]string{c.literal}, []string{c.expression})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := patterns.Match([]byte(c.line)); got != c.want {
+			t.Errorf("%q %q in %q: %v", c.literal, c.expression, c.line, got)
+		}
+	}
+}
