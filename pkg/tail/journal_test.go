@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -342,22 +341,4 @@ func FuzzJournal(f *testing.F) {
 			}
 		}
 	})
-}
-
-// Idle positions expire when the file is rewritten.
-func TestPositions_ExpireWhenIdle(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "positions")
-	l := newLedger(t, path, 2)
-	l.settle(0, 1)
-	l.settle(1, 1)
-	l.p.end(l.streams[0].Key(), true)
-	newest := time.Unix(0, 1_800_000_000_000_000_000)
-	l.p.prune(newest.Add(maxPositionAge / 2))
-	if len(l.p.streams) != 2 {
-		t.Errorf("%d positions are kept, want 2", len(l.p.streams))
-	}
-	l.p.prune(newest.Add(maxPositionAge * 2))
-	if s := l.p.streams; len(s) != 1 || s[l.streams[1].Key()] == nil {
-		t.Errorf("%d positions are kept, want only that of the log being read", len(s))
-	}
 }

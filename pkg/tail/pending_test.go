@@ -82,41 +82,47 @@ func jobs(p *Positions, n int) {
 	}
 }
 
-// Jobs come and go without end. The memory and the file used for them are
-// bounded, and the newest jobs can still be resumed.
-func TestPositions_OfEndedStreamsAreBounded(t *testing.T) {
+// Pods are deleted while ktail is not running. The memory and the file used for them are
+// bounded, the newest ones can still be resumed, and pods that still exist always can.
+func TestPositions_OfAbsentStreamsAreBounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "positions")
 	p, err := LoadPositions(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	const n = maxIdlePositions + 100
+	const n = maxAbsentPositions + 100
 	jobs(p, n)
 	for key := range p.streams {
 		p.end(key, true)
 	}
-	if err := p.Save(); err != nil { // rewrites the file, since there is none
+	if err := p.Save(); err != nil {
 		t.Fatal(err)
-	}
-	if got := len(p.streams); got != maxIdlePositions {
-		t.Errorf("%d positions are kept, want %d", got, maxIdlePositions)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if each := info.Size() / maxIdlePositions; each > 300 {
-		t.Errorf("a position takes %d bytes of the file, want at most those of 20 lines", each)
-	}
-	first := &ktail.Stream{PodUID: fmt.Sprintf("6d4cf56d-b6fd-4f5a-9c3e-%012d", 0), Container: "job"}
-	p.record(first.Key(), []ktail.Line{{Stream: first, Time: time.Now().UnixNano()}}, func(*ktail.Line) bool { return true })
-	p.Settled(first.Key(), 1)
-	if s := p.streams[first.Key()]; s == nil || s.idle || s.settled.IsZero() {
-		t.Error("a stream whose position was evicted, and which is read again, has no position")
 	}
 	again, err := LoadPositions(path)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if err := again.Save(); err != nil || len(again.streams) != n {
+		t.Errorf("%d positions before the set is known (%v), want %d", len(again.streams), err, n)
+	}
+	oldest := &ktail.Stream{PodUID: fmt.Sprintf("6d4cf56d-b6fd-4f5a-9c3e-%012d", 0), Container: "job"}
+	evicted := &ktail.Stream{PodUID: fmt.Sprintf("6d4cf56d-b6fd-4f5a-9c3e-%012d", 1), Container: "job"}
+	again.join(oldest.Key())
+	again.complete()
+	snapshot := again.AppendSnapshot(nil)
+	if got := len(again.streams); got != maxAbsentPositions+1 {
+		t.Errorf("%d positions are kept, want %d", got, maxAbsentPositions+1)
+	}
+	if each := len(snapshot) / maxAbsentPositions; each > 300 {
+		t.Errorf("a position takes %d bytes, want at most those of 20 lines", each)
+	}
+	if pos := again.start(oldest.Key()); pos.IsZero() {
+		t.Error("the position of a stream in the set was removed because it was the oldest one")
+	}
+	again.record(evicted.Key(), []ktail.Line{{Stream: evicted, Time: time.Now().UnixNano()}}, func(*ktail.Line) bool { return true })
+	again.Settled(evicted.Key(), 1)
+	if s := again.streams[evicted.Key()]; s == nil || s.idle || s.settled.IsZero() {
+		t.Error("a stream whose position was removed, and which is read again, has no position")
 	}
 	s := &ktail.Stream{PodUID: fmt.Sprintf("6d4cf56d-b6fd-4f5a-9c3e-%012d", n-1), Container: "job"}
 	pos := again.start(s.Key())

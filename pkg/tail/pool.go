@@ -93,7 +93,13 @@ func (p *pool) set(watcher int, sources []ktail.Source) {
 		}
 	}
 	p.fill(first)
-	p.m.expect(slices.Contains(p.known, false))
+	incomplete := slices.Contains(p.known, false)
+	p.m.expect(incomplete)
+	if !incomplete {
+		for _, positions := range p.t.Positions {
+			positions.complete()
+		}
+	}
 	if n := len(p.queue); p.t.counters.waiting.Swap(int64(n)) == 0 && n > 0 {
 		p.t.notify(Event{Kind: Waiting, Count: n})
 	}
@@ -109,6 +115,9 @@ func (p *pool) add(key ktail.Key, watcher int, src ktail.Source) {
 			for _, positions := range p.t.Positions {
 				positions.returned(key, &pos)
 			}
+		}
+		for _, positions := range p.t.Positions {
+			positions.join(key)
 		}
 		p.streams[key] = e
 		p.queue = append(p.queue, e)

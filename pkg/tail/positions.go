@@ -5,21 +5,13 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-const (
-	// maxPositionAge is how long the position of a stream is kept after it was
-	// last read. By then, the log of its container has been removed.
-	maxPositionAge = 30 * 24 * time.Hour
-	// maxIdlePositions is how many positions of streams that are not being read
-	// are kept; the newest win. Most belong to Jobs, whose pods are removed
-	// when there are many. If such a log is read again after all, the
-	// destination recognizes its lines.
-	maxIdlePositions = 8 << 10
-)
+// maxAbsentPositions is how many positions of streams that are not in the set are kept;
+// the newest ones are. Most belong to pods that were deleted while ktail was not running.
+const maxAbsentPositions = 8 << 10
 
 // Positions records, for each stream, up to which line a sink has settled it.
 // Settled lines can no longer be lost. A later run that loads the positions
@@ -43,6 +35,7 @@ type Positions struct {
 
 	mu      sync.Mutex
 	streams map[ktail.Key]*streamProgress
+	known   bool        // the set of streams is known
 	pending int         // lines, of all streams
 	changed []ktail.Key // since the last Save
 	left    []ktail.Key // streams that may be forgotten; see leave
@@ -74,6 +67,7 @@ type streamProgress struct {
 
 	idle    bool // not being read
 	ended   bool // idle, and no further line is expected
+	present bool // in the set
 	left    bool // ended, and has left the set
 	changed bool // listed in Positions.changed
 	size    int  // of its record, in bytes
@@ -168,7 +162,23 @@ func (p *Positions) end(key ktail.Key, ended bool) {
 }
 
 // resume records that the stream is being read.
-func (s *streamProgress) resume() { s.idle, s.ended, s.left = false, false, false }
+func (s *streamProgress) resume() { s.present, s.idle, s.ended, s.left = true, false, false, false }
+
+// join records that the stream is in the set.
+func (p *Positions) join(key ktail.Key) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.streams[key]; s != nil {
+		s.present = true
+	}
+}
+
+// complete records that all streams of the set have joined.
+func (p *Positions) complete() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = true
+}
 
 // leave records that the stream has left the set. If its log has ended before, its pod
 // was deleted, so the position is no longer needed once all lines are settled. If
@@ -177,7 +187,12 @@ func (s *streamProgress) resume() { s.idle, s.ended, s.left = false, false, fals
 func (p *Positions) leave(key ktail.Key) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s := p.streams[key]; s != nil && s.ended && !s.left {
+	s := p.streams[key]
+	if s == nil {
+		return
+	}
+	s.present = false
+	if s.ended && !s.left {
 		s.left = true
 		p.left = append(p.left, key)
 	}
@@ -215,17 +230,14 @@ func (s *streamProgress) isSettled() bool {
 	return s.overflow == nil && s.head == len(s.pending) && s.skip == 0
 }
 
-// prune removes positions that are no longer needed, and releases memory of
-// positions that will not change. The caller holds the lock.
-func (p *Positions) prune(now time.Time) {
-	var idle []ktail.Key
-	oldest := now.Add(-maxPositionAge).UnixNano()
+// prune releases memory of positions that will not change, and removes those of streams
+// that are not in the set if there are too many. It never removes that of a stream in the
+// set, however old its last line is: the log would be read again from its beginning. The
+// caller holds the lock.
+func (p *Positions) prune() {
+	var absent []ktail.Key
 	for key, s := range p.streams {
 		if !s.idle || !s.isSettled() {
-			continue
-		}
-		if s.settled.Time < oldest {
-			p.remove(key)
 			continue
 		}
 		if s.ended {
@@ -233,15 +245,17 @@ func (p *Positions) prune(now time.Time) {
 			s.resumed.Seal()
 			s.pending, s.head = nil, 0
 		}
-		idle = append(idle, key)
+		if p.known && !s.present {
+			absent = append(absent, key)
+		}
 	}
-	if len(idle) <= maxIdlePositions {
+	if len(absent) <= maxAbsentPositions {
 		return
 	}
-	slices.SortFunc(idle, func(a, b ktail.Key) int {
+	slices.SortFunc(absent, func(a, b ktail.Key) int {
 		return cmp.Compare(p.streams[a].settled.Time, p.streams[b].settled.Time)
 	})
-	for _, key := range idle[:len(idle)-maxIdlePositions] {
+	for _, key := range absent[:len(absent)-maxAbsentPositions] {
 		p.remove(key)
 	}
 }

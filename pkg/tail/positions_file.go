@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -67,7 +66,7 @@ func (p *Positions) Save() error {
 	}
 	p.records = p.records[:0]
 	if rewrite {
-		p.prune(time.Now())
+		p.prune()
 		for key, s := range p.streams {
 			p.encode(key, s)
 		}

@@ -53,13 +53,15 @@ func (s *settler) Write(_ context.Context, lines []ktail.Line) error {
 func (s *settler) Close(context.Context) error { return s.positions.Save() }
 
 // A run continues after the last line that the previous run settled, with
-// dropped lines before, between, and after the kept ones.
+// dropped lines before, between, and after the kept ones. It does not matter how old
+// the lines are.
 func TestPositions_ResumeAfterLastSettledLine(t *testing.T) {
 	texts := []string{"drop 1", "a", "drop 2", "drop 2", "b", "b", "drop 3", "c", "d", "drop 4"}
 	kept := []string{"a", "b", "b", "c", "d"}
-	begin := time.Now().Add(-time.Hour)
-	for settled := range len(kept) + 1 {
-		t.Run(fmt.Sprint(settled, " settled"), func(t *testing.T) {
+	ages := []time.Duration{time.Hour, 40 * 24 * time.Hour, 30 * 365 * 24 * time.Hour, 80 * 365 * 24 * time.Hour, -24 * time.Hour}
+	for i := range len(ages) * (len(kept) + 1) {
+		begin, settled := time.Now().Add(-ages[i%len(ages)]), i/len(ages)
+		t.Run(fmt.Sprintf("%d settled, %v old", settled, ages[i%len(ages)]), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "positions")
 			run := func(most int) []string {
 				positions, err := tail.LoadPositions(path)

@@ -42,7 +42,7 @@ func (p *Positions) AppendSnapshot(dst []byte) []byte {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.forget()
-	p.prune(time.Now())
+	p.prune()
 	p.changed, p.records = nil, p.records[:0]
 	for key, s := range p.streams {
 		p.encode(key, s)
