@@ -112,6 +112,38 @@ func TestMetricsListen_ServesMetricsAndProbesOnOneAddress(t *testing.T) {
 	get(t, http.DefaultClient, "http://"+address+"/debug/pprof/", `^404`)
 }
 
+// Lines of log files count although the clock of the node is set back, and although a new
+// pod is on a node whose clock is behind.
+func TestMetrics_CountLinesOfAnEarlierTime(t *testing.T) {
+	dir, address := t.TempDir(), freeAddress(t)
+	write := func(pod string, age time.Duration, lines int) {
+		path := filepath.Join(dir, "shop_"+pod+"_uid-"+pod, "app", "0.log")
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Repeat(time.Now().Add(-age).UTC().Format(time.RFC3339Nano)+" stdout F x\n", lines)
+		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+		if err == nil {
+			_, err = f.WriteString(text)
+		}
+		if err != nil || f.Close() != nil {
+			t.Fatal(err)
+		}
+	}
+	wants := func(pod string, lines int) {
+		get(t, http.DefaultClient, "http://"+address+"/metrics", fmt.Sprintf(`(?m)^lines_total\{.*pod="%s"\} %d$`, pod, lines))
+	}
+	write("old", time.Minute, 1)
+	runBeside(t, ".", "--pod-logs-dir", dir, "--quiet", "--metric", `lines_total=`, "--metrics-listen", address)
+	wants("old", 0)
+	write("old", 0, 5)
+	wants("old", 5)
+	write("old", time.Hour, 20)
+	wants("old", 25)
+	write("new", time.Hour, 3)
+	wants("new", 3)
+}
+
 func TestMetricsWebConfig_RequiresThePassword(t *testing.T) {
 	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
 	if err != nil {

@@ -52,8 +52,8 @@ type run struct {
 	writing   chan struct{} // capacity 1; full while a batch is written, and while the output is blocked
 
 	mu          sync.Mutex
-	lines       []string           // of the logs
-	keys        map[ktail.Key]bool // of these
+	lines       []string                    // of the logs
+	keys        map[ktail.Key]*ktail.Stream // of these, as the last line describes them
 	gaps        []ktail.Line
 	diagnostics []string
 	warnings    []string
@@ -88,7 +88,7 @@ func followAtMost(t testing.TB, w *kube.Watcher, limit int) *run { return start(
 
 // start runs the engine until the test ends.
 func start(t testing.TB, w *kube.Watcher, positions *tail.Positions, limit int) *run {
-	r := &run{positions: positions, writing: make(chan struct{}, 1), keys: map[ktail.Key]bool{}}
+	r := &run{positions: positions, writing: make(chan struct{}, 1), keys: map[ktail.Key]*ktail.Stream{}}
 	w.Warn = func(err error) { r.add(func() { r.warnings = append(r.warnings, err.Error()) }) }
 	window := 100 * time.Millisecond
 	if !w.Options.Follow {
@@ -143,7 +143,7 @@ func (r *run) Write(_ context.Context, lines []ktail.Line) error {
 		switch l.Kind {
 		case ktail.Log:
 			r.lines = append(r.lines, string(l.Text))
-			r.keys[l.Stream.Key()] = true
+			r.keys[l.Stream.Key()] = l.Stream
 			r.screen = append(r.screen, string(l.Text))
 			if r.positions != nil {
 				r.positions.Settled(l.Stream.Key(), 1)

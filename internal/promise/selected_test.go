@@ -2,6 +2,7 @@ package promise_test
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -130,4 +131,43 @@ func TestContainerStartedLater_IsWrittenFromItsFirstLine(t *testing.T) {
 		pass(time.Minute)
 		r.wants(t, "first", "restarted")
 	})
+}
+
+// A stream is new if its container started while ktail was watching, whatever the clock
+// of the cluster shows. Neither a restart nor another label changes that.
+func TestStream_NewIfTheContainerStartedWhileWatching(t *testing.T) {
+	for _, ahead := range clusterAhead {
+		t.Run(fmt.Sprintf("cluster ahead by %v", ahead), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := newServer(t, fakeapi.Options{Now: func() time.Time { return time.Now().Add(ahead) }})
+				labeled := api.RunPod("default", "labeled", "app")
+				existing := api.RunPod("default", "existing", "app")
+				setLabel(existing, "yes")
+				pass(time.Hour)
+				r := followLabeled(t, api, kube.LogOptions{Tail: -1})
+				pass(time.Hour)
+				setLabel(labeled, "yes")
+				created := addPod(api, map[string]string{"debug": "yes"})
+				created.Start()
+				pass(time.Minute)
+				for _, pod := range []*fakeapi.Pod{existing, labeled, created} {
+					pod.Update(func(p *corev1.Pod) { p.Labels["other"] = "x" })
+					pod.Container("app").Exit(1, "")
+					pass(time.Second)
+					pod.Container("app").Start()
+					pod.Container("app").Log("line")
+				}
+				pass(time.Minute)
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				got := map[string]bool{}
+				for _, s := range r.keys {
+					got[s.Pod] = s.New
+				}
+				if want := map[string]bool{"existing": false, "labeled": false, "web": true}; !maps.Equal(got, want) {
+					t.Errorf("new are %v, want %v", got, want)
+				}
+			})
+		})
+	}
 }

@@ -29,6 +29,10 @@ type Stream struct {
 	Owner       Owner
 	Image       string // image of the container
 	Instance    Instance
+	// New is set if the watcher has seen that the container started while it was
+	// watching: then every line that is read was written during this run, whatever its
+	// time is.
+	New bool
 }
 
 // Owner is the object that created a pod, such as a Deployment rather than the

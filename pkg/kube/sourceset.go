@@ -248,11 +248,11 @@ func (p *podStore) put(pod *corev1.Pod) {
 		if first.instance == c.instance && !s.States.has(first.state) {
 			continue // later containers are shown in any state, because they may end at once
 		}
-		start := podlog.FromOptions
+		born, start := first.instance != c.instance, podlog.FromOptions
 		if s.Condition == nil { // with a condition, the periods say where to start
-			start = startOf(first.instance != c.instance, there)
+			start = startOf(born, there)
 		}
-		next.sources = append(next.sources, p.source(old, next, pod, c, start))
+		next.sources = append(next.sources, p.source(old, next, pod, c, start, born))
 	}
 }
 
@@ -297,8 +297,9 @@ func (p *podStore) periods(old *podEntry, pod *corev1.Pod) *podlog.Periods {
 }
 
 // source returns the source of the container. It returns the old source if
-// nothing about the container has changed.
-func (p *podStore) source(old, next *podEntry, pod *corev1.Pod, c container, start podlog.Start) *source {
+// nothing about the container has changed. start and born apply to a log that has no
+// source yet.
+func (p *podStore) source(old, next *podEntry, pod *corev1.Pod, c container, start podlog.Start, born bool) *source {
 	w := p.set.w
 	log := podlog.New(start)
 	log.OnUntimed = w.reportUntimed
@@ -311,12 +312,12 @@ func (p *podStore) source(old, next *podEntry, pod *corev1.Pod, c container, sta
 			maps.Equal(o.Stream().Labels, pod.Labels) && maps.Equal(o.Stream().Annotations, pod.Annotations) {
 			return o
 		}
-		log = o.Log()
+		log, born = o.Log(), o.Stream().New
 	}
 	return newSource(p.set, c, log, next.periods, &ktail.Stream{
 		Cluster: w.Client.Context, Namespace: pod.Namespace, Pod: pod.Name, PodUID: podUID(pod),
 		Container: c.name, Node: pod.Spec.NodeName,
-		Labels: pod.Labels, Annotations: pod.Annotations, Owner: controllerOf(&pod.ObjectMeta), Image: c.image, Instance: c.instance,
+		Labels: pod.Labels, Annotations: pod.Annotations, Owner: controllerOf(&pod.ObjectMeta), Image: c.image, Instance: c.instance, New: born,
 	})
 }
 

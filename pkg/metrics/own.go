@@ -73,10 +73,12 @@ func (o *ownMetrics) notice(s *Sink, st *stream, l *ktail.Line) {
 	case ktail.Exit:
 		// Instances that ended before the run, or were counted by an earlier one, are
 		// reported again. An Exit without a time has happened while ktail was reading.
-		if l.Stream.Key().IsZero() || l.Time != 0 && (l.Time < st.since || l.Time <= st.exitAt) {
+		if l.Stream.Key().IsZero() || l.Time != 0 && (l.Time < st.since || l.Time == st.exitAt) {
 			return
 		}
-		st.exitAt = max(st.exitAt, l.Time)
+		if l.Time != 0 {
+			st.exitAt = l.Time
+		}
 		values := []string{reasonOf(l.Text)}
 		g := st.groups[o.terminations]
 		sr := g.series[keyOf(values)]

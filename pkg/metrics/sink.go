@@ -20,8 +20,9 @@ type Options struct {
 	By []string
 	// MaxSeries bounds the series of all rules; 0 is DefaultMaxSeries.
 	MaxSeries int
-	// Since is the time of the oldest line that counts. Zero counts all. It does not
-	// apply to logs that an earlier run with the same state has read.
+	// Since is the time of the first line of a log that counts; all lines after that
+	// one count. Zero counts all. It does not apply to logs that an earlier run with the
+	// same state has read, nor to those of new containers.
 	Since time.Time
 	// KeepSeries keeps the series of deleted pods until the end of the run.
 	KeepSeries bool
@@ -70,7 +71,7 @@ type Sink struct {
 // stream is a log and the series that its lines count in.
 type stream struct {
 	stream  *ktail.Stream // the newest description
-	since   int64         // lines before it do not count
+	since   int64         // lines before the first one with this time or a later one do not count
 	groups  []*group      // for each metric; nil: the rule does not apply to the log
 	lines   *series
 	bytes   *series
@@ -156,6 +157,7 @@ func (s *Sink) count(st *stream, l *ktail.Line) {
 	if l.Time < st.since {
 		return
 	}
+	st.since = noLimit // the clock of the node may be set back
 	s.own.line(s, st, l)
 	if len(s.set.rules) == 0 {
 		return

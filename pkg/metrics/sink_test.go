@@ -378,6 +378,63 @@ func TestSince_OldLinesDoNotCount(t *testing.T) {
 	}
 }
 
+// The time of a line matters only until a log has reached the start of the run: the clock
+// of a node may be set back, and that of a new container's node may be wrong by any amount.
+func TestSince_LinesCountWhateverTheClockOfTheNodeShows(t *testing.T) {
+	now := time.Now()
+	const long = 100 * 365 * 24 * time.Hour // before 1970
+	for _, tt := range []struct {
+		name  string
+		saved time.Duration // how long ago an earlier run has saved its state; 0: there was none
+		fresh bool          // the container has started during the run
+		ages  []time.Duration
+		want  float64
+	}{
+		{"set back", 0, false, []time.Duration{2 * time.Minute, 0, time.Hour, long, 0}, 4},
+		{"behind, new container", 0, true, []time.Duration{time.Hour, long}, 2},
+		{"set back, new container", 0, true, []time.Duration{0, time.Hour, long}, 3},
+		{"set back between two runs", -time.Hour, false, []time.Duration{time.Hour, 0}, 1},
+		{"set back between two runs, new container", -time.Hour, true, []time.Duration{time.Hour, 0}, 2},
+		{"set back after another run", time.Hour, false, []time.Duration{2 * time.Hour, 30 * time.Minute, 2 * time.Hour}, 2},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newSink(t, Options{Since: now}, `lines_total=`)
+			if tt.saved != 0 {
+				s.state.saved = now.Add(-tt.saved)
+			}
+			s.Streams(nil)
+			k := pod("web")
+			k.New = tt.fresh
+			s.Streams([]*ktail.Stream{k})
+			for _, age := range tt.ages {
+				write(t, s, ktail.Line{Stream: k, Time: now.UnixNano() - int64(age), Text: []byte("x")})
+			}
+			c := connect(s)
+			c.scrape(t)
+			all := c.scrape(t)
+			const labels = `{container="c",namespace="ns",pod="web"}`
+			if all["lines_total"+labels] != tt.want || all["ktail_log_lines_total"+labels] != tt.want {
+				t.Errorf("%v and %v lines count, want %v", all["lines_total"+labels], all["ktail_log_lines_total"+labels], tt.want)
+			}
+		})
+	}
+}
+
+// A container that ends after the clock was set back has ended once more.
+func TestTerminations_CountAfterTheClockWasSetBack(t *testing.T) {
+	s := newSink(t, Options{Since: time.Now()})
+	k := pod("web")
+	for _, age := range []time.Duration{0, time.Hour, time.Hour, 30 * time.Minute} { // one is reported twice
+		at := time.Now().Truncate(time.Minute).Add(time.Minute - age).UnixNano()
+		write(t, s, log(k, "x"), ktail.Line{Stream: k, Kind: ktail.Exit, Time: at, Text: []byte("OOMKilled")})
+	}
+	c := connect(s)
+	c.scrape(t)
+	if n := c.scrape(t)[`ktail_container_terminations_total{container="c",namespace="ns",pod="web",reason="OOMKilled"}`]; n != 3 {
+		t.Errorf("%v terminations, want 3", n)
+	}
+}
+
 func TestOwnMetrics_CountGapsAndTerminations(t *testing.T) {
 	s := newSink(t, Options{})
 	k := pod("web")

@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -9,8 +10,10 @@ import (
 
 const (
 	// clockSkew is how far the clock of a node may be behind that of this machine. The
-	// first lines of a new container count nevertheless.
+	// first lines of a log that joins the set later count nevertheless.
 	clockSkew = time.Minute
+	// noLimit is the limit of a log whose lines all count, whatever their times are.
+	noLimit = math.MinInt64
 	// goneMost is how long the series of a deleted pod wait to be scraped.
 	goneMost = 10 * time.Minute
 	// scraperIdle is how long series wait for a scraper that no longer scrapes.
@@ -88,7 +91,7 @@ func (s *Sink) streamOf(k *ktail.Stream) *stream {
 	st := s.streams[key]
 	switch {
 	case st == nil:
-		st = &stream{stream: k, since: s.sinceOf(key), exitAt: s.state.exits[key]}
+		st = &stream{stream: k, since: s.sinceOf(k), exitAt: s.state.exits[key]}
 		s.streams[key] = st
 		s.attach(st)
 	case st.stream != k:
@@ -101,17 +104,24 @@ func (s *Sink) streamOf(k *ktail.Stream) *stream {
 	return st
 }
 
-// sinceOf returns the time of the oldest line of a new stream that counts.
-func (s *Sink) sinceOf(key ktail.Key) int64 {
-	switch {
-	case s.o.Since.IsZero(), s.state.streams[key]:
-		return 0
-	case !s.state.saved.IsZero():
-		return s.state.saved.Add(-clockSkew).UnixNano()
-	case s.known:
-		return s.o.Since.Add(-clockSkew).UnixNano()
+// sinceOf returns the time of the first line of a new stream that counts.
+//
+// The clock of a node may be wrong by any amount, so a time shows only roughly whether
+// a line was written before this run. It is not needed for a container that started
+// during this run. Other logs that join the set later belong to pods that a new label
+// selects, for example, and have old lines, which must not appear as a sudden increase.
+func (s *Sink) sinceOf(k *ktail.Stream) int64 {
+	if s.o.Since.IsZero() || k.New || s.state.streams[k.Key()] {
+		return noLimit
 	}
-	return s.o.Since.UnixNano()
+	since, saved := s.o.Since, s.state.saved
+	if !saved.IsZero() && saved.Before(since) { // otherwise the clock has been set back
+		since = saved
+	}
+	if s.known || !saved.IsZero() {
+		since = since.Add(-clockSkew)
+	}
+	return since.UnixNano()
 }
 
 // attach finds the groups that the lines of the stream are counted in, and creates

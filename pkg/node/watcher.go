@@ -232,6 +232,7 @@ func (w *Watcher) pathStream(p *podEntry, container string, c *containerEntry) *
 	}
 	return &ktail.Stream{
 		Namespace: p.namespace, Pod: p.pod, PodUID: p.uid, Container: container, Node: w.Node, Instance: instance,
+		New: c.log.fromStart,
 	}
 }
 
