@@ -22,7 +22,8 @@ const (
 	// Exit marks the end of a container instance: it follows the last line that
 	// the instance wrote. Its Text is the reason, such as "Completed" or "Error
 	// exit 1", or empty if the reason is not known. Its Time is when the instance
-	// ended, or zero if that is not known.
+	// ended, or zero if that is not known. With StreamEnd, it only marks the end of
+	// the stream.
 	Exit
 	// Restart marks the start of the next instance of a container, after an Exit
 	// and before the first line of that instance. It has no Text. Its Time is
@@ -47,6 +48,9 @@ type Line struct {
 	// Untimed is set if the server sent no timestamp with the line: Time is when
 	// ktail received it, and differs when the line is read again.
 	Untimed bool
+	// StreamEnd is set in an Exit that the engine writes because it stops reading the
+	// stream, although nothing shows that the instance has ended.
+	StreamEnd bool
 
 	Event *Event // KubeEvent only
 

@@ -73,7 +73,7 @@ func (o *ownMetrics) notice(s *Sink, st *stream, l *ktail.Line) {
 	case ktail.Exit:
 		// Instances that ended before the run, or were counted by an earlier one, are
 		// reported again. An Exit without a time has happened while ktail was reading.
-		if l.Stream.Key().IsZero() || l.Time != 0 && (l.Time < st.since || l.Time == st.exitAt) {
+		if l.Time != 0 && (l.Time < st.since || l.Time == st.exitAt) {
 			return
 		}
 		if l.Time != 0 {

@@ -127,12 +127,12 @@ func (s *Sink) Write(_ context.Context, lines []ktail.Line) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := 0; i < len(lines); {
-		if lines[i].Kind == ktail.KubeEvent { // it is not part of a log
+		if !isOfLog(&lines[i]) {
 			i++
 			continue
 		}
 		st, key, logs := s.streamOf(lines[i].Stream), lines[i].Stream, 0
-		for ; i < len(lines) && lines[i].Stream == key && lines[i].Kind != ktail.KubeEvent; i++ {
+		for ; i < len(lines) && lines[i].Stream == key && isOfLog(&lines[i]); i++ {
 			if lines[i].Kind == ktail.Log {
 				logs++
 			}
@@ -144,6 +144,10 @@ func (s *Sink) Write(_ context.Context, lines []ktail.Line) error {
 	}
 	return nil
 }
+
+// isOfLog reports whether the line says something about a log or its container. The end of
+// a stream does not: the container may still be running.
+func isOfLog(l *ktail.Line) bool { return l.Kind != ktail.KubeEvent && !l.StreamEnd }
 
 // Close implements ktail.Sink: it saves the state.
 func (s *Sink) Close(context.Context) error { return s.Save() }

@@ -443,7 +443,8 @@ func TestOwnMetrics_CountGapsAndTerminations(t *testing.T) {
 		return ktail.Line{Stream: k, Kind: ktail.Exit, Time: at, Text: []byte(text)}
 	}
 	write(t, s, log(k, "héllo"), ktail.Line{Stream: k, Kind: ktail.Gap, Since: now - 5e9, Time: now},
-		exit(now, "OOMKilled"), exit(now, "OOMKilled"), exit(now+1, "Error exit 3"), exit(0, ""), ktail.Line{Stream: k, Kind: ktail.Diagnostic})
+		exit(now, "OOMKilled"), exit(now, "OOMKilled"), exit(now+1, "Error exit 3"), exit(0, ""),
+		ktail.Line{Stream: k, Kind: ktail.Exit, StreamEnd: true}, ktail.Line{Stream: k, Kind: ktail.Diagnostic})
 	c := connect(s)
 	c.scrape(t)
 	all := c.scrape(t)

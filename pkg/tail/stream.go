@@ -28,6 +28,7 @@ type stream struct {
 	// a stream that has yielded waits to be read again.
 	pos     ktail.Position
 	exited  bool // the last line, not counting diagnostics and gaps, was an Exit
+	idle    bool // the source has reported that the instance which was read has ended
 	failing bool // Failing was reported, and Recovered was not
 	wait    backoff
 	resting bool // the last run ended as rested or yielded
@@ -119,7 +120,7 @@ func (s *stream) run(ctx context.Context, in *input) (outcome, error) {
 
 // writeExit writes that the stream has ended, without a reason.
 func (s *stream) writeExit(ctx context.Context, in *input) error {
-	return in.push(ctx, []ktail.Line{{Stream: s.newest().Stream(), Kind: ktail.Exit}})
+	return in.push(ctx, []ktail.Line{{Stream: s.newest().Stream(), Kind: ktail.Exit, StreamEnd: !s.idle}})
 }
 
 // read reads the stream until it ends, is stopped, has failed for too long, or
@@ -135,6 +136,7 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 		src := s.newest()
 		r := s.readOnce(ctx, in, src)
 		err := r.err
+		s.idle = errors.Is(err, ktail.ErrWaiting) || errors.Is(err, ktail.ErrGone)
 		switch {
 		case ctx.Err() != nil:
 			return cut, nil

@@ -98,6 +98,7 @@ type sink struct {
 	mu     sync.Mutex
 	texts  []string
 	marks  []string // the texts, including restarts and exits
+	ended  []string // pods whose Exit says that the instance has ended
 	closed bool
 	write  func(n int) error // called with the number of lines so far; may be nil
 }
@@ -109,6 +110,9 @@ func (s *sink) Write(_ context.Context, lines []ktail.Line) error {
 		switch l.Kind {
 		case ktail.Exit:
 			s.marks = append(s.marks, "- "+l.Stream.Pod)
+			if !l.StreamEnd {
+				s.ended = append(s.ended, l.Stream.Pod)
+			}
 		case ktail.Restart:
 			s.marks = append(s.marks, "+ "+l.Stream.Pod)
 		default:
@@ -549,8 +553,9 @@ func TestPool_ContinuesStreamThatReturnsWhileOutputIsBlocked(t *testing.T) {
 	}
 }
 
-// The Exit of a stream is written once, after its last line: when its source
-// reported it, when the source ended without it, and when the stream was cut.
+// The Exit of a stream is written once, after its last line: when its source reported it,
+// when the source ended without it, when the stream was cut, and when its pod left the set
+// between two instances. It says whether the instance has ended.
 func TestStream_EndsWithExit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stream := newStream("b")
@@ -558,15 +563,22 @@ func TestStream_EndsWithExit(t *testing.T) {
 			exit := ktail.Line{Stream: stream, Kind: ktail.Exit, Text: []byte("Completed")}
 			return emit(append(lines(stream, 2*time.Hour, "b1"), exit))
 		}}
+		crashed := newStream("d")
+		waits := &source{stream: crashed, read: func(_ context.Context, _ int, _ ktail.Position, emit func([]ktail.Line) error) error {
+			return errors.Join(emit(lines(crashed, 4*time.Hour, "d1")), ktail.ErrWaiting)
+		}}
 		sets := make(chan []ktail.Source)
 		out := &sink{}
 		start(t, &tail.Tailer{Watchers: []ktail.Watcher{feed(sets)}, Sink: out})
-		for _, set := range [][]ktail.Source{{ending("a", "a1")}, {reports}, {running("c", "c1")}, nil} {
+		for _, set := range [][]ktail.Source{{ending("a", "a1")}, {reports}, {running("c", "c1")}, nil, {waits}, nil} {
 			sets <- set
 			time.Sleep(time.Minute)
 		}
-		if want := []string{"a1", "- a", "b1", "- b", "c1", "- c"}; !slices.Equal(out.allMarks(), want) {
+		if want := []string{"a1", "- a", "b1", "- b", "c1", "- c", "d1", "- d"}; !slices.Equal(out.allMarks(), want) {
 			t.Errorf("wrote %v, want %v", out.allMarks(), want)
+		}
+		if want := []string{"b", "d"}; !slices.Equal(out.ended, want) {
+			t.Errorf("the instances of %v have ended, want %v", out.ended, want)
 		}
 	})
 }
