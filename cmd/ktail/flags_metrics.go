@@ -137,7 +137,7 @@ func (f *metricsFlags) parsePush() error {
 		return errors.New("invalid --metrics-push-job: must not be empty")
 	}
 	o := f.pushOptions()
-	if err := o.Check(f.all); err != nil {
+	if err := o.Check(f.all, (&metering{}).figures()); err != nil {
 		return fmt.Errorf("invalid --metrics-push: %w", err)
 	}
 	return nil

@@ -56,8 +56,8 @@ func newMetering(s streams, p plan, messages *messenger) (*metering, error) {
 	}
 	m := &metering{flags: p.metrics, printf: messages.printf, out: s.Out, began: time.Now(), sets: map[int][]*ktail.Stream{}}
 	o := metrics.Options{Rules: p.metrics.all, MaxSeries: p.metrics.maxSeries, Warn: m.printf, Figures: m.figures}
-	if p.metrics.push != "" { // a Pushgateway keeps the series of deleted pods
-		o.By = []string{"namespace", "container"}
+	if p.metrics.push != "" {
+		o.By = metrics.PushBy
 	}
 	o.KeepSeries = p.metrics.listen == "" && (p.noFollow || p.metrics.file == "" || p.metrics.file == "-")
 	if !p.noFollow {
@@ -259,7 +259,8 @@ func (m *metering) close() error {
 	return m.lock.Close()
 }
 
-// figures returns the current metrics about ktail itself.
+// figures returns the current metrics about ktail itself. Those with labels are also there
+// before the run, so that a group with these labels is refused.
 func (m *metering) figures() []metrics.Figure {
 	counter := func(name, help string, value int64) metrics.Figure {
 		return metrics.Figure{Name: name, Help: help, Counter: true, Value: float64(value)}
@@ -270,14 +271,15 @@ func (m *metering) figures() []metrics.Figure {
 	all := []metrics.Figure{gauge("ktail_build_info", "1, with the version of ktail as labels.", 1,
 		metrics.FigureLabel{Name: "goversion", Value: runtime.Version()},
 		metrics.FigureLabel{Name: "revision", Value: commit}, metrics.FigureLabel{Name: "version", Value: version})}
+	var streams tail.Status
 	if m.status != nil {
-		st := m.status()
-		const help = "Logs that are being read, or that wait for a free slot (--max-log-requests)."
-		all = append(all,
-			gauge("ktail_streams", help, float64(st.Active), metrics.FigureLabel{Name: "state", Value: "reading"}),
-			gauge("ktail_streams", help, float64(st.Waiting), metrics.FigureLabel{Name: "state", Value: "waiting"}),
-			counter("ktail_stream_resumes_total", "Reads of a log that continued from a position.", st.Resumes))
+		streams = m.status()
 	}
+	const help = "Logs that are being read, or that wait for a free slot (--max-log-requests)."
+	all = append(all,
+		gauge("ktail_streams", help, float64(streams.Active), metrics.FigureLabel{Name: "state", Value: "reading"}),
+		gauge("ktail_streams", help, float64(streams.Waiting), metrics.FigureLabel{Name: "state", Value: "waiting"}),
+		counter("ktail_stream_resumes_total", "Reads of a log that continued from a position.", streams.Resumes))
 	if m.probes == nil || m.probes.sink.Load() == nil {
 		return all
 	}

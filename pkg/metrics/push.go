@@ -29,12 +29,23 @@ type PushOptions struct {
 // pushTimeout bounds how long a push takes.
 const pushTimeout = 8 * time.Second
 
-// Check returns an error if the options are invalid, or if a rule makes series with a
-// label of the group.
-func (o *PushOptions) Check(rules []Rule) error {
+// PushBy is Options.By for a push: a Pushgateway keeps the series of deleted pods.
+var PushBy = []string{"namespace", "container"}
+
+// Check returns an error if the options are invalid, or if a label of the group is also a
+// label of a series: the Pushgateway rejects such a push as a whole. The series are those
+// of valid rules, of the logs, and of figures.
+func (o *PushOptions) Check(rules []Rule, figures []Figure) error {
 	u, err := url.Parse(o.URL)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return errors.New("must be a URL such as http://pushgateway:9091")
+	case strings.ContainsAny(o.URL, "?#"): // the path of the group is appended
+		return errors.New("the URL has a query or a fragment; write only the address of the Pushgateway, such as http://pushgateway:9091")
+	}
+	s, err := New(Options{Rules: rules, By: PushBy, Figures: func() []Figure { return figures }})
+	if err != nil {
+		return err
 	}
 	for _, l := range o.Group {
 		switch {
@@ -42,16 +53,29 @@ func (o *PushOptions) Check(rules []Rule) error {
 			return fmt.Errorf("the group label %q is invalid; write letters, digits and underscores", l.Name)
 		case l.Name == "job":
 			return errors.New("the group label job is set by --metrics-push-job")
-		case l.Name == "namespace" || l.Name == "container":
-			return fmt.Errorf("the group label %s is a label of the series; write another name", l.Name)
+		case slices.Contains(reservedLabels, l.Name):
+			return fmt.Errorf("the group label %s is reserved; write another name", l.Name)
 		}
-		for _, r := range rules {
-			if slices.ContainsFunc(r.Labels, func(own Label) bool { return own.Name == l.Name }) || slices.Contains(r.By, l.Name) {
-				return fmt.Errorf("metric %s has the label %s, which is also a group label; write another name for one of them", r.Name, l.Name)
-			}
+		if name := s.metricWith(l.Name); name != "" {
+			return fmt.Errorf("metric %s has the label %s, which is also a group label; write another name for the group label", name, l.Name)
 		}
 	}
 	return nil
+}
+
+// metricWith returns the name of a metric that has the label; empty if none has.
+func (s *Sink) metricWith(label string) string {
+	for _, m := range s.metrics {
+		if slices.Contains(m.by, label) || slices.Contains(m.labels, label) {
+			return m.name
+		}
+	}
+	for _, f := range s.figures() {
+		if slices.ContainsFunc(f.Labels, func(l FigureLabel) bool { return l.Name == label }) {
+			return f.Name
+		}
+	}
+	return ""
 }
 
 // Run describes the run as a whole in pushed metrics.

@@ -106,6 +106,9 @@ var reservedPrefixes = []string{"ktail_", "go_", "process_", "promhttp_", "scrap
 // reservedSuffixes are those of the series of histograms and of their start times.
 var reservedSuffixes = []string{"_bucket", "_count", "_sum", "_created"}
 
+// reservedLabels are those of the series of histograms and summaries.
+var reservedLabels = []string{"le", "quantile"}
+
 // check checks the name, the type, and the numbers of a rule, and sets its defaults.
 // compile checks the parts that are compiled.
 func (r *Rule) check() error {
@@ -254,7 +257,7 @@ func (r *Rule) checkLabels(fail failFunc) error {
 		switch {
 		case !validLabel.MatchString(l.Name):
 			return fail("labels", "the name %q is invalid; write letters, digits and underscores, such as %s", l.Name, suggestName(l.Name, "code"))
-		case l.Name == "le", l.Name == "quantile", strings.HasPrefix(l.Name, "__"):
+		case slices.Contains(reservedLabels, l.Name), strings.HasPrefix(l.Name, "__"):
 			return fail("labels", "the name %s is reserved; write another one, such as %s: %s", l.Name, "field_"+strings.Trim(l.Name, "_"), l.Name)
 		case l.Name == "job", l.Name == "instance":
 			return fail("labels", "Prometheus sets the label %s itself; write another name, such as log_%s: %s", l.Name, l.Name, l.Field)
