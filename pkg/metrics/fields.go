@@ -53,23 +53,26 @@ func (f *fields) scan(set *ruleSet, line []byte) {
 // maxBuffer is the largest buffer that is kept for the next line.
 const maxBuffer = 64 << 10
 
-// object reads the members of an object that rules want.
+// object reads the members of an object that rules want. A name may stand for an object in
+// some lines and for a scalar in others, such as error and error.code.
 func (f *fields) object(set *ruleSet) {
 	f.reader.Object(func(key []byte) {
 		outside := len(f.path)
 		f.path = append(f.path, key...)
-		if i := slices.IndexFunc(set.fields, func(name string) bool { return name == string(f.path) }); i >= 0 && !set.parents[string(f.path)] {
+		if f.reader.At('{') {
+			if set.parents[string(f.path)] {
+				f.path = append(f.path, '.')
+				f.object(set)
+			}
+		} else if i := slices.IndexFunc(set.fields, func(name string) bool { return name == string(f.path) }); i >= 0 {
 			f.scalar(i, f.reader.Value())
-		} else if set.parents[string(f.path)] {
-			f.path = append(f.path, '.')
-			f.object(set)
 		}
 		f.path = f.path[:outside]
 	})
 }
 
-// scalar sets the value of a field to a JSON value. Objects, arrays and null are no
-// values.
+// scalar sets the value of a field to a JSON value other than an object. Arrays and null
+// are no values.
 func (f *fields) scalar(i int, value []byte) {
 	if len(value) == 0 {
 		return
@@ -77,7 +80,7 @@ func (f *fields) scalar(i int, value []byte) {
 	switch value[0] {
 	case '"':
 		f.set(i, value[1:len(value)-1], true)
-	case '{', '[', 'n':
+	case '[', 'n':
 	default:
 		f.set(i, value, false)
 	}

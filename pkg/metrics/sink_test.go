@@ -247,6 +247,26 @@ func TestFields_AreReadFromJSONLogfmtAndGroups(t *testing.T) {
 	}
 }
 
+// One rule does not change what another one counts, although a name is a scalar in some
+// lines and an object in others.
+func TestFields_OfOneRuleDoNotHideThoseOfAnother(t *testing.T) {
+	s := newSink(t, Options{By: []string{}}, `errors_total{error}=`, `codes_total{error.code}=`, `deep_total{error.code.x}=`)
+	k := pod("web")
+	write(t, s, log(k, `{"error":"timeout"}`), log(k, `{"error":{"code":5}}`), log(k, `{"error": {"code": {"x":7}}}`), log(k, `{"error":[{"code":5}]}`))
+	c := connect(s)
+	c.scrape(t)
+	all := c.scrape(t)
+	for name, want := range map[string]float64{
+		`errors_total{error="timeout"}`: 1, `errors_total`: 3,
+		`codes_total{error_code="5"}`: 1, `codes_total`: 3,
+		`deep_total{error_code_x="7"}`: 1, `deep_total`: 3,
+	} {
+		if got := all[name]; got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+}
+
 func TestLimit_FurtherValuesAreOther(t *testing.T) {
 	const values = 100_000
 	warnings := 0
