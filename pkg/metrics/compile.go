@@ -20,7 +20,7 @@ type rule struct {
 	where   []condition
 	value   source
 	logs    [3]*regexp.Regexp // of namespace, pod, container; nil: all
-	known   []map[string]bool // for each label, its known values; nil: any
+	known   [][]string        // for each label, its known values, sorted; nil: any
 }
 
 // source is where a field of a line is found.
@@ -134,15 +134,9 @@ func (set *ruleSet) compile(r Rule) (*rule, error) {
 		return set.find(c, field)
 	}
 	for _, l := range r.Labels {
-		c.labels = append(c.labels, find(l.Field))
-		var known map[string]bool
-		if values, ok := r.Values[l.Name]; ok {
-			known = map[string]bool{}
-			for _, v := range values {
-				known[cleanValue([]byte(v))] = true
-			}
-		}
-		c.known = append(c.known, known)
+		from := find(l.Field)
+		c.labels = append(c.labels, from)
+		c.known = append(c.known, from.known(r.Values[l.Name]))
 	}
 	for _, w := range r.Where {
 		cond, err := compileCondition(w)
@@ -257,6 +251,20 @@ func (set *ruleSet) find(c *rule, field string) source {
 		return source{fromLevel, i}
 	}
 	return source{fromField, i}
+}
+
+// known returns the known values of a label, sorted, in the form in which lines have them.
+func (s source) known(values []string) []string {
+	var known []string
+	for _, v := range values {
+		value := []byte(v)
+		if level := text.ParseLevel(value); s.kind == fromLevel && level != text.NoLevel {
+			value = levelNames[level]
+		}
+		known = append(known, cleanValue(value))
+	}
+	slices.Sort(known)
+	return slices.Compact(known)
 }
 
 // applies reports whether the rule applies to the log.

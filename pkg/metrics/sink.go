@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -262,7 +263,13 @@ func (s *Sink) newSeries(r *rule, g *group) *series {
 	values := make([]string, len(r.labels))
 	for i := range r.labels {
 		v := cleanValue(s.values[i])
-		if v != "" && v != overflow && m.values[i][v] == 0 && m.refuses(i, v) {
+		switch known := r.known[i]; {
+		case v == "", v == overflow, m.values[i][v] > 0:
+		case known != nil:
+			if _, ok := slices.BinarySearch(known, v); !ok {
+				v = overflow // as the rule says
+			}
+		case len(m.values[i]) >= m.limit:
 			s.overflow(m, i)
 			v = overflow
 		}
@@ -278,18 +285,10 @@ func (s *Sink) newSeries(r *rule, g *group) *series {
 	return g.add(values, s.scrapes, time.Now())
 }
 
-// refuses reports whether a label cannot have one more value.
-func (m *metric) refuses(label int, value string) bool {
-	if known := m.rule.known[label]; known != nil {
-		return !known[value]
-	}
-	return len(m.values[label]) >= m.limit
-}
-
 // overflow counts a line whose label becomes "other".
 func (s *Sink) overflow(m *metric, label int) {
 	m.overflows[label]++
-	if m.warned[label] || m.rule.known[label] != nil {
+	if m.warned[label] {
 		return
 	}
 	m.warned[label] = true

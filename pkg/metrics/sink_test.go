@@ -198,8 +198,35 @@ func TestScrape_KnownValuesAreZeroFromTheStart(t *testing.T) {
 	write(t, s, log(k, `{"logger":"mail"}`), log(k, `{"logger":"cart"}`))
 	c.scrape(t)
 	all = c.scrape(t)
+	if n := all[`ktail_metric_overflows_total{label="logger",metric="app_errors_total"}`]; n != 0 {
+		t.Errorf("%v overflows of a label whose other values are not wanted", n)
+	}
 	if all[`app_errors_total{container="c",logger="other",namespace="ns",pod="web"}`] != 1 || all[`app_errors_total{container="c",logger="cart",namespace="ns",pod="web"}`] != 1 {
 		t.Errorf("loggers are %q", names(all, "app_errors_total"))
+	}
+}
+
+// A level may be written in any notation, in the rule and in the line.
+func TestKnownValues_OfLevelsHaveAnyNotation(t *testing.T) {
+	s := newSink(t, Options{By: []string{}, Rules: []Rule{
+		{Name: "lines_total", Labels: []Label{{"level", "level"}}, Values: map[string][]string{"level": {"ERROR", "WARNING", "warn", "audit"}}},
+		{Name: "words_total", Match: `(?P<word>\w+)$`, Labels: []Label{{"word", "word"}}, Values: map[string][]string{"word": {"ERROR"}}},
+	}})
+	k := pod("web")
+	write(t, s, log(k, `{"level":"error"}`), log(k, "ERROR x"), log(k, "W0131 10:00:00.000000 1 main.go:1] x"), log(k, "level=audit"), log(k, "level=info"), log(k, "ERROR"))
+	c := connect(s)
+	c.scrape(t)
+	all := c.scrape(t)
+	for name, want := range map[string]float64{
+		`lines_total{level="error"}`: 3, `lines_total{level="warn"}`: 1, `lines_total{level="audit"}`: 1, `lines_total{level="other"}`: 1,
+		`words_total{word="ERROR"}`: 1,
+	} {
+		if got := all[name]; got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if found := names(all, "lines_total"); len(found) != 4 {
+		t.Errorf("the series are %q", found)
 	}
 }
 

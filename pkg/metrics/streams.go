@@ -148,15 +148,14 @@ const maxKnown = 1000
 // addKnown adds the series of a group whose labels are known.
 func (s *Sink) addKnown(m *metric, g *group) {
 	combinations := [][]string{nil}
-	for _, l := range m.rule.Labels {
-		known := m.rule.Values[l.Name]
+	for _, known := range m.rule.known {
 		if len(known)*len(combinations) > maxKnown || len(known) == 0 {
 			return
 		}
 		var more [][]string
 		for _, values := range combinations {
 			for _, v := range known {
-				more = append(more, append(slices.Clip(values), cleanValue([]byte(v))))
+				more = append(more, append(slices.Clip(values), v))
 			}
 		}
 		combinations = more
