@@ -1,14 +1,11 @@
 package metrics
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/push"
 	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
 )
 
 // PushOptions define the Pushgateway and the group of the series.
@@ -129,48 +125,4 @@ func (s *Sink) gatherer(more []Figure) prometheus.Gatherer {
 		slices.SortFunc(families, func(a, b *dto.MetricFamily) int { return strings.Compare(a.GetName(), b.GetName()) })
 		return families, nil
 	})
-}
-
-// WriteText writes all series in the text format. New series are not shown as 0 first,
-// because a file may be read at any time or never.
-func (s *Sink) WriteText(w io.Writer) error {
-	families, err := s.gatherer(nil).Gather()
-	if err != nil {
-		return err
-	}
-	var b bytes.Buffer
-	for _, f := range families {
-		if _, err := expfmt.MetricFamilyToText(&b, f); err != nil {
-			return err
-		}
-	}
-	_, err = w.Write(b.Bytes())
-	return err
-}
-
-// WriteFile replaces the file with all series in the text format. A reader sees the
-// old file or the new one. It counts as a scrape, after which the series of deleted
-// pods are removed.
-func (s *Sink) WriteFile(path string) error {
-	var b strings.Builder
-	s.saving.Lock()
-	defer s.saving.Unlock()
-	if err := s.WriteText(&b); err != nil {
-		return err
-	}
-	if err := replaceFile(path, 0o644, []byte(b.String())); err != nil {
-		return fmt.Errorf("write metrics to %s: %w", path, errors.Unwrap(asPathError(err)))
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.shown(&s.file, time.Now())
-	return nil
-}
-
-// asPathError returns an error whose wrapped error does not repeat the path.
-func asPathError(err error) error {
-	if p, ok := errors.AsType[*os.PathError](err); ok {
-		return p
-	}
-	return fmt.Errorf("%w", err)
 }
