@@ -177,7 +177,13 @@ func (s *Sink) count(st *stream, l *ktail.Line) {
 	}
 }
 
-var errValue = errors.New("is not a number")
+// What is wrong with the value of a line.
+var (
+	errValue    = errors.New("is not a number")
+	errLarge    = errors.New("is too large")
+	errNegative = errors.New("is negative, and a counter only goes up")
+	errSum      = errors.New("makes the sum too large")
+)
 
 // apply applies a rule to the line.
 func (s *Sink) apply(r *rule, g *group) {
@@ -189,19 +195,23 @@ func (s *Sink) apply(r *rule, g *group) {
 			return
 		}
 	}
+	var text []byte
 	value := 1.0
 	if r.value.kind != none {
-		text, ok := s.line.get(r, r.value)
-		if !ok {
+		var ok bool
+		if text, ok = s.line.get(r, r.value); !ok {
 			return
 		}
 		if value, ok = parseNumber(text); !ok {
 			s.lineError(g.metric, r, text, errValue)
 			return
 		}
-		value *= r.Scale
+		if value *= r.Scale; value-value != 0 { // infinite
+			s.lineError(g.metric, r, text, errLarge)
+			return
+		}
 		if value < 0 && r.Type == Counter {
-			s.lineError(g.metric, r, text, errors.New("is negative, and a counter only goes up"))
+			s.lineError(g.metric, r, text, errNegative)
 			return
 		}
 	}
@@ -209,8 +219,8 @@ func (s *Sink) apply(r *rule, g *group) {
 	if sr == nil {
 		sr = s.seriesOf(r, g)
 	}
-	if sum := sr.value + value; sum-sum != 0 { // infinite, or not a number
-		s.lineError(g.metric, r, nil, errors.New("makes the sum too large"))
+	if sum := sr.value + value; r.Type != Gauge && sum-sum != 0 {
+		s.lineError(g.metric, r, text, errSum)
 		return
 	}
 	sr.changed = s.scrapes

@@ -530,3 +530,34 @@ func TestErrors_AreCountedAndReportedOnce(t *testing.T) {
 		t.Errorf("%v errors, messages %q", n, messages)
 	}
 }
+
+// A gauge is set to any value, whatever the one before was. A sum stays finite.
+func TestLargeValues_OnlySumsOverflow(t *testing.T) {
+	var messages []string
+	s := newSink(t, Options{By: []string{}, Warn: func(format string, args ...any) { messages = append(messages, fmt.Sprintf(format, args...)) }, Rules: []Rule{
+		{Name: "gauge", Match: `v=(?P<v>\S+)`, Value: "v"},
+		{Name: "scaled", Match: `v=(?P<v>\S+)`, Value: "v", Scale: 10},
+		{Name: "sum_total", Match: `v=(?P<v>\S+)`, Value: "v"},
+		{Name: "size_bytes", Match: `v=(?P<v>\S+)`, Value: "v"},
+	}})
+	k := pod("web")
+	for _, v := range []string{"1.5e308", "-1.5e308", "1.2e308", "1.1e308", "1e307"} {
+		write(t, s, log(k, "v="+v))
+	}
+	c := connect(s)
+	c.scrape(t)
+	all := c.scrape(t)
+	for name, want := range map[string]float64{
+		"gauge": 1e307, `ktail_metric_errors_total{metric="gauge"}`: 0,
+		"scaled": 1e308, `ktail_metric_errors_total{metric="scaled"}`: 4,
+		"sum_total": 1.5e308 + 1e307, `ktail_metric_errors_total{metric="sum_total"}`: 3,
+		"size_bytes_count": 4, `ktail_metric_errors_total{metric="size_bytes"}`: 1,
+	} {
+		if got := all[name]; got != want {
+			t.Errorf("%s is %v, want %v", name, got, want)
+		}
+	}
+	if len(messages) != 3 || !strings.Contains(messages[0], `v "1.5e308" is too large`) || !strings.Contains(messages[2], `v "1.1e308" makes the sum too large`) {
+		t.Errorf("the messages are %q", messages)
+	}
+}
