@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/push"
 	dto "github.com/prometheus/client_model/go"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // PushOptions define the Pushgateway and the group of the series.
@@ -90,7 +93,7 @@ func (s *Sink) Push(ctx context.Context, o PushOptions, run Run) error {
 	}
 	user := u.User
 	u.User = nil
-	p := push.New(strings.TrimSuffix(u.String(), "/"), o.Job).Gatherer(s.gatherer(run.figures())).Client(&http.Client{})
+	p := push.New(strings.TrimSuffix(u.String(), "/"), o.Job).Gatherer(s.gatherer(run.figures())).Client(pushClient{&http.Client{}})
 	if user != nil {
 		password, _ := user.Password()
 		p.BasicAuth(user.Username(), password)
@@ -102,6 +105,45 @@ func (s *Sink) Push(ctx context.Context, o PushOptions, run Run) error {
 		return fmt.Errorf("push metrics: %w", err)
 	}
 	return nil
+}
+
+// pushClient makes the response to a push that was refused fit for a message.
+type pushClient struct{ *http.Client }
+
+const (
+	maxRefusal = 500 // bytes of a response that are shown
+	minSecret  = 4   // bytes; a shorter password could be part of any word
+)
+
+// Do implements push.HTTPDoer.
+func (c pushClient) Do(r *http.Request) (*http.Response, error) {
+	resp, err := c.Client.Do(r)
+	if err != nil || resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusAccepted {
+		return resp, err
+	}
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // what is there describes the refusal
+	if err := resp.Body.Close(); err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(strings.NewReader(refusal(r, string(body))))
+	return resp, nil
+}
+
+// refusal returns the beginning of a response as one line without the credentials of the
+// request, which servers may quote.
+func refusal(r *http.Request, body string) string {
+	_, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	_, password, _ := r.BasicAuth()
+	for _, secret := range []string{credentials, password, url.QueryEscape(password), url.PathEscape(password)} {
+		if len(secret) >= minSecret {
+			body = strings.ReplaceAll(body, secret, "***")
+		}
+	}
+	body = strings.ToValidUTF8(strings.Join(strings.Fields(body), " "), "\ufffd")
+	if len(body) > maxRefusal {
+		body = string(text.Cut([]byte(body), maxRefusal)) + "…"
+	}
+	return body
 }
 
 func (r Run) figures() []Figure {

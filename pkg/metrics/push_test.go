@@ -1,6 +1,11 @@
 package metrics
 
 import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +51,33 @@ func TestPushGroup_LabelsOfSeriesAreRefused(t *testing.T) {
 	for _, name := range []string{"pipeline", "instance", "pod", "code", "version", "metric"} { // no series has them
 		if err := check(name, nil, nil); err != nil {
 			t.Errorf("the label %s: %v", name, err)
+		}
+	}
+}
+
+// A server may answer with a long page and quote the request. The message has the
+// beginning of the response, in one line and without the credentials.
+func TestPush_RefusalIsShortAndHasNoCredentials(t *testing.T) {
+	const password = "pass/word &1"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, sent, _ := r.BasicAuth()
+		fmt.Fprintf(w, "the metric a_total\n is invalid; Authorization: %s; password %s or %s\n%s", //nolint:errcheck // of a test
+			r.Header.Get("Authorization"), sent, "pass%2Fword+%261", strings.Repeat("é", 1<<20))
+	}))
+	defer server.Close()
+	address := strings.Replace(server.URL, "://", "://user:pass%2Fword%20%261@", 1)
+	err := newSink(t, Options{}).Push(context.Background(), PushOptions{URL: address, Job: "x"}, Run{})
+	if err == nil {
+		t.Fatal("a push that was refused has no error")
+	}
+	message := err.Error()
+	if len(message) > 800 || !strings.Contains(message, "400") || !strings.Contains(message, "the metric a_total is invalid; Authorization: Basic ***; password *** or ***") || !strings.HasSuffix(message, "é…") {
+		t.Errorf("the message is %.900q", message)
+	}
+	for _, secret := range []string{password, "dXNlcj"} {
+		if strings.Contains(message, secret) {
+			t.Errorf("the message has %q", secret)
 		}
 	}
 }
