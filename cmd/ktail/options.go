@@ -66,6 +66,8 @@ func (o options) validate() error {
 		return errors.New("--follow cannot be combined with --no-follow")
 	case o.elastic.resume && !o.elastic.enabled() && !o.metrics.enabled():
 		return errors.New("--resume requires --elasticsearch or metrics (--metrics-listen, --metrics-push, --metrics-file)")
+	case o.metrics.state != "" && !o.elastic.resume:
+		return errors.New("--metrics-state requires --resume")
 	case o.stdin && o.elastic.resume:
 		return errors.New("--resume cannot be combined with --stdin, which cannot be read again")
 	case o.until.isSet() && o.elastic.resume:

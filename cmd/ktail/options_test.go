@@ -55,6 +55,7 @@ func TestOfflinePlan_ChecksFlagsAndQueries(t *testing.T) {
 		{name: "no limit", args: []string{"web", "--max-log-requests=-1"}, queries: []string{"web"}},
 		{name: "limit of zero", args: []string{"web", "--max-log-requests=0"}, wantErr: "invalid --max-log-requests 0"},
 		{name: "limit below -1", args: []string{"web", "--max-log-requests=-2"}, wantErr: "invalid --max-log-requests -2"},
+		{name: "a state that is not resumed", args: []string{"web", "--metrics-file", "-", "--metrics-state", "d"}, wantErr: "--metrics-state requires --resume"},
 		{name: "nodes and log files", args: []string{"node/x", "--pod-logs-dir", "d"}, wantErr: "--pod-logs-dir"},
 		{name: "nodes, pods, and log files", args: []string{"web", "node/x", "--pod-logs-dir", "d"}, wantErr: "--pod-logs-dir"},
 		{name: "nodes, pods, and history", args: []string{"web", "node/x", "--history", "http://localhost:9200"}, wantErr: "--history"},

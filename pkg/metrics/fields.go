@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"bytes"
 	"slices"
 
 	"github.com/ktail/ktail/pkg/text"
@@ -58,7 +59,11 @@ const maxBuffer = 64 << 10
 func (f *fields) object(set *ruleSet) {
 	f.reader.Object(func(key []byte) {
 		outside := len(f.path)
-		f.path = append(f.path, key...)
+		if bytes.IndexByte(key, '\\') < 0 {
+			f.path = append(f.path, key...)
+		} else {
+			f.path = text.AppendUnescaped(f.path, key)
+		}
 		if f.reader.At('{') {
 			if set.parents[string(f.path)] {
 				f.path = append(f.path, '.')
