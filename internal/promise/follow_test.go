@@ -59,6 +59,7 @@ type run struct {
 	warnings    []string
 	events      []tail.Event
 	screen      []string // lines, starts, and exits, in order
+	terminated  int      // exits of instances that have ended
 }
 
 // followAll follows every pod of the namespace, as ktail does without flags.
@@ -151,6 +152,9 @@ func (r *run) Write(_ context.Context, lines []ktail.Line) error {
 		case ktail.Gap:
 			r.gaps = append(r.gaps, l)
 		case ktail.Exit:
+			if !l.StreamEnd {
+				r.terminated++
+			}
 			r.screen = append(r.screen, strings.TrimSpace("- "+string(l.Text)))
 		case ktail.Restart:
 			r.screen = append(r.screen, "+")

@@ -171,3 +171,51 @@ func TestStream_NewIfTheContainerStartedWhileWatching(t *testing.T) {
 		})
 	}
 }
+
+// The Exit at the end of a stream says that the instance has ended only if it has: not if
+// the pod only loses its label.
+func TestPodLeavesSelection_ExitSaysWhetherTheInstanceHasEnded(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		leave func(*fakeapi.Pod)
+		want  int
+	}{
+		{"running, without its label", func(pod *fakeapi.Pod) { setLabel(pod, "no") }, 0},
+		{"in back-off, without its label", func(pod *fakeapi.Pod) {
+			pod.Container("app").Exit(1, "")
+			pod.Container("app").BackOff()
+			pass(time.Minute)
+			setLabel(pod, "no")
+		}, 1},
+		{"in back-off, deleted", func(pod *fakeapi.Pod) {
+			pod.Container("app").Exit(1, "")
+			pod.Container("app").BackOff()
+			pass(time.Minute)
+			pod.Remove()
+		}, 1},
+		{"running, deleted", func(pod *fakeapi.Pod) {
+			pod.Delete()
+			pod.Container("app").Exit(143, "")
+			pass(time.Second)
+			pod.Remove()
+		}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := newServer(t, fakeapi.Options{})
+				pod := api.RunPod("default", "web", "app")
+				setLabel(pod, "yes")
+				r := followLabeled(t, api, kube.LogOptions{Tail: -1})
+				pod.Container("app").Log("line")
+				pass(time.Minute)
+				tt.leave(pod)
+				pass(time.Minute)
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				if got := len(r.screen); r.terminated != tt.want || got == 0 || r.screen[got-1][0] != '-' {
+					t.Errorf("%d instances have ended, want %d; the screen is %q", r.terminated, tt.want, r.screen)
+				}
+			})
+		})
+	}
+}
