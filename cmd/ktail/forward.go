@@ -28,17 +28,19 @@ type forwarding struct {
 	probes    *probes       // nil without --listen
 	beside    int64         // bytes that other parts of the program keep
 	timeout   time.Duration // limit for the end of the run after a signal
+	margin    time.Duration // the part of timeout in which nothing is delivered any more
 }
 
 // newForwarding prepares forwarding according to the options. It starts
 // nothing.
 func newForwarding(ctx context.Context, s streams, o *elasticOptions, printf func(string, ...any)) (*forwarding, error) {
 	f := &forwarding{printf: printf, name: hosts(o), timeout: time.Duration(o.shutdownTimeout)}
+	f.margin = min(f.timeout/5, 2*time.Second)
 	eo := elastic.Options{
 		Nodes: o.nodes, Credentials: o.readCredentials(o.auth, s.Env),
 		Index: o.index, Pipeline: o.pipeline, Fields: o.parsedFields, Version: version,
 		DropOldest: bool(o.whenFull), DeadLetters: o.deadLetters, DeadLettersSize: int64(o.deadLettersSize),
-		ShutdownTimeout: f.timeout - f.timeout/5, OnEvent: f.event,
+		ShutdownTimeout: f.timeout - f.margin, OnEvent: f.event,
 	}
 	var err error
 	if f.state, err = openStateDir(ctx, o, s.Env, probeCluster(eo), printf); err != nil {
@@ -160,14 +162,27 @@ func (f *forwarding) untilTimeout(ctx context.Context, produce func(context.Cont
 		return err
 	case <-ctx.Done():
 	}
+	notice := time.AfterFunc(noticeAfter, f.noticeWaiting)
+	defer notice.Stop()
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(f.timeout - f.timeout/10):
+	case <-time.After(f.timeout - f.margin/2):
 	}
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.timeout/20)
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), f.margin/4)
 	defer cancel()
 	return errors.Join(errNotStopped, f.sink.Close(closing))
+}
+
+// noticeAfter is how long after a signal ktail reports that it still delivers lines.
+const noticeAfter = 2 * time.Second
+
+// noticeWaiting reports that the run delivers lines before it ends.
+func (f *forwarding) noticeWaiting() {
+	if n := f.sink.Status().Waiting; n > 0 {
+		f.printf("%s has not accepted %s yet; ktail retries for up to %s after the signal (--elasticsearch-shutdown-timeout); a second signal ends it at once",
+			f.name, plural(int64(n), "line"), f.timeout)
+	}
 }
 
 // save saves the positions periodically. It reports a failure once.
@@ -228,7 +243,7 @@ func formatSize(n int64) string {
 }
 
 // forwardTimeout bounds how long the end of a run may take while lines are
-// being delivered. The sink gives up much earlier if none are.
+// being delivered. The sink gives up much earlier if none are, and after a signal.
 const forwardTimeout = 24 * time.Hour
 
 // runForwarding runs the tailer with the Elasticsearch sink as an additional

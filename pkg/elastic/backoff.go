@@ -13,6 +13,8 @@ const (
 	// Problems that an administrator has to fix are retried less often.
 	firstBlockedDelay = 5 * time.Second
 	maxBlockedDelay   = time.Minute
+	// maxHurriedDelay applies when the program is ending.
+	maxHurriedDelay = time.Second
 
 	// A problem is reported when it has lasted this long.
 	unreachableReportDelay = 2 * time.Second
@@ -45,6 +47,7 @@ type sharedBackoff struct {
 	away   func(bool) // called when a problem is reported and when it is over
 
 	mu       sync.Mutex
+	hurried  bool      // delays are at most maxHurriedDelay
 	failed   bool      // a request failed since the last success
 	reported bool      // a problem was reported since the last success
 	tries    int       // failures since the last success
@@ -73,7 +76,11 @@ func (h *sharedBackoff) fail(p *problem, progress bool) {
 	h.until = later(h.until, now.Add(p.retryAfter))
 	// Senders that fail together count as one failure.
 	if !now.Before(h.next) {
-		h.next = now.Add(retryDelay(p.kind, h.tries))
+		delay := retryDelay(p.kind, h.tries)
+		if h.hurried {
+			delay = min(delay, maxHurriedDelay)
+		}
+		h.next = now.Add(delay)
 		h.until = later(h.until, h.next)
 		h.tries++
 	}
@@ -85,6 +92,21 @@ func (h *sharedBackoff) fail(p *problem, progress bool) {
 		h.reported = true
 		h.away(true)
 	}
+}
+
+// hurry shortens the current delay and later ones, except those that the servers request.
+func (h *sharedBackoff) hurry() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.hurried = true
+	soon := time.Now().Add(maxHurriedDelay)
+	if h.next.After(soon) {
+		if !h.until.After(h.next) {
+			h.until = soon
+		}
+		h.next = soon
+	}
+	h.notify()
 }
 
 // ok records that documents were accepted.
@@ -109,6 +131,11 @@ func (h *sharedBackoff) recover() {
 		h.away(false)
 	}
 	h.failed, h.tries, h.next, h.until = false, 0, time.Time{}, time.Time{}
+	h.notify()
+}
+
+// notify makes those that wait check the delay again. The caller holds the lock.
+func (h *sharedBackoff) notify() {
 	close(h.change)
 	h.change = make(chan struct{})
 }

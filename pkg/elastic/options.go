@@ -46,8 +46,8 @@ type Options struct {
 	// an error, the Sink sends nothing and reports the error as Blocked.
 	CheckCluster func(uuid string) error
 	// ShutdownTimeout limits how long Write and Close take after the context of Run
-	// has ended. Remaining documents go to the spool. 0 means no limit as long as
-	// documents are being delivered.
+	// has ended. Remaining documents go to the spool, at once if the servers are
+	// unreachable. 0 means no limit as long as documents are being delivered.
 	ShutdownTimeout time.Duration
 
 	// Resumed, if set, returns the position from which the stream was resumed.

@@ -8,32 +8,34 @@ import (
 	"time"
 )
 
-const (
-	// closeTimeout is how long Close waits for the next document to be delivered, or
-	// for the next write that waits for room. After the context of Run has ended, the
-	// limit is stopTimeout.
-	closeTimeout = time.Minute
-	stopTimeout  = 10 * time.Second
-)
+// closeTimeout is how long Close waits for the next document to be delivered, or for the
+// next write that waits for room. After the context of Run has ended,
+// Options.ShutdownTimeout replaces it, if it is set.
+const closeTimeout = time.Minute
 
-// shouldGiveUp reports whether the program is ending and either no document was
-// delivered for a while or the shutdown timeout has expired.
+// shouldGiveUp reports whether the program is ending and either the shutdown timeout has
+// expired or, without one, no document was delivered for a while.
 func (s *Sink) shouldGiveUp() bool {
 	stopping := s.stopping.get()
-	if limit := s.o.ShutdownTimeout; !stopping.IsZero() && limit > 0 && time.Since(stopping) > limit {
-		return true
+	if limit := s.o.ShutdownTimeout; !stopping.IsZero() && limit > 0 {
+		return time.Since(stopping) > limit
 	}
-	stalled := func(since time.Time, limit time.Duration) bool {
-		return !since.IsZero() && time.Since(later(since, s.counters.progress.get())) > limit
-	}
-	return stalled(stopping, stopTimeout) || stalled(s.ending.get(), closeTimeout)
+	since := later(stopping, s.ending.get())
+	return !since.IsZero() && time.Since(later(since, s.counters.progress.get())) > closeTimeout
+}
+
+// stop records that the context of Run has ended. The time left is short, so requests
+// that fail are repeated sooner.
+func (s *Sink) stop() {
+	s.stopping.set()
+	s.backoff.hurry()
 }
 
 // isEnding reports whether Close was called.
 func (s *Sink) isEnding() bool { return !s.ending.get().IsZero() }
 
-// Close waits until everything is delivered. It gives up when ctx ends or when no
-// document was delivered for a while. Remaining documents go to the spool, if there
+// Close waits until everything is delivered. It gives up when ctx ends or when
+// shouldGiveUp returns true. Remaining documents go to the spool, if there
 // is one. Close returns an *UndeliveredError if any document was not delivered; after
 // the context of Run has ended, documents in the spool do not count as undelivered.
 // If Run was started, Close waits until it returns.
@@ -67,7 +69,6 @@ func (s *Sink) Close(ctx context.Context) error {
 
 // drain waits until everything is delivered or it is time to give up.
 func (s *Sink) drain(ctx context.Context) {
-	start := time.Now()
 	for {
 		s.queue.mu.Lock()
 		changed := s.queue.changed
@@ -77,7 +78,7 @@ func (s *Sink) drain(ctx context.Context) {
 		switch {
 		case memory == 0 && spooled == 0, s.shouldGiveUp():
 			return
-		case s.queue.spool != nil && stopped && (s.backoff.isAway() || time.Since(start) > stopTimeout):
+		case s.queue.spool != nil && stopped && s.backoff.isAway():
 			return // the next run sends the spool
 		}
 		timer := time.NewTimer(bulkAge / 4)

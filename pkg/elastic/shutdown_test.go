@@ -74,6 +74,46 @@ func TestSink_EndsWithinShutdownTimeout(t *testing.T) {
 	}
 }
 
+// A server that accepts documents before the timeout gets them, however late that is.
+func TestSink_DeliversUntilShutdownTimeout(t *testing.T) {
+	t.Parallel()
+	const timeout = 48 * time.Second
+	faults := map[string]func(stopped time.Duration) *fakesearch.Fault{
+		"a slow server": func(time.Duration) *fakesearch.Fault { return &fakesearch.Fault{Delay: 25 * time.Second} },
+		"a server that is down for a while": func(stopped time.Duration) *fakesearch.Fault {
+			if stopped < timeout-3*time.Second {
+				return &fakesearch.Fault{Cut: fakesearch.CutBeforeResponse}
+			}
+			return nil
+		},
+		"a server that rejects the credentials for a while": func(stopped time.Duration) *fakesearch.Fault {
+			if stopped < timeout-3*time.Second {
+				return failing(http.StatusForbidden, "security_exception", "no")
+			}
+			return nil
+		},
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, fakesearch.Options{})
+				const before = 5 * time.Minute // delays have become long
+				stopping := time.Now().Add(before)
+				s.fault(func(int, *http.Request) *fakesearch.Fault { return fault(time.Since(stopping)) })
+				r := start(t, s, func(o *elastic.Options) { o.ShutdownTimeout = timeout })
+				r.write(t, lines("early"))
+				time.Sleep(before)
+				r.write(t, lines("early", "late")[1:])
+				r.stop()
+				if err := r.Close(t.Context()); err != nil {
+					t.Errorf("close: %v", err)
+				}
+				same(t, s.messages(), []string{"early", "late"})
+			})
+		})
+	}
+}
+
 // incompressible returns n texts that hardly compress.
 func incompressible(n int) []string {
 	all := make([]string, n)

@@ -102,14 +102,13 @@ func (s *Sink) notify(e Event) { s.o.OnEvent(e.sanitized()) }
 var errRunTwice = errors.New("the sink runs already, or has ended")
 
 // Run sends written lines until Close was called and all documents are delivered or
-// given up. The end of ctx does not stop it, but shortens how long it waits for
-// servers that accept nothing.
+// given up. The end of ctx does not stop it, but starts Options.ShutdownTimeout.
 func (s *Sink) Run(ctx context.Context) error {
 	if s.started.Swap(true) {
 		return errRunTwice
 	}
 	defer close(s.stopped)
-	stop := context.AfterFunc(ctx, s.stopping.set)
+	stop := context.AfterFunc(ctx, s.stop)
 	defer stop()
 	sending, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()

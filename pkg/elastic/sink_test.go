@@ -105,7 +105,7 @@ func TestClose_ReportsUndelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
 		s.Down()
-		r := start(t, s)
+		r := start(t, s, func(o *elastic.Options) { o.ShutdownTimeout = 10 * time.Second })
 		r.write(t, lines("a", "b"))
 		r.stop()
 		begun := time.Now()
