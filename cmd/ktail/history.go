@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ktail/ktail/pkg/elastic"
 	"github.com/ktail/ktail/pkg/ktail"
+	"github.com/ktail/ktail/pkg/kube"
 	"github.com/ktail/ktail/pkg/tail"
 )
 
@@ -18,7 +20,9 @@ const staleHistory = 30 * time.Second
 // open. The result holds the position at which each stream continues in its
 // live log.
 func runHistory(ctx context.Context, s streams, p plan, m *messenger, sink ktail.Sink) (*elastic.History, error) {
-	wants, err := p.selection.StreamFilter()
+	selection := p.selection
+	selection.Owners = p.fullKinds(ctx)
+	wants, err := selection.StreamFilter()
 	if err != nil {
 		return nil, fmt.Errorf("--history cannot apply this selection: %w", err)
 	}
@@ -54,7 +58,7 @@ func runHistory(ctx context.Context, s streams, p plan, m *messenger, sink ktail
 func (p plan) reportHistoryEnd(m *messenger, history *elastic.History) {
 	end := history.End()
 	if end.IsZero() {
-		m.printf("no forwarded lines match in %s", p.history.where())
+		m.printf("no forwarded lines match in %s%s", p.history.where(), p.customOwnerHint())
 		return
 	}
 	if p.noFollow {
@@ -68,6 +72,37 @@ func (p plan) reportHistoryEnd(m *messenger, history *elastic.History) {
 		m.printf("warning: documents of %s have times in milliseconds: where the live logs continue, "+
 			"lines of one second may be missing or shown twice", shipper)
 	}
+}
+
+// kindTimeout bounds how long history waits for a cluster that it does not need.
+const kindTimeout = 5 * time.Second
+
+// fullKinds returns the owners of the selection with the kinds that documents have. Only
+// the cluster knows short names and plurals of custom resources; without it, they stay.
+func (p plan) fullKinds(ctx context.Context) []kube.Owner {
+	ctx, cancel := context.WithTimeout(ctx, kindTimeout)
+	defer cancel()
+	owners := slices.Clone(p.selection.Owners)
+	for i, o := range owners {
+		if _, ok := kube.BuiltInKind(o.Kind); ok || p.client == nil {
+			continue
+		}
+		if kind, err := p.client.LookUpKind(ctx, o.Kind); err == nil {
+			owners[i].Kind = kind.Kind
+		}
+	}
+	return owners
+}
+
+// customOwnerHint explains which pods of a custom resource history finds.
+func (p plan) customOwnerHint() string {
+	for _, o := range p.selection.Owners {
+		if _, ok := kube.BuiltInKind(o.Kind); !ok {
+			return fmt.Sprintf("; %s selects pods whose owner references name it; "+
+				"if the cluster does not know the kind, use the name in manifests, such as configmap instead of cm", o)
+		}
+	}
+	return ""
 }
 
 // where describes the indices that were searched.

@@ -262,6 +262,8 @@ func (o *object) kubernetes(s *ktail.Stream) {
 	o.nested("node", "name", s.Node)
 	if kind, ok := ownerFields[s.Owner.Kind]; ok {
 		o.nested(kind, "name", s.Owner.Name)
+	} else {
+		o.nested("owner", "kind", s.Owner.Kind, "name", s.Owner.Name)
 	}
 	o.labels(s.Labels)
 	o.end()
@@ -296,8 +298,8 @@ func (o *object) node(s *ktail.Stream) {
 	o.nested("host", "name", s.Node)
 }
 
-// ownerFields maps the kind of a pod's owner to its field. Other kinds have no field in
-// ECS and are omitted.
+// ownerFields maps the kind of a pod's owner to its field. Other kinds share the field
+// owner, which other programs do not write.
 var ownerFields = map[string]string{
 	"Deployment": "deployment", "ReplicaSet": "replicaset", "StatefulSet": "statefulset",
 	"DaemonSet": "daemonset", "Job": "job", "CronJob": "cronjob",

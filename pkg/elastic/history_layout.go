@@ -34,6 +34,7 @@ type streamFields struct {
 	containerID, runtime, image    string
 	labels                         []string // objects with labels, or beginnings of the paths of labels
 	owner                          func(kind string) string
+	otherOwner                     string // object with kind and name
 }
 
 // own is the layout of ktail's documents. The sequence keeps the order of each stream
@@ -81,6 +82,8 @@ var (
 		containerID: "container.id", runtime: "container.runtime", image: "container.image.name",
 		labels: []string{"kubernetes.labels"},
 		owner:  func(kind string) string { return "kubernetes." + ownerFields[kind] + ".name" },
+
+		otherOwner: "kubernetes.owner",
 	}
 )
 
@@ -189,6 +192,12 @@ func (l *layout) decodeStream(identity [][]byte) (*ktail.Stream, error) {
 	}
 	for _, path := range f.labels {
 		addLabels(s, fieldOf(document, path))
+	}
+	if f.otherOwner != "" {
+		s.Owner = ktail.Owner{Kind: name(f.otherOwner + ".kind"), Name: name(f.otherOwner + ".name")}
+	}
+	if s.Owner.Name != "" {
+		return s, nil
 	}
 	s.Owner = ownerIn(s, func(kind string) string {
 		if f.owner == nil {

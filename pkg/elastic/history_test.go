@@ -396,6 +396,8 @@ func TestHistory_ShowsTheStreamOfEachLine(t *testing.T) {
 			func(*ktail.Stream) {},
 			func(s *ktail.Stream) { s.Instance.ID = "containerd://second" },
 			func(s *ktail.Stream) { s.Labels = map[string]string{"app": "web", "version": "2"} },
+			func(s *ktail.Stream) { s.Owner = ktail.Owner{Kind: "Database", Name: "main"} },
+			func(s *ktail.Stream) { s.Owner = ktail.Owner{Kind: "ReplicationController", Name: "old"} },
 			func(*ktail.Stream) {},
 		}
 		var want []ktail.Line

@@ -12,7 +12,7 @@ import (
 var keywords = []string{
 	"kubernetes.namespace", "kubernetes.pod.name", "kubernetes.pod.uid", "kubernetes.container.name", "kubernetes.node.name",
 	"kubernetes.deployment.name", "kubernetes.replicaset.name", "kubernetes.statefulset.name", "kubernetes.daemonset.name",
-	"kubernetes.job.name", "kubernetes.cronjob.name",
+	"kubernetes.job.name", "kubernetes.cronjob.name", "kubernetes.owner.kind", "kubernetes.owner.name",
 	"container.id", "container.image.name", "container.runtime", "orchestrator.type", "orchestrator.cluster.name", "host.name",
 	"event.kind", "event.dataset", "event.action", "event.outcome", "log.flags", "log.level",
 	"agent.type", "agent.version", "ecs.version",

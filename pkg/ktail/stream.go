@@ -36,7 +36,7 @@ type Stream struct {
 }
 
 // Owner is the object that created a pod, such as a Deployment rather than the
-// ReplicaSet in between. It is zero if nothing controls the pod.
+// ReplicaSet in between. It is zero if nothing owns the pod.
 type Owner struct {
 	Kind string // Deployment, StatefulSet, Job, …
 	Name string

@@ -85,11 +85,14 @@ func (s *Selection) Matches(pod Name) bool {
 	return !matchesAny(s.ExcludePods, pod.Name) && s.namesPod(pod.Name)
 }
 
-// controllerOf returns the controller of the pod according to its owner
-// references. For a ReplicaSet of a Deployment, it returns the Deployment: the
+// ownerOf returns the controller of the pod according to its owner references
+// or, without one, the first owner. For a ReplicaSet of a Deployment, it returns the Deployment: the
 // name of the ReplicaSet ends with a hash that is also a label of the pod.
-func controllerOf(m *metav1.ObjectMeta) ktail.Owner {
+func ownerOf(m *metav1.ObjectMeta) ktail.Owner {
 	ref := metav1.GetControllerOfNoCopy(m)
+	if ref == nil && len(m.OwnerReferences) > 0 {
+		ref = &m.OwnerReferences[0]
+	}
 	if ref == nil {
 		return ktail.Owner{}
 	}

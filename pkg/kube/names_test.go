@@ -8,7 +8,7 @@ import (
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
-func TestControllerOf_NamesTheWorkload(t *testing.T) {
+func TestOwnerOf_NamesTheWorkload(t *testing.T) {
 	yes := true
 	by := func(kind, name string) []metav1.OwnerReference {
 		return []metav1.OwnerReference{{Kind: "Other", Name: "bystander"}, {Kind: kind, Name: name, Controller: &yes}}
@@ -19,14 +19,15 @@ func TestControllerOf_NamesTheWorkload(t *testing.T) {
 		meta metav1.ObjectMeta
 		want ktail.Owner
 	}{
-		{"nobody", metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{Kind: "Node", Name: "n"}}}, ktail.Owner{}},
+		{"no owner", metav1.ObjectMeta{}, ktail.Owner{}},
+		{"an owner that is not a controller", metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{Kind: "ConfigMap", Name: "c"}}}, ktail.Owner{Kind: "ConfigMap", Name: "c"}},
 		{"Deployment", metav1.ObjectMeta{Labels: hash, OwnerReferences: by("ReplicaSet", "web-6d4cf56db6")}, ktail.Owner{Kind: "Deployment", Name: "web"}},
 		{"ReplicaSet", metav1.ObjectMeta{Labels: hash, OwnerReferences: by("ReplicaSet", "web")}, ktail.Owner{Kind: "ReplicaSet", Name: "web"}},
 		{"Job", metav1.ObjectMeta{OwnerReferences: by("Job", "backup-29000000")}, ktail.Owner{Kind: "Job", Name: "backup-29000000"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := controllerOf(&tt.meta); got != tt.want {
+			if got := ownerOf(&tt.meta); got != tt.want {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})

@@ -317,7 +317,7 @@ func (p *podStore) source(old, next *podEntry, pod *corev1.Pod, c container, sta
 	return newSource(p.set, c, log, next.periods, &ktail.Stream{
 		Cluster: w.Client.Context, Namespace: pod.Namespace, Pod: pod.Name, PodUID: podUID(pod),
 		Container: c.name, Node: pod.Spec.NodeName,
-		Labels: pod.Labels, Annotations: pod.Annotations, Owner: controllerOf(&pod.ObjectMeta), Image: c.image, Instance: c.instance, New: born,
+		Labels: pod.Labels, Annotations: pod.Annotations, Owner: ownerOf(&pod.ObjectMeta), Image: c.image, Instance: c.instance, New: born,
 	})
 }
 

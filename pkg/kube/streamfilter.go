@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -105,9 +107,7 @@ func (l streamLabels) Lookup(key string) (value string, ok bool) {
 func (o Owner) streamFilter() (func(*ktail.Stream) bool, error) {
 	known, ok := BuiltInKind(o.Kind)
 	if !ok { // a custom resource that owns pods itself
-		return func(s *ktail.Stream) bool {
-			return strings.EqualFold(s.Owner.Kind, o.Kind) && s.Owner.Name == o.Name
-		}, nil
+		return func(s *ktail.Stream) bool { return s.Owner.Name == o.Name && isKind(s.Owner.Kind, o.Kind) }, nil
 	}
 	kind := known.Kind
 	owns := func(s *ktail.Stream) bool { return s.Owner.Kind == kind && s.Owner.Name == o.Name }
@@ -130,6 +130,14 @@ func (o Owner) streamFilter() (func(*ktail.Stream) bool, error) {
 		return func(s *ktail.Stream) bool { return owns(s) || s.Owner.Kind == "Job" && jobs.MatchString(s.Owner.Name) }, nil
 	}
 	return owns, nil
+}
+
+// isKind reports whether the word is a name of the kind, as far as that is known
+// without the cluster: the kind itself or its plural, alone or followed by .group.
+func isKind(kind, word string) bool {
+	name, _, _ := strings.Cut(strings.ToLower(word), ".")
+	plural, singular := meta.UnsafeGuessKindToResource(schema.GroupVersionKind{Kind: kind})
+	return name == singular.Resource || name == plural.Resource
 }
 
 // generatedFrom reports whether the API server may have generated the name from

@@ -13,9 +13,11 @@ func TestSelection_StreamFilterUsesNamesAndLabels(t *testing.T) {
 	re := regexp.MustCompile
 	web := ktail.Stream{
 		Namespace: "shop", Pod: "web-7d9f8-abcde", Container: "nginx", Node: "worker-1",
-		Labels: map[string]string{"app": "web", "app_kubernetes_io/name": "web"}, Owner: ktail.Owner{Kind: "Deployment", Name: "web"},
+		Labels: map[string]string{"app": "web", "app.kubernetes.io/name": "web"}, Owner: ktail.Owner{Kind: "Deployment", Name: "web"},
 	}
 	backup := ktail.Stream{Namespace: "shop", Pod: "backup-28-x7x7x", Container: "job", Owner: ktail.Owner{Kind: "Job", Name: "backup-28"}}
+	database := ktail.Stream{Namespace: "shop", Pod: "pg-0", Container: "db", Owner: ktail.Owner{Kind: "Database", Name: "pg"}}
+	old := ktail.Stream{Namespace: "shop", Pod: "old-x7x7x", Container: "app", Owner: ktail.Owner{Kind: "ReplicationController", Name: "old"}}
 	tests := []struct {
 		name      string
 		selection kube.Selection
@@ -31,7 +33,7 @@ func TestSelection_StreamFilterUsesNamesAndLabels(t *testing.T) {
 		{"the container", kube.Selection{Containers: re("ngi")}, web, true},
 		{"an excluded container", kube.Selection{ExcludeContainers: []*regexp.Regexp{re("ngi")}}, web, false},
 		{"a label", kube.Selection{LabelSelector: "app in (web, api)"}, web, true},
-		{"a label whose dots became underscores", kube.Selection{LabelSelector: "app.kubernetes.io/name=web"}, web, true},
+		{"a label with a prefix", kube.Selection{LabelSelector: "app.kubernetes.io/name=web"}, web, true},
 		{"a label that is absent", kube.Selection{LabelSelector: "!tier"}, web, true},
 		{"another label", kube.Selection{LabelSelector: "app=api"}, web, false},
 		{"the node", kube.Selection{FieldSelector: "spec.nodeName=worker-1"}, web, true},
@@ -45,7 +47,11 @@ func TestSelection_StreamFilterUsesNamesAndLabels(t *testing.T) {
 		{"the job", kube.Selection{Owners: []kube.Owner{{Kind: "job", Name: "backup-28"}}}, backup, true},
 		{"its cron job", kube.Selection{Owners: []kube.Owner{{Kind: "cj", Name: "backup"}}}, backup, true},
 		{"another cron job", kube.Selection{Owners: []kube.Owner{{Kind: "cj", Name: "back"}}}, backup, false},
-		{"a custom resource", kube.Selection{Owners: []kube.Owner{{Kind: "JOB", Name: "backup-28"}}}, backup, true},
+		{"a custom resource", kube.Selection{Owners: []kube.Owner{{Kind: "database", Name: "pg"}}}, database, true},
+		{"a custom resource by its plural and group", kube.Selection{Owners: []kube.Owner{{Kind: "Databases.example.com", Name: "pg"}}}, database, true},
+		{"another custom resource", kube.Selection{Owners: []kube.Owner{{Kind: "database", Name: "p"}}}, database, false},
+		{"a resource of another kind", kube.Selection{Owners: []kube.Owner{{Kind: "data", Name: "pg"}}}, database, false},
+		{"the replication controller", kube.Selection{Owners: []kube.Owner{{Kind: "rc", Name: "old"}}}, old, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
