@@ -19,13 +19,17 @@ import (
 // the log of a stream. It uses only the metadata in the stream, so it also
 // works for pods that no longer exist and without a cluster. It returns an
 // error if the selection depends on something that a stream does not contain,
-// such as the state of a container or the pods that a Service selects.
+// such as the state or the kind of a container or the pods that a Service selects.
 func (s *Selection) StreamFilter() (func(*ktail.Stream) bool, error) {
 	switch {
 	case s.Condition != nil:
 		return nil, fmt.Errorf("the condition of a pod (%s) is only known to the cluster", s.Condition.Type)
 	case s.States != 0 && s.States != Running|Waiting|Terminated:
 		return nil, errors.New("the state of a container is only known to the cluster")
+	case s.NoInitContainers:
+		return nil, errors.New("whether a container is an init container is only known to the cluster; remove --init-containers=false, or exclude it by name with --exclude-container")
+	case s.NoEphemeralContainers:
+		return nil, errors.New("whether a container is an ephemeral container is only known to the cluster; remove --ephemeral-containers=false, or exclude it by name with --exclude-container")
 	}
 	selector, err := labels.Parse(s.LabelSelector)
 	if err != nil {
@@ -77,9 +81,9 @@ func parseStreamFields(selector string) (fields.Selector, error) {
 	return parsed, nil
 }
 
-// streamLabels are the labels of a pod. Elasticsearch documents have
+// streamLabels are the labels of a pod, or those in a document. Documents have
 // underscores in place of the dots in label keys, because a dot would start an
-// object.
+// object; only the dots of the prefix can be restored.
 type streamLabels map[string]string
 
 // Has implements labels.Labels.
@@ -96,10 +100,16 @@ func (l streamLabels) Get(key string) string {
 
 // Lookup implements labels.Labels.
 func (l streamLabels) Lookup(key string) (value string, ok bool) {
-	if value, ok = l[key]; !ok {
-		value, ok = l[strings.ReplaceAll(key, ".", "_")]
+	i := strings.Index(key, "/") + 1
+	written := key[:i] + strings.ReplaceAll(key[i:], ".", "_")
+	// Another label of the pod may be written in the same way; then one of them has an
+	// underscore at its end, which no label key has.
+	for _, name := range []string{key, written + "_", written} {
+		if value, ok = l[name]; ok {
+			return value, true
+		}
 	}
-	return value, ok
+	return "", false
 }
 
 // streamFilter returns a function that reports whether a stream belongs to the

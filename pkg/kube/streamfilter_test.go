@@ -66,6 +66,35 @@ func TestSelection_StreamFilterUsesNamesAndLabels(t *testing.T) {
 	}
 }
 
+// Documents that ktail reads back must be selected by the same label selectors as pods,
+// although they do not have the dots of all label keys.
+func TestSelection_StreamFilterSelectsLabelsOfDocuments(t *testing.T) {
+	labels := map[string]string{ // of the stream of a document, by label of the pod
+		"app": "app", "p.q": "p_q", "p_q": "p_q", "x.y/p.q": "x.y/p_q", "x.y/p-q": "x.y/p-q", "x.y/p_q": "x.y/p_q",
+	}
+	for key, inDocument := range labels {
+		stream := ktail.Stream{Pod: "web", Labels: map[string]string{inDocument: "1"}}
+		for selector, want := range map[string]bool{
+			key + "=1": true, key + " in (1)": true, key: true, key + "=2": false,
+			key + "!=1": false, "!" + key: false, key + "!=2": true, "z" + key: false,
+		} {
+			wants, err := (&kube.Selection{LabelSelector: selector}).StreamFilter()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := wants(&stream); got != want {
+				t.Errorf("-l %q with %v: wanted: %t, want %t", selector, stream.Labels, got, want)
+			}
+		}
+	}
+	// A pod with both labels has the dotted one with one more underscore in its documents.
+	both := ktail.Stream{Pod: "web", Labels: map[string]string{"p_q": "plain", "p_q_": "dotted"}}
+	wants, err := (&kube.Selection{LabelSelector: "p_q=plain,p.q=dotted"}).StreamFilter()
+	if err != nil || !wants(&both) {
+		t.Errorf("labels that differ only in a dot are mistaken for each other; error: %v", err)
+	}
+}
+
 // A criterion that a stream cannot answer must not be ignored, because that
 // would widen the selection.
 func TestSelection_StreamFilterRejectsUnknownCriteria(t *testing.T) {
@@ -78,11 +107,13 @@ func TestSelection_StreamFilterRejectsUnknownCriteria(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string]kube.Selection{
-		"condition":         {Condition: condition},
-		"state":             {States: states},
-		"status.phase":      {FieldSelector: "status.phase=Running"},
-		"svc/web":           {Owners: []kube.Owner{{Kind: "svc", Name: "web"}}},
-		"invalid label sel": {LabelSelector: "a=b=c"},
+		"condition":           {Condition: condition},
+		"state":               {States: states},
+		"status.phase":        {FieldSelector: "status.phase=Running"},
+		"init container":      {NoInitContainers: true},
+		"ephemeral container": {NoEphemeralContainers: true},
+		"svc/web":             {Owners: []kube.Owner{{Kind: "svc", Name: "web"}}},
+		"invalid label sel":   {LabelSelector: "a=b=c"},
 	}
 	for want, selection := range tests {
 		if _, err := selection.StreamFilter(); err == nil || !strings.Contains(err.Error(), want) {
