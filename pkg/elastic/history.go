@@ -209,7 +209,7 @@ func (h *History) plan(ctx context.Context) ([]*historyQuery, error) {
 // planLayout lists the streams of a layout and selects among them. Lines that earlier
 // queries return are excluded.
 func (h *History) planLayout(ctx context.Context, l *layout, listed map[ktail.Key]window) (*historyQuery, error) {
-	q := &historyQuery{layout: l, from: unixNanos(h.o.Since), to: unixNanos(h.o.Until)}
+	q := &historyQuery{layout: l, from: unixNanos(h.o.Since), until: unixNanos(h.o.Until)}
 	var err error
 	if l == own {
 		q.namespaces = h.o.Namespaces

@@ -42,7 +42,7 @@ func (h *History) advance(ctx context.Context, q *historyQuery) (more bool, err 
 func (h *History) newest(ctx context.Context, q *historyQuery) (int64, error) {
 	var into responseBuffer
 	resp, err := h.search(ctx, jsonObject{
-		"size": 1, "query": q.filter(q.to, unixNanos(h.o.Until)), "sort": q.layout.sorted("desc"), "_source": q.layout.orderMembers(),
+		"size": 1, "query": q.filter(q.to, 0), "sort": q.layout.sorted("desc"), "_source": q.layout.orderMembers(),
 	}, &into)
 	if err != nil {
 		return 0, err
@@ -168,11 +168,7 @@ func (s *goneSource) Read(ctx context.Context, _ ktail.Position, emit func([]kta
 // before are wanted as well, whatever the difference between the clocks of the nodes and
 // of this machine is.
 func (h *History) restOf(q *historyQuery) window {
-	rest := window{q.to, max(q.newest, time.Now().UnixNano()) + int64(recentLines)}
-	if until := unixNanos(h.o.Until); until != 0 {
-		rest.to = min(rest.to, until)
-	}
-	return rest
+	return window{q.to, max(q.newest, time.Now().UnixNano()) + int64(recentLines)}
 }
 
 // rest returns a source of the lines of the streams in the window.

@@ -29,7 +29,7 @@ func (h *History) detectLayouts(ctx context.Context) ([]*layout, error) {
 		return []*layout{own}, nil
 	}
 	found, err := h.countLayouts(ctx, func(l *layout) []jsonObject {
-		return []jsonObject{l.matches(), l.between(unixNanos(h.o.Since), unixNanos(h.o.Until))}
+		return []jsonObject{l.matches(), l.between(unixNanos(h.o.Since), 0), byTime.between(0, unixNanos(h.o.Until))}
 	})
 	if err != nil || len(found) > 0 {
 		return found, err

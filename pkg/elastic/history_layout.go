@@ -87,6 +87,9 @@ var (
 	}
 )
 
+// byTime selects documents of all layouts by their time.
+var byTime = byTimestamp(layout{})
+
 // byTimestamp completes the layout of documents that only their time puts in order.
 func byTimestamp(l layout) *layout {
 	l.order, l.unit = "@timestamp", int64(time.Millisecond)

@@ -14,6 +14,7 @@ type historyQuery struct {
 	keywords   keywordFields
 	namespaces []string // empty: all
 	from, to   int64
+	until      int64 // lines before this time; 0: no limit. A later line can have an earlier time
 	streams    []historyStream
 	all        bool // streams are all that there are in the namespaces
 
@@ -66,6 +67,9 @@ func (q *historyQuery) wants(wanted map[ktail.Key]*historyStream, h *hit) bool {
 	if s == nil || h.sequence < max(s.from, q.from) || h.sequence >= q.to || s.except.contains(h.sequence) {
 		return false
 	}
+	if q.until != 0 && h.line.Kind == ktail.Log && h.line.Time >= q.until {
+		return false
+	}
 	if s.skip > 0 {
 		s.skip--
 		return false
@@ -97,14 +101,17 @@ func (q *historyQuery) filter(from, to int64) jsonObject {
 // documents returns the clauses that select the documents of the layout with a place in
 // [from, to).
 func (q *historyQuery) documents(from, to int64) []jsonObject {
-	if q.layout == own { // only ktail's documents have a sequence
-		clauses := []jsonObject{own.between(from, to)}
-		if len(q.namespaces) > 0 {
-			clauses = append(clauses, anyOf(jsonObject{"terms": jsonObject{own.stream.namespace: q.namespaces}}, minimalDocuments))
-		}
-		return clauses
+	clauses := []jsonObject{q.layout.between(from, to)}
+	if q.until != 0 {
+		clauses = append(clauses, byTime.between(0, q.until))
 	}
-	return []jsonObject{q.layout.between(from, to), q.layout.matches()}
+	if q.layout != own { // only ktail's documents have a sequence
+		clauses = append(clauses, q.layout.matches())
+	}
+	if len(q.namespaces) > 0 {
+		clauses = append(clauses, anyOf(jsonObject{"terms": jsonObject{own.stream.namespace: q.namespaces}}, minimalDocuments))
+	}
+	return clauses
 }
 
 // streamsFilter returns the part of the query that selects the streams, or nil if

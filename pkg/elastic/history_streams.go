@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -74,7 +75,7 @@ func (h *History) addMinimal(ctx context.Context, q *historyQuery, all []history
 	for from := q.from; ; {
 		resp, err := h.search(ctx, jsonObject{
 			"size": windowLines, "sort": own.sorted("asc"),
-			"query": jsonObject{"bool": jsonObject{"filter": []jsonObject{own.between(from, q.to), minimalDocuments}}},
+			"query": jsonObject{"bool": jsonObject{"filter": append(q.documents(from, q.to), minimalDocuments)}},
 		}, &into)
 		if err != nil {
 			return nil, fmt.Errorf("list the minimal documents in %s: %w", h.o.Index, err)
@@ -199,7 +200,7 @@ func (h *History) tailsPage(ctx context.Context, q *historyQuery, page []history
 			"size": min(mostTies, MaxHistoryTail-h.o.Tail+1), "from": h.o.Tail - 1,
 			"_source": q.layout.orderMembers(), "sort": q.layout.sorted("desc"),
 			"query": jsonObject{"bool": jsonObject{
-				"filter":   append(q.documents(q.from, q.to), q.oneStream(s.stream)...),
+				"filter":   slices.Concat(q.documents(q.from, q.to), q.beforeUntil(), q.oneStream(s.stream)),
 				"must_not": []jsonObject{{"term": jsonObject{"event.action": "gap"}}},
 			}},
 		})
@@ -225,6 +226,16 @@ func (h *History) tailsPage(ctx context.Context, q *historyQuery, page []history
 		}
 	}
 	return nil
+}
+
+// beforeUntil returns the clause that excludes lines of the millisecond of q.until that
+// are not before it, which would be counted as last lines of a stream. Their sequence,
+// which is never before their time, has the nanoseconds that @timestamp lacks.
+func (q *historyQuery) beforeUntil() []jsonObject {
+	if q.layout != own || q.until == floorMilli(q.until) {
+		return nil
+	}
+	return []jsonObject{anyOf(byTime.between(0, floorMilli(q.until)), own.between(0, q.until))}
 }
 
 // cutTail sets where the last lines of a stream begin. The response has the first wanted

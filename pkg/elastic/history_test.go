@@ -224,6 +224,38 @@ func TestHistory_SelectsAsForLiveLogs(t *testing.T) {
 	})
 }
 
+// Until is a time, as for live logs: lines that were written later count if the clock was
+// set back, and so do several lines of the last nanosecond.
+func TestHistory_UntilIsATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, server := range []fakesearch.Flavor{fakesearch.Elasticsearch64, fakesearch.OpenSearch3} {
+			s := serve(t, fakesearch.Options{Flavor: server})
+			until := begin + int64(time.Minute)
+			at := func(d time.Duration, text string) ktail.Line {
+				return ktail.Line{Stream: podStream(0), Time: until + int64(d), Text: []byte(text)}
+			}
+			deliver(t, s, []ktail.Line{
+				at(-30*time.Second, "first"), at(-1, "last nanosecond"), at(-1, "same nanosecond"), at(-1, "and again"),
+				at(0, "too late"), at(time.Nanosecond, "later"), at(20*time.Second, "much later"),
+				at(-10*time.Second, "set back"), at(40*time.Second, "end"),
+			})
+			want := []string{"first", "last nanosecond", "same nanosecond", "and again", "set back"}
+			for _, index := range []string{"", "*ktail*"} {
+				got, _, err := history(t, s, ofIndex(index), func(o *elastic.HistoryOptions) { o.Until = time.Unix(0, until) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				same(t, texts(got), want)
+			}
+			got, _, err := history(t, s, func(o *elastic.HistoryOptions) { o.Until, o.Tail = time.Unix(0, until-int64(time.Second)), 1 })
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, texts(got), want[4:])
+		}
+	})
+}
+
 func TestHistory_ShowsGapsAndTruncatedLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
