@@ -116,6 +116,12 @@ func (h *hit) text(field string) string {
 	return ""
 }
 
+// timeLayouts are supported formats of times: of the default format, and of a mapping
+// with a format of its own.
+var timeLayouts = []string{
+	time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04Z0700", "2006-01-02T15Z07", "2006-01-02", "02/Jan/2006:15:04:05 -0700",
+}
+
 // number returns the value of a number, or the milliseconds of a time.
 func (h *hit) number(field string) (int64, bool) {
 	switch v := h.value(field).(type) {
@@ -123,8 +129,10 @@ func (h *hit) number(field string) (int64, bool) {
 		i, err := v.Int64()
 		return i, err == nil
 	case string:
-		if at, err := time.Parse(time.RFC3339Nano, v); err == nil {
-			return at.UnixMilli(), true
+		for _, layout := range timeLayouts {
+			if at, err := time.Parse(layout, v); err == nil {
+				return at.UnixMilli(), true
+			}
 		}
 		whole, _, _ := strings.Cut(v, ".")
 		i, err := strconv.ParseInt(whole, 10, 64)
@@ -255,6 +263,10 @@ func pageOf(found []hit, request *searchRequest) []any {
 		var keys []any
 		for _, order := range request.Sort {
 			for field := range order {
+				if n, ok := h.number(field); ok {
+					keys = append(keys, n)
+					continue
+				}
 				keys = append(keys, h.value(field))
 			}
 		}

@@ -3,6 +3,7 @@ package elastic
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -220,5 +221,15 @@ func TestParseFields_RefusesConflicts(t *testing.T) {
 	}
 	if _, err := ParseFields([]string{"labels.env=y", "labels.environment=z", "team=x"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// A line whose time cannot be read has no place in the order. It is not dropped silently.
+func TestHistory_ReportsATimeThatCannotBeRead(t *testing.T) {
+	d := documentDecoder{layout: layouts[1]}
+	err := d.hits([]byte(`{"_shards":{"total":1,"failed":0},"hits":{"hits":[{"_index":"odd-1","_source":{"@timestamp":"noon","message":"x"}}]}}`),
+		func(*hit) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "odd-1") || !strings.Contains(err.Error(), "noon") {
+		t.Errorf("the error is %v, want one that names the index and the time", err)
 	}
 }

@@ -80,6 +80,7 @@ type rawDocument struct {
 	time, message, event, log, minimal []byte
 	sequence, action                   []byte    // members of event
 	exact                              []byte    // member layout.exact
+	index, sort                        []byte    // members of the hit
 	identity                           [4][]byte // members layout.identity
 
 	constant []byte        // nil if the document has none
@@ -145,6 +146,10 @@ func (d *documentDecoder) hit(emit func(*hit) error) error {
 			if value := d.reader.Value(); len(value) > 2 {
 				h.id, h.hasID = parseID(value[1 : len(value)-1])
 			}
+		case "_index":
+			doc.index = d.reader.Value()
+		case "sort":
+			doc.sort = d.reader.Value()
 		case "_source":
 			if d.layout == own {
 				d.source(doc, h)

@@ -284,6 +284,54 @@ func TestHistory_NoMatchIsNotAnError(t *testing.T) {
 	})
 }
 
+// Servers accept more forms of times than RFC 3339, and a mapping can have its own. No
+// line is lost, whatever the form is.
+func TestHistory_ReadsAllFormsOfTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		at := func(d time.Duration) int64 {
+			return time.Date(2026, 11, 30, 0, 0, 0, 0, time.UTC).Add(d).UnixNano()
+		}
+		times := []struct {
+			json string
+			want int64
+		}{
+			{`"2026-11-30"`, at(0)},
+			{`"2026-11-30T01+00"`, at(time.Hour)},
+			{`"2026-11-30T04:00+0200"`, at(2 * time.Hour)},
+			{`"2026-11-30T03:00:00"`, at(3 * time.Hour)},
+			{`"2026-11-30T04:00:00.100"`, at(4*time.Hour + 100*time.Millisecond)},
+			{`"2026-11-30T05:00:00,1"`, at(5*time.Hour + 100*time.Millisecond)},
+			{`"2026-11-30T07:30:00.123456789+0130"`, at(6*time.Hour + 123456789)},
+			{`"2026-11-30T07:00:00.000000+00:00"`, at(7 * time.Hour)},
+			{fmt.Sprint(at(8*time.Hour) / 1e6), at(8 * time.Hour)},
+			{fmt.Sprintf("%q", fmt.Sprint(at(9*time.Hour)/1e6)), at(9 * time.Hour)},
+			{`"30/Nov/2026:12:00:00 +0200"`, at(10 * time.Hour)}, // the format of an own mapping
+		}
+		var want []string
+		for i, tt := range times {
+			text := fmt.Sprintf("%02d", i)
+			want = append(want, text)
+			put(t, s, fmt.Sprintf("theirs-%02d", i), fmt.Sprintf(
+				`{"@timestamp":%s,"message":%q,"kubernetes":{"namespace":"shop","pod":{"name":"web-1"},"container":{"name":"app"}}}`, tt.json, text))
+		}
+		for _, tail := range []int64{-1, 100} {
+			got, _, err := history(t, s, ofIndex("theirs-*"), func(o *elastic.HistoryOptions) {
+				o.Since, o.Until, o.Tail = time.Unix(0, at(0)), time.Unix(0, at(11*time.Hour)), tail
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			same(t, texts(got), want)
+			for i := range min(len(got), len(times)) {
+				if got[i].Time != times[i].want {
+					t.Errorf("the time %s is read as %s", times[i].json, time.Unix(0, got[i].Time).UTC())
+				}
+			}
+		}
+	})
+}
+
 // The engine gives lines of the source's instance the stream of the source.
 func TestHistory_LinesWithoutAnInstanceKeepTheirStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package elastic
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,8 +47,14 @@ func (d *documentDecoder) decodeShipped(doc *rawDocument, h *hit) error {
 		return err
 	}
 	h.hasID = false
-	at, exact := parseTimestamp(unquoted(doc.time))
-	if precise, ok := parseTimestamp(unquoted(doc.exact)); ok && sameMilli(at, precise) {
+	at, exact, ok := parseTimestamp(unquoted(doc.time))
+	if !ok { // the format is that of the mapping, which the server knows
+		if at, ok = parseSortKey(doc.sort); !ok {
+			return fmt.Errorf("the index %s has a document with the @timestamp %s, which is not a time: "+
+				"exclude the index by --history-index", unquoted(doc.index), doc.time)
+		}
+	}
+	if precise, isExact, _ := parseTimestamp(unquoted(doc.exact)); isExact && sameMilli(at, precise) {
 		at, exact = precise, true
 	}
 	h.sequence, h.inexact = at, !exact
@@ -97,12 +104,14 @@ func sameMilli(a, b int64) bool {
 }
 
 // parseTimestamp returns the time in Unix nanoseconds, and whether it is more precise
-// than milliseconds.
-func parseTimestamp(s string) (at int64, exact bool) {
-	whole, fraction, ok := strings.Cut(s, ".")
-	if at = parseTime(s); at != 0 {
+// than milliseconds. It accepts the default format of servers,
+// strict_date_optional_time||epoch_millis, in which a time without a zone is UTC.
+func parseTimestamp(s string) (at int64, exact, ok bool) {
+	whole, fraction, isFraction := strings.Cut(s, ".")
+	if len(whole) == len("2006") || len(whole) > len("2006") && whole[len("2006")] == '-' {
+		at, ok = parseDate(s)
 		digits := len(fraction) - len(strings.TrimLeft(fraction, "0123456789"))
-		return at, digits > len("123")
+		return at, digits > len("123"), ok
 	}
 	// OpenTelemetry writes milliseconds, a point, and the nanoseconds in that millisecond
 	// without leading zeros (writeTimestampField in internal/serializer/otelserializer).
@@ -110,8 +119,39 @@ func parseTimestamp(s string) (at int64, exact bool) {
 	// that of the lines.
 	ms, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil {
-		return 0, false
+		return 0, false, false
 	}
 	ns, err := strconv.ParseInt(fraction, 10, 64)
-	return ms*int64(time.Millisecond) + ns, ok && err == nil
+	return ms*int64(time.Millisecond) + ns, isFraction && err == nil, true
+}
+
+// dateLayouts are the forms of strict_date_optional_time, the most common ones first.
+// Seconds may have a fraction.
+// https://www.elastic.co/docs/reference/elasticsearch/mapping-reference/mapping-date-format
+var dateLayouts = []string{
+	time.RFC3339Nano,
+	"2006-01-02T15:04:05", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07",
+	"2006-01-02T15:04", "2006-01-02T15:04Z07:00", "2006-01-02T15:04Z0700", "2006-01-02T15:04Z07",
+	"2006-01-02T15", "2006-01-02T15Z07:00", "2006-01-02T15Z0700", "2006-01-02T15Z07",
+	"2006-01-02", "2006-01", "2006",
+}
+
+func parseDate(s string) (at int64, ok bool) {
+	for _, l := range dateLayouts {
+		if t, err := time.Parse(l, s); err == nil {
+			return t.UnixNano(), true
+		}
+	}
+	return 0, false
+}
+
+// parseSortKey returns the time by which the server has sorted a document: milliseconds
+// or, of the type date_nanos, nanoseconds.
+func parseSortKey(keys []byte) (at int64, ok bool) {
+	n, err := strconv.ParseInt(strings.Trim(string(keys), `[]" `), 10, 64)
+	const mostMillis = 1 << 53
+	if err == nil && n < mostMillis {
+		n *= int64(time.Millisecond)
+	}
+	return n, err == nil
 }
