@@ -130,6 +130,12 @@ func (s *Server) route(flavor *Flavor, r *http.Request, body []byte, fault *Faul
 		}
 		return jsonResponse(http.StatusOK, map[string]any{first: map[string]any{}})
 	case rest == "_search":
+		closed := s.store.closed(first)
+		if len(closed) > 0 && strings.Contains(r.URL.Query().Get("expand_wildcards"), "closed") {
+			return jsonResponse(http.StatusBadRequest, map[string]any{
+				"error": map[string]any{"type": "index_closed_exception", "reason": "closed", "index": closed[0]}, "status": http.StatusBadRequest,
+			})
+		}
 		return s.search(first, body)
 	case rest == "_msearch":
 		return s.multiSearch(first, body)

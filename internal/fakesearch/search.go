@@ -209,8 +209,12 @@ func (s *Server) multiSearch(pattern string, body []byte) *Response {
 // find returns the matching documents in the requested order.
 func (s *Server) find(pattern string, request *searchRequest) []hit {
 	var found []hit
+	closed := s.store.closed(pattern)
 	for name := range strings.SplitSeq(pattern, ",") {
 		for _, document := range s.Documents(name) {
+			if slices.Contains(closed, document.Index) {
+				continue
+			}
 			if h := s.hit(document); request.Query.matches(&h) {
 				found = append(found, h)
 			}

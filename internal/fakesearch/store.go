@@ -28,6 +28,7 @@ type template struct {
 type index struct {
 	stream      bool
 	blocked     bool
+	closed      bool
 	generations []*generation // backing indices, oldest first; documents go to the last
 	order       []Document
 	failures    []Document
@@ -165,4 +166,21 @@ func (s *Server) Block(name string, blocked bool) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	s.store.open(name, plainIndex).blocked = blocked
+}
+
+// CloseIndex closes an index. Searches do not find its documents.
+func (s *Server) CloseIndex(name string) {
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	s.store.open(name, plainIndex).closed = true
+}
+
+// closed returns the names of the closed indices that match one of the patterns.
+func (s *store) closed(patterns string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(s.names(), func(name string) bool {
+		matching := func(pattern string) bool { return matches(pattern, name) }
+		return !s.indices[name].closed || !slices.ContainsFunc(strings.Split(patterns, ","), matching)
+	})
 }

@@ -33,7 +33,9 @@ func (h *History) path(api string) string {
 	}
 	path := "/" + strings.Join(names, ",") + "/" + api
 	if api == "_search" {
-		path += "?allow_partial_search_results=false" // from 6.3 on; responses are checked as well
+		// A failed shard, from 6.3 on, or a closed index that matches a pattern is an error.
+		// By default, servers leave these out of the result. Responses are checked as well.
+		path += "?allow_partial_search_results=false&expand_wildcards=open,closed"
 	}
 	return path
 }
@@ -141,9 +143,22 @@ func (h *History) try(ctx context.Context, method, path, contentType string, bod
 		return resp, fmt.Errorf("no index matches %q: check --history-index: %w", h.o.Index, resp.serverError())
 	}
 	if resp.status != http.StatusOK {
-		return resp, resp.serverError()
+		err := resp.serverError()
+		if err.Type == "index_closed_exception" {
+			return resp, fmt.Errorf("%s is closed, so its lines cannot be read: open it, or exclude it by --history-index: %w", resp.failedIndex(), err)
+		}
+		return resp, err
 	}
 	return resp, nil
+}
+
+// failedIndex returns the index that the error in the response names.
+func (r *response) failedIndex() string {
+	var body struct{ Error struct{ Index string } }
+	if json.Unmarshal(r.body, &body) != nil || body.Error.Index == "" {
+		return "an index"
+	}
+	return "the index " + oneLine(body.Error.Index)
 }
 
 // isLocal reports whether all nodes are on this machine.

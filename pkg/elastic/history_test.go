@@ -374,6 +374,21 @@ func TestHistory_IsNeverSilentlyIncomplete(t *testing.T) {
 	}
 }
 
+// Servers leave closed indices out of the result of a pattern.
+func TestHistory_ReportsAClosedIndex(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Flavor: fakesearch.Elasticsearch64})
+		deliver(t, s, lines(numbered(10)...))
+		s.CloseIndex("ktail-2026.01.31")
+		for _, index := range []string{"", "ktail-*"} {
+			_, _, err := history(t, s, ofIndex(index))
+			if err == nil || !strings.Contains(err.Error(), "the index ktail-2026.01.31 is closed") {
+				t.Errorf("the error is %v, want one that names the closed index", err)
+			}
+		}
+	})
+}
+
 func TestHistory_SurvivesServersThatRecover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, fakesearch.Options{})
