@@ -52,6 +52,9 @@ func aggregate(raw []byte, found []hit) (any, error) {
 	case a.Min != nil:
 		return a.least(found), nil
 	case a.TopHits != nil:
+		if err := a.TopHits.checkSort(); err != nil {
+			return nil, err
+		}
 		a.TopHits.sort(found)
 		return map[string]any{"hits": map[string]any{"hits": pageOf(found, a.TopHits)}}, nil
 	}
@@ -123,6 +126,11 @@ func (a *aggregation) composite(found []hit) (any, error) {
 	sources := a.compositeSources()
 	groups := map[string][]hit{}
 	for _, h := range found {
+		for _, source := range sources {
+			if h.isText(source.field) {
+				return nil, fmt.Errorf("Text fields are not optimised for aggregations: set fielddata=true on [%s]", source.field) //nolint:staticcheck // as servers write it
+			}
+		}
 		if key, ok := groupKey(sources, &h); ok {
 			groups[key] = append(groups[key], h)
 		}

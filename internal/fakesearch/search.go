@@ -19,10 +19,15 @@ type searchRequest struct {
 	Size        int                        `json:"size"`
 	From        int                        `json:"from"`
 	Query       query                      `json:"query"`
-	Sort        []map[string]string        `json:"sort"`
+	Sort        []map[string]sortOrder     `json:"sort"`
 	Aggs        map[string]json.RawMessage `json:"aggs"`
 	Source      any                        `json:"_source"`
 	TrackScores *bool                      `json:"track_scores"`
+}
+
+type sortOrder struct {
+	Order        string `json:"order"`
+	UnmappedType string `json:"unmapped_type"`
 }
 
 type query struct {
@@ -48,17 +53,18 @@ type bounds struct {
 // hit is a document that matches a search.
 type hit struct {
 	Document
-	fields map[string]any
+	fields   map[string]any
+	keywords bool // see index
 }
 
 func (q *query) matches(h *hit) bool {
 	for field, value := range q.Term {
-		if h.text(field) != fmt.Sprint(value) {
+		if !h.has(field, value) {
 			return false
 		}
 	}
 	for field, values := range q.Terms {
-		if !slices.ContainsFunc(values, func(v any) bool { return h.text(field) == fmt.Sprint(v) }) {
+		if !slices.ContainsFunc(values, func(v any) bool { return h.has(field, v) }) {
 			return false
 		}
 	}
@@ -81,15 +87,30 @@ func (q *query) matches(h *hit) bool {
 }
 
 // value returns the value of a field. A dot in a name means the same as an object.
-// Without a template, text has a subfield keyword.
 func (h *hit) value(field string) any {
 	if v := valueAt(h.fields, field); v != nil {
 		return v
 	}
-	if whole, ok := strings.CutSuffix(field, ".keyword"); ok {
+	if whole, ok := strings.CutSuffix(field, ".keyword"); ok && !h.keywords {
 		return valueAt(h.fields, whole)
 	}
 	return nil
+}
+
+// isText reports whether the field is text, which servers divide into words and do not
+// aggregate.
+func (h *hit) isText(field string) bool {
+	_, isString := valueAt(h.fields, field).(string)
+	return isString && !h.keywords
+}
+
+// has reports whether a term matches the field.
+func (h *hit) has(field string, value any) bool {
+	term := fmt.Sprint(value)
+	if h.isText(field) && strings.ContainsAny(term, "-_/. ") {
+		return false
+	}
+	return h.text(field) == term
 }
 
 func valueAt(object map[string]any, path string) any {
@@ -146,15 +167,19 @@ func (s *Server) fieldCaps(pattern, fields string) *Response {
 	all := s.find(pattern, &searchRequest{})
 	found := map[string]any{}
 	for field := range strings.SplitSeq(fields, ",") {
-		exists := func(h hit) bool { return h.value(field) != nil }
-		if !slices.ContainsFunc(all, exists) {
-			continue
+		kinds := map[string]any{}
+		for _, h := range all {
+			kind := "keyword"
+			if h.isText(field) {
+				kind = "text"
+			}
+			if h.value(field) != nil {
+				kinds[kind] = map[string]any{"type": kind, "searchable": true, "aggregatable": kind == "keyword"}
+			}
 		}
-		kind := "text"
-		if strings.HasSuffix(field, ".keyword") {
-			kind = "keyword"
+		if len(kinds) > 0 {
+			found[field] = kinds
 		}
-		found[field] = map[string]any{kind: map[string]any{"type": kind, "searchable": true, "aggregatable": kind == "keyword"}}
 	}
 	return jsonResponse(http.StatusOK, map[string]any{"fields": found})
 }
@@ -166,6 +191,9 @@ func (s *Server) search(pattern string, body []byte) *Response {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&request); err != nil {
 		return errorResponse(http.StatusBadRequest, "parsing_exception", err.Error())
+	}
+	if err := request.checkSort(); err != nil {
+		return errorResponse(http.StatusBadRequest, "query_shard_exception", err.Error())
 	}
 	if request.From+request.Size > 10_000 {
 		return errorResponse(http.StatusBadRequest, "illegal_argument_exception", "Result window is too large, from + size must be less than or equal to: [10000]")
@@ -224,13 +252,26 @@ func (s *Server) find(pattern string, request *searchRequest) []hit {
 	return found
 }
 
+// checkSort returns an error for an order that fails in indices without the field. A
+// pattern can cover such indices, so requests must always name a type for them.
+func (r *searchRequest) checkSort() error {
+	for _, order := range r.Sort {
+		for field, by := range order {
+			if by.UnmappedType == "" {
+				return fmt.Errorf("No mapping found for [%s] in order to sort on", field) //nolint:staticcheck // as servers write it
+			}
+		}
+	}
+	return nil
+}
+
 func (r *searchRequest) sort(found []hit) {
 	for _, order := range slices.Backward(r.Sort) {
-		for field, direction := range order {
+		for field, by := range order {
 			slices.SortStableFunc(found, func(a, b hit) int {
 				x, _ := a.number(field)
 				y, _ := b.number(field)
-				if direction == "desc" {
+				if by.Order == "desc" {
 					x, y = y, x
 				}
 				return cmp.Compare(x, y)
@@ -242,8 +283,9 @@ func (r *searchRequest) sort(found []hit) {
 // hit returns the document with its decoded fields, which it caches.
 func (s *Server) hit(document Document) hit {
 	key := document.Index + "/" + document.ID
+	keywords := s.store.hasKeywords(document.Index)
 	if fields, ok := s.decoded.Load(key); ok {
-		return hit{document, fields.(map[string]any)}
+		return hit{document, fields.(map[string]any), keywords}
 	}
 	var fields map[string]any
 	d := json.NewDecoder(bytes.NewReader(document.Source))
@@ -252,7 +294,7 @@ func (s *Server) hit(document Document) hit {
 		panic("fakesearch: a document that was accepted is not JSON: " + err.Error())
 	}
 	s.decoded.Store(key, fields)
-	return hit{document, fields}
+	return hit{document, fields, keywords}
 }
 
 // pageOf returns the requested page of hits.

@@ -29,6 +29,7 @@ type index struct {
 	stream      bool
 	blocked     bool
 	closed      bool
+	keywords    bool          // strings are keywords, as templates say; otherwise text with a subfield keyword
 	generations []*generation // backing indices, oldest first; documents go to the last
 	order       []Document
 	failures    []Document
@@ -78,6 +79,10 @@ func (s *store) open(name, prefix string) *index {
 			i.generations = []*generation{newGeneration(name)}
 		} else {
 			i.rollOver(name, prefix)
+		}
+		i.keywords = matches("logs-*-*", name)
+		for _, t := range s.templates {
+			i.keywords = i.keywords || slices.ContainsFunc(t.Patterns, func(p string) bool { return matches(p, name) })
 		}
 		for _, path := range s.numbers {
 			i.mapping[path] = number
@@ -173,6 +178,13 @@ func (s *Server) CloseIndex(name string) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	s.store.open(name, plainIndex).closed = true
+}
+
+// hasKeywords reports whether the strings of an index are keywords.
+func (s *store) hasKeywords(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.indices[name].keywords
 }
 
 // closed returns the names of the closed indices that match one of the patterns.

@@ -210,13 +210,11 @@ func (h *History) plan(ctx context.Context) ([]*historyQuery, error) {
 // queries return are excluded.
 func (h *History) planLayout(ctx context.Context, l *layout, listed map[ktail.Key]window) (*historyQuery, error) {
 	q := &historyQuery{layout: l, from: unixNanos(h.o.Since), until: unixNanos(h.o.Until)}
-	var err error
+	if err := h.findKeywords(ctx, q); err != nil {
+		return nil, err
+	}
 	if l == own {
 		q.namespaces = h.o.Namespaces
-	} else {
-		if q.keywords, err = h.keywords(ctx, l); err != nil {
-			return nil, err
-		}
 	}
 	all, err := h.listStreams(ctx, q)
 	if err != nil {

@@ -72,10 +72,19 @@ func (h *History) countLayouts(ctx context.Context, clauses func(*layout) []json
 
 // unknown returns an UnknownDocumentsError if there are any documents.
 func (h *History) unknown(ctx context.Context) error {
-	var into responseBuffer
-	resp, err := h.search(ctx, jsonObject{"size": 1, "_source": false}, &into)
-	if err != nil {
+	index, err := h.anyIndex(ctx, jsonObject{"bool": jsonObject{}})
+	if err != nil || index == "" {
 		return err
+	}
+	return &UnknownDocumentsError{Index: h.o.Index, Example: index}
+}
+
+// anyIndex returns an index that has a document that matches the query, or "".
+func (h *History) anyIndex(ctx context.Context, query jsonObject) (string, error) {
+	var into responseBuffer
+	resp, err := h.search(ctx, jsonObject{"size": 1, "_source": false, "query": query}, &into)
+	if err != nil {
+		return "", err
 	}
 	var answer struct {
 		completeness
@@ -86,15 +95,12 @@ func (h *History) unknown(ctx context.Context) error {
 		} `json:"hits"`
 	}
 	if json.Unmarshal(resp.body, &answer) != nil {
-		return errResponse
+		return "", errResponse
 	}
-	if err := answer.err(); err != nil {
-		return err
+	if err := answer.err(); err != nil || len(answer.Hits.Hits) == 0 {
+		return "", err
 	}
-	if len(answer.Hits.Hits) == 0 {
-		return nil
-	}
-	return &UnknownDocumentsError{Index: h.o.Index, Example: answer.Hits.Hits[0].Index}
+	return answer.Hits.Hits[0].Index, nil
 }
 
 // keywordFields maps fields to the fields by which servers can select and aggregate their
@@ -109,9 +115,9 @@ func (k keywordFields) of(field string) string {
 	return field
 }
 
-// keywords finds the fields that identify streams.
-func (h *History) keywords(ctx context.Context, l *layout) (keywordFields, error) {
-	fields := []string{l.stream.namespace, l.stream.pod, l.stream.uid, l.stream.container}
+// findKeywords finds the fields by which the server can tell streams apart.
+func (h *History) findKeywords(ctx context.Context, q *historyQuery) error {
+	fields := q.layout.stream.key()
 	both := slices.Clone(fields)
 	for _, field := range fields {
 		both = append(both, field+".keyword")
@@ -119,7 +125,7 @@ func (h *History) keywords(ctx context.Context, l *layout) (keywordFields, error
 	var into responseBuffer
 	resp, err := h.send(ctx, http.MethodGet, h.path("_field_caps")+"?fields="+strings.Join(both, ","), "application/json", nil, &into)
 	if err != nil {
-		return nil, fmt.Errorf("find the fields of %s: %w", l.shipper, err)
+		return fmt.Errorf("find the fields of %s: %w", q.layout.name(), err)
 	}
 	var answer struct {
 		Fields map[string]map[string]struct {
@@ -127,15 +133,48 @@ func (h *History) keywords(ctx context.Context, l *layout) (keywordFields, error
 		} `json:"fields"`
 	}
 	if json.Unmarshal(resp.body, &answer) != nil {
-		return nil, errResponse
+		return errResponse
 	}
 	found := keywordFields{}
 	for _, field := range fields {
 		for _, kind := range answer.Fields[field] {
-			if !kind.Aggregatable && answer.Fields[field+".keyword"] != nil {
-				found[field] = field + ".keyword"
+			if kind.Aggregatable || answer.Fields[field+".keyword"] == nil {
+				continue
 			}
+			keyword, err := h.keywordOf(ctx, q, field)
+			if err != nil {
+				return err
+			}
+			found[field] = keyword
+			break
 		}
 	}
-	return found, nil
+	q.keywords = found
+	return nil
 }
+
+// keywordOf returns the field that stands for a field that at least one index maps as
+// text. It returns an error if the documents of the query do not have the same one: lines
+// would be attributed to a stream without a name.
+func (h *History) keywordOf(ctx context.Context, q *historyQuery, field string) (string, error) {
+	keyword := field + ".keyword"
+	documents := append(q.documents(q.from, q.to), jsonObject{"exists": jsonObject{"field": field}})
+	hasKeyword := jsonObject{"exists": jsonObject{"field": keyword}}
+	with, err := h.anyIndex(ctx, jsonObject{"bool": jsonObject{"filter": append(documents, hasKeyword)}})
+	if err != nil {
+		return "", err
+	}
+	without, err := h.anyIndex(ctx, jsonObject{"bool": jsonObject{"filter": documents, "must_not": []jsonObject{hasKeyword}}})
+	switch {
+	case err != nil:
+		return "", err
+	case without == "":
+		return keyword, nil
+	case with == "":
+		return field, nil
+	}
+	return "", fmt.Errorf("the field %s is mapped differently in the indices %s and %s: %s", field, with, without, sameMapping)
+}
+
+// sameMapping is what to do about indices with different mappings.
+const sameMapping = "map it as keyword in all indices, or select indices with the same mapping by --history-index"

@@ -249,19 +249,83 @@ func TestHistory_ReportsDocumentsThatNameNoPod(t *testing.T) {
 	})
 }
 
-// If the name of a pod cannot be aggregated, the result would not be complete.
-func TestHistory_ReportsFieldsThatCannotBeAggregated(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := serve(t, fakesearch.Options{})
-		ship(t, s, shippers.All[0], "filebeat-1", shippedLines(3))
-		s.SetFault(func(r *http.Request) *fakesearch.Fault {
-			if !strings.HasSuffix(r.URL.Path, "/_field_caps") {
-				return nil
+// mapKeywords makes the strings of the index keywords, instead of text with a subfield
+// keyword.
+func mapKeywords(t *testing.T, s server, index string) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequest(http.MethodPut, "/_index_template/"+index, strings.NewReader(fmt.Sprintf(`{"index_patterns":[%q]}`, index))))
+	if w.Code != http.StatusOK {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestHistory_ReadsIndicesWithAndWithoutTemplate(t *testing.T) {
+	for _, tail := range []int64{-1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
+			mapKeywords(t, s, "mapped-1")
+			all := shippedLines(9)
+			want := texts(all)
+			if tail > 0 {
+				want = want[3:]
 			}
-			return &fakesearch.Fault{Response: &fakesearch.Response{Body: `{"fields":{"kubernetes.pod.name":{"keyword":{"aggregatable":true},"text":{"aggregatable":false}},"kubernetes.pod.name.keyword":{"keyword":{"aggregatable":true}}}}`}}
+			for _, index := range []string{"mapped-1", "text-1"} {
+				ship(t, s, shippers.All[0], index, all)
+				got, _, err := history(t, s, ofIndex(index), func(o *elastic.HistoryOptions) { o.Tail = tail })
+				if err != nil {
+					t.Fatalf("%s: %v", index, err)
+				}
+				same(t, texts(got), want)
+			}
 		})
-		if got, _, err := history(t, s, ofIndex("filebeat-*")); err != nil || len(got) != 3 {
-			t.Errorf("%d lines, error %v", len(got), err)
+	}
+}
+
+// If indices map the name of a pod or a container differently, the server cannot tell the
+// streams of all documents apart, so the result would not be complete.
+func TestHistory_ReportsIndicesWithDifferentMappings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
+		mapKeywords(t, s, "mapped-1")
+		ship(t, s, shippers.All[0], "text-1", shippedLines(30)[:20])
+		ship(t, s, shippers.All[0], "mapped-1", shippedLines(30)[20:])
+		_, _, err := history(t, s, ofIndex("*"), func(o *elastic.HistoryOptions) { o.Tail = 3 })
+		if err == nil || !strings.Contains(err.Error(), "is mapped differently in the indices text-1 and mapped-1") || !strings.Contains(err.Error(), "--history-index") {
+			t.Errorf("the error is %v, want one that names the index and the field", err)
+		}
+	})
+}
+
+// Without permission to install a template, servers map the fields of ktail's documents as
+// text.
+func TestHistory_ReadsOwnDocumentsWithoutTemplate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{Flavor: fakesearch.OpenSearch3})
+		s.SetFault(func(r *http.Request) *fakesearch.Fault {
+			if strings.HasPrefix(r.URL.Path, "/_index_template") {
+				return failing(http.StatusForbidden, "security_exception", "no permission")
+			}
+			return nil
+		})
+		all := shippedLines(30)
+		deliver(t, s, all)
+		for _, tail := range []int64{-1, 2} {
+			got, _, err := history(t, s, func(o *elastic.HistoryOptions) {
+				o.Tail, o.Namespaces = tail, []string{"shop"}
+				o.Select = func(s *ktail.Stream) bool { return s.PodUID == "uid-1" }
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			for i := 1; i < len(all); i += 3 {
+				want = append(want, string(all[i].Text))
+			}
+			if tail > 0 {
+				want = want[len(want)-int(tail):]
+			}
+			same(t, texts(got), want)
 		}
 	})
 }
@@ -348,6 +412,22 @@ func TestHistory_LinesWithoutAnInstanceKeepTheirStream(t *testing.T) {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// Servers name what failed in a shard only as the root cause.
+func TestHistory_ReportsWhyAShardFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, fakesearch.Options{})
+		deliver(t, s, lines("one"))
+		s.SetFault(func(*http.Request) *fakesearch.Fault {
+			return &fakesearch.Fault{Response: &fakesearch.Response{Status: http.StatusBadRequest, Body: `{"error":{"root_cause":[{"type":"illegal_argument_exception",` +
+				`"reason":"Text fields are not optimised: set fielddata=true on [kubernetes.pod.uid]"}],"type":"search_phase_execution_exception","reason":"Partial shards failure"}}`}}
+		})
+		_, _, err := history(t, s)
+		if err == nil || !strings.Contains(err.Error(), "kubernetes.pod.uid") {
+			t.Errorf("the error is %v, want one that names the field", err)
 		}
 	})
 }

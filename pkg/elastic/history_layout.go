@@ -1,6 +1,7 @@
 package elastic
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -36,6 +37,9 @@ type streamFields struct {
 	owner                          func(kind string) string
 	otherOwner                     string // object with kind and name
 }
+
+// key returns the fields that identify a stream, in the order of the listing.
+func (f *streamFields) key() []string { return []string{f.namespace, f.pod, f.uid, f.container} }
 
 // own is the layout of ktail's documents. The sequence keeps the order of each stream
 // even where times step back; @timestamp has milliseconds.
@@ -109,6 +113,9 @@ func openTelemetry(member, prefix, message string) *layout {
 	})
 }
 
+// name returns the programs that write such documents.
+func (l *layout) name() string { return cmp.Or(l.shipper, "ktail") }
+
 // matches returns the query for the documents with this layout.
 func (l *layout) matches() jsonObject {
 	sequence := jsonObject{"exists": jsonObject{"field": own.order}}
@@ -140,9 +147,14 @@ func (l *layout) between(from, to int64) jsonObject {
 // resolution is the least width of a range that a server can count, in nanoseconds.
 func (l *layout) resolution() int64 { return max(l.unit, l.rounding) }
 
-// sorted returns the order of a search: asc or desc.
+// sorted returns the order of a search: asc or desc. Indices without documents of the
+// layout may not have the field.
 func (l *layout) sorted(direction string) []jsonObject {
-	return []jsonObject{{l.order: direction}}
+	kind := "long"
+	if l != own {
+		kind = "date"
+	}
+	return []jsonObject{{l.order: jsonObject{"order": direction, "unmapped_type": kind}}}
 }
 
 // orderMembers are the members of a document that show its place in the order.

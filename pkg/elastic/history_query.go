@@ -109,7 +109,7 @@ func (q *historyQuery) documents(from, to int64) []jsonObject {
 		clauses = append(clauses, q.layout.matches())
 	}
 	if len(q.namespaces) > 0 {
-		clauses = append(clauses, anyOf(jsonObject{"terms": jsonObject{own.stream.namespace: q.namespaces}}, minimalDocuments))
+		clauses = append(clauses, anyOf(jsonObject{"terms": jsonObject{q.keywords.of(own.stream.namespace): q.namespaces}}, minimalDocuments))
 	}
 	return clauses
 }

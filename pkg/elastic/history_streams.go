@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -23,17 +23,22 @@ func (h *History) listStreams(ctx context.Context, q *historyQuery) ([]historySt
 	aggregations := jsonObject{"newest": jsonObject{"top_hits": jsonObject{
 		"size": 1, "sort": q.layout.sorted("desc"), "_source": append(q.layout.orderMembers(), q.layout.identity...),
 	}}}
+	documents := q.documents(q.from, q.to)
 	if q.layout == own {
+		documents = append(documents, jsonObject{"exists": jsonObject{"field": own.stream.uid}}, jsonObject{"exists": jsonObject{"field": own.stream.container}})
 		aggregations["first"] = jsonObject{"min": jsonObject{"field": own.order}}
 	}
 	body := jsonObject{
 		"size":  0,
-		"query": jsonObject{"bool": jsonObject{"filter": q.documents(q.from, q.to)}},
+		"query": jsonObject{"bool": jsonObject{"filter": documents}},
 		"aggs":  jsonObject{"streams": jsonObject{"composite": composite, "aggs": aggregations}},
 	}
 	var all []historyStream
 	for {
 		page, after, err := h.streamsPage(ctx, q, body)
+		if err != nil && strings.Contains(err.Error(), "fielddata") { // another index has text
+			err = fmt.Errorf("a field is not mapped as keyword: %w; %s", err, sameMapping)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("list the streams in %s: %w", h.o.Index, err)
 		}
@@ -52,16 +57,16 @@ func (h *History) listStreams(ctx context.Context, q *historyQuery) ([]historySt
 // streamSources returns the fields whose values identify a stream.
 func (q *historyQuery) streamSources() []jsonObject {
 	f := &q.layout.stream
-	source := func(field string, more jsonObject) jsonObject {
-		terms := jsonObject{"field": q.keywords.of(field)}
-		maps.Copy(terms, more)
-		return jsonObject{field: jsonObject{"terms": terms}}
-	}
+	fields := f.key()
 	if q.layout == own {
-		return []jsonObject{source(f.uid, nil), source(f.container, nil)}
+		fields = []string{f.uid, f.container}
 	}
-	optional := jsonObject{"missing_bucket": true}
-	return []jsonObject{source(f.namespace, optional), source(f.pod, optional), source(f.uid, optional), source(f.container, optional)}
+	var sources []jsonObject
+	for _, field := range fields {
+		terms := jsonObject{"field": q.keywords.of(field), "missing_bucket": true} // without it, 6.x fails in indices without the field
+		sources = append(sources, jsonObject{field: jsonObject{"terms": terms}})
+	}
+	return sources
 }
 
 // addMinimal adds the streams of minimal documents, which the server cannot list.
@@ -129,9 +134,6 @@ func (h *History) streamsPage(ctx context.Context, q *historyQuery, body jsonObj
 	page := make([]historyStream, 0, len(buckets))
 	d := documentDecoder{layout: q.layout}
 	for _, b := range buckets {
-		if err := q.checkKey(b.Key); err != nil {
-			return nil, nil, err
-		}
 		s := historyStream{from: floorMilli(q.from)}
 		if q.layout == own {
 			s.from = int64(b.First.Value) - own.rounding
@@ -153,20 +155,6 @@ func (h *History) streamsPage(ctx context.Context, q *historyQuery, body jsonObj
 		after = buckets[len(buckets)-1].Key
 	}
 	return page, after, nil
-}
-
-// checkKey returns an error if the server cannot tell the pods of the documents in a
-// bucket apart. All of them name a pod, but not in a field that can be aggregated.
-func (q *historyQuery) checkKey(key json.RawMessage) error {
-	var values map[string]*string
-	if json.Unmarshal(key, &values) != nil {
-		return errResponse
-	}
-	if pod := q.layout.stream.pod; q.layout != own && values[pod] == nil {
-		return fmt.Errorf("the documents of %s have the field %s, but it cannot be aggregated in all indices: "+
-			"map it as keyword, or exclude the indices where it is something else by --history-index", q.layout.shipper, pod)
-	}
-	return nil
 }
 
 // tailsPage is the number of streams whose last lines one request looks up.

@@ -204,12 +204,18 @@ func parseError(raw json.RawMessage) (kind, reason string) {
 		Type     string          `json:"type"`
 		Reason   string          `json:"reason"`
 		CausedBy json.RawMessage `json:"caused_by"`
+
+		RootCause []json.RawMessage `json:"root_cause"` // names what failed in a shard
 	}
 	var text string
 	switch {
 	case len(raw) == 0:
 	case json.Unmarshal(raw, &e) == nil:
-		if _, cause := parseError(e.CausedBy); cause != "" && cause != e.Reason {
+		cause := e.CausedBy
+		if len(cause) == 0 && len(e.RootCause) > 0 {
+			cause = e.RootCause[0]
+		}
+		if _, cause := parseError(cause); cause != "" && cause != e.Reason {
 			e.Reason += ": " + cause
 		}
 	case json.Unmarshal(raw, &text) == nil:
