@@ -128,7 +128,7 @@ func (a *aggregation) composite(found []hit) (any, error) {
 	for _, h := range found {
 		for _, source := range sources {
 			if h.isText(source.field) {
-				return nil, fmt.Errorf("Text fields are not optimised for aggregations: set fielddata=true on [%s]", source.field) //nolint:staticcheck // as servers write it
+				return nil, fmt.Errorf("Fielddata is disabled on text fields by default. Set fielddata=true on [%s]", source.field) //nolint:staticcheck // as servers write it
 			}
 		}
 		if key, ok := groupKey(sources, &h); ok {

@@ -423,7 +423,7 @@ func TestHistory_ReportsWhyAShardFailed(t *testing.T) {
 		deliver(t, s, lines("one"))
 		s.SetFault(func(*http.Request) *fakesearch.Fault {
 			return &fakesearch.Fault{Response: &fakesearch.Response{Status: http.StatusBadRequest, Body: `{"error":{"root_cause":[{"type":"illegal_argument_exception",` +
-				`"reason":"Text fields are not optimised: set fielddata=true on [kubernetes.pod.uid]"}],"type":"search_phase_execution_exception","reason":"Partial shards failure"}}`}}
+				`"reason":"Fielddata is disabled on text fields by default. Set fielddata=true on [kubernetes.pod.uid]"}],"type":"search_phase_execution_exception","reason":"Partial shards failure"}}`}}
 		})
 		_, _, err := history(t, s)
 		if err == nil || !strings.Contains(err.Error(), "kubernetes.pod.uid") {
