@@ -172,6 +172,9 @@ func (d destination) merge(other destination) (destination, error) {
 		return d, fmt.Errorf("its lines went to the cluster %s at %s, and %s is the cluster %s",
 			d.ClusterUUID, strings.Join(d.Hosts, ","), strings.Join(other.Hosts, ","), other.ClusterUUID)
 	case d.ClusterUUID != "" && d.ClusterUUID == other.ClusterUUID, d.shares(other):
+	case d.ClusterUUID == "": // no run has reached it
+		return d, fmt.Errorf("its lines are for %s, which no run has reached, so it is not known whether %s is the same cluster",
+			strings.Join(d.Hosts, ","), strings.Join(other.Hosts, ","))
 	default:
 		return d, fmt.Errorf("its lines went to %s, and %s cannot be reached to find out whether it is the same cluster",
 			strings.Join(d.Hosts, ","), strings.Join(other.Hosts, ","))

@@ -24,6 +24,31 @@ func destinationOptions(t *testing.T, index string, addresses ...string) *elasti
 	return o
 }
 
+// A directory that was first used while its cluster was down belongs to the addresses. The
+// message does not blame the cluster that is reachable.
+func TestStateDir_OfAClusterThatWasNeverReached(t *testing.T) {
+	dir := t.TempDir()
+	open := func(address, uuid string) error {
+		o := destinationOptions(t, "", address)
+		o.spool = dir
+		d, err := openStateDir(t.Context(), o, os.LookupEnv, func(context.Context) (string, error) { return uuid, nil }, t.Logf)
+		if err != nil {
+			return err
+		}
+		return d.close()
+	}
+	if err := open("http://es1:9200", ""); err != nil {
+		t.Fatal(err)
+	}
+	err := open("http://other:9200", "B")
+	if err == nil || !strings.Contains(err.Error(), "its lines are for es1:9200, which no run has reached") || strings.Contains(err.Error(), "other:9200 cannot be reached") {
+		t.Errorf("the error is %v, want one that names the cluster that was not reached", err)
+	}
+	if err := open("http://es1:9200", "A"); err != nil {
+		t.Errorf("the same address is refused: %v", err)
+	}
+}
+
 func TestStateDir_BelongsToItsDestination(t *testing.T) {
 	unreachable := errors.New("unreachable")
 	for name, test := range map[string]struct {
