@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -77,6 +78,9 @@ func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.A
 	if auth.Bearer, _, err = secret(env, "ELASTICSEARCH_TOKEN", o.tokenFile); err != nil {
 		return auth, err
 	}
+	if o.user != "" && auth.Password == "" && o.apiKeyFile == "" && o.tokenFile == "" {
+		return auth, errors.New("--elasticsearch-user requires a password: set --elasticsearch-password-file or $ELASTICSEARCH_PASSWORD")
+	}
 	// A credential selected by a flag takes precedence over one in the environment.
 	switch {
 	case o.apiKeyFile != "":
@@ -88,11 +92,14 @@ func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.A
 	return auth, nil
 }
 
-// secret returns the content of the file, which must not be empty, or, if path is
-// empty, the value of the variable.
+// secret returns the content of the file, which must be one line, or, if path is empty,
+// the value of the variable.
 func secret(env func(string) (string, bool), name, path string) (string, bool, error) {
 	if path == "" {
 		value, ok := env(name)
+		if strings.ContainsAny(value, "\r\n") {
+			return "", false, fmt.Errorf("read secret: $%s has more than one line; it must contain only the secret", name)
+		}
 		return value, ok && value != "", nil
 	}
 	b, err := os.ReadFile(path)
@@ -102,6 +109,9 @@ func secret(env func(string) (string, bool), name, path string) (string, bool, e
 	value := strings.TrimSpace(string(b))
 	if value == "" {
 		return "", false, fmt.Errorf("read secret: %s is empty", path) // maybe it is being written
+	}
+	if strings.ContainsAny(value, "\r\n") {
+		return "", false, fmt.Errorf("read secret: %s has more than one line; it must contain only the secret", path)
 	}
 	return value, true, nil
 }

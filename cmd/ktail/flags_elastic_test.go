@@ -60,7 +60,7 @@ func TestElasticCredentials_Precedence(t *testing.T) {
 		{"id and key", nil, map[string]string{"ELASTICSEARCH_API_KEY": "id:key"}, elastic.Auth{APIKey: "aWQ6a2V5"}},
 		{"token from the environment", nil, map[string]string{"ELASTICSEARCH_TOKEN": "t"}, elastic.Auth{Bearer: "t"}},
 		{"token from a file", []string{"--elasticsearch-token-file=" + file}, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{Bearer: "of-file"}},
-		{"a user takes precedence over a key in the environment", []string{"--elasticsearch-user=me"}, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{User: "me"}},
+		{"a user takes precedence over a key in the environment", []string{"--elasticsearch-user=me"}, map[string]string{"ELASTICSEARCH_API_KEY": "k", "ELASTICSEARCH_PASSWORD": "p"}, elastic.Auth{User: "me", Password: "p"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -67,6 +67,9 @@ func (f *forwarding) open(o *elasticOptions, eo elastic.Options) (err error) {
 	if eo.DeadLetters == "" {
 		eo.DeadLetters = f.state.file("dead-letters.ndjson")
 	}
+	if err := checkDeadLetters(eo.DeadLetters); err != nil {
+		return err
+	}
 	if o.resend != "" && sameFile(o.resend, eo.DeadLetters) {
 		return fmt.Errorf("--elasticsearch-resend: documents that are rejected again are appended to %s; move the file away first", o.resend)
 	}
@@ -91,6 +94,20 @@ func hosts(o *elasticOptions) string {
 		names[i] = n.Host
 	}
 	return "Elasticsearch at " + strings.Join(names, ", ")
+}
+
+// checkDeadLetters returns an error if the file cannot store dead letters so that they
+// survive a power failure, which is what allows ktail to continue without them.
+func checkDeadLetters(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil // it is created later
+	}
+	target, _ := os.Readlink(path) // of /dev/stderr, which may be a file
+	if !info.Mode().IsRegular() || strings.HasPrefix(target, "/proc/") {
+		return fmt.Errorf("invalid --elasticsearch-dead-letters %s: must be a regular file, because ktail deletes rejected lines only when they are saved on disk", path)
+	}
+	return nil
 }
 
 func sameFile(a, b string) bool {
