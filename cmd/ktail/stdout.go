@@ -38,7 +38,7 @@ const (
 )
 
 // interruptibleWriter is a writer whose writes fail if they block for longer
-// than limit after ctx has ended, because a reader that has stopped
+// than a limit, in total, after ctx has ended, because a reader that has stopped
 // reading must not keep ktail from ending. A write to a pipe cannot be
 // interrupted, so a goroutine performs it, and stays behind in that case; later
 // writes fail at once. Calls must not overlap.
@@ -46,10 +46,10 @@ type interruptibleWriter struct {
 	ctx    context.Context //nolint:containedctx // ends with the run; io.Writer has no context parameter
 	out    io.Writer
 	limit  time.Duration
+	left   time.Duration // of limit
 	writes chan []byte
 	done   chan writeResult
-	grace  *time.Timer // starts when ctx ends; nil before
-	stuck  error       // not nil: the goroutine stays behind
+	stuck  error // not nil: the goroutine stays behind
 }
 
 type writeResult struct {
@@ -59,7 +59,7 @@ type writeResult struct {
 
 // newInterruptibleWriter returns a writer to out. close ends its goroutine.
 func newInterruptibleWriter(ctx context.Context, out io.Writer, limit time.Duration) *interruptibleWriter {
-	w := &interruptibleWriter{ctx: ctx, out: out, limit: limit, writes: make(chan []byte), done: make(chan writeResult, 1)}
+	w := &interruptibleWriter{ctx: ctx, out: out, limit: limit, left: limit, writes: make(chan []byte), done: make(chan writeResult, 1)}
 	go func() {
 		for b := range w.writes {
 			n, err := w.out.Write(b)
@@ -76,18 +76,19 @@ func (w *interruptibleWriter) Write(b []byte) (int, error) {
 		return 0, w.stuck
 	}
 	w.writes <- b
-	if w.grace == nil {
-		select {
-		case r := <-w.done:
-			return r.n, r.err
-		case <-w.ctx.Done():
-			w.grace = time.NewTimer(w.limit)
-		}
-	}
 	select {
 	case r := <-w.done:
 		return r.n, r.err
-	case <-w.grace.C:
+	case <-w.ctx.Done():
+	}
+	began := time.Now()
+	grace := time.NewTimer(w.left)
+	defer grace.Stop()
+	select {
+	case r := <-w.done:
+		w.left -= time.Since(began)
+		return r.n, r.err
+	case <-grace.C:
 		w.stuck = fmt.Errorf("the reader has not read for %v; the last lines are missing", w.limit)
 		return 0, w.stuck
 	}

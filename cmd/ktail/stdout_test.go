@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"testing"
@@ -36,5 +37,26 @@ func TestMessageWriter_BlockedReaderDoesNotPreventTheEnd(t *testing.T) {
 		}
 		_ = r.Close()
 		w.write.close()
+	})
+}
+
+// Forwarding can take longer than the limit after a signal. Its result is printed, because
+// only the time that writes block counts.
+func TestInterruptibleWriter_WritesLongAfterTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		var out bytes.Buffer
+		w := newInterruptibleWriter(ctx, &out, 2*time.Second)
+		defer w.close()
+		for range 5 {
+			if _, err := w.Write([]byte("a")); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10 * time.Second)
+		}
+		if out.String() != "aaaaa" {
+			t.Errorf("wrote %q", out.String())
+		}
 	})
 }
