@@ -32,7 +32,7 @@ demo: build ## run ktail on a small shop of made-up pods, without a cluster
 
 .PHONY: test
 test: ## run the unit tests (no root, no cluster; only the loopback network)
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 20m ./...
 
 .PHONY: e2e
 e2e: ## test on a real Kubernetes and real search servers (root on Debian)
