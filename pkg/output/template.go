@@ -2,7 +2,8 @@ package output
 
 import (
 	"bytes"
-	"text/template"
+
+	template "github.com/DataDog/datadog-agent/pkg/template/text"
 
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -43,7 +44,7 @@ type templateLine struct {
 }
 
 // NewTemplate parses a template in the language of text/template, with the
-// additional functions of templateFuncs.
+// additional functions of templateFuncs. Templates cannot call methods.
 func NewTemplate(text string, style Style) (*Template, error) {
 	t, err := template.New("line").Funcs(templateFuncs(style.Color)).Parse(text)
 	if err != nil {

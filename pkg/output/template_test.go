@@ -39,7 +39,7 @@ func TestTemplate_Renders(t *testing.T) {
 		{`{{toRFC3339Nano .Message}}`, "no time", false, "0001-01-01T00:00:00Z"},
 		{`{{toTimestamp .Message "15:04:05.000"}}`, "1700000000.25", false, "22:13:20.250"},
 		{`{{toTimestamp .Message "15:04" "Asia/Tokyo"}}`, "1700000000", false, "07:13"},
-		{`{{(toUTC .Message).Year}}`, "2026-01-02T00:00:00+05:00", false, "2026"},
+		{`{{toUTC .Message}}`, "2026-01-02T00:00:00+05:00", false, "2026-01-01 19:00:00 +0000 UTC"},
 		{`{{with parseJSON .Message}}{{toTimestamp .ts "05.000"}}{{end}}`, `{"ts":1.5}`, false, "01.500"},
 		{"{{.Timestamp}}|", "", false, "|"},
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // sizeLimit is the maximum size of the program in bytes.
-const sizeLimit = 22 << 20
+const sizeLimit = 22_000_000
 
 // shippedFiles returns the names of the files that are shipped with the program
 // and are identical to those in the repository.
