@@ -34,12 +34,25 @@ func (r report) write(ctx context.Context, path string, b *bench) error {
 		section, measured := r[s.title]
 		if !measured {
 			section = before[s.title]
+			if section != "" && !strings.Contains(section, earlier) {
+				section = strings.TrimSpace(section) + "\n\n" + earlier + version(string(old)) + "."
+			}
 		}
 		if section != "" {
 			fmt.Fprintf(&text, "\n## %s\n\n%s\n", s.title, strings.TrimSpace(section))
 		}
 	}
 	return os.WriteFile(path, []byte(text.String()), 0o644)
+}
+
+// earlier begins the note on a section that this run has not measured.
+const earlier = "Measured with "
+
+// version returns what the list at the start of the file says about ktail.
+func version(text string) string {
+	_, rest, _ := strings.Cut(text, "\n- ktail ")
+	line, _, _ := strings.Cut(rest, "\n")
+	return "ktail " + line
 }
 
 // parse is the inverse of write.
