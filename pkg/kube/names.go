@@ -86,8 +86,9 @@ func (s *Selection) Matches(pod Name) bool {
 }
 
 // ownerOf returns the controller of the pod according to its owner references
-// or, without one, the first owner. For a ReplicaSet of a Deployment, it returns the Deployment: the
-// name of the ReplicaSet ends with a hash that is also a label of the pod.
+// or, without one, the first owner. For a ReplicaSet of a Deployment, it returns
+// the Deployment: the name of the ReplicaSet ends with a hash that is also a label
+// of the pod.
 func ownerOf(m *metav1.ObjectMeta) ktail.Owner {
 	ref := metav1.GetControllerOfNoCopy(m)
 	if ref == nil && len(m.OwnerReferences) > 0 {
