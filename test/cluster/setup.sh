@@ -104,7 +104,7 @@ kwok() {
     echo ---
     cat "$dir/crd/bases/kwok.x-k8s.io_$f.yaml"
   done >"$etc/kwok/crds.yaml"
-  for f in node/fast/node-initialize node/heartbeat-with-lease/node-heartbeat-with-lease pod/fast/pod-{ready,complete,delete}; do
+  for f in node/fast/node-initialize node/heartbeat/node-heartbeat pod/fast/pod-{ready,complete,delete}; do
     echo ---
     cat "$dir/stage/$f.yaml"
   done | awk '

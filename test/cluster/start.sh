@@ -27,11 +27,13 @@ if [ "${KWOK:-1}" = 1 ] && [ -x "$bin/kwok" ]; then
     echo "kwok runs already (process $pid)"
   else
     kubectl apply --server-side -f "$etc/kwok/crds.yaml" >/dev/null
+    # Without leases: with them, kwok ignores the pods that it sees before its lease of
+    # a new node is in its own cache, and never looks at them again.
     spawn kwok "$state/kwok.log" "$bin/kwok" --kubeconfig="$KUBECONFIG" \
       --manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake \
       --node-ip=10.200.0.3 --node-port=10247 --server-address=127.0.0.3:10247 --cidr=10.99.0.0/16 \
       --tls-cert-file="$state/pki/kubelet-server.crt" --tls-private-key-file="$state/pki/kubelet-server.key" \
-      --node-lease-duration-seconds=40 --enable-crds=Logs,ClusterLogs --config="$etc/kwok/stages.yaml"
+      --node-lease-duration-seconds=0 --enable-crds=Logs,ClusterLogs --config="$etc/kwok/stages.yaml"
   fi
 fi
 

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/ktail/ktail/test/internal/suite"
 )
 
@@ -42,6 +44,32 @@ func (n *namespace) fakePods(count int) (dir string) {
 		}
 	})
 	return dir
+}
+
+// waitForFakePods waits until all fake pods run. kwok looks at a pod only when
+// it changes, so pods that it has missed are changed.
+func (n *namespace) waitForFakePods(count int) {
+	n.t.Helper()
+	phases := map[corev1.PodPhase]int{}
+	run := func() bool {
+		clear(phases)
+		for _, p := range n.pods() {
+			phases[p.Status.Phase]++
+		}
+		return phases[corev1.PodRunning] == count
+	}
+	if suite.Within(n.t, 30*time.Second, run) {
+		return
+	}
+	n.t.Logf("kwok has missed pods: %v", phases)
+	for _, p := range n.pods() {
+		if p.Status.Phase == corev1.PodPending {
+			n.must(n.patch(n.t.Context(), n.path("/api/v1", "pods/"+p.Name), json.RawMessage(`{"metadata":{"annotations":{"ktail.test/changed":"true"}}}`)))
+		}
+	}
+	if !suite.Within(n.t, time.Minute, run) {
+		n.t.Fatalf("the fake pods do not run: %v of %d; see kwok.log in %s/state", phases, count, n.work)
+	}
 }
 
 // createAll creates objects in parallel. Existing ones are left unchanged.
@@ -98,15 +126,7 @@ func TestThousandPods_LoseNothing(t *testing.T) {
 	const pods = 1000
 	n := newNamespace(t)
 	dir := n.fakePods(pods)
-	suite.Eventually(t, time.Minute, "all fake pods to run", func() bool {
-		running := 0
-		for _, p := range n.pods() {
-			if p.Status.Phase == "Running" {
-				running++
-			}
-		}
-		return running == pods
-	})
+	n.waitForFakePods(pods)
 	suite.Eventually(t, 10*time.Second, "lines in all logs", func() bool { return countLines(filepath.Join(dir, "p-0999", "c.log")) > 0 })
 	t.Run("default", func(t *testing.T) { thousandByDefault(t, n.name, dir, pods) })
 	t.Run("limited", func(t *testing.T) { thousandLimited(t, n.name, pods) })
