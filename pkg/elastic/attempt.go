@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // attempt sends one part. Documents that are not settled afterwards are in todo or
@@ -58,7 +60,7 @@ func (d *delivery) attempt(ctx context.Context, part []int) *problem {
 			return d.settle(part, func(n int) item {
 				it := d.items[n]
 				if it.reason() != "" {
-					it.err = &itemError{it.err.kind, oneLine(resp.auth.redact(it.err.reason))}
+					it.err = &itemError{it.err.kind, text.OneLine(resp.auth.redact(it.err.reason))}
 				}
 				return it
 			}, t, day)

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 const (
@@ -367,12 +369,12 @@ func (r *response) serverError() *StatusError {
 	}
 	if json.Unmarshal(r.body, &body) == nil {
 		e.Type, e.Reason = parseError(body.Error)
-		e.Type, e.Reason = oneLine(r.auth.redact(e.Type)), oneLine(r.auth.redact(e.Reason))
+		e.Type, e.Reason = text.OneLine(r.auth.redact(e.Type)), text.OneLine(r.auth.redact(e.Reason))
 	}
 	if r.status >= 300 && r.status < 400 {
 		e.Reason = "redirect to another path; give the address of the search server"
 		if to, err := url.Parse(r.header.Get("Location")); err == nil && to.Host != "" {
-			e.Reason = oneLine(fmt.Sprintf("redirect to %s; if that is the search server, give its address", to.Host))
+			e.Reason = text.OneLine(fmt.Sprintf("redirect to %s; if that is the search server, give its address", to.Host))
 		}
 	}
 	return e

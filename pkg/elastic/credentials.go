@@ -5,9 +5,10 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 const (
@@ -47,10 +48,6 @@ func (a *Auth) set(r *http.Request) {
 	}
 }
 
-// minSecret is the minimum length of a secret that is redacted. A shorter one could be
-// part of any word.
-const minSecret = 4
-
 // redact removes the secrets from a message of a server, which may quote the request.
 func (a *Auth) redact(message string) string {
 	if message == "" {
@@ -62,14 +59,9 @@ func (a *Auth) redact(message string) string {
 		secrets = append(secrets, key)
 	}
 	if a.Password != "" {
-		secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(a.User+":"+a.Password)), url.QueryEscape(a.Password))
+		secrets = append(secrets, base64.StdEncoding.EncodeToString([]byte(a.User+":"+a.Password)))
 	}
-	for _, secret := range secrets {
-		if len(secret) >= minSecret {
-			message = strings.ReplaceAll(message, secret, "***")
-		}
-	}
-	return message
+	return text.Redact(message, secrets...)
 }
 
 // session holds what requests are sent with until the credentials are read again.

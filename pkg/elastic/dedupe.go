@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // IDs are unique in one index only. If a data stream or an alias is rolled over between
@@ -249,7 +251,7 @@ func (s *Sink) exist(ctx context.Context, keys []docKey, t target) ([]bool, *pro
 // to wait. An index that was deleted or closed since the list was loaded holds no document
 // that can be found.
 func (s *Sink) lookupError(index, kind string, resp *response, t target) *problem {
-	err := fmt.Errorf("%s: lookup in the older index %s: %s", resp.node.url.Host, index, oneLine(kind))
+	err := fmt.Errorf("%s: lookup in the older index %s: %s", resp.node.url.Host, index, text.OneLine(kind))
 	switch kind {
 	case "":
 		s.backings.readable(index)

@@ -1,7 +1,6 @@
 package elastic
 
 import (
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -22,7 +21,8 @@ const (
 	Blocked
 	// Recovered: lines are accepted again after Unreachable, Busy or Blocked.
 	Recovered
-	// NodeDown: one node does not respond; ktail uses the others.
+	// NodeDown: one node does not respond, or belongs to another cluster; ktail uses the
+	// others.
 	NodeDown
 	// NodeUp: the node responds again.
 	NodeUp
@@ -70,7 +70,7 @@ type Event struct {
 type safeError struct{ error }
 
 // Error implements error.
-func (e safeError) Error() string { return oneLine(e.error.Error()) }
+func (e safeError) Error() string { return text.OneLine(e.error.Error()) }
 
 // Unwrap returns the original error.
 func (e safeError) Unwrap() error { return e.error }
@@ -79,18 +79,8 @@ func (e Event) sanitized() Event {
 	if e.Err != nil {
 		e.Err = safeError{e.Err}
 	}
-	e.Index, e.Node = oneLine(e.Index), oneLine(e.Node)
+	e.Index, e.Node = text.OneLine(e.Index), text.OneLine(e.Node)
 	return e
-}
-
-// oneLine returns the message of a server as a single line without control characters.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\r' || r == '\t' {
-			return ' '
-		}
-		return r
-	}, text.Sanitize(strings.TrimSpace(strings.ReplaceAll(s, "\r\n", "\n"))))
 }
 
 // Status counts documents since the start.

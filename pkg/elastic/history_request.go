@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 var errSearchTimeout = errors.New("the server stopped the search before it was complete")
@@ -158,7 +160,7 @@ func (r *response) failedIndex() string {
 	if json.Unmarshal(r.body, &body) != nil || body.Error.Index == "" {
 		return "an index"
 	}
-	return "the index " + oneLine(body.Error.Index)
+	return "the index " + text.OneLine(body.Error.Index)
 }
 
 // isLocal reports whether all nodes are on this machine.

@@ -110,10 +110,7 @@ func (s *Sink) Push(ctx context.Context, o PushOptions, run Run) error {
 // pushClient makes the response to a push that was refused fit for a message.
 type pushClient struct{ *http.Client }
 
-const (
-	maxRefusal = 500 // bytes of a response that are shown
-	minSecret  = 4   // bytes; a shorter password could be part of any word
-)
+const maxRefusal = 500 // bytes of a response that are shown
 
 // Do implements push.HTTPDoer.
 func (c pushClient) Do(r *http.Request) (*http.Response, error) {
@@ -134,12 +131,7 @@ func (c pushClient) Do(r *http.Request) (*http.Response, error) {
 func refusal(r *http.Request, body string) string {
 	_, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	_, password, _ := r.BasicAuth()
-	for _, secret := range []string{credentials, password, url.QueryEscape(password), url.PathEscape(password)} {
-		if len(secret) >= minSecret {
-			body = strings.ReplaceAll(body, secret, "***")
-		}
-	}
-	body = strings.ToValidUTF8(strings.Join(strings.Fields(body), " "), "\ufffd")
+	body = text.OneLine(text.Redact(body, credentials, password))
 	if len(body) > maxRefusal {
 		body = string(text.Cut([]byte(body), maxRefusal)) + "…"
 	}
