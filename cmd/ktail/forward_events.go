@@ -25,9 +25,9 @@ func (f *forwarding) event(e elastic.Event) {
 	case elastic.Recovered:
 		text = fmt.Sprintf("%s is accepting lines again", name)
 	case elastic.NodeDown:
-		text = fmt.Sprintf("Elasticsearch node %s does not respond: %v; using the other nodes", e.Node, e.Err)
+		text = fmt.Sprintf("Elasticsearch node %s cannot be used: %v; using the other nodes", e.Node, e.Err)
 	case elastic.NodeUp:
-		text = fmt.Sprintf("Elasticsearch node %s responds again", e.Node)
+		text = fmt.Sprintf("Elasticsearch node %s can be used again", e.Node)
 	case elastic.Full:
 		text = fmt.Sprintf("%s cannot keep up and the buffer is full; reading is paused", f.name)
 	case elastic.Dropping:

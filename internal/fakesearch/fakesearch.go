@@ -31,6 +31,9 @@ import (
 type Options struct {
 	// Flavor is the product and version. The default is Elasticsearch710.
 	Flavor Flavor
+	// ClusterUUID is the UUID of the cluster. All servers have the same one by
+	// default, like the nodes of a cluster.
+	ClusterUUID string
 	// Fault, if set, decides how each request fails. A nil result means that the
 	// request succeeds. SetFault replaces it.
 	Fault func(*http.Request) *Fault
@@ -97,6 +100,9 @@ func Start(opts Options) (*Server, error) {
 func start(opts Options, l net.Listener, address string) (*Server, error) {
 	if opts.Flavor.Number == "" {
 		opts.Flavor = Elasticsearch710
+	}
+	if opts.ClusterUUID == "" {
+		opts.ClusterUUID = "Zm9yIHRlc3RzIG9ubHkhIQ"
 	}
 	s := &Server{
 		opts:     opts,

@@ -79,8 +79,8 @@ func openSearch(number string, types typesPolicy) Flavor {
 
 func (f *Flavor) serverless() bool { return f.BuildFlavor == "serverless" }
 
-// info returns the response to GET /.
-func (f *Flavor) info() any {
+// info returns the response to GET / of a cluster with this UUID.
+func (f *Flavor) info(uuid string) any {
 	version := map[string]any{"number": f.Number, "build_type": "docker", "build_snapshot": false}
 	if f.Distribution != "" {
 		version["distribution"] = f.Distribution
@@ -88,5 +88,5 @@ func (f *Flavor) info() any {
 	if f.BuildFlavor != "" {
 		version["build_flavor"] = f.BuildFlavor
 	}
-	return map[string]any{"name": "fake", "cluster_name": "fakesearch", "cluster_uuid": "Zm9yIHRlc3RzIG9ubHkhIQ", "version": version, "tagline": f.Tagline}
+	return map[string]any{"name": "fake", "cluster_name": "fakesearch", "cluster_uuid": uuid, "version": version, "tagline": f.Tagline}
 }

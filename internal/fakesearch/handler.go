@@ -108,7 +108,7 @@ func (s *Server) route(flavor *Flavor, r *http.Request, body []byte, fault *Faul
 	write := r.Method == http.MethodPut || r.Method == http.MethodPost
 	switch {
 	case first == "" && !write:
-		return jsonResponse(http.StatusOK, flavor.info())
+		return jsonResponse(http.StatusOK, flavor.info(s.opts.ClusterUUID))
 	case isBulk(r) && write:
 		index := first
 		if first == "_bulk" {

@@ -165,7 +165,10 @@ func (s *Sink) pin(t target) {
 func problemOf(err error) *problem {
 	var status *StatusError
 	var busy *busyError
+	var other *otherClusterError
 	switch {
+	case errors.As(err, &other):
+		return &problem{kind: Blocked, err: err}
 	case errors.As(err, &busy):
 		return &problem{kind: Busy, err: err, retryAfter: busy.wait}
 	case !errors.As(err, &status):

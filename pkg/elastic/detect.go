@@ -46,7 +46,8 @@ func (s server) hasDataStreams() bool {
 	return !s.known || s.openSearch || s.serverless || s.atLeast(8, 0) || s.atLeast(7, 9) && s.basic
 }
 
-// detect returns the product and version of the servers.
+// detect returns the product and version of the servers. It returns an
+// *otherClusterError if the nodes belong to several clusters: they would share the lines.
 func (c *client) detect(ctx context.Context) (server, error) {
 	resp, err := c.sendJSON(ctx, http.MethodGet, "/", "")
 	switch {
@@ -55,7 +56,12 @@ func (c *client) detect(ctx context.Context) (server, error) {
 	case resp.status != http.StatusOK:
 		return server{}, resp.serverError()
 	}
-	return parseServer(resp)
+	found, err := parseServer(resp)
+	if err != nil {
+		return server{}, err
+	}
+	c.nodes.detected(resp.node, found.uuid)
+	return found, c.checkCluster(ctx)
 }
 
 func parseServer(resp *response) (server, error) {

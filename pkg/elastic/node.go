@@ -2,6 +2,7 @@ package elastic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 const (
@@ -22,10 +25,15 @@ const (
 type nodePool struct {
 	report *reporter
 
-	mu    sync.Mutex
-	nodes []*node
-	next  int
+	mu      sync.Mutex
+	nodes   []*node
+	next    int
+	known   *node     // the node that was detected last
+	cluster clusterID // of that node
 }
+
+// clusterID is the UUID of a cluster and the host of a node that reported it.
+type clusterID struct{ uuid, host string }
 
 // node is one address. It is up, down, or paused by a Retry-After.
 type node struct {
@@ -35,6 +43,7 @@ type node struct {
 	until   time.Time // a node that is down is not probed before
 	wait    time.Time // a paused node gets no request before
 	probing bool
+	foreign bool // it belongs to another cluster and gets no requests but probes
 }
 
 func newNodePool(urls []*url.URL, report *reporter) *nodePool {
@@ -65,7 +74,7 @@ func (p *nodePool) pick(tried []*node) (*node, error) {
 	for i := range p.nodes {
 		n := p.nodes[(p.next+i)%len(p.nodes)]
 		switch wait := n.wait.Sub(now); {
-		case slices.Contains(tried, n):
+		case slices.Contains(tried, n) || n.foreign:
 		case wait > 0:
 			if soonest == 0 || wait < soonest {
 				soonest = wait
@@ -106,6 +115,85 @@ func (p *nodePool) fail(n *node, err error) {
 	}
 }
 
+// detected records that the node belongs to the cluster with this UUID, which may be
+// empty.
+func (p *nodePool) detected(n *node, uuid string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known, p.cluster, n.foreign = n, clusterID{uuid, n.url.Host}, false
+}
+
+// compare returns an *otherClusterError if the node, which has reported this UUID, does
+// not belong to the same cluster as the node that was detected last.
+func (p *nodePool) compare(n *node, uuid string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n.foreign = uuid != "" && p.cluster.uuid != "" && uuid != p.cluster.uuid
+	if !n.foreign {
+		return nil
+	}
+	return &otherClusterError{found: clusterID{uuid, n.url.Host}, want: p.cluster}
+}
+
+// otherClusterError is the error if a node belongs to another cluster.
+type otherClusterError struct{ found, want clusterID }
+
+// Error names the nodes and the UUIDs of their clusters.
+func (e *otherClusterError) Error() string {
+	return fmt.Sprintf("%s belongs to another cluster (%s) than %s (%s); name the nodes of one cluster only",
+		e.found.host, text.OneLine(e.found.uuid), e.want.host, text.OneLine(e.want.uuid))
+}
+
+// checkCluster returns an *otherClusterError if a node that is up does not belong to the
+// same cluster as the one that was detected last. A node that does not respond is down.
+func (c *client) checkCluster(ctx context.Context) error {
+	timeout, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	var checks sync.WaitGroup
+	nodes := c.nodes.unchecked()
+	errs := make([]error, len(nodes))
+	for i, n := range nodes {
+		checks.Go(func() {
+			resp, err := c.send(timeout, n, http.MethodGet, "/", nil, nil, &responseBuffer{})
+			switch {
+			case ctx.Err() != nil:
+			case err != nil:
+				c.nodes.fail(n, err)
+			default:
+				errs[i] = c.nodes.compare(n, resp.clusterUUID())
+			}
+		})
+	}
+	checks.Wait()
+	return errors.Join(errs...)
+}
+
+// unchecked returns the nodes that are up, except the one that was detected last.
+func (p *nodePool) unchecked() []*node {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var nodes []*node
+	for _, n := range p.nodes {
+		if !n.down && n != p.known {
+			nodes = append(nodes, n)
+		}
+	}
+	return nodes
+}
+
+// clusterUUID returns the UUID of the cluster in the response to a detection request, or
+// "" if there is none.
+func (r *response) clusterUUID() string {
+	if r.status != http.StatusOK {
+		return ""
+	}
+	found, err := parseServer(r)
+	if err != nil {
+		return ""
+	}
+	return found.uuid
+}
+
 // areDown reports whether all nodes are down.
 func (p *nodePool) areDown() bool {
 	p.mu.Lock()
@@ -144,7 +232,7 @@ func (p *nodePool) due() (*node, time.Duration) {
 }
 
 // probe probes the nodes that are down until ctx ends. A node is up when it responds
-// with anything but a server error.
+// with anything but a server error, unless it belongs to another cluster.
 func (c *client) probe(ctx context.Context) {
 	p := c.nodes
 	if len(p.nodes) < 2 {
@@ -156,24 +244,31 @@ func (c *client) probe(ctx context.Context) {
 			sleep(ctx, max(wait, 10*time.Millisecond))
 			continue
 		}
-		probeCtx, cancel := context.WithTimeout(ctx, probeTimeout)
-		resp, err := c.send(probeCtx, n, http.MethodGet, "/", nil, nil, &responseBuffer{})
-		cancel()
+		err := c.probeNode(ctx, n)
 		p.mu.Lock()
 		n.probing = false
-		if err == nil && resp.status < http.StatusInternalServerError && !resp.fromGateway(false) {
+		if err == nil {
 			n.down = false // keep tries, so that a node that responds only to probes is paused longer next time
 		}
 		up := !n.down
 		p.mu.Unlock()
-		if up {
-			continue // NodeUp is reported after the next successful request
+		if !up { // otherwise, NodeUp is reported after the next successful request
+			p.fail(n, err)
 		}
-		if err == nil {
-			err = resp.serverError()
-		}
-		p.fail(n, err)
 	}
+}
+
+func (c *client) probeNode(ctx context.Context, n *node) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	resp, err := c.send(ctx, n, http.MethodGet, "/", nil, nil, &responseBuffer{})
+	switch {
+	case err != nil:
+		return err
+	case resp.status >= http.StatusInternalServerError || resp.fromGateway(false):
+		return resp.serverError()
+	}
+	return c.nodes.compare(n, resp.clusterUUID())
 }
 
 // sleep waits for the duration, or until ctx ends.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +72,64 @@ func TestNode_SilentNodeIsTakenOut(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Lines never go to two clusters: they would be in neither completely.
+func TestNode_OfAnotherClusterGetsNoLines(t *testing.T) {
+	t.Run("both respond", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			good, other := serve(t, fakesearch.Options{}), serve(t, fakesearch.Options{ClusterUUID: "other"})
+			r := start(t, good, nodes(good, other))
+			r.write(t, lines("a", "b"))
+			time.Sleep(time.Minute)
+			if n := len(good.messages()) + len(other.messages()); n != 0 {
+				t.Errorf("%d lines were delivered to one of two clusters", n)
+			}
+			if got := r.events.kinds(); !slices.Equal(got, []elastic.EventKind{elastic.Blocked}) {
+				t.Errorf("reported %v: %s", got, r.events.text())
+			}
+			for _, want := range []string{"es1:9200", "es2:9200", "another cluster", "one cluster only"} {
+				if !strings.Contains(r.events.text(), want) {
+					t.Errorf("%q is not in the message: %s", want, r.events.text())
+				}
+			}
+			other.SetFault(func(*http.Request) *fakesearch.Fault { return &fakesearch.Fault{Cut: fakesearch.CutBeforeResponse} })
+			time.Sleep(2 * time.Minute)
+			r.close(t)
+			wantMessages(t, good, "a", "b")
+			wantMessages(t, other)
+		})
+	})
+	t.Run("one responds later", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			good, other := serve(t, fakesearch.Options{}), serve(t, fakesearch.Options{ClusterUUID: "other"})
+			other.SetFault(func(*http.Request) *fakesearch.Fault { return &fakesearch.Fault{Cut: fakesearch.CutBeforeResponse} })
+			r := start(t, good, nodes(other, good))
+			r.write(t, lines("a"))
+			time.Sleep(5 * time.Second)
+			other.SetFault(nil)
+			texts := []string{"a"}
+			for _, l := range numbered(100) {
+				texts = append(texts, l)
+				r.write(t, lines(l))
+				time.Sleep(10 * time.Second)
+			}
+			if !strings.Contains(r.events.text(), "es1:9200 belongs to another cluster") {
+				t.Errorf("the other cluster is not reported: %s", r.events.text())
+			}
+			r.close(t)
+			wantMessages(t, good, texts...)
+			wantMessages(t, other)
+		})
+	})
+}
+
+func wantMessages(t *testing.T, s server, want ...string) {
+	t.Helper()
+	slices.Sort(want)
+	if got := s.messages(); !slices.Equal(got, want) {
+		t.Errorf("delivered %q, want %q", got, want)
 	}
 }
 

@@ -125,7 +125,7 @@ func silentNodeScenario(t *testing.T, s *search.Server, index string) {
 	}
 	stop()
 	w.finish(t, s, index, r, 45*time.Second, fmt.Sprintf("%d lines behind after a minute", behind))
-	if !strings.Contains(r.Stderr.String(), "node "+silent.Addr().String()+" does not respond") {
+	if !strings.Contains(r.Stderr.String(), "node "+silent.Addr().String()+" cannot be used") {
 		t.Error("the silent node is not reported")
 	}
 }
