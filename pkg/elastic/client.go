@@ -158,7 +158,13 @@ func (c *client) request(ctx context.Context, method, path string, header http.H
 			return nil, errors.Join(errs...)
 		}
 		tried = append(tried, n)
-		resp, err := c.send(ctx, n, method, path, header, body, into)
+		var resp *response
+		if c.nodes.mayBeForeign(n) {
+			err = c.probeNode(ctx, n)
+		}
+		if err == nil {
+			resp, err = c.send(ctx, n, method, path, header, body, into)
+		}
 		switch {
 		case err != nil && ctx.Err() != nil && !errors.Is(ctx.Err(), context.DeadlineExceeded):
 			return nil, err

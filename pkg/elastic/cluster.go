@@ -165,9 +165,9 @@ func (s *Sink) pin(t target) {
 func problemOf(err error) *problem {
 	var status *StatusError
 	var busy *busyError
-	var other *otherClusterError
+	var clusters clustersError
 	switch {
-	case errors.As(err, &other):
+	case errors.As(err, &clusters):
 		return &problem{kind: Blocked, err: err}
 	case errors.As(err, &busy):
 		return &problem{kind: Busy, err: err, retryAfter: busy.wait}

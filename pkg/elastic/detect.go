@@ -46,8 +46,8 @@ func (s server) hasDataStreams() bool {
 	return !s.known || s.openSearch || s.serverless || s.atLeast(8, 0) || s.atLeast(7, 9) && s.basic
 }
 
-// detect returns the product and version of the servers. It returns an
-// *otherClusterError if the nodes belong to several clusters: they would share the lines.
+// detect returns the product and version of the servers. It returns a clustersError if
+// the nodes belong to several clusters: they would share the lines.
 func (c *client) detect(ctx context.Context) (server, error) {
 	resp, err := c.sendJSON(ctx, http.MethodGet, "/", "")
 	switch {

@@ -20,16 +20,15 @@ const (
 )
 
 // nodePool holds the nodes of one cluster and their states. Requests take turns among
-// the nodes that are up. A node that does not respond is down at once, and is probed
-// until it responds. It is safe for concurrent use.
+// the nodes that are up. A node that does not respond, or belongs to another cluster, is
+// down at once, and is probed until that changes. It is safe for concurrent use.
 type nodePool struct {
 	report *reporter
 
 	mu      sync.Mutex
 	nodes   []*node
 	next    int
-	known   *node     // the node that was detected last
-	cluster clusterID // of that node
+	cluster clusterID // of the node that was detected last
 }
 
 // clusterID is the UUID of a cluster and the host of a node that reported it.
@@ -43,7 +42,8 @@ type node struct {
 	until   time.Time // a node that is down is not probed before
 	wait    time.Time // a paused node gets no request before
 	probing bool
-	foreign bool // it belongs to another cluster and gets no requests but probes
+	checked bool // it belongs to the cluster that was detected last, or does not report its UUID
+	blocks  bool // delivery waits because it belonged to another cluster at the last detection
 }
 
 func newNodePool(urls []*url.URL, report *reporter) *nodePool {
@@ -74,7 +74,7 @@ func (p *nodePool) pick(tried []*node) (*node, error) {
 	for i := range p.nodes {
 		n := p.nodes[(p.next+i)%len(p.nodes)]
 		switch wait := n.wait.Sub(now); {
-		case slices.Contains(tried, n) || n.foreign:
+		case slices.Contains(tried, n) || n.blocks:
 		case wait > 0:
 			if soonest == 0 || wait < soonest {
 				soonest = wait
@@ -82,7 +82,7 @@ func (p *nodePool) pick(tried []*node) (*node, error) {
 		case !n.down:
 			p.next = (p.next + i + 1) % len(p.nodes)
 			return n, nil
-		case down == nil || n.until.Before(down.until):
+		case down == nil || n.checked && !down.checked || n.checked == down.checked && n.until.Before(down.until):
 			down = n
 		}
 	}
@@ -103,7 +103,8 @@ func (p *nodePool) succeed(n *node) {
 	p.report.solved("node "+n.url.Host, Event{Kind: NodeUp, Node: n.url.Host})
 }
 
-// fail records that the node did not respond, or that a gateway responded in its place.
+// fail records that the node did not respond, that a gateway responded in its place, or
+// that it belongs to another cluster.
 func (p *nodePool) fail(n *node, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -116,11 +117,30 @@ func (p *nodePool) fail(n *node, err error) {
 }
 
 // detected records that the node belongs to the cluster with this UUID, which may be
-// empty.
+// empty. If it is a new one, the other nodes are compared again.
 func (p *nodePool) detected(n *node, uuid string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.known, p.cluster, n.foreign = n, clusterID{uuid, n.url.Host}, false
+	if uuid != p.cluster.uuid {
+		for _, other := range p.nodes {
+			other.checked = false
+		}
+	}
+	p.cluster, n.checked = clusterID{uuid, n.url.Host}, true
+}
+
+// mayBeForeign reports whether the node may belong to another cluster.
+func (p *nodePool) mayBeForeign(n *node) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cluster.uuid != "" && !n.checked
+}
+
+// mustCheck reports whether the cluster of the node must be known before delivery.
+func (p *nodePool) mustCheck(n *node) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return n.blocks || !n.down && p.cluster.uuid != "" && !n.checked
 }
 
 // compare returns an *otherClusterError if the node, which has reported this UUID, does
@@ -128,57 +148,58 @@ func (p *nodePool) detected(n *node, uuid string) {
 func (p *nodePool) compare(n *node, uuid string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n.foreign = uuid != "" && p.cluster.uuid != "" && uuid != p.cluster.uuid
-	if !n.foreign {
+	n.checked = uuid == "" || p.cluster.uuid == "" || uuid == p.cluster.uuid
+	if n.checked {
 		return nil
 	}
-	return &otherClusterError{found: clusterID{uuid, n.url.Host}, want: p.cluster}
+	return &otherClusterError{uuid, p.cluster}
 }
 
-// otherClusterError is the error if a node belongs to another cluster.
-type otherClusterError struct{ found, want clusterID }
+// otherClusterError is the error if a node belongs to the cluster with this UUID instead
+// of that of the other nodes.
+type otherClusterError struct {
+	uuid string
+	want clusterID
+}
 
-// Error names the nodes and the UUIDs of their clusters.
+// Error names the UUIDs, and a node of the other nodes' cluster.
 func (e *otherClusterError) Error() string {
-	return fmt.Sprintf("%s belongs to another cluster (%s) than %s (%s); name the nodes of one cluster only",
-		e.found.host, text.OneLine(e.found.uuid), e.want.host, text.OneLine(e.want.uuid))
+	return fmt.Sprintf("belongs to another cluster (%s) than %s (%s); name the nodes of one cluster only",
+		text.OneLine(e.uuid), e.want.host, text.OneLine(e.want.uuid))
 }
 
-// checkCluster returns an *otherClusterError if a node that is up does not belong to the
-// same cluster as the one that was detected last. A node that does not respond is down.
+// clustersError is the error if nodes that are up belong to several clusters.
+type clustersError struct{ error }
+
+// checkCluster returns a clustersError if a node that is up does not belong to the same
+// cluster as the one that was detected last. A node that does not respond is down.
 func (c *client) checkCluster(ctx context.Context) error {
-	timeout, cancel := context.WithTimeout(ctx, probeTimeout)
-	defer cancel()
 	var checks sync.WaitGroup
-	nodes := c.nodes.unchecked()
-	errs := make([]error, len(nodes))
-	for i, n := range nodes {
+	errs := make([]error, len(c.nodes.nodes))
+	for i, n := range c.nodes.nodes {
+		if !c.nodes.mustCheck(n) {
+			continue
+		}
 		checks.Go(func() {
-			resp, err := c.send(timeout, n, http.MethodGet, "/", nil, nil, &responseBuffer{})
+			err := c.probeNode(ctx, n)
+			var other *otherClusterError
+			blocks := errors.As(err, &other)
+			c.nodes.mu.Lock()
+			n.blocks = blocks
+			c.nodes.mu.Unlock()
 			switch {
-			case ctx.Err() != nil:
-			case err != nil:
+			case blocks:
+				errs[i] = fmt.Errorf("%s %w", n.url.Host, err)
+			case err != nil && ctx.Err() == nil:
 				c.nodes.fail(n, err)
-			default:
-				errs[i] = c.nodes.compare(n, resp.clusterUUID())
 			}
 		})
 	}
 	checks.Wait()
-	return errors.Join(errs...)
-}
-
-// unchecked returns the nodes that are up, except the one that was detected last.
-func (p *nodePool) unchecked() []*node {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var nodes []*node
-	for _, n := range p.nodes {
-		if !n.down && n != p.known {
-			nodes = append(nodes, n)
-		}
+	if err := errors.Join(errs...); err != nil {
+		return clustersError{err}
 	}
-	return nodes
+	return nil
 }
 
 // clusterUUID returns the UUID of the cluster in the response to a detection request, or
@@ -258,6 +279,7 @@ func (c *client) probe(ctx context.Context) {
 	}
 }
 
+// probeNode returns an error if the node does not respond, or belongs to another cluster.
 func (c *client) probeNode(ctx context.Context, n *node) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()

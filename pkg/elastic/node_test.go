@@ -13,6 +13,7 @@ import (
 
 	"github.com/ktail/ktail/internal/fakesearch"
 	"github.com/ktail/ktail/pkg/elastic"
+	"github.com/ktail/ktail/pkg/ktail"
 )
 
 // nodes makes the servers reachable as es1, es2 and so on.
@@ -115,13 +116,41 @@ func TestNode_OfAnotherClusterGetsNoLines(t *testing.T) {
 				r.write(t, lines(l))
 				time.Sleep(10 * time.Second)
 			}
-			if !strings.Contains(r.events.text(), "es1:9200 belongs to another cluster") {
+			if !strings.Contains(r.events.text(), "belongs to another cluster") {
 				t.Errorf("the other cluster is not reported: %s", r.events.text())
 			}
 			r.close(t)
 			wantMessages(t, good, texts...)
 			wantMessages(t, other)
 		})
+	})
+}
+
+// If the other nodes fail, a node of another cluster that was down when ktail started does
+// not take their place.
+func TestNode_OfAnotherClusterReplacesNoNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := func(*http.Request) *fakesearch.Fault { return &fakesearch.Fault{Cut: fakesearch.CutBeforeResponse} }
+		other, good := serve(t, fakesearch.Options{ClusterUUID: "other"}), serve(t, fakesearch.Options{})
+		other.SetFault(down)
+		r := start(t, good, nodes(other, good))
+		texts := numbered(200)
+		for i, l := range lines(texts...) {
+			switch i {
+			case 50:
+				good.SetFault(down)
+			case 55:
+				other.SetFault(nil)
+			case 120:
+				good.SetFault(nil)
+			}
+			r.write(t, []ktail.Line{l})
+			time.Sleep(time.Second)
+		}
+		time.Sleep(2 * time.Minute)
+		r.close(t)
+		wantMessages(t, good, texts...)
+		wantMessages(t, other)
 	})
 }
 
