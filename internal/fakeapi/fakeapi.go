@@ -50,6 +50,10 @@ type Options struct {
 	// MaxLogSize rotates a log automatically when its text has that many bytes.
 	// 0 means that only Container.Rotate rotates logs.
 	MaxLogSize int64
+	// QueueRotations makes requests that follow a log skip and repeat files like a
+	// kubelet that its client keeps waiting: at the end of a file, it opens the newest
+	// one, once for each rotation since the log was opened.
+	QueueRotations bool
 	// Context is the name of the context in the kubeconfig. The default is
 	// "fake".
 	Context string

@@ -47,6 +47,7 @@ type instance struct {
 	mu      sync.Mutex
 	file    *logFile   // the newest file, which can be read
 	rotated []*logFile // on the node, oldest first
+	renamed int        // rotations so far
 	now     func() time.Time
 	halfway bool // a compression has not removed the uncompressed file yet
 	maxSize int64
@@ -98,6 +99,7 @@ func (i *instance) rotate() {
 	next := &logFile{}
 	i.file.next = next
 	i.file = next
+	i.renamed++
 }
 
 // end marks the last entry as the last one.
@@ -120,6 +122,9 @@ func (i *instance) remove() {
 type cursor struct {
 	file *logFile
 	next int
+
+	queue bool // see Options.QueueRotations
+	seen  int  // rotations that were noticed
 }
 
 // open returns a cursor at the last tail entries of the newest file (or at its
@@ -127,7 +132,7 @@ type cursor struct {
 func (i *instance) open(tail int64) (cursor, bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	c := cursor{file: i.file}
+	c := cursor{file: i.file, seen: i.renamed}
 	if n := int64(len(i.file.entries)); tail >= 0 && tail < n {
 		c.next = int(n - tail)
 	}
@@ -146,7 +151,11 @@ func (i *instance) read(c *cursor, limit int) ([]Entry, <-chan struct{}) {
 			c.next += n
 			return slices.Clip(batch), nil
 		}
-		if c.file.next == nil {
+		if c.queue && c.seen < i.renamed {
+			*c = cursor{file: i.file, queue: true, seen: c.seen + 1}
+			continue
+		}
+		if c.file.next == nil || c.queue {
 			break
 		}
 		*c = cursor{file: c.file.next}

@@ -117,6 +117,7 @@ func (s *Server) stream(w *response, inst *instance, o logOptions) {
 		_, _ = fmt.Fprintf(w, "unable to retrieve container logs for %s", inst.id)
 		return
 	}
+	at.queue = s.opts.QueueRotations && o.follow
 	s.openLog(w, o.follow, +1)
 	defer s.openLog(w, o.follow, -1)
 	w.WriteHeader(http.StatusOK)

@@ -36,16 +36,44 @@ func TestRotation_ReportsGapsOnly(t *testing.T) {
 	}
 	n.waitForCompletion(90 * time.Second)
 	r := f.finish(n)
-	r.orderly(t)
-	gaps := f.gaps("rotate")
-	t.Logf("%d runs of lines lost, %d gaps reported", len(r.missing), len(gaps))
-	for _, lost := range r.missing {
-		if !covered(lost, gaps) {
-			t.Errorf("%v, and no reported gap covers them", lost)
-		}
-	}
+	f.wantsGaps(r, "rotate")
 	if r.Lost > r.Written/2 {
 		t.Errorf("more than half is lost; reading did not resume after the connection was restored")
+	}
+}
+
+// The reader of stdout stops for 40 seconds, so the kubelet has to wait while the log is
+// rotated several times. It then skips files and repeats others.
+func TestRotation_KubeletHeldBackReportsGaps(t *testing.T) {
+	t.Parallel()
+	n := newNamespace(t)
+	f := n.follow(newLedger())
+	// 80 seconds; 10 kB a line make 1 MiB every two seconds, and fill all buffers.
+	n.createPod("rotate", n.podSpec(n.container("c", "-rate", "50", "-n", "4000", "-size", "10000", "-stamp")), nil)
+	suite.Eventually(t, time.Minute, "the first lines", func() bool { return f.last("rotate c") > 200 })
+	clock := suite.StartClock(t)
+	f.block()
+	clock.Until(40 * time.Second)
+	f.unblock()
+	n.waitForCompletion(2 * time.Minute)
+	r := f.finish(n)
+	f.wantsGaps(r, "rotate")
+	if r.Lost == 0 {
+		t.Error("the kubelet did not have to wait: nothing was tested")
+	}
+}
+
+// wantsGaps fails the test unless the lines are in order, each once, and the missing ones
+// are covered by gaps with both times.
+func (f *follower) wantsGaps(r *result, pod string) {
+	f.t.Helper()
+	r.orderly(f.t)
+	gaps := f.gaps(pod)
+	f.t.Logf("%d runs of lines lost, %d gaps reported", len(r.missing), len(gaps))
+	for _, lost := range r.missing {
+		if !covered(lost, gaps) {
+			f.t.Errorf("%v, and no reported gap covers them", lost)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package podlog
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -15,15 +16,30 @@ const freshFor = 5 * time.Second
 
 // gone is called when the pod does not exist. If the log is not followed, nothing shows
 // that it was read to its end.
-func (s *Source) gone(emit func([]ktail.Line) error) error {
+func (s *Source) gone(from *ktail.Position, emit func([]ktail.Line) error) error {
 	if !s.options.Follow {
 		return fmt.Errorf("read log of %s: %w", s.stream, errGone)
 	}
 	s.log.gone = true
+	if err := s.reportUnread(from, emit); err != nil {
+		return err
+	}
 	if err := s.end(emit, &State{Reason: deleted}); err != nil {
 		return err
 	}
 	return ktail.ErrGone
+}
+
+// reportUnread emits a gap at the end of a log that was removed although its last response
+// was behind the log, or broke off.
+func (s *Source) reportUnread(from *ktail.Position, emit func([]ktail.Line) error) error {
+	l := s.log
+	since := cmp.Or(l.latest, from.Last().Time)
+	if !l.unproven || l.exited || since == 0 || l.complete && l.completeAt.Time == since {
+		return nil
+	}
+	l.unproven = false
+	return emit([]ktail.Line{{Stream: s.stream, Kind: ktail.Gap, Since: since, Text: []byte("the pod was deleted before its log was read to the end")}})
 }
 
 // checkPod returns errGone if the log that is open for the first time belongs to another

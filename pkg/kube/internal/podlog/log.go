@@ -23,6 +23,7 @@ type Log struct {
 	clockMode
 	ending
 	stall
+	delay
 	rotated
 	earlier earlier
 

@@ -48,8 +48,12 @@ type response struct {
 	refused  bool // a message of the kubelet was received
 	passed   bool // lines were skipped that may be new or may have been delivered
 	progress bool // a line was emitted
+	broken   bool // the connection broke off
 	last     ktail.Mark
 	rate     lineRate
+	opened   time.Time
+	received time.Time // time when the lines being looked at were received
+	arrived  arrival   // of the last new line
 }
 
 type phase uint8
@@ -63,7 +67,7 @@ const (
 
 // newResponse returns a response that emits what is new since the position.
 func newResponse(s *Source, from *ktail.Position, emit func([]ktail.Line) error) *response {
-	r := &response{source: s, from: from, emit: emit, last: from.Last()}
+	r := &response{source: s, from: from, emit: emit, last: from.Last(), opened: time.Now()}
 	switch {
 	case !from.IsZero():
 		r.replay, r.begin, r.isNew = from.Replay(), r.joinPrevious, from.Covers
@@ -93,6 +97,7 @@ func (r *response) copy(ctx context.Context, body io.Reader) error {
 	r.scanner.untimed = r.source.log.untimed
 	for {
 		lines, err := r.scanner.next()
+		r.received = time.Now()
 		lines, detectErr := r.detectUntimed(ctx, lines)
 		if detectErr != nil {
 			return detectErr
@@ -108,6 +113,7 @@ func (r *response) copy(ctx context.Context, body io.Reader) error {
 			case errors.Is(err, io.EOF):
 				return io.EOF
 			}
+			r.broken = true
 			return fmt.Errorf("read log of %s: %w", r.source.stream, err)
 		}
 	}
@@ -117,30 +123,39 @@ func (r *response) copy(ctx context.Context, body io.Reader) error {
 func (r *response) forward(ctx context.Context, lines []ktail.Line) error {
 	kept := lines[:0]
 	r.makePiece(lines)
+	var skipping error
 	for i := range lines {
 		keep, err := r.wants(ctx, &lines[i]) // a pointer to a copy would cost an allocation
 		if err != nil {
 			return err
+		}
+		if keep && r.mayHaveSkipped(&lines[i]) {
+			if skipping = r.checkSkipping(ctx, kept, &lines[i]); skipping != nil {
+				break
+			}
 		}
 		if keep {
 			kept = append(kept, lines[i])
 		}
 	}
 	if len(kept) == 0 {
-		return nil
+		return skipping
 	}
 	if l := &kept[len(kept)-1]; l.Kind == ktail.Log {
 		if !r.progress {
 			r.progress = true
 			r.source.log.overlapped()
 		}
-		r.last = l.Mark()
+		r.last, r.source.log.latest = l.Mark(), l.Time
 		if !r.previous {
 			r.source.log.earlier.only = false
 		}
 	}
 	r.source.log.deliver(len(kept), r.whole)
-	return r.emit(kept)
+	if err := r.emit(kept); err != nil {
+		return err
+	}
+	return skipping
 }
 
 func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {

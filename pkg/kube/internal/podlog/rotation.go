@@ -42,6 +42,10 @@ func (s *Source) follow(ctx context.Context, r *response, body io.Reader, cancel
 		return err // the next response starts over, and must not suspect the same line again
 	}
 	s.log.stall = stall{}
+	s.log.followed(r)
+	if errors.Is(err, errSkipping) {
+		return ktail.ErrInterrupted
+	}
 	switch {
 	case !b.cut.Load():
 		return err

@@ -69,7 +69,7 @@ func (s *Source) readAll(ctx context.Context, from ktail.Position, emit func([]k
 			s.log.further()
 		case errors.Is(err, errReopen):
 		case errors.Is(err, errGone):
-			return s.gone(emit)
+			return s.gone(&from, emit)
 		default:
 			return err
 		}

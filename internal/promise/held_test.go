@@ -1,0 +1,118 @@
+package promise_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ktail/ktail/internal/fakeapi"
+)
+
+// heldBack is a log that is rotated every ten seconds, while the output keeps ktail, and
+// therefore the kubelet, waiting.
+type heldBack struct {
+	*run
+	c    *fakeapi.Container
+	file []string
+}
+
+// write writes five lines a second for so many seconds.
+func (h *heldBack) write(seconds int) {
+	for range 5 * seconds {
+		if len(h.file)%50 == 0 && len(h.file) > 0 {
+			h.c.Rotate()
+		}
+		h.file = append(h.file, fmt.Sprintf("line %d %s", len(h.file), strings.Repeat("x", 200_000)))
+		h.c.Log(h.file[len(h.file)-1])
+		pass(200 * time.Millisecond)
+	}
+}
+
+// A kubelet that had to wait skips files of the log and repeats others. What it has skipped
+// is reported, and nothing is written twice.
+func TestKubeletHeldBack_LosesNothingSilently(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		slow func(*heldBack)
+		gaps bool
+	}{
+		{"not at all", func(h *heldBack) { h.write(60) }, false},
+		{"for less than a rotation", func(h *heldBack) { h.block(); h.write(8); h.unblock() }, false},
+		{"by one long pause", func(h *heldBack) { h.block(); h.write(45); h.unblock() }, true},
+		{"by several pauses", func(h *heldBack) {
+			for range 3 {
+				h.block()
+				h.write(25)
+				h.unblock()
+				h.write(15)
+			}
+		}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := newServer(t, fakeapi.Options{QueueRotations: true})
+				c := api.RunPod("default", "web", "app").Container("app")
+				h := &heldBack{run: followAll(t, connect(t, api)), c: c}
+				h.write(5)
+				tt.slow(h)
+				h.write(15)
+				pass(time.Minute)
+				(&scheduler{run: h.run}).wantsNothingSilent(t, h.file)
+				if got := len(h.gaps) > 0; got != tt.gaps {
+					t.Errorf("gaps: %v, want %v", got, tt.gaps)
+				}
+				if last := h.lines[len(h.lines)-1]; last != h.file[len(h.file)-1] {
+					t.Errorf("the last line was not written")
+				}
+			})
+		})
+	}
+}
+
+// If a pod is deleted before its log was read to the end, nothing can be read any more.
+// That is reported.
+func TestDeletedPod_UnreadEndIsAGap(t *testing.T) {
+	for name, cut := range map[string]func(*heldBack, *fakeapi.Server, *fakeapi.Pod){
+		"held back": func(h *heldBack, api *fakeapi.Server, pod *fakeapi.Pod) {
+			h.block()
+			h.write(30)
+			pod.Remove()
+			api.CutAll(true)
+			h.unblock()
+		},
+		"broken connection": func(h *heldBack, api *fakeapi.Server, pod *fakeapi.Pod) {
+			api.SetFault(func(*http.Request) *fakeapi.Fault { return &fakeapi.Fault{Status: http.StatusServiceUnavailable} })
+			api.CutAll(false)
+			h.write(5)
+			pod.Remove()
+			api.SetFault(noFault)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				api := newServer(t, fakeapi.Options{QueueRotations: true})
+				pod := api.RunPod("default", "web", "app")
+				h := &heldBack{run: followAll(t, connect(t, api)), c: pod.Container("app")}
+				h.write(5)
+				cut(h, api, pod)
+				pass(time.Minute)
+				(&scheduler{run: h.run}).wantsNothingSilent(t, h.file)
+				h.wantsEnd(t)
+			})
+		})
+	}
+}
+
+// wantsEnd fails the test unless the log has ended with one gap.
+func (h *heldBack) wantsEnd(t *testing.T) {
+	t.Helper()
+	if len(h.gaps) != 1 || !strings.Contains(string(h.gaps[0].Text), "deleted") {
+		t.Fatalf("gaps: %v", h.gaps)
+	}
+	if last := h.screen[len(h.screen)-1]; last != "- deleted" {
+		t.Errorf("the last line on the screen is %.40q", last)
+	}
+}

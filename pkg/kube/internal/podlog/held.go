@@ -1,0 +1,121 @@
+package podlog
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"time"
+
+	"github.com/ktail/ktail/pkg/ktail"
+)
+
+// A kubelet that its client keeps waiting, because the reader of stdout is slow or the
+// connection is, does not look at the log meanwhile, but the notifications of its
+// rotations queue up. When it has read the file that it has open to the end, it opens the
+// newest file once for each of them: what was in the files in between is missing, and what
+// is in the newest one is repeated (ReadLogs in k8s.io/cri-client/pkg/logs). No error
+// shows that. So if a response is behind the log and skips some time, another response must
+// show that nothing is missing there; otherwise the log is opened once more.
+const (
+	// heldBack is how much later than others a line must be received to show that the
+	// kubelet had to wait. A file that is skipped was the newest one for at least
+	// containerLogMonitorInterval, 10 s by default and 3 s at least.
+	heldBack = 2 * time.Second
+	// skippedTime is how much time between two lines may be that of a skipped file.
+	skippedTime = 2 * time.Second
+	// skippedSize is the least size of a skipped file, in bytes, to judge from how much
+	// was written within a second before. containerLogMaxSize is 10 MiB by default.
+	skippedSize = 64 << 10
+)
+
+// errSkipping ends a response that may have skipped a file of the log.
+var errSkipping = errors.New("the response may have skipped a file of the log")
+
+// delay records how late the lines of a log are received. Clocks of nodes differ, so
+// lines are only compared with each other.
+type delay struct {
+	least    time.Duration // difference between a line's time and its reception, the least so far
+	known    bool          // least is valid
+	unproven bool          // the last response that had lines was behind the log, or broke off
+	latest   int64         // time of the line emitted last, in Unix nanoseconds
+}
+
+// arrival is how the lines up to the last new one were received.
+type arrival struct {
+	time   int64 // of the last line, in Unix nanoseconds; 0: there is none
+	late   bool  // it was received late, although the log was open when it was written
+	size   int   // bytes of the lines in the second of the last line
+	before int   // bytes of the lines in the second before that had lines
+}
+
+// next returns what holds after another line, apart from late.
+func (a *arrival) next(l *ktail.Line) arrival {
+	if l.Time/int64(time.Second) != a.time/int64(time.Second) {
+		return arrival{time: l.Time, size: len(l.Text), before: a.size}
+	}
+	return arrival{time: l.Time, size: a.size + len(l.Text), before: a.before}
+}
+
+// mayBeSkipped reports whether the time until the next line may be that of a file that was
+// skipped.
+func (a *arrival) mayBeSkipped(until int64) bool {
+	took := time.Duration(until - a.time)
+	return a.late && took >= skippedTime && float64(max(a.size, a.before))*took.Seconds() >= skippedSize
+}
+
+// mayHaveSkipped records a new line, and reports whether the kubelet may have skipped a
+// file before it.
+func (r *response) mayHaveSkipped(l *ktail.Line) bool {
+	if l.Kind != ktail.Log || l.Untimed || r.phase != allNew || !r.source.options.Follow {
+		return false
+	}
+	before := r.arrived
+	r.arrived = before.next(l)
+	d, took := &r.source.log.delay, time.Duration(r.received.UnixNano()-l.Time)
+	if !d.known || took < d.least {
+		d.least, d.known = took, true
+	}
+	r.arrived.late = took-d.least >= heldBack && l.Time >= r.opened.UnixNano()
+	return before.mayBeSkipped(l.Time)
+}
+
+// checkSkipping returns errSkipping unless another response shows that the line follows
+// the last of the kept lines, or else the line emitted last, immediately.
+func (r *response) checkSkipping(ctx context.Context, kept []ktail.Line, l *ktail.Line) error {
+	before := r.last
+	for i := len(kept) - 1; i >= 0; i-- {
+		if kept[i].Kind == ktail.Log {
+			before = kept[i].Mark()
+			break
+		}
+	}
+	s := r.source
+	query := url.Values{"container": {s.stream.Container}, "timestamps": {"true"}}
+	query.Set("sinceTime", time.Unix(0, before.Time).UTC().Format(time.RFC3339))
+	body, err := s.api.OpenLog(ctx, query)
+	if err != nil {
+		return errSkipping
+	}
+	defer body.Close() //nolint:errcheck // errors do not matter after reading
+	sc, after := newScanner(body, s.stream), false
+	for err == nil {
+		var lines []ktail.Line
+		lines, err = sc.next()
+		for i := range lines {
+			if after && l.Mark().Same(lines[i].Mark()) {
+				s.log.known = false // the clock has changed, or the container has written nothing
+				return nil
+			}
+			after = before.Same(lines[i].Mark())
+		}
+	}
+	return errSkipping
+}
+
+// followed records whether a response that has ended shows that the log was read
+// as far as it was written.
+func (d *delay) followed(r *response) {
+	if !r.lost() {
+		d.unproven = r.arrived.late || r.broken
+	}
+}
