@@ -166,10 +166,13 @@ func (r *Ring) State() State {
 	s.Lines, s.Errors = r.rate.perSecond(time.Now().Unix())
 	s.Begin, s.Last = r.open.minTime, r.open.maxTime
 	if len(r.blocks) > 0 {
-		s.First, s.Begin = r.blocks[0].first, r.blocks[0].minTime
-		for _, b := range r.blocks {
-			s.Begin, s.Last = min(s.Begin, b.minTime), max(s.Last, b.maxTime)
+		s.First = r.blocks[0].first
+	}
+	for i, b := range r.blocks {
+		if i == 0 && r.open.n == 0 {
+			s.Begin = b.minTime
 		}
+		s.Begin, s.Last = min(s.Begin, b.minTime), max(s.Last, b.maxTime)
 	}
 	return s
 }

@@ -299,3 +299,25 @@ func benchText(rnd *rand.Rand) []byte {
 			rnd.IntN(16), rnd.Uint32(), rnd.IntN(2000), rnd.IntN(100))
 	}
 }
+
+// The state begins with the earliest line, although it came late and is in the block
+// that is being filled.
+func TestState_BeginsWithALateLine(t *testing.T) {
+	r := ring.New(64 << 20)
+	fill(r, 2000)
+	early := r.State().Begin - int64(time.Minute)
+	r.Append([]ktail.Line{{Stream: stream("a"), Time: early, Text: []byte("late")}})
+	s := r.State()
+	if s.Begin != early {
+		t.Errorf("the state begins at %d, want %d", s.Begin, early)
+	}
+	counted := uint32(0)
+	for _, c := range r.NewView(nil).Histogram(s.Begin, s.Last+1, 17).Counts {
+		for _, n := range c {
+			counted += n
+		}
+	}
+	if counted != 2001 {
+		t.Errorf("the histogram counts %d lines, want 2001", counted)
+	}
+}
