@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +17,8 @@ import (
 type View struct {
 	ring   *Ring
 	filter *Filter
+
+	expired atomic.Bool // not guarded by mu, which a search holds until its budget is over
 
 	mu     sync.Mutex
 	origin uint64 // sequence number that newer and older are relative to
@@ -144,6 +147,9 @@ func (v *View) evict(first uint64) {
 }
 
 func (v *View) described() Range {
+	if v.high-v.origin > 1<<31 || v.origin-v.low > 1<<31 {
+		v.expired.Store(true)
+	}
 	return Range{
 		First: v.firstNumber(), End: int64(v.cut + len(v.newer)), Searched: v.low,
 		Complete: v.low <= v.ring.first(),
@@ -216,12 +222,9 @@ func (v *View) Number(seq uint64) int64 {
 	return -int64(n)
 }
 
-// Expired reports whether the numbers of the view are about to run out of range.
-func (v *View) Expired() bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.high-v.origin > 1<<31 || v.origin-v.low > 1<<31
-}
+// Expired reports whether the numbers of the view were about to run out of range after
+// the latest search. It does not wait for one that is under way.
+func (v *View) Expired() bool { return v.expired.Load() }
 
 // snapshotBefore returns the blocks with lines before seq, oldest first.
 func (r *Ring) snapshotBefore(seq uint64) []*block {
