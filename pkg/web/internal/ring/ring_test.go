@@ -321,3 +321,19 @@ func TestState_BeginsWithALateLine(t *testing.T) {
 		t.Errorf("the histogram counts %d lines, want 2001", counted)
 	}
 }
+
+// A view keeps its numbers after all lines that were there when it was made have left.
+func TestView_OutlivesItsFirstLines(t *testing.T) {
+	r := ring.New(256 << 10)
+	fill(r, 1000)
+	v := r.NewView(&ring.Filter{Find: text.NewPatterns(regexp.MustCompile("took"))})
+	v.Search(t.Context(), time.Hour)
+	end := r.State().End
+	for r.State().First <= end {
+		fill(r, 1000)
+	}
+	place := v.Search(t.Context(), time.Hour)
+	if v.Expired() || place.First < 0 || !place.Complete {
+		t.Errorf("expired: %v, range %+v", v.Expired(), place)
+	}
+}

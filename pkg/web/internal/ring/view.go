@@ -147,7 +147,8 @@ func (v *View) evict(first uint64) {
 }
 
 func (v *View) described() Range {
-	if v.high-v.origin > 1<<31 || v.origin-v.low > 1<<31 {
+	// low is after origin when the lines that were there at first have left.
+	if v.high-v.origin > 1<<31 || v.low < v.origin && v.origin-v.low > 1<<31 {
 		v.expired.Store(true)
 	}
 	return Range{
