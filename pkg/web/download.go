@@ -2,7 +2,7 @@ package web
 
 import (
 	"bufio"
-	"encoding/json"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -56,63 +56,38 @@ func (t *tickets) redeem(ticket string, now time.Time) bool {
 	return ok && now.Before(expires)
 }
 
-// download sends all lines of the query as a file. With as=text, it has the texts of
-// the lines; with as=json, an object for each line.
+// download sends the texts of all lines of the query as a file. If lines are missing,
+// because they left the buffer before they were sent, the last line says so.
 func (s *Server) download(w http.ResponseWriter, r *http.Request) {
 	params := r.URL.Query()
 	if !s.ticks.redeem(params.Get("ticket"), time.Now()) {
 		http.Error(w, "this download has expired: start it again on the page", http.StatusForbidden)
 		return
 	}
-	v, err := s.view(params)
+	filter, err := s.parseFilter(params)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	asJSON := params.Get("as") == "json"
-	name, kind := "ktail-"+time.Now().UTC().Format("20060102T150405Z"), "text/plain; charset=utf-8"
-	if asJSON {
-		name, kind = name+".ndjson", "application/x-ndjson"
-	} else {
-		name += ".log"
-	}
-	w.Header().Set("Content-Type", kind)
-	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
-	place := v.Search(r.Context(), time.Minute)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="ktail-`+time.Now().UTC().Format("20060102T150405Z")+`.log"`)
 	control := http.NewResponseController(w)
 	out := bufio.NewWriterSize(w, 64<<10)
-	// The sequence number is where to continue: numbers may leave the view in the meantime.
-	for at := place.First; at < place.End && r.Context().Err() == nil; at += maxRows {
+	write := func(rec *ring.Record) {
+		if rec.Kind == ktail.Log {
+			_, _ = out.Write(rec.Text) // Flush reports the error
+			_ = out.WriteByte('\n')    // likewise
+		}
+	}
+	scan := s.sink.ring.NewScan(filter)
+	for more := true; more; {
 		_ = control.SetWriteDeadline(time.Now().Add(answerTimeout)) // a recorder of tests has none
-		s.sink.ring.ReadEach(v.Seqs(at, int(min(maxRows, place.End-at))), func(rec *ring.Record) {
-			if rec.Kind == ktail.Log {
-				s.writeLine(out, rec, asJSON)
-			}
-		})
+		more = scan.Next(write)
+		if !more && scan.Missing > 0 {
+			_, _ = fmt.Fprintf(out, "ktail: warning: this file is incomplete: up to %d lines are missing, which left the buffer before they were sent, or are damaged in it (--web-buffer)\n", scan.Missing)
+		}
+		if out.Flush() != nil || r.Context().Err() != nil {
+			panic(http.ErrAbortHandler) // otherwise, the response would end as if it were complete
+		}
 	}
-	_ = out.Flush() // the client is gone
-}
-
-func (s *Server) writeLine(out *bufio.Writer, rec *ring.Record, asJSON bool) {
-	if !asJSON {
-		_, _ = out.Write(rec.Text) // Flush reports the error
-		_ = out.WriteByte('\n')    // likewise
-		return
-	}
-	stream := s.sink.ring.Stream(rec.Stream)
-	if stream == nil {
-		stream = &ktail.Stream{}
-	}
-	line := struct {
-		Time      string `json:"time,omitempty"`
-		Namespace string `json:"namespace,omitempty"`
-		Pod       string `json:"pod,omitempty"`
-		Container string `json:"container,omitempty"`
-		Level     string `json:"level,omitempty"`
-		Message   string `json:"message"`
-	}{
-		time.Unix(0, rec.Time).UTC().Format(time.RFC3339Nano), stream.Namespace, stream.Pod, stream.Container,
-		rec.Level.String(), string(rec.Text),
-	}
-	_ = json.NewEncoder(out).Encode(line) // Flush reports the error
 }

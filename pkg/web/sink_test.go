@@ -14,7 +14,9 @@ func TestSink_KeepsContractOfSink(t *testing.T) {
 		return sinktest.Subject{
 			Sink: s,
 			Received: func() (texts []string) {
-				s.ring.Read(0, 1000, func(rec *ring.Record) { texts = append(texts, string(rec.Text)) })
+				scan := s.ring.NewScan(&ring.Filter{})
+				for scan.Next(func(rec *ring.Record) { texts = append(texts, string(rec.Text)) }) {
+				}
 				return texts
 			},
 		}

@@ -175,7 +175,7 @@ function keys() {
     p: () => setFollow(!list.follow), Enter: () => { if (!Number.isNaN(list.cursor)) openDrawer(list.cursor, true); },
     c: context, y: copyRows, Y: () => copyLink(list.cursor), m: mark, u: () => nextMark(1), U: () => nextMark(-1),
     "[": () => jump(-1), "]": () => jump(1), z: () => toggle("wrap"), f: () => toggle("fields"), t: nextZone, s: () => toggle("pods"),
-    d: () => download(), Escape: escape, "?": () => showHelp(store.version),
+    d: download, Escape: escape, "?": () => showHelp(store.version),
   });
 }
 
@@ -183,7 +183,7 @@ function buttons() {
   $("live").addEventListener("click", () => setFollow(!list.follow));
   $("toEnd").addEventListener("click", () => { setFollow(true); $("list").focus(); });
   for (const name of flags) $(name + "Toggle").addEventListener("click", () => toggle(name));
-  $("download").addEventListener("click", () => download());
+  $("download").addEventListener("click", download);
   $("theme").addEventListener("click", theme);
   $("help").addEventListener("click", () => showHelp(store.version));
   $("zone").append(...zones.map(([value, label]) => el("option", { value }, label)));

@@ -50,13 +50,12 @@ export function copyLink(n) {
   copyText(`${link}\n# ktail ${store.title}, ${full(r[1], r[2])}\n`, "Link copied. It contains no token, so it works only for those who have access to this page");
 }
 
-/** Downloads what the filters show. @param {string} [as] */
-export async function download(as = "text") {
+/** Downloads what the filters show. */
+export async function download() {
   try {
     const { ticket } = await api("ticket", undefined, undefined, "POST");
     const params = filterParams();
     params.set("ticket", ticket);
-    params.set("as", as);
     const a = document.createElement("a");
     a.href = "/download?" + params;
     a.download = "";

@@ -37,12 +37,16 @@ func TestRing_ReportsDamagedBlocks(t *testing.T) {
 			if len(r.blocks) < 3 {
 				t.Fatalf("%d blocks", len(r.blocks))
 			}
+			var all []uint64
+			for seq := range uint64(lines) {
+				all = append(all, seq+1)
+			}
 			bad := r.blocks[1]
 			bad.text = corrupt(bad.text)
 			next := uint64(1)
 			for range 2 {
 				next = 1
-				r.Read(1, lines, func(rec *Record) {
+				r.ReadEach(all, func(rec *Record) {
 					want, kind := fmt.Sprintf("number %d", next), ktail.Log
 					if next >= bad.first && next < bad.end() {
 						want, kind = string(damagedText), ktail.Diagnostic
@@ -59,6 +63,12 @@ func TestRing_ReportsDamagedBlocks(t *testing.T) {
 			found := r.NewView(&Filter{Include: text.NewPatterns(regexp.MustCompile("number 1$"))}).Search(t.Context(), time.Hour)
 			if got := found.End - found.First; got != int64(bad.n)+1 {
 				t.Errorf("the filter shows %d lines, want 1 and the %d damaged ones", got, bad.n)
+			}
+			scan, scanned := r.NewScan(&Filter{}), 0
+			for scan.Next(func(*Record) { scanned++ }) {
+			}
+			if scan.Missing != uint64(bad.n) || scanned != lines-bad.n {
+				t.Errorf("a scan reads %d lines and misses %d, want all but %d", scanned, scan.Missing, bad.n)
 			}
 			if len(reports) != 1 || reports[0] != bad.n {
 				t.Errorf("reports %v, want one of %d lines", reports, bad.n)

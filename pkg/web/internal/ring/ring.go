@@ -197,12 +197,7 @@ func (r *Ring) Changed() (uint64, <-chan struct{}) {
 func (r *Ring) snapshot(from uint64) []*block {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(r.blocks, from, func(b *block, seq uint64) int {
-		if b.end() <= seq {
-			return -1
-		}
-		return 1
-	})
+	i, _ := slices.BinarySearchFunc(r.blocks, from, endsAfter)
 	blocks := slices.Clone(r.blocks[i:])
 	if r.open.n > 0 && r.open.end() > from {
 		open := r.open
@@ -210,22 +205,6 @@ func (r *Ring) snapshot(from uint64) []*block {
 		blocks = append(blocks, &open)
 	}
 	return blocks
-}
-
-// Read calls visit with up to n lines from seq from on, in order.
-func (r *Ring) Read(from uint64, n int, visit func(*Record)) {
-	for _, b := range r.snapshot(from) {
-		if n <= 0 {
-			return
-		}
-		b.walk(r.cache.text(b), func(rec *Record) bool {
-			if rec.Seq >= from {
-				visit(rec)
-				n--
-			}
-			return n > 0
-		})
-	}
 }
 
 // ReadEach calls visit with the lines that have these sequence numbers, which

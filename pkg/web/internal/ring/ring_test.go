@@ -67,12 +67,22 @@ func randomLine(rnd *rand.Rand, streams []*ktail.Stream, at *int64) ktail.Line {
 	return l
 }
 
+// read calls visit with up to n lines from seq from on.
+func read(r *ring.Ring, from uint64, n int, visit func(*ring.Record)) {
+	from = max(from, r.State().First)
+	seqs := make([]uint64, n)
+	for i := range seqs {
+		seqs[i] = from + uint64(i)
+	}
+	r.ReadEach(seqs, visit)
+}
+
 // checkRead compares a range of lines.
 func checkRead(t *testing.T, r *ring.Ring, m *model, from uint64, n int) {
 	t.Helper()
 	s := r.State()
 	next := max(from, s.First)
-	r.Read(from, n, func(got *ring.Record) {
+	read(r, from, n, func(got *ring.Record) {
 		want := m.records[next-1]
 		if got.Seq != want.Seq || got.Time != want.Time || got.Kind != want.Kind || got.Level != want.Level ||
 			got.Cut != want.Cut || got.Since != want.Since || !bytes.Equal(got.Text, want.Text) {
@@ -214,7 +224,7 @@ func TestRing_ReaderKeepsItsLines(t *testing.T) {
 		r.Append([]ktail.Line{line(i)})
 	}
 	n := 1
-	r.Read(1, 1000, func(rec *ring.Record) {
+	read(r, 1, 1000, func(rec *ring.Record) {
 		if n == 1 { // in the middle of the read
 			for i := 1001; i <= 20_000; i++ {
 				r.Append([]ktail.Line{line(i)})
@@ -240,7 +250,7 @@ func TestRing_ReleasesStreamsWithoutLines(t *testing.T) {
 	if held := int(state.End - state.First); held > 10_000 || len(all) > 2*held+1024 {
 		t.Errorf("%d streams are kept for %d lines", len(all), held)
 	}
-	r.Read(0, 20_000, func(rec *ring.Record) {
+	read(r, 0, 20_000, func(rec *ring.Record) {
 		if s := r.Stream(rec.Stream); s == nil || s.Pod != fmt.Sprint("pod-", rec.Seq-1) {
 			t.Fatalf("line %d is of %v", rec.Seq, s)
 		}

@@ -74,7 +74,7 @@ func (v *View) Search(ctx context.Context, budget time.Duration) Range {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.evict(v.ring.first())
-	texts := v.unpacker()
+	texts := unpacker()
 	over := func() bool {
 		runtime.Gosched()
 		return ctx.Err() != nil || time.Now().After(deadline)
@@ -99,7 +99,7 @@ func (v *View) Search(ctx context.Context, budget time.Duration) Range {
 }
 
 // unpacker returns a function that unpacks blocks into one buffer.
-func (v *View) unpacker() func(*block) []byte {
+func unpacker() func(*block) []byte {
 	var buf []byte
 	return func(b *block) []byte {
 		if !b.packed {
