@@ -19,11 +19,12 @@ type whereAnswer struct {
 	rangeAnswer
 	Number int64  `json:"number"` // in the view of the filter
 	Seq    uint64 `json:"seq"`    // of the line; 0 if there is none
-	// Of a search: which match it is, how many there are, and whether there may be
-	// more.
-	Index int64 `json:"index"`
-	Total int64 `json:"total"`
-	More  bool  `json:"more,omitempty"`
+	// Of a search: which match it is, how many there are, whether a further request may
+	// find more, and whether there are more than a view holds.
+	Index   int64 `json:"index"`
+	Total   int64 `json:"total"`
+	More    bool  `json:"more,omitempty"`
+	AtLeast bool  `json:"atLeast,omitempty"`
 }
 
 // where finds a place: a time (time), a line (seq), or the match of a narrower search
@@ -96,7 +97,8 @@ func (s *Server) nextMatch(r *http.Request, params url.Values, a *whereAnswer) e
 	case dir > 0:
 		n = v.Number(uint64(after) + 1)
 	}
-	a.Total, a.More = place.End-place.First, !place.Complete
+	a.Total, a.AtLeast = place.End-place.First, place.Limited
+	a.More = !place.Complete && !place.Limited
 	if seqs := v.Seqs(n, 1); n >= place.First && len(seqs) == 1 {
 		a.Seq, a.Index = seqs[0], n-place.First+1
 	}
@@ -178,7 +180,7 @@ func (s *Server) histogram(r *http.Request) (any, error) {
 	place := v.Search(r.Context(), searchBudget)
 	// Whole steps keep the bars in place while the log grows.
 	h := v.Histogram(from, max(to, from+n*int64(time.Millisecond)), int(n))
-	a := &histogramAnswer{Start: h.Start / 1e6, Width: float64(h.Width) / 1e6, Counts: make([][]uint32, n), More: !place.Complete}
+	a := &histogramAnswer{Start: h.Start / 1e6, Width: float64(h.Width) / 1e6, Counts: make([][]uint32, n), More: !place.Complete && !place.Limited}
 	for i := range h.Counts {
 		a.Counts[i] = h.Counts[i][:]
 	}

@@ -61,7 +61,7 @@ async function goToPlace(place) {
   for (const [name, value] of Object.entries(place)) params.set(name, value);
   try {
     let a = await api("where", params);
-    while (!a.complete && a.searched > a.seq) a = await api("where", params);
+    while (!a.complete && !a.limited && a.searched > a.seq) a = await api("where", params);
     if (a.view !== store.view) { store.view = a.view; clearRows(); }
     store.first = a.first;
     store.end = a.end;

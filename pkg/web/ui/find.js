@@ -66,7 +66,7 @@ function notFound(what, dir) {
 function showCount(a, dir) {
   const c = $("findCount");
   c.classList.remove("bad");
-  const total = count(a.total) + (a.more ? "…" : "");
+  const total = count(a.total) + (a.more || a.atLeast ? "…" : "");
   c.textContent = dir !== 0 && a.index > 0 ? `${count(a.index)} of ${total}` : total;
   for (const id of ["findPrev", "findNext", "findFilter"]) $(id).disabled = !a.total && !a.more;
 }
