@@ -2,8 +2,10 @@ package web
 
 import (
 	"encoding/json"
+	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -104,7 +106,7 @@ func (s *Server) live(r *http.Request) (any, error) {
 	}
 	a.rangeAnswer = newRangeAnswer(v, place)
 	if rows > 0 {
-		a.Rows = s.rows(v, params, max(place.First, place.End-rows), int(rows))
+		_, a.Rows = s.rows(v, params, max(place.First, place.End-rows), place.End)
 	}
 	if after == 0 {
 		a.Title, a.Version = s.o.Title, s.o.Version
@@ -178,18 +180,35 @@ func (s *Server) awaitLines(r *http.Request, after uint64, wait time.Duration, p
 	}
 }
 
-// rows returns rows of the view as JSON.
-func (s *Server) rows(v *view, params url.Values, at int64, n int) []json.RawMessage {
+// maxAnswer is the number of bytes of rows after which an answer with full texts ends.
+const maxAnswer = 4 << 20
+
+// rows returns the rows [at, end) of the view as JSON, and the number of the first
+// one. Lines that have left the buffer since the numbers were looked up are left out.
+func (s *Server) rows(v *view, params url.Values, at, end int64) (first int64, rows []json.RawMessage) {
 	columns := params["col"]
 	p := painter{find: v.find, fields: params.Get("fmt") == "fields", columns: columns[:min(len(columns), maxColumns)]}
 	if marks, err := parsePatterns(params["mark"], params["markr"]); err == nil && len(marks) > 0 {
 		p.find = marks
 	}
-	rows := make([]json.RawMessage, 0, n)
-	s.sink.ring.ReadEach(v.Seqs(at, n), func(rec *ring.Record) {
-		rows = append(rows, p.appendRow(nil, rec, maxRowText))
+	limit, room := maxRowText, math.MaxInt
+	if params.Get("full") == "1" {
+		limit, room = math.MaxInt, maxAnswer
+	}
+	first, seqs := v.Seqs(at, end)
+	rows = make([]json.RawMessage, 0, len(seqs))
+	left := 0 // of seqs, those before the first row
+	s.sink.ring.ReadEach(seqs, func(rec *ring.Record) {
+		if len(rows) == 0 {
+			left, _ = slices.BinarySearch(seqs, rec.Seq)
+		}
+		if room > 0 {
+			row := p.appendRow(nil, rec, limit)
+			rows = append(rows, row)
+			room -= len(row)
+		}
 	})
-	return rows
+	return first + int64(left), rows
 }
 
 type linesAnswer struct {
@@ -199,7 +218,8 @@ type linesAnswer struct {
 	Rows []json.RawMessage `json:"rows"`
 }
 
-// lines answers with rows by their numbers.
+// lines answers with rows by their numbers. With full=1, they have the whole texts, and
+// there may be fewer rows.
 func (s *Server) lines(r *http.Request) (any, error) {
 	params := r.URL.Query()
 	v, err := s.view(params)
@@ -214,9 +234,7 @@ func (s *Server) lines(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	place := v.Search(r.Context(), 0)
-	return &linesAnswer{
-		Epoch: s.epoch, rangeAnswer: newRangeAnswer(v, place), At: max(at, place.First),
-		Rows: s.rows(v, params, at, int(n)),
-	}, nil
+	a := &linesAnswer{Epoch: s.epoch, rangeAnswer: newRangeAnswer(v, v.Search(r.Context(), 0))}
+	a.At, a.Rows = s.rows(v, params, at, min(at+n, a.End))
+	return a, nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,4 +61,59 @@ func TestLive_HoldsFewPolls(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Rows have their numbers, although lines come and leave between the search and the
+// reading.
+func TestRows_HaveTheirNumbers(t *testing.T) {
+	for _, params := range []url.Values{{}, {"ir": {"."}}} {
+		s := New(Options{Sink: NewSink(256 << 10)})
+		writeNumbered(t, s, 1, 11)
+		v, err := s.view(params)
+		if err != nil {
+			t.Fatal(err)
+		}
+		place := v.Search(t.Context(), time.Hour)
+		writeNumbered(t, s, 11, 16)
+		v.Search(t.Context(), time.Hour) // for another page
+		if first, rows := s.rows(v, params, place.First, place.End); first != place.First || len(rows) != 10 {
+			t.Errorf("%v: with new lines, %d rows from %d, want 10 from %d", params, len(rows), first, place.First)
+		}
+		place = v.Search(t.Context(), time.Hour)
+		writeNumbered(t, s, 16, 40_001)
+		if s.sink.ring.State().First < 16 {
+			t.Fatal("no line has left")
+		}
+		if _, rows := s.rows(v, params, place.First, place.End); len(rows) != 0 {
+			t.Errorf("%v: %d rows of lines that have left", params, len(rows))
+		}
+		place = v.Search(t.Context(), time.Hour)
+		before := s.sink.ring.State().First
+		for next := 40_001; s.sink.ring.State().First == before; next++ {
+			writeNumbered(t, s, next, next+1)
+		}
+		first, rows := s.rows(v, params, place.First, place.End)
+		if len(rows) == 0 || first <= place.First || first+int64(len(rows)) != place.End {
+			t.Errorf("%v: %d rows from %d, want those of %d to %d that are left", params, len(rows), first, place.First, place.End)
+		}
+	}
+}
+
+// An answer with whole texts ends early, and says where.
+func TestLines_AreWholeOnRequest(t *testing.T) {
+	long := strings.Repeat("x", 1<<20)
+	s := newTestServer(t, "first", long, long, long, long, long, long)
+	var a struct {
+		At   int64
+		Rows [][]any
+	}
+	get(t, s, "lines?full=1&at=2&n=6", &a)
+	if a.At != 2 || len(a.Rows) != 4 {
+		t.Fatalf("%d rows from %d", len(a.Rows), a.At)
+	}
+	for _, row := range a.Rows {
+		if row[6] != float64(0) || row[7] != long {
+			t.Errorf("flags %v, %d bytes", row[6], len(row[7].(string)))
+		}
+	}
 }

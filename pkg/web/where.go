@@ -99,7 +99,7 @@ func (s *Server) nextMatch(r *http.Request, params url.Values, a *whereAnswer) e
 	}
 	a.Total, a.AtLeast = place.End-place.First, place.Limited
 	a.More = !place.Complete && !place.Limited
-	if seqs := v.Seqs(n, 1); n >= place.First && len(seqs) == 1 {
+	if _, seqs := v.Seqs(n, n+1); n >= place.First && len(seqs) == 1 {
 		a.Seq, a.Index = seqs[0], n-place.First+1
 	}
 	return nil
@@ -136,7 +136,7 @@ func (s *Server) marks(r *http.Request) (any, error) {
 	for i := range n + 1 {
 		number := all.First + (all.End-all.First)*i/n
 		seq := s.sink.ring.State().End
-		if seqs := base.Seqs(number, 1); len(seqs) > 0 {
+		if _, seqs := base.Seqs(number, number+1); len(seqs) > 0 {
 			seq = seqs[0]
 		}
 		at := found.Number(seq)
@@ -257,7 +257,8 @@ func (s *Server) fieldNames(r *http.Request) (any, error) {
 	}
 	place := v.Search(r.Context(), searchBudget)
 	counts := map[string]int{}
-	s.sink.ring.ReadEach(v.Seqs(place.End-sampleLines, sampleLines), func(rec *ring.Record) {
+	_, seqs := v.Seqs(place.End-sampleLines, place.End)
+	s.sink.ring.ReadEach(seqs, func(rec *ring.Record) {
 		if rec.Kind == ktail.Log && len(counts) < maxFields {
 			eachField(rec.Text, func(f *field) bool {
 				counts[text.SanitizeLine(f.name)]++

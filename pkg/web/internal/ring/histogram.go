@@ -1,6 +1,10 @@
 package ring
 
-import "github.com/ktail/ktail/pkg/text"
+import (
+	"math"
+
+	"github.com/ktail/ktail/pkg/text"
+)
 
 // Counts are lines by level.
 type Counts [numLevels]uint32
@@ -22,14 +26,9 @@ func (v *View) Histogram(from, to int64, n int) Buckets {
 		return h
 	}
 	noTexts := func(*block) []byte { return nil }
-	v.ring.readEach(v.Seqs(v.bounds()), noTexts, func(rec *Record) { h.add(rec.Time, rec.Level, 1) })
+	_, seqs := v.Seqs(math.MinInt64, math.MaxInt64)
+	v.ring.readEach(seqs, noTexts, func(rec *Record) { h.add(rec.Time, rec.Level, 1) })
 	return h
-}
-
-func (v *View) bounds() (first int64, n int) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.firstNumber(), v.cut + len(v.newer) - int(v.firstNumber())
 }
 
 // addBlock counts a block at once if all of it is in one bucket.

@@ -160,7 +160,10 @@ func checkView(t *testing.T, r *ring.Ring, m *model, view *ring.View, numbers ma
 			want = append(want, i)
 		}
 	}
-	got := view.Seqs(place.First, int(place.End-place.First))
+	first, got := view.Seqs(place.First-1, place.End+1)
+	if first != place.First {
+		t.Fatalf("the first match has number %d, want %d", first, place.First)
+	}
 	if !slices.Equal(got, want) {
 		t.Fatalf("%d matches, want %d", len(got), len(want))
 	}

@@ -165,25 +165,27 @@ func (v *View) firstNumber() int64 {
 	return int64(v.cut)
 }
 
-// Seqs returns the sequence numbers of up to n known matches from number at on.
-func (v *View) Seqs(at int64, n int) []uint64 {
-	var seqs []uint64
+// Seqs returns the sequence numbers of the known matches with numbers in [from, to),
+// and the number of the first of them.
+func (v *View) Seqs(from, to int64) (first int64, seqs []uint64) {
 	if v.filter.IsZero() {
 		s := v.ring.State()
-		for seq := max(at, int64(s.First)); seq < min(at+int64(n), int64(s.End)); seq++ {
+		first = max(from, int64(s.First))
+		for seq := first; seq < min(to, int64(s.End)); seq++ {
 			seqs = append(seqs, uint64(seq))
 		}
-		return seqs
+		return first, seqs
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for number := max(at, v.firstNumber()); number < min(at+int64(n), int64(v.cut+len(v.newer))); number++ {
+	first = max(from, v.firstNumber())
+	for number := first; number < min(to, int64(v.cut+len(v.newer))); number++ {
 		if number < int64(v.cut) && number >= 0 {
 			continue
 		}
 		seqs = append(seqs, v.seq(number))
 	}
-	return seqs
+	return first, seqs
 }
 
 func (v *View) seq(number int64) uint64 {
