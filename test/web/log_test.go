@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -198,7 +199,7 @@ func TestPage_CopiesManyLines(t *testing.T) {
 	s := newSite(t, 64<<20)
 	s.numbered(15_000)
 	b := s.open(1400, 900, "light")
-	eval[bool](b, `window.copied = [], navigator.clipboard.write = async (items) => void copied.push(await (await items[0].getType('text/plain')).text()), true`)
+	b.watchCopies()
 	got := eval[string](b, `Promise.all([import('/list.js'), import('/copy.js')]).then(async ([l, c]) => {
 		l.goTo(2001, true, 0);
 		l.list.mark = 12000;
@@ -218,6 +219,107 @@ func TestPage_CopiesManyLines(t *testing.T) {
 	}
 	if size := eval[float64](b, `performance.memory.usedJSHeapSize / 1e6`); size > 30 {
 		t.Errorf("the heap has %.1f MB", size)
+	}
+	b.noTrouble()
+}
+
+// watchCopies makes the page keep what it copies in window.copied.
+func (b *tab) watchCopies() {
+	b.t.Helper()
+	eval[bool](b, `window.copied = [], navigator.clipboard.write = async (items) => void copied.push(await (await items[0].getType('text/plain')).text()), true`)
+}
+
+// copyRange copies the rows from a number to another one, and returns the message.
+func (b *tab) copyRange(from, to int) string {
+	b.t.Helper()
+	return eval[string](b, `Promise.all([import('/list.js'), import('/copy.js')]).then(async ([l, c]) => {
+		document.getElementById('toast').textContent = '';
+		l.list.cursor = %d;
+		l.list.mark = %d;
+		await c.copyRows();
+		return document.getElementById('toast').textContent;
+	})`, from, to)
+}
+
+// Lines that are too long for a row are copied as a whole, and the message counts the
+// lines without gaps and exits.
+func TestPage_CopiesWholeLines(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(100)
+	long := strings.Repeat("long ", 20_000) + "end"
+	stream := s.streams[0]
+	for range 60 {
+		s.write(ktail.Line{Stream: stream, Time: s.at.UnixNano(), Text: []byte(long)})
+	}
+	s.write(ktail.Line{Stream: stream, Kind: ktail.Exit, Time: s.at.UnixNano(), Text: []byte("OOMKilled exit 137")})
+	b := s.open(1400, 900, "light")
+	b.watchCopies()
+	if got := b.copyRange(100, 161); got != "61 lines copied" {
+		t.Errorf("the message is %q", got)
+	}
+	got := strings.Split(strings.TrimSuffix(eval[string](b, `copied[0]`), "\n"), "\n")
+	want := stream.Pod + " " + stream.Container + " " + long
+	if len(got) != 61 || slices.ContainsFunc(got[1:], func(line string) bool { return line != want }) {
+		t.Errorf("%d lines are copied, the last one of %d bytes, want 61 of %d", len(got), len(got[len(got)-1]), len(want))
+	}
+	b.noTrouble()
+}
+
+// The message says how many of the selected lines had left the buffer.
+func TestPage_CopyReportsLinesThatLeft(t *testing.T) {
+	s := newSite(t, 1<<20)
+	s.shop(60_000, time.Millisecond)
+	b := s.open(1400, 900, "light")
+	b.watchCopies()
+	first := eval[int](b, `import('/store.js').then((s) => s.store.seq[0])`)
+	if first < 2000 {
+		t.Fatalf("the buffer begins at %d", first)
+	}
+	if got, want := b.copyRange(first-1500, first+2500), `^\d,\d+ lines copied, 1,[45]\d\d had left the buffer$`; !regexp.MustCompile(want).MatchString(got) {
+		t.Errorf("the message is %q, want %s", got, want)
+	}
+	b.noTrouble()
+}
+
+// A filter that changes while lines are copied does not mix the lines of both.
+func TestPage_CopyFailsIfTheFilterChanges(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(5000)
+	b := s.open(1400, 900, "light")
+	b.watchCopies()
+	eval[bool](b, `(() => {
+		const fetchAll = window.fetch;
+		window.fetch = async (...a) => {
+			const response = await fetchAll(...a);
+			if (String(a[0]).startsWith('/api/lines') && /at=1513/.test(a[0])) {
+				window.fetch = fetchAll;
+				const { state } = await import('/state.js');
+				state.filters.push({ kind: 'e', value: '7' });
+			}
+			return response;
+		};
+		return true;
+	})()`)
+	message := b.copyRange(1001, 4000)
+	copied := eval[string](b, `copied.join('')`)
+	complete := message == "3,000 lines copied" && strings.Count(copied, "\n") == 3000 && strings.Contains(copied, "line 0003777 ")
+	if !complete && !strings.HasPrefix(message, "Copying failed") {
+		t.Errorf("the message is %q, %d lines are copied", message, strings.Count(copied, "\n"))
+	}
+}
+
+// Of two lines that are opened one after the other, the drawer shows the second one,
+// without an error.
+func TestPage_OpensTheLatestLine(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(5000)
+	b := s.open(1400, 900, "light")
+	got := eval[string](b, `import('/drawer.js').then(async (d) => {
+		await Promise.all([d.openDrawer(17), d.openDrawer(4990), d.openDrawer(4999)]);
+		return document.querySelector('.full').textContent + '|' + document.getElementById('toast').textContent;
+	})`)
+	if got != "line 0004999 of the run|" {
+		t.Errorf("the drawer and the message show %q", got)
 	}
 	b.noTrouble()
 }

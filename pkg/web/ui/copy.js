@@ -9,18 +9,17 @@ import { full } from "./time.js";
 
 const maxCopied = 50000;
 
-/** @param {() => Promise<void>} write @param {string} done */
-async function copy(write, done) {
+/** @param {() => Promise<string>} write returns what it has copied */
+async function copy(write) {
   try {
-    await write();
-    toast(done);
+    toast(await write());
   } catch (err) {
     toast("Copying failed: " + /** @type {Error} */ (err).message);
   }
 }
 
 /** @param {string} text @param {string} done */
-export const copyText = (text, done) => copy(() => navigator.clipboard.writeText(text), done);
+export const copyText = (text, done) => copy(() => navigator.clipboard.writeText(text).then(() => done));
 
 /** A line as the terminal prints it. @param {any[]} r */
 function printed(r) {
@@ -34,9 +33,14 @@ export async function copyRows() {
   if (!range) return toast("Select a line first: click its time");
   const [from, to] = range;
   if (to - from > maxCopied) return toast(`More than ${count(maxCopied)} lines: download them instead`);
-  const text = fetchRows(from, to).then((rows) => rows.filter((r) => r[5] === 0).map(printed).join("\n") + "\n");
-  return copy(() => navigator.clipboard.write([new ClipboardItem({ "text/plain": text.then((t) => new Blob([t], { type: "text/plain" })) })]),
-    to - from === 1 ? "Line copied" : `${count(to - from)} lines copied`);
+  let done = "";
+  const text = fetchRows(from, to).then((rows) => {
+    const lines = rows.filter((r) => r[5] === 0), gone = to - from - rows.length;
+    done = `${count(lines.length)} line${lines.length === 1 ? "" : "s"} copied${gone ? `, ${count(gone)} had left the buffer` : ""}`;
+    return new Blob([lines.map(printed).join("\n") + "\n"], { type: "text/plain" });
+  });
+  // An error of the text says more than that of the clipboard.
+  return copy(() => Promise.all([text, navigator.clipboard.write([new ClipboardItem({ "text/plain": text })])]).then(() => done));
 }
 
 /** The place of a line in a link. @param {any[]} r */

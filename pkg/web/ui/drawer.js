@@ -46,17 +46,16 @@ function pairsList(pairs, actions) {
 
 /** Shows the line with this number. @param {number} n @param {boolean} [focus] */
 export async function openDrawer(n, focus) {
-  const r = row(n) || (await fetchRows(n, n + 1))[0];
-  if (!r) return;
   request?.abort();
-  request = new AbortController();
+  const { signal } = (request = new AbortController()); // a later call replaces request
   let a;
   try {
-    a = await api("line", new URLSearchParams({ seq: String(r[0]) }), request.signal);
+    const r = row(n) || (await fetchRows(n, n + 1))[0];
+    if (r && !signal.aborted) a = await api("line", new URLSearchParams({ seq: String(r[0]) }), signal);
   } catch (err) {
-    if (!request.signal.aborted) toast(/** @type {Error} */ (err).message);
-    return;
+    if (!signal.aborted) toast(/** @type {Error} */ (err).message);
   }
+  if (!a || signal.aborted) return;
   show(n, a);
   // The text, not the first button: a repeated Enter would close the line again.
   if (focus) $("drawer").querySelector(".full")?.focus();

@@ -19,11 +19,7 @@ function here() {
   return r ? r[0] : list.follow ? store.seq[1] : store.seq[0];
 }
 
-/**
- * Searches for the next match, or only counts if dir is 0. It repeats the request until
- * a match is found or the oldest line is reached.
- * @param {number} dir @param {Record<string, string>} [more]
- */
+/** Searches for the next match until it is found, or only counts if dir is 0. @param {number} dir @param {Record<string, string>} [more] */
 async function look(dir, more) {
   search?.abort();
   search = new AbortController();

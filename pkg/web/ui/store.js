@@ -5,7 +5,7 @@ import { api } from "./api.js";
 import { filterParams, addFind, state } from "./state.js";
 
 export const pageSize = 256;
-const maxPages = 24;
+const maxPages = 24, maxFetched = 64e6;
 
 /** @typedef {any[]} Row [seq, ms, ns, stream, level, kind, flags, text, parts, since, columns] */
 
@@ -63,11 +63,7 @@ export function rowParams() {
   return p;
 }
 
-/**
- * Takes over what an answer says about the view. It reports whether the rows that are
- * held are of another view or run.
- * @param {any} a
- */
+/** Takes over what an answer says about the view. Reports whether it is another one. @param {any} a */
 export function takeRange(a) {
   const fresh = a.view !== store.view || (a.epoch !== undefined && a.epoch !== store.epoch);
   if (fresh && store.view) clearRows();
@@ -114,15 +110,19 @@ async function load(p) {
   store.onRows();
 }
 
-/** Requests the rows [from, to). @param {number} from @param {number} to @returns {Promise<Row[]>} */
+/** Requests the rows [from, to) that are left, with whole texts. @param {number} from @param {number} to @returns {Promise<Row[]>} */
 export async function fetchRows(from, to) {
-  /** @type {Row[]} */
-  const rows = [];
-  for (let n = from; n < to; n += 512) {
-    const params = filterParams();
+  const rows = /** @type {Row[]} */ ([]), params = filterParams(), { view, epoch } = store;
+  params.set("full", "1");
+  for (let n = from, size = 0; n < to;) {
     params.set("at", String(n));
     params.set("n", String(Math.min(512, to - n)));
-    rows.push(...(await api("lines", params)).rows);
+    const a = await api("lines", params);
+    if (a.view !== view || a.epoch !== epoch) throw new Error("the filter or the run has changed, try again");
+    for (const r of a.rows) size += r[7].length;
+    if (size > maxFetched) throw new Error(`more than ${maxFetched / 1e6} MB, download them instead`);
+    rows.push(...a.rows);
+    n = a.rows.length ? a.at + a.rows.length : Math.max(a.first, n + 512);
   }
   return rows;
 }

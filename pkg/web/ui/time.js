@@ -35,11 +35,7 @@ function format(options) {
 const clockOptions = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 const dayOptions = /** @type {const} */ ({ weekday: "short", year: "numeric", month: "short", day: "numeric" });
 
-/**
- * The time of day with milliseconds. Intl takes 50 ms when it is first used, so it is
- * only used for zones that Date does not know.
- * @param {number} ms
- */
+/** The time of day, by Date where it knows the zone: Intl takes 50 ms when it is first used. @param {number} ms */
 function timeOfDay(ms) {
   const zone = zoneOf(), t = new Date(ms);
   if (zone && zone !== "UTC") return format(clockOptions).format(t);
