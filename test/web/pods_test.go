@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -112,5 +113,25 @@ func TestPage_PodsSelectLines(t *testing.T) {
 	b.until("all others", sources+`.split(' ').length >= 4 && !`+sources+`.includes('search-0')`)
 	b.do(chromedp.Reload())
 	b.until("reload keeps it", `document.querySelectorAll('.chip').length === 1 && !document.getElementById('pods').hidden`)
+	b.noTrouble()
+}
+
+// The panel counts all pods, although it shows only some.
+func TestPage_CountsPodsThatItDoesNotShow(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.shop(100, 10*time.Millisecond)
+	s.change(func(p *web.Pods) {
+		for i := range 1000 {
+			p.Pods = append(p.Pods, web.Pod{Namespace: "shop", Name: fmt.Sprint("web-", i), Phase: "Running", Ready: true, Containers: []web.Container{{Name: "app", State: "running", Ready: true}}})
+		}
+		p.Pods[999].Phase = "Failed"
+	})
+	b := s.open(1400, 900, "light")
+	b.keys("s")
+	b.until("there are pods", `document.querySelectorAll('.pod').length === 300`)
+	got := eval[string](b, `[document.querySelector('#pods h2').textContent, document.querySelector('.pod').dataset.pod, document.querySelector('#pods').lastChild.textContent].join(' | ')`)
+	if want := "1,000 pods | shop/web-999/ | and 700 more"; got != want {
+		t.Errorf("the panel shows %q, want %q", got, want)
+	}
 	b.noTrouble()
 }

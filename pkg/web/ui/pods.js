@@ -1,11 +1,12 @@
 // @ts-check
 // The panel of pods: their state, CPU, and memory. A click shows only their lines.
-import { $, el, fit, color, bytes } from "./dom.js";
+import { $, el, fit, color, bytes, count } from "./dom.js";
 import { api } from "./api.js";
 import { state } from "./state.js";
 import { store } from "./store.js";
 import { ago } from "./time.js";
 
+const maxPods = 300;
 /** @type {any} */
 let info = { pods: [] };
 /** @type {() => void} */
@@ -119,10 +120,11 @@ export function showPods() {
   panel.hidden = !state.pods;
   if (!state.pods) return;
   const focused = /** @type {HTMLElement|null} */ (document.activeElement)?.dataset?.pod;
-  const pods = entries().map((/** @type {any} */ p) => ({ p, s: p.unknown ? { rank: 3, cls: "", text: "", sub: "", last: "" } : summary(p) }))
-    .sort((/** @type {any} */ a, /** @type {any} */ b) => a.s.rank - b.s.rank || (a.p.ns + a.p.name < b.p.ns + b.p.name ? -1 : 1)).slice(0, 300);
+  const all = entries().map((/** @type {any} */ p) => ({ p, s: p.unknown ? { rank: 3, cls: "", text: "", sub: "", last: "" } : summary(p) }))
+    .sort((/** @type {any} */ a, /** @type {any} */ b) => a.s.rank - b.s.rank || (a.p.ns + a.p.name < b.p.ns + b.p.name ? -1 : 1));
+  const pods = all.slice(0, maxPods);
   panel.replaceChildren(
-    el("div", { class: "panelhead" }, el("h2", {}, `${pods.length} pod${pods.length === 1 ? "" : "s"}`),
+    el("div", { class: "panelhead" }, el("h2", {}, `${count(all.length)} pod${all.length === 1 ? "" : "s"}`),
       el("button", { class: "mini", "aria-label": "Close the pods", onclick: () => { state.pods = false; changed(); $("podsToggle").focus(); } }, "✕")),
     ...pods.map(({ p, s }) => el("button", {
       class: "pod", "data-pod": sourceOf(p), onclick: (/** @type {MouseEvent} */ e) => choose(p, e),
@@ -133,6 +135,7 @@ export function showPods() {
     ...(s.last ? [el("span", { class: "sub" + (s.rank === 0 ? " bad" : "") }, s.last)] : []),
     ...(p.containers.length > 1 ? [el("span", { class: "sub" }, p.containers.map((/** @type {any} */ c) => c.name).join(", "))] : []),
     ...usage(p))),
+    ...(all.length > pods.length ? [el("p", { class: "note-text" }, `and ${count(all.length - pods.length)} more`)] : []),
     ...(info.metrics ? [el("p", { class: "note-text" }, info.metrics)] : []),
   );
   if (focused) /** @type {HTMLElement|null} */ (panel.querySelector(`[data-pod="${CSS.escape(focused)}"]`))?.focus();
