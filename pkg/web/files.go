@@ -7,7 +7,6 @@ import (
 	"embed"
 	"encoding/base64"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"regexp"
@@ -93,10 +92,7 @@ func withoutComments(name string, body []byte) []byte {
 func newFile(name string, body []byte) *file {
 	body = withoutComments(name, body)
 	sum := sha256.Sum256(body)
-	f := &file{body: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
-	if f.kind = kinds[path.Ext(name)]; f.kind == "" {
-		f.kind = mime.TypeByExtension(path.Ext(name))
-	}
+	f := &file{body: body, kind: kinds[path.Ext(name)], etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
 	var zipped bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&zipped, gzip.BestCompression) // the level is valid
 	_, _ = z.Write(body)                                       // to memory

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
@@ -77,5 +78,21 @@ func TestFiles_PreloadsTheModulesOfTheFirstRows(t *testing.T) {
 	slices.Sort(preloaded)
 	if len(needed) == 0 || !slices.Equal(preloaded, needed) {
 		t.Errorf("preloaded: %v\nneeded: %v", preloaded, needed)
+	}
+}
+
+// Every file of the page has a type, without which a browser does not use it.
+func TestFiles_HaveTheirTypes(t *testing.T) {
+	entries, err := os.ReadDir("ui")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := newFiles()
+	for _, e := range entries {
+		w := httptest.NewRecorder()
+		files.ServeHTTP(w, httptest.NewRequest("GET", "/"+e.Name(), nil))
+		if w.Header().Get("Content-Type") == "" {
+			t.Errorf("%s has no type", e.Name())
+		}
 	}
 }
