@@ -86,6 +86,7 @@ func (f *fields) scalar(i int, value []byte) {
 	case '"':
 		f.set(i, value[1:len(value)-1], true)
 	case '[', 'n':
+		f.values[i] = fieldValue{} // also if an earlier one with the same name has a value
 	default:
 		f.set(i, value, false)
 	}

@@ -230,6 +230,29 @@ func TestKnownValues_OfLevelsHaveAnyNotation(t *testing.T) {
 	}
 }
 
+// Like the page, and like encoding/json, jq, and kr/logfmt.
+func TestFields_TheLastOfTwoCounts(t *testing.T) {
+	s := newSink(t, Options{}, `http_total{http.status}=.`)
+	k := pod("web")
+	write(t, s,
+		log(k, `{"http":{"status":200},"http":{"status":503}}`), log(k, `{"http.status":200,"http":{"status":503}}`), log(k, `http.status=200 a=b http.status=503`),
+		log(k, `{"http":{"status":503,"status":null}}`), log(k, `{"http":{"status":503,"status":[1]}}`),
+	)
+	c := connect(s)
+	c.scrape(t)
+	sums := map[string]float64{}
+	for name, n := range c.scrape(t) {
+		for _, status := range []string{"200", "503"} {
+			if strings.Contains(name, `http_status="`+status+`"`) {
+				sums[status] += n
+			}
+		}
+	}
+	if sums["200"] != 0 || sums["503"] != 3 {
+		t.Errorf("the counts by status are %v", sums)
+	}
+}
+
 func TestFields_AreReadFromJSONLogfmtAndGroups(t *testing.T) {
 	s := newSink(t, Options{Rules: []Rule{
 		{Name: "calls_total", Where: []Condition{{"msg", []string{"call done"}}}, Labels: []Label{{"code", "http.status"}}, By: []string{}},

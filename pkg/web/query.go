@@ -227,13 +227,16 @@ func hasField(name string, matches func(value []byte) bool) func([]byte) bool {
 	last := []byte(name[strings.LastIndexByte(name, '.')+1:])
 	return func(line []byte) bool {
 		found := false
-		// Most lines do not have the field. The name may be escaped.
-		if !bytes.Contains(line, last) && bytes.IndexByte(line, '\\') < 0 {
+		n, escaped := bytes.Count(line, last), bytes.IndexByte(line, '\\') >= 0
+		if n == 0 && !escaped { // like most lines
 			return false
 		}
 		eachField(line, func(f *field) bool {
-			found = f.name == name && matches(f.value)
-			return !found
+			if f.name == name { // of two with the same name, the last one counts
+				found = matches(f.value)
+				return n > 1 || escaped
+			}
+			return true
 		})
 		return found
 	}

@@ -51,7 +51,7 @@ func (p *painter) appendRow(dst []byte, rec *ring.Record, limit int) []byte {
 func (p *painter) appendColumns(dst, line []byte) []byte {
 	values := make([][]byte, len(p.columns))
 	eachField(line, func(f *field) bool {
-		if i := slices.Index(p.columns, f.name); i >= 0 && values[i] == nil {
+		if i := slices.Index(p.columns, f.name); i >= 0 { // of two with the same name, the last one counts
 			values[i] = []byte(text.SanitizeLine(string(text.Cut(f.value, maxCell))))
 		}
 		return true

@@ -30,7 +30,7 @@ func TestRow_ShortensLongLinesBetweenCharacters(t *testing.T) {
 
 func TestRow_HasTheColumnsOfLogLines(t *testing.T) {
 	p := &painter{columns: []string{"http.status", "user", "none"}}
-	line := `{"user":"a\nb\u001b[31m","http":{"status":503},"user":"second"}`
+	line := `{"user":"first","http":{"status":503},"user":"a\nb\u001b[31m"}`
 	row := rowOf(t, p, ring.Record{Text: []byte(line)}, maxRowText)
 	if got, want := row[10], []any{"503", "a^Jb^[[31m", ""}; !reflect.DeepEqual(got, any(want)) {
 		t.Errorf("the columns are %q, want %q", got, want)
@@ -65,6 +65,27 @@ func TestRow_MessageFirstHidesNothing(t *testing.T) {
 		row := rowOf(t, &painter{fields: true}, ring.Record{Text: []byte(line)}, maxRowText)
 		if row[7] != want {
 			t.Errorf("%s is shown as %q, want %q", line, row[7], want)
+		}
+	}
+}
+
+// Like the rules of metrics, and like encoding/json, jq, and kr/logfmt.
+func TestFields_TheLastOfTwoCounts(t *testing.T) {
+	for _, line := range []string{
+		`{"http":{"status":200},"http":{"status":503}}`, `{"http.status":200,"http":{"status":503}}`, `http.status=200 a=b http.status=503`,
+	} {
+		for text, want := range map[string]bool{"http.status=503": true, "http.status=200": false, "http.status!=200": true, "http.status<500": false} {
+			condition, err := parseFieldCondition(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := condition([]byte(line)); got != want {
+				t.Errorf("%s meets %s: %v", line, text, got)
+			}
+		}
+		row := rowOf(t, &painter{columns: []string{"http.status"}}, ring.Record{Text: []byte(line)}, maxRowText)
+		if got := row[10].([]any)[0]; got != "503" {
+			t.Errorf("the column of %s is %v", line, got)
 		}
 	}
 }
