@@ -414,3 +414,43 @@ func TestPage_EightWindowsAreLive(t *testing.T) {
 	tabs[3].do(chromedp.Reload())
 	tabs[3].until("it is loaded again", `[...document.querySelectorAll('.row:not([hidden])')].at(-1)?.textContent.includes('line 0001100')`)
 }
+
+// The histogram counts the last lines of a burst and the lines of the latest filter at
+// once, although the next poll may be answered only after ten seconds.
+func TestPage_HistogramIsUpToDate(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(1000)
+	b := s.open(1400, 900, "light")
+	counts := func(what, want string) {
+		t.Helper()
+		start := time.Now()
+		b.until(what, `document.getElementById('hist').ariaLabel?.startsWith(%q)`, want)
+		if d := time.Since(start); d > 5*time.Second {
+			t.Errorf("%s: after %v", what, d)
+		}
+	}
+	counts("the first lines", "1,000 lines")
+	s.numbered(100)
+	counts("the burst", "1,100 lines")
+	eval[bool](b, `import('/state.js').then(({ addFilter, state }) => {
+		const fetchAll = window.fetch;
+		window.fetch = async (...a) => { // the filter changes while the answer is on its way
+			const response = await fetchAll(...a);
+			if (/hist\?e=/.test(a[0])) {
+				window.fetch = fetchAll;
+				state.filters = [];
+				document.getElementById('addKind').value = 'i';
+				document.getElementById('addText').value = 'line 000000';
+				document.getElementById('addForm').requestSubmit();
+				await new Promise((done) => setTimeout(done, 300));
+			}
+			return response;
+		};
+		document.getElementById('addKind').value = 'e';
+		document.getElementById('addText').value = 'line 0000';
+		document.getElementById('addForm').requestSubmit();
+		return true;
+	})`)
+	counts("the latest filter", "9 lines")
+	b.noTrouble()
+}

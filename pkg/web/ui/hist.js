@@ -10,27 +10,32 @@ import { shortClock } from "./time.js";
 const buckets = 180;
 /** @type {{start: number, width: number, counts: number[][], more?: boolean}} */
 let data = { start: 0, width: 1, counts: [] };
-let dragFrom = -1, dragTo = -1, busy = false, again = 0;
+let dragFrom = -1, dragTo = -1, busy = false, due = false, again = 0, timer = 0;
 /** @type {(counts: number[]) => void} */
 let onLevels = () => {};
 
-/** Requests the counts and draws them, about once a second at most. */
+/** Requests the counts and draws them, at most once a second. The last call is not lost: no other may follow. */
 export async function refreshHistogram() {
-  const now = performance.now();
-  if (busy || now < again || document.hidden) return;
+  due = true;
+  clearTimeout(timer);
+  const wait = again - performance.now();
+  if (wait > 0) timer = setTimeout(refreshHistogram, wait);
+  if (busy || wait > 0 || document.hidden) return;
   busy = true;
-  try {
-    const params = filterParams();
-    params.set("buckets", String(buckets));
-    data = await api("hist", params);
+  due = false;
+  const params = filterParams(), of = String(params);
+  params.set("buckets", String(buckets));
+  const a = await api("hist", params).catch(() => ({ ...data, more: false })); // the poll reports it
+  busy = false;
+  if (of === String(filterParams())) {
+    data = a;
+    again = performance.now() + (data.more ? 250 : 1000);
     drawHistogram();
     const sums = Array(7).fill(0);
     for (const c of data.counts) c.forEach((n, l) => (sums[l] += n));
     onLevels(sums);
-  } catch { /* the poll reports it */ } finally {
-    busy = false;
-    again = performance.now() + (data.more ? 250 : 1000);
-  }
+  } else due = true;
+  if (due || data.more) refreshHistogram();
 }
 
 /** Makes the next call of refreshHistogram send a request. */
