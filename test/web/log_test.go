@@ -454,3 +454,85 @@ func TestPage_HistogramIsUpToDate(t *testing.T) {
 	counts("the latest filter", "9 lines")
 	b.noTrouble()
 }
+
+// A place that is answered after the filter has changed belongs to other rows.
+func TestPage_IgnoresPlacesOfTheFilterBefore(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(5000)
+	b := s.open(1400, 900, "light")
+	b.keys("g")
+	b.until("the oldest line is selected", `document.querySelector('.row.sel')`)
+	got := eval[string](b, `(async () => {
+		const { store } = await import('/store.js');
+		const fetchAll = window.fetch;
+		let release;
+		const answered = new Promise((done) => {
+			window.fetch = async (...a) => {
+				if (!/where\?/.test(a[0])) return fetchAll(...a);
+				window.fetch = fetchAll;
+				const response = await fetchAll(...a);
+				await new Promise((go) => { release = go; });
+				const read = response.json.bind(response);
+				response.json = async () => { const body = await read(); setTimeout(done); return body; };
+				return response;
+			};
+		});
+		document.getElementById('list').focus();
+		document.dispatchEvent(new KeyboardEvent('keydown', { key: ']' }));
+		const before = store.view;
+		document.getElementById('addText').value = '7';
+		document.getElementById('addForm').requestSubmit();
+		while (!store.view || store.view === before || !release) await new Promise((done) => setTimeout(done, 10));
+		const { view, first, end } = store;
+		release();
+		await answered;
+		return [store.view === view, store.first === first, store.end === end].join();
+	})()`)
+	if got != "true,true,true" {
+		t.Errorf("view, first, and end are kept: %s", got)
+	}
+	b.noTrouble()
+}
+
+// If ktail numbers the rows anew, the page stays at its line.
+func TestPage_StaysAtItsLineWhenRowsAreNumberedAnew(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(5000)
+	b := s.open(1400, 900, "light")
+	eval[bool](b, `document.getElementById('addText').value = '7', document.getElementById('addForm').requestSubmit(), document.getElementById('list').focus(), true`)
+	b.until("the filter is there", `import('/store.js').then((s) => s.store.view > 1 && s.store.complete)`)
+	b.keys("kkkkk")
+	b.until("a line is selected", `document.querySelector('.row.sel:not(.wait)')`)
+	line := eval[string](b, `document.querySelector('.row.sel .tx').textContent`)
+	s.numbered(1000)
+	view := eval[int](b, `import('/store.js').then((s) => s.store.view)`)
+	eval[bool](b, `import('/api.js').then(async ({ api }) => {
+		for (let i = 0; i < 40; i++) await api('hist', new URLSearchParams({ i: 'other' + i }));
+		return true;
+	})`)
+	s.numbered(100)
+	b.until("the rows are numbered anew", `import('/store.js').then((s) => s.store.view > %d)`, view)
+	b.until("the line is selected", `document.querySelector('.row.sel .tx')?.textContent === %q`, line)
+	b.noTrouble()
+}
+
+// A filter lists two million lines; the top says that there are more, and the search
+// ends.
+func TestPage_ReportsLinesThatAreNotListed(t *testing.T) {
+	s := newSite(t, 256<<20)
+	s.numbered(2_200_000)
+	b := s.open(1400, 900, "light")
+	eval[bool](b, `document.getElementById('addText').value = 'line', document.getElementById('addForm').requestSubmit(), document.getElementById('list').focus(), true`)
+	b.until("the search is over", `import('/store.js').then((s) => s.store.limited)`)
+	b.keys("g")
+	b.until("the top says so", `/select more lines, which are not listed/.test(document.getElementById('evicted')?.textContent)`)
+	b.find("run")
+	b.until("the total is a minimum", `/^2,\d+,\d+…$/.test(document.getElementById('findCount').textContent)`)
+	eval[bool](b, `window.asked = 0, window.fetch = ((f) => (...a) => { if (/where/.test(a[0])) asked++; return f(...a); })(window.fetch), true`)
+	b.until("the search has ended", `(async () => {
+		const before = asked;
+		await new Promise((done) => setTimeout(done, 300));
+		return asked === before;
+	})()`)
+	b.noTrouble()
+}

@@ -12,11 +12,7 @@ if (token) {
   history.replaceState(null, "", "#" + address);
 }
 
-/**
- * Sends a request. Errors of the server have its status.
- * @param {string} path @param {URLSearchParams} [params] @param {AbortSignal} [signal] @param {string} [method]
- * @returns {Promise<any>}
- */
+/** Sends a request. Errors of the server have its status. @param {string} path @param {URLSearchParams} [params] @param {AbortSignal} [signal] @param {string} [method] @returns {Promise<any>} */
 export async function api(path, params, signal, method = "GET") {
   const timeout = AbortSignal.timeout(30000);
   const response = await fetch("/api/" + path + (params ? "?" + params : ""), {

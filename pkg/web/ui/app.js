@@ -23,7 +23,8 @@ const bookmarks = new Set();
 /** Records the line that must stay in place when the rows change. */
 function keepPlace() {
   const r = row(Number.isNaN(list.cursor) ? list.anchor : list.cursor);
-  stay = !list.follow && r ? { seq: r[0], ms: r[1] } : null;
+  if (list.follow) stay = null;
+  else if (r) stay = { seq: r[0], ms: r[1] }; // otherwise, the page is still on its way back
 }
 
 /** The filter, the search or the form of the lines has changed. @param {boolean} filter */
@@ -49,20 +50,20 @@ function refresh(filter) {
 
 /** Goes back to the line after the numbers of rows have changed. */
 async function anchor() {
-  if (!stay) return;
   const at = stay;
-  stay = null;
-  await goToPlace({ seq: String(at.seq) });
+  if (at) await goToPlace({ seq: String(at.seq) });
+  if (stay === at) stay = null;
 }
 
 /** @param {Record<string, string>} place a time or a sequence number */
 async function goToPlace(place) {
-  const params = filterParams();
+  const params = filterParams(), of = String(params);
   for (const [name, value] of Object.entries(place)) params.set(name, value);
   try {
     let a = await api("where", params);
     while (!a.complete && !a.limited && a.searched > a.seq) a = await api("where", params);
-    if (a.view !== store.view) { store.view = a.view; clearRows(); }
+    if (of !== String(filterParams())) return; // the filter has changed meanwhile
+    if (a.view !== store.view) { clearRows(); store.view = a.view; }
     store.first = a.first;
     store.end = a.end;
     goTo(a.number, true);
@@ -214,6 +215,7 @@ export function start(link) {
   });
   if (link) goToLink(link);
   onLive({
+    keep: keepPlace,
     anchor,
     update: (streams) => {
       if ($("title").textContent !== store.title) $("title").textContent = store.title;

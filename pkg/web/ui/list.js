@@ -198,7 +198,7 @@ function paint() {
 
 /** Reports above the first row how many lines have left the buffer. @param {number} from */
 function showEdge(from) {
-  const gone = store.evicted[0] > 0 && store.complete && from <= store.first && total > 0;
+  const gone = (store.limited || store.evicted[0] > 0 && store.complete) && from <= store.first && total > 0;
   let note = $("evicted");
   if (!gone) { if (note) note.hidden = true; return; }
   if (!note) {
@@ -206,7 +206,7 @@ function showEdge(from) {
     $("log").append(note);
   }
   note.hidden = false;
-  note.textContent = `${count(store.evicted[0])} earlier lines (until ${shortClock(store.evicted[1])}) have left the buffer: --web-buffer`;
+  note.textContent = store.limited ? "The filters select more lines, which are not listed: add a filter" : `${count(store.evicted[0])} earlier lines (until ${shortClock(store.evicted[1])}) have left the buffer: --web-buffer`;
 }
 
 /** Draws ticks beside the scroll bar. @param {number[]} counts for equal parts of the log */

@@ -14,7 +14,7 @@ const everyMs = 100, busyMs = 150, pausedMs = 500;
 /** @type {AbortController|null} */
 let poll = null;
 let after = 0, lost = false, seen = 0;
-/** @type {{anchor: () => void, update: (streams: boolean) => void, pods: () => void}|undefined} */
+/** @type {{keep: () => void, anchor: () => void, update: (streams: boolean) => void, pods: () => void}|undefined} */
 let hooks;
 
 /** Polls again at once, for example after a change of the filter. */
@@ -78,6 +78,7 @@ async function ask(signal) {
   const a = await api("live", params, signal);
   if (lost) { lost = false; banner(""); }
   if (store.epoch && a.epoch !== store.epoch) anotherRun();
+  else if (store.view && a.view !== store.view) hooks?.keep(); // ktail has numbered the rows anew
   const fresh = takeRange(a);
   store.epoch = a.epoch;
   Object.assign(store, { seq: a.seq, time: a.time, evicted: a.evicted, rate: a.rate, ended: !!a.ended, sv: a.sv });

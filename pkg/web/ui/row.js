@@ -27,10 +27,7 @@ export function titleRow(view) {
   view.src.title = [s.ns, s.pod, s.c, s.node].filter(Boolean).join(" / ");
 }
 
-/**
- * Puts a text into an element, with the classes of its parts.
- * @param {HTMLElement} target @param {string} text @param {any[]} parts [start, length, classes, …]
- */
+/** Puts a text into an element, with the classes of its parts. @param {HTMLElement} target @param {string} text @param {any[]} parts [start, length, classes, …] */
 export function fillText(target, text, parts) {
   if (!parts.length) {
     target.textContent = text;
