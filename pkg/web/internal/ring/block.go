@@ -32,8 +32,9 @@ type Record struct {
 type block struct {
 	first            uint64 // sequence number of the first line
 	n                int    // lines
-	minTime, maxTime int64
-	lastTime         int64 // of the latest line, or of the one before the block
+	minTime, maxTime int64  // 0 if no line has a time
+	timeless         bool   // a line has no time
+	lastTime         int64  // of the latest line, or of the one before the block
 	levels           [numLevels]uint32
 	events           int // lines of other kinds than Log
 	rawLen           int // bytes of text
@@ -93,10 +94,14 @@ func (b *block) add(stream uint32, l *ktail.Line, level text.Level) {
 	}
 	b.text = append(append(b.text, l.Text...), '\n')
 	b.rawLen = len(b.text)
-	if b.n == 0 {
+	switch {
+	case at == 0: // nothing before it has a time either
+		b.timeless = true
+	case b.minTime == 0:
 		b.minTime, b.maxTime = at, at
+	default:
+		b.minTime, b.maxTime = min(b.minTime, at), max(b.maxTime, at)
 	}
-	b.minTime, b.maxTime = min(b.minTime, at), max(b.maxTime, at)
 	b.lastTime = at
 	b.levels[level]++
 	if l.Kind != ktail.Log {

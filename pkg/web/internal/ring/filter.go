@@ -39,7 +39,7 @@ func (f *Filter) needsText() bool {
 // search appends the sequence numbers of the lines of the block that match and
 // that are in [from, to).
 func (f *Filter) search(b *block, from, to uint64, texts func(*block) []byte, found []uint64) []uint64 {
-	if f.From != 0 && b.maxTime < f.From || f.To != 0 && b.minTime >= f.To || !f.hasLevel(b) {
+	if f.From != 0 && b.maxTime < f.From || f.To != 0 && b.minTime >= f.To && !b.timeless || !f.hasLevel(b) {
 		return found
 	}
 	var raw []byte

@@ -35,7 +35,7 @@ func (v *View) Histogram(from, to int64, n int) Buckets {
 func (h *Buckets) addBlock(b *block) {
 	i, ok := h.index(b.minTime)
 	j, also := h.index(b.maxTime)
-	if ok && also && i == j {
+	if ok && also && i == j && !b.timeless {
 		for level, n := range b.levels {
 			h.Counts[i][level] += n
 		}

@@ -168,11 +168,11 @@ func (r *Ring) State() State {
 	if len(r.blocks) > 0 {
 		s.First = r.blocks[0].first
 	}
-	for i, b := range r.blocks {
-		if i == 0 && r.open.n == 0 {
+	for _, b := range r.blocks {
+		if s.Begin == 0 || b.minTime != 0 && b.minTime < s.Begin {
 			s.Begin = b.minTime
 		}
-		s.Begin, s.Last = min(s.Begin, b.minTime), max(s.Last, b.maxTime)
+		s.Last = max(s.Last, b.maxTime)
 	}
 	return s
 }

@@ -186,6 +186,9 @@ func checkHistogram(t *testing.T, r *ring.Ring, m *model) {
 	want := make([]ring.Counts, 17)
 	for i := s.First; i < s.End; i++ {
 		rec := &m.records[i-1]
+		if rec.Time == 0 { // before the first line that has a time
+			continue
+		}
 		want[(rec.Time-h.Start)/h.Width][rec.Level]++
 	}
 	if !slices.Equal(h.Counts, want) {
@@ -348,5 +351,31 @@ func TestView_OutlivesItsFirstLines(t *testing.T) {
 	place := v.Search(t.Context(), time.Hour)
 	if v.Expired() || place.First < 0 || !place.Complete {
 		t.Errorf("expired: %v, range %+v", v.Expired(), place)
+	}
+}
+
+// A message of the server before the first line has no time. The log does not begin in
+// 1970.
+func TestState_BeginsWithTheFirstLineThatHasATime(t *testing.T) {
+	for _, n := range []int{100, 2000} {
+		r := ring.New(64 << 20)
+		r.Append([]ktail.Line{{Stream: stream("a"), Kind: ktail.Diagnostic, Text: []byte("failed to open the log")}})
+		if s := r.State(); s.Begin != 0 || s.Last != 0 {
+			t.Errorf("without a time: %+v", s)
+		}
+		fill(r, n)
+		s := r.State()
+		if want := int64(1_769_853_600_000_000_000 + 200*time.Microsecond); s.Begin != want {
+			t.Errorf("%d lines: the state begins at %d, want %d", n, s.Begin, want)
+		}
+		counted := uint32(0)
+		for _, c := range r.NewView(nil).Histogram(s.Begin, s.Last+1, 1).Counts {
+			for _, n := range c {
+				counted += n
+			}
+		}
+		if counted != uint32(n) {
+			t.Errorf("the histogram counts %d lines, want %d", counted, n)
+		}
 	}
 }
