@@ -264,6 +264,47 @@ func TestNodeWatcher_ReadsOnAfterAResponseThatWasCut(t *testing.T) {
 	}
 }
 
+// The kubelet may kill journalctl before it has written one entry: inside its first line, or
+// before that. Such a journal is not empty.
+func TestNodeWatcher_RepeatsARequestWithoutACompleteEntry(t *testing.T) {
+	for name, fault := range map[string]fakeapi.Fault{
+		"cut inside the first entry":       {Break: fakeapi.End, After: int64(len("Nov 28 21:34:1"))},
+		"killed before it writes anything": {Break: fakeapi.End, Delay: 29500 * time.Millisecond},
+	} {
+		for _, tail := range []int64{-1, 1} {
+			t.Run(fmt.Sprintf("%s, tail %d", name, tail), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					api := fakeapi.New(fakeapi.Options{})
+					t.Cleanup(api.Close)
+					node := api.AddNode("worker-1", nil)
+					node.Journal("kubelet", time.Now(), "old", "last")
+					api.SetFault(func(r *http.Request) *fakeapi.Fault {
+						if r.URL.Query().Has("query") {
+							return &fault
+						}
+						return nil
+					})
+					r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker-1"), Units: []string{"kubelet"}, Options: kube.LogOptions{Follow: true, Tail: tail}})
+					time.Sleep(40 * time.Second)
+					api.SetFault(nil)
+					time.Sleep(time.Minute)
+					synctest.Wait()
+					want := []string{"worker-1 kubelet old", "worker-1 kubelet last"}
+					if tail == 1 {
+						want = want[1:]
+					}
+					if !slices.Equal(r.lines, want) || r.gaps > 0 {
+						t.Errorf("got %q and %d gaps, want %q", r.lines, r.gaps, want)
+					}
+					if len(r.errs) == 0 || !strings.Contains(r.errs[0].Error(), "ended before the new entries") {
+						t.Errorf("the errors are %v, want one about the end of the response", r.errs)
+					}
+				})
+			})
+		}
+	}
+}
+
 func TestNodeWatcher_QuietNodesCauseFewRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := fakeapi.New(fakeapi.Options{})

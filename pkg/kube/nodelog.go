@@ -276,6 +276,8 @@ func (s *nodeLog) query(ctx context.Context, count int64) (nodelog.Journal, erro
 		return j, errNoUnit
 	case len(j.Entries) == 0 && len(j.Diagnostics) > 0:
 		return j, fmt.Errorf("the kubelet responded: %s", j.Diagnostics[0])
+	case len(j.Entries) == 0 && j.Cut: // of an empty journal, journalctl prints "-- No entries --"
+		return j, errCut
 	}
 	return j, nil
 }
