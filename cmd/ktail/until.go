@@ -28,7 +28,7 @@ func (p plan) run(ctx context.Context, s streams, m *messenger, t *tail.Tailer) 
 	if p.noFollow || p.period.until.IsZero() {
 		return runReporting(ctx, m, t)
 	}
-	places := &readPlaces{positions: map[ktail.Key]*ktail.Position{}}
+	places := &readPlaces{start: t.Start, positions: map[ktail.Key]*ktail.Position{}}
 	first := partOf(t)
 	first.Sink = staysOpen{t.Sink}
 	first.Watchers = nil
@@ -72,16 +72,22 @@ func partOf(t *tail.Tailer) *tail.Tailer {
 
 // readPlaces records how far each stream was read.
 type readPlaces struct {
+	start func(ktail.Key) ktail.Position // of a stream that was not read yet; may be nil
+
 	mu        sync.Mutex
 	positions map[ktail.Key]*ktail.Position
 }
 
-// position returns how far the stream was read.
+// position returns how far the stream was read, or where it starts: it may have waited for
+// others all the time.
 func (r *readPlaces) position(key ktail.Key) ktail.Position {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if p := r.positions[key]; p != nil {
 		return p.Clone()
+	}
+	if r.start != nil {
+		return r.start(key)
 	}
 	return ktail.Position{}
 }
