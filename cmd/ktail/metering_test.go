@@ -112,6 +112,21 @@ func TestMetricsListen_ServesMetricsAndProbesOnOneAddress(t *testing.T) {
 	get(t, http.DefaultClient, "http://"+address+"/debug/pprof/", `^404`)
 }
 
+// Metrics of the engine count what is read until --until, as without it.
+func TestMetrics_HaveTheStreamsOfARunThatEndsLater(t *testing.T) {
+	dir, address := t.TempDir(), freeAddress(t)
+	log := filepath.Join(dir, "shop_web_uid-web", "app", "0.log")
+	err := os.MkdirAll(filepath.Dir(log), 0o755)
+	if err == nil {
+		err = os.WriteFile(log, []byte("2026-01-31T10:00:00Z stdout F one\n"), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	runBeside(t, ".", "--pod-logs-dir", dir, "--quiet", "--until", "+1h", "--metrics-listen", address)
+	get(t, http.DefaultClient, "http://"+address+"/metrics", `(?m)^ktail_streams\{state="reading"\} 1$`)
+}
+
 // Lines of log files count although the clock of the node is set back, and although a new
 // pod is on a node whose clock is behind.
 func TestMetrics_CountLinesOfAnEarlierTime(t *testing.T) {

@@ -8,21 +8,21 @@ import (
 	"github.com/ktail/ktail/pkg/tail"
 )
 
-// runReporting runs the tailer and prints a summary of what was read: on SIGUSR1,
+// runReporting calls read and prints a summary of what it has read: on SIGUSR1,
 // and at the end if there were gaps or resumed reads, unless only log lines are
 // wanted.
-func runReporting(ctx context.Context, messages *messenger, t *tail.Tailer) error {
+func runReporting(ctx context.Context, messages *messenger, status func() tail.Status, read func() error) error {
 	reporting, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	go onSummarySignal(reporting, func() {
-		st := t.Status()
+		st := status()
 		messages.printf("%s; %s active%s", readSummary(st), plural(st.Active, "log"), waitingLogs(st))
 		if pods := messages.board.summary(reporting); pods != "" {
 			messages.printf("%s", pods)
 		}
 	})
-	err := t.Run(ctx)
-	if st := t.Status(); !messages.onlyLogs && (st.Gaps > 0 || st.Resumes > 0 || st.Waiting > 0) {
+	err := read()
+	if st := status(); !messages.onlyLogs && (st.Gaps > 0 || st.Resumes > 0 || st.Waiting > 0) {
 		messages.printf("%s%s", readSummary(st), waitingLogs(st))
 	}
 	return err

@@ -20,30 +20,37 @@ var errUntil = errors.New("--until has come")
 
 // run runs the tailer according to the plan: until all logs have ended, or
 // until the time of --until.
+func (p plan) run(ctx context.Context, s streams, m *messenger, t *tail.Tailer) error {
+	return runReporting(ctx, m, t.Status, func() error {
+		if p.noFollow || p.period.until.IsZero() {
+			return t.Run(ctx)
+		}
+		return p.runUntil(ctx, s, m, t)
+	})
+}
+
+// runUntil runs the tailer until the time of --until.
 //
 // At that time, earlier lines may not have arrived yet, for example because a
 // connection was just lost. Therefore a second tailer reads each log once more,
 // from where the first one stopped to its current end.
-func (p plan) run(ctx context.Context, s streams, m *messenger, t *tail.Tailer) error {
-	if p.noFollow || p.period.until.IsZero() {
-		return runReporting(ctx, m, t)
-	}
+func (p plan) runUntil(ctx context.Context, s streams, m *messenger, t *tail.Tailer) error {
 	places := &readPlaces{start: t.Start, positions: map[ktail.Key]*ktail.Position{}}
-	first := partOf(t)
+	first := t.Part()
 	first.Sink = staysOpen{t.Sink}
 	first.Watchers = nil
 	for _, w := range t.Watchers {
 		first.Watchers = append(first.Watchers, &wrappedSources{w, places.record})
 	}
 	following, cancel := context.WithDeadlineCause(ctx, p.period.until.Add(untilGrace), errUntil)
-	err := runReporting(following, m, first)
+	err := first.Run(following)
 	cancel()
 	if err != nil || !errors.Is(context.Cause(following), errUntil) {
 		return errors.Join(err, t.Sink.Close(context.WithoutCancel(ctx)))
 	}
 	p = p.afterUntil(time.Now())
 	m.onlyMessages.Store(true)
-	rest := partOf(t)
+	rest := t.Part()
 	rest.Watchers, rest.Start = []ktail.Watcher{p.newWatcher(s, m)}, places.position
 	if len(t.Watchers) > 1 {
 		rest.Watchers = append(rest.Watchers, p.newSystemWatcher(m))
@@ -60,14 +67,6 @@ func (p plan) afterUntil(now time.Time) plan {
 		p.log.Since += wholeSeconds(now.Sub(p.period.now))
 	}
 	return p
-}
-
-// partOf returns a tailer with the options of another one.
-func partOf(t *tail.Tailer) *tail.Tailer {
-	return &tail.Tailer{
-		Watchers: t.Watchers, Sink: t.Sink, Filters: t.Filters, GapFilter: t.GapFilter, Once: t.Once, MergeWindow: t.MergeWindow,
-		MaxStreams: t.MaxStreams, Positions: t.Positions, Start: t.Start, CloseTimeout: t.CloseTimeout, OnEvent: t.OnEvent,
-	}
 }
 
 // readPlaces records how far each stream was read.

@@ -44,7 +44,7 @@ func (s *stream) awaitLeave(ctx context.Context) outcome {
 		}
 		return cut
 	case elapsed:
-		if s.t.counters.waiting.Load() > 0 {
+		if s.t.counts().waiting.Load() > 0 {
 			return yielded
 		}
 	}

@@ -69,6 +69,7 @@ const (
 )
 
 func newPool(ctx context.Context, t *Tailer, m *merger, watchers int) *pool {
+	t.counts().waiting.Store(0) // those of an earlier part wait no longer
 	return &pool{ctx: ctx, t: t, m: m, streams: map[ktail.Key]*entry{}, known: make([]bool, watchers)}
 }
 
@@ -100,7 +101,7 @@ func (p *pool) set(watcher int, sources []ktail.Source) {
 			positions.complete()
 		}
 	}
-	if n := len(p.queue); p.t.counters.waiting.Swap(int64(n)) == 0 && n > 0 {
+	if n := len(p.queue); p.t.counts().waiting.Swap(int64(n)) == 0 && n > 0 {
 		p.t.notify(Event{Kind: Waiting, Count: n})
 	}
 }
@@ -197,7 +198,7 @@ func (p *pool) fill(first bool) {
 	p.queue = p.queue[n:]
 	p.active += n
 	p.started += n
-	p.t.counters.active.Store(int64(p.active))
+	p.t.counts().active.Store(int64(p.active))
 	late := func(i int) { p.t.notify(Event{Kind: Late, Stream: starting[i].stream.newest().Stream()}) }
 	for i, in := range p.m.add(n, first, late) {
 		e := starting[i]
@@ -275,11 +276,11 @@ func (p *pool) release(e *entry, how outcome) {
 		e.stream.pos.Seal()
 	}
 	p.active--
-	p.t.counters.active.Store(int64(p.active))
+	p.t.counts().active.Store(int64(p.active))
 	if p.ctx.Err() == nil {
 		p.fill(false)
 	}
-	p.t.counters.waiting.Store(int64(len(p.queue)))
+	p.t.counts().waiting.Store(int64(len(p.queue)))
 }
 
 // wait returns when all streams have ended. set must not be called afterwards.

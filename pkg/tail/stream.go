@@ -174,14 +174,14 @@ func (s *stream) read(ctx context.Context, in *input) (outcome, error) {
 		case elapsed:
 			// Yield only after the delay; otherwise failing streams would take
 			// turns without one.
-			if hopeless && s.failing && !r.connected && s.t.counters.waiting.Load() > 0 {
+			if hopeless && s.failing && !r.connected && s.t.counts().waiting.Load() > 0 {
 				return yielded, nil
 			}
 		}
 		// The next instance, and the rest of a log that grows while its end is
 		// confirmed, are read without anything having broken off.
 		if !errors.Is(err, ktail.ErrWaiting) && !errors.Is(err, ktail.ErrUnconfirmed) {
-			s.t.counters.resumes.Add(1)
+			s.t.counts().resumes.Add(1)
 		}
 	}
 }
@@ -240,7 +240,7 @@ func (s *stream) rest(ctx context.Context) bool {
 			s.wakeAgain()
 			return false
 		}
-		if s.t.counters.waiting.Load() > 0 {
+		if s.t.counts().waiting.Load() > 0 {
 			return true
 		}
 	}

@@ -66,6 +66,25 @@ type Tailer struct {
 	OnEvent func(Event)
 
 	counters counters
+	whole    *Tailer // of which this is a part; nil: none
+}
+
+// Part returns a tailer with the options of t, which the caller may change. The parts of a
+// run follow each other, and the Status of t counts what they do.
+func (t *Tailer) Part() *Tailer {
+	return &Tailer{
+		Watchers: t.Watchers, Sink: t.Sink, Filters: t.Filters, GapFilter: t.GapFilter, Once: t.Once, MergeWindow: t.MergeWindow,
+		MaxStreams: t.MaxStreams, Positions: t.Positions, Start: t.Start, CloseTimeout: t.CloseTimeout, OnEvent: t.OnEvent,
+		whole: t,
+	}
+}
+
+// counts returns the counters of the whole run.
+func (t *Tailer) counts() *counters {
+	if t.whole != nil {
+		return t.whole.counts()
+	}
+	return &t.counters
 }
 
 // Run reads until all sets are final and all streams have ended for good, or
@@ -98,7 +117,7 @@ func (t *Tailer) Run(ctx context.Context) error {
 	// The lines that are buffered when ctx ends are still written.
 	drain := context.WithoutCancel(ctx)
 	err := m.run(func(lines []ktail.Line) error {
-		t.counters.count(lines)
+		t.counts().count(lines)
 		return t.Sink.Write(drain, lines)
 	})
 	stop()
@@ -114,7 +133,7 @@ func (t *Tailer) Run(ctx context.Context) error {
 }
 
 // Status returns the current counts. It may be called at any time.
-func (t *Tailer) Status() Status { return t.counters.status() }
+func (t *Tailer) Status() Status { return t.counts().status() }
 
 func (t *Tailer) notify(e Event) {
 	if t.OnEvent != nil {
