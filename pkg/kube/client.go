@@ -55,8 +55,8 @@ type ClientOptions struct {
 	NoReadCoalescing bool
 }
 
-// RateLimit limits the requests to one API server. A watch or a followed log
-// counts as one request.
+// RateLimit limits the requests to one API server. A followed log counts as one
+// request; client-go does not limit watches.
 type RateLimit struct {
 	QPS   float32 // requests per second; 0 or less: no limit
 	Burst int     // requests allowed above QPS; 0: client-go's default
@@ -125,7 +125,8 @@ func (c *Client) get(ctx context.Context, namespace, pod string) (*corev1.Pod, e
 	}
 	defer release()
 	var p corev1.Pod
-	err = c.rest.Get().Namespace(namespace).Resource("pods").Name(pod).MaxRetries(0).Do(ctx).Into(&p)
+	// queueOpen has waited for the limiter.
+	err = c.rest.Get().Throttle(nil).Namespace(namespace).Resource("pods").Name(pod).MaxRetries(0).Do(ctx).Into(&p)
 	return &p, err
 }
 
