@@ -179,9 +179,26 @@ func podClauses(s kube.Selection) []string {
 			return nil
 		}
 		clauses = append(clauses, field("kubernetes."+strings.ToLower(kind.Kind)+".name", o.Name))
+		// ktail's documents name the Job instead, or the Deployment if the ReplicaSet has one.
+		switch kind.Kind {
+		case "CronJob":
+			clauses = append(clauses, generatedClause("kubernetes.job.name", o.Name))
+		case "ReplicaSet":
+			clauses = append(clauses, generatedClause("kubernetes.pod.name", o.Name))
+		}
 	}
 	return clauses
 }
+
+// generatedClause returns the clause for names that are generated from another one.
+func generatedClause(name, from string) string {
+	const most = 58 // of the base of a generated name
+	base := from + "-"
+	return name + ":" + special.ReplaceAllString(base[:min(most, len(base))], `\$0`) + "*"
+}
+
+// special matches the characters that have a meaning in Lucene's syntax.
+var special = regexp.MustCompile(`[^-.\pL\pN]`)
 
 var anything = regexp.MustCompile(`^\^?[.*]*\$?$`)
 
