@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// MaxText is how many bytes of a line are kept. A line that is read through
-	// the API server is limited to 1 MiB including its timestamp; with this
-	// limit, both have the same text and therefore the same document ID.
+	// MaxText is how many bytes of a line are kept: 1 MiB with a timestamp in UTC. The
+	// limit is the same for lines that are read through the API server, so both have the
+	// same text and therefore the same document ID.
 	MaxText = 1<<20 - len("2006-01-02T15:04:05.000000000Z ")
 
 	// maxRecord is how many bytes of a record are kept: enough for MaxText. The

@@ -11,8 +11,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
-	"github.com/ktail/ktail/pkg/kube/internal/podlog"
 )
 
 // isZipped reports whether a file with these first bytes is compressed.
@@ -38,7 +38,7 @@ func (s *nodeLog) readZipped(ctx context.Context, emit func([]ktail.Line) error)
 	if err != nil {
 		return s.readError(fmt.Errorf("unzip file: %w", err))
 	}
-	lines := &zippedLines{log: s, since: int64(math.MinInt64), in: bufio.NewReaderSize(z, podlog.MaxLine)}
+	lines := &zippedLines{log: s, since: int64(math.MinInt64), in: bufio.NewReaderSize(z, cri.MaxText)}
 	if age := s.w.Options.Age(); age > 0 {
 		lines.since = time.Now().Add(-age).UnixNano()
 	}

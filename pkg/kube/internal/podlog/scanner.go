@@ -14,9 +14,12 @@ const (
 	chunkLeast = 1 << 10
 	chunkMost  = 8 << 10
 
-	// MaxLine is how many bytes of a line are kept, including its timestamp.
-	// The rest of a longer line is skipped, and the line is marked as cut.
-	MaxLine = 1 << 20
+	// maxStamp is the length of the longest timestamp in front of a line, with the space.
+	maxStamp = len("2006-01-02T15:04:05.000000000+07:00 ")
+
+	// maxLine is how many bytes of a line are kept, including its timestamp: enough for
+	// cri.MaxText. The rest of a longer line is skipped.
+	maxLine = cri.MaxText + maxStamp
 )
 
 // scanner parses the body of a pod log with timestamps into lines.
@@ -35,14 +38,14 @@ type scanner struct {
 	reads      int   // reads into this chunk
 	total      int64 // bytes read so far
 
-	long  []byte // start of a line longer than MaxLine; nil if there is none
+	long  []byte // start of a line longer than maxLine; nil if there is none
 	lines []ktail.Line
 	err   error
 
 	// untimed says that the server sends no timestamps: a line is text as a whole.
 	untimed bool
 	parsed  int  // index in chunk of the first line of the last read
-	skipped bool // that line was longer than MaxLine
+	skipped bool // that line was longer than maxLine
 }
 
 func newScanner(r io.Reader, stream *ktail.Stream) *scanner {
@@ -148,8 +151,8 @@ func (l *lineSlices) put(lines []ktail.Line) {
 // renew makes room for the next read.
 func (s *scanner) renew() {
 	rest := s.chunk[s.start:s.end]
-	if len(rest) > MaxLine {
-		s.long = rest[:MaxLine:MaxLine]
+	if len(rest) > maxLine {
+		s.long = rest[:maxLine:maxLine]
 		rest = nil
 	}
 	// A chunk that was filled by a few reads should have been larger. One that
@@ -163,7 +166,7 @@ func (s *scanner) renew() {
 	if s.chunk == nil {
 		s.size = chunkLeast
 	}
-	chunk := make([]byte, max(s.size, min(2*len(rest), MaxLine+chunkLeast)))
+	chunk := make([]byte, max(s.size, min(2*len(rest), maxLine+chunkLeast)))
 	s.start, s.end = 0, copy(chunk, rest)
 	s.scanned = s.end
 	s.chunk, s.reads = chunk, 0
@@ -185,31 +188,32 @@ func (s *scanner) add(raw []byte) {
 // parseEmpty parses an empty line after whose timestamp the space is missing, because a
 // server or a proxy has removed blanks at the ends of lines.
 func (s *scanner) parseEmpty(l *ktail.Line, raw []byte) {
-	const most = len("2006-01-02T15:04:05.000000000+07:00")
-	if len(raw) > most {
+	if len(raw) >= maxStamp {
 		return
 	}
-	line := append(make([]byte, 0, most+1), raw...)
+	line := append(make([]byte, 0, maxStamp), raw...)
 	line = append(line, ' ')
 	if at, n := s.clock.Parse(line); n == len(line) {
 		*l = ktail.Line{Stream: l.Stream, Time: at, Text: raw[len(raw):]}
 	}
 }
 
-// parse cuts at the same byte however the line was read, because it is recognized
-// when it is read again.
+// parse cuts the text at the same byte however the line was read, because it is recognized
+// when it is read again, also in the log file of the node.
 func (s *scanner) parse(raw []byte, cut bool) ktail.Line {
-	if len(raw) > MaxLine {
-		raw, cut = raw[:MaxLine:MaxLine], true
-	}
+	l := ktail.Line{Stream: s.stream}
 	if s.untimed {
-		return ktail.Line{Stream: s.stream, Time: time.Now().UnixNano(), Text: raw, Cut: cut, Untimed: true}
+		l.Time, l.Text, l.Untimed = time.Now().UnixNano(), raw, true
+	} else if at, n := s.clock.Parse(raw); n > 0 {
+		l.Time, l.Text = at, raw[n:]
+	} else {
+		l.Kind, l.Text = ktail.Diagnostic, raw
 	}
-	at, n := s.clock.Parse(raw)
-	if n == 0 {
-		return ktail.Line{Stream: s.stream, Text: raw, Kind: ktail.Diagnostic}
+	if len(l.Text) > cri.MaxText {
+		l.Text, cut = l.Text[:cri.MaxText:cri.MaxText], true
 	}
-	return ktail.Line{Stream: s.stream, Time: at, Text: raw[n:], Cut: cut}
+	l.Cut = cut && l.Kind == ktail.Log
+	return l
 }
 
 // rest returns the text after the last newline.

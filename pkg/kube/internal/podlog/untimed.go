@@ -113,7 +113,7 @@ func (r *response) ignoresTimestamps(ctx context.Context, lines []ktail.Line) (b
 		return false, err
 	}
 	defer body.Close() //nolint:errcheck // errors do not matter after reading
-	sc := newScanner(io.LimitReader(body, MaxLine), r.source.stream)
+	sc := newScanner(io.LimitReader(body, int64(maxLine)), r.source.stream)
 	for {
 		lines, err := sc.next()
 		if slices.ContainsFunc(lines, func(l ktail.Line) bool { return l.Kind == ktail.Log }) {
