@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -130,17 +131,13 @@ func CheckWebConfig(path string) error {
 // Serve serves requests until the server is closed, with TLS and users of the web
 // config file. The file is read again for each handshake and each request, so that
 // renewed certificates and changed passwords apply; TLS itself cannot be turned on or
-// off, and the rate limit does not change.
+// off, users cannot be turned off, and the rate limit does not change.
 func Serve(l net.Listener, server *http.Server, path string) error {
 	c, err := readWebConfig(path)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	handler := &authenticator{next: server.Handler, path: path}
-	if c.Limit.interval > 0 {
-		handler.limit = &limiter{interval: c.Limit.interval, burst: c.Limit.Burst}
-	}
-	server.Handler = handler
+	server.Handler = newAuthenticator(server.Handler, path, c)
 	if c.TLS.enabled() {
 		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 			now, err := readWebConfig(path)
@@ -165,10 +162,20 @@ func Serve(l net.Listener, server *http.Server, path string) error {
 type authenticator struct {
 	next  http.Handler
 	path  string
-	limit *limiter // nil: none
+	limit *limiter    // nil: none
+	users atomic.Bool // set once the file has had users
 
 	mu    sync.Mutex
 	known [sha256.Size]byte // digest of the last user, password, and hash that were right, because checking them takes long
+}
+
+func newAuthenticator(next http.Handler, path string, c *webConfig) *authenticator {
+	a := &authenticator{next: next, path: path}
+	if c.Limit.interval > 0 {
+		a.limit = &limiter{interval: c.Limit.interval, burst: c.Limit.Burst}
+	}
+	a.users.Store(len(c.Users) > 0)
+	return a
 }
 
 // unknownUser is the hash that the password of an unknown user is compared with, so
@@ -180,6 +187,12 @@ func (a *authenticator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c, err := readWebConfig(a.path)
 	if err != nil {
 		http.Error(w, "the web config file is invalid", http.StatusInternalServerError)
+		return
+	}
+	if len(c.Users) > 0 {
+		a.users.Store(true)
+	} else if a.users.Load() { // a program that rewrites the file has truncated it
+		http.Error(w, "the web config file has no users any more; to serve without a password, start ktail again", http.StatusInternalServerError)
 		return
 	}
 	if a.limit != nil && !a.limit.allow(time.Now()) {

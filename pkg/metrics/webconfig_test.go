@@ -13,11 +13,14 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
 // certificate writes a certificate for 127.0.0.1 and its key to the directory.
@@ -51,6 +54,60 @@ func writeTo(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A program that rewrites the file truncates it first. That is not the wish to serve
+// without a password.
+func TestServe_FileThatIsBeingWrittenLetsNobodyIn(t *testing.T) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("secret"), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const users = "basic_auth_users:\n"
+	path := filepath.Join(t.TempDir(), "web.yaml")
+	writeTo(t, path, users+"  prometheus: "+string(hash)+"\n")
+	config, err := readWebConfig(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := newAuthenticator(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), path, config)
+	code := func(password string) int {
+		r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		if password != "" {
+			r.SetBasicAuth("prometheus", password)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w.Code
+	}
+	for _, text := range []string{"", users, "# ", "http_server_config:\n  http2: true\n"} {
+		writeTo(t, path, text)
+		if without, with := code(""), code("secret"); without != http.StatusInternalServerError || with != without {
+			t.Errorf("file %q: responses are %d, and %d with the password, want 500", text, without, with)
+		}
+	}
+	writeTo(t, path, users+"  prometheus: "+string(hash)+"\n")
+	if without, with := code(""), code("secret"); without != http.StatusUnauthorized || with != http.StatusOK {
+		t.Errorf("responses are %d, and %d with the password, want 401 and 200", without, with)
+	}
+}
+
+// Users that are added while ktail runs apply, and so does the file without any before.
+func TestServe_UsersCanBeAdded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web.yaml")
+	writeTo(t, path, "")
+	handler := newAuthenticator(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), path, &webConfig{})
+	for _, step := range []struct {
+		text string
+		want int
+	}{{"", 200}, {"basic_auth_users:\n  prometheus: " + unknownUser + "\n", 401}, {"", 500}} {
+		writeTo(t, path, step.text)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		if w.Code != step.want {
+			t.Errorf("file %q: response %d, want %d", step.text, w.Code, step.want)
+		}
 	}
 }
 
