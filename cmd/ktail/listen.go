@@ -37,6 +37,7 @@ const saveOverdue = time.Minute
 // restarting ktail does not help and a rollout must not wait for it.
 type probes struct {
 	servers []*http.Server
+	printf  func(format string, args ...any)
 
 	found   atomic.Bool                  // the first set of logs is known
 	savedAt atomic.Int64                 // when positions were last saved, Unix nanoseconds; 0: positions are not saved
@@ -47,11 +48,11 @@ type probes struct {
 
 // startProbes serves the probes on the addresses of --listen and --metrics-listen,
 // and metrics on the latter. One listener serves both if the addresses are equal.
-func (p plan) startProbes(ctx context.Context, m *metering) (*probes, error) {
+func (p plan) startProbes(ctx context.Context, m *metering, messages *messenger) (*probes, error) {
 	if p.listen == "" && p.metrics.listen == "" {
 		return nil, nil
 	}
-	pr := &probes{}
+	pr := &probes{printf: messages.printf}
 	if m != nil {
 		m.probes = pr
 	}
@@ -103,11 +104,17 @@ func (p *probes) serve(ctx context.Context, flag, address string, server *http.S
 		return fmt.Errorf("%s: %w", flag, err)
 	}
 	p.servers = append(p.servers, server)
-	if webConfig != "" {
-		go metrics.Serve(l, server, webConfig) //nolint:errcheck // until close; the file was checked
-	} else {
-		go server.Serve(l) //nolint:errcheck // until close
-	}
+	go func() {
+		var err error
+		if webConfig != "" {
+			err = metrics.Serve(l, server, webConfig)
+		} else {
+			err = server.Serve(l)
+		}
+		if err != nil && !errors.Is(err, http.ErrServerClosed) {
+			p.printf("error: %s %s: %v; nothing is served there until ktail is started again", flag, address, err)
+		}
+	}()
 	return nil
 }
 

@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -76,6 +79,34 @@ func TestProbes_UnhealthyWhileReadingIsStuck(t *testing.T) {
 	}
 }
 
+// The file was there when ktail checked its flags.
+func TestProbes_ReportThatNothingIsServed(t *testing.T) {
+	messages := make(chan string, 1)
+	p := &probes{printf: func(format string, args ...any) { messages <- fmt.Sprintf(format, args...) }}
+	file := filepath.Join(t.TempDir(), "web.yaml")
+	if err := p.serve(t.Context(), "--metrics-listen", "127.0.0.1:0", newServer(p.mux()), file); err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	select {
+	case m := <-messages:
+		if !strings.HasPrefix(m, "error: --metrics-listen 127.0.0.1:0: ") || !strings.Contains(m, file) {
+			t.Errorf("the message is %q", m)
+		}
+	case <-time.After(patience):
+		t.Error("there is no message")
+	}
+}
+
+// The end of a run is no error.
+func TestProbes_CloseWithoutAMessage(t *testing.T) {
+	p := &probes{printf: func(format string, args ...any) { t.Errorf(format, args...) }}
+	if err := p.serve(t.Context(), "--listen", "127.0.0.1:0", newServer(p.mux()), ""); err != nil {
+		t.Fatal(err)
+	}
+	p.close()
+}
+
 func TestProbes_RespondWithStatus(t *testing.T) {
 	for _, err := range []error{nil, errors.New("not yet")} {
 		w := httptest.NewRecorder()
@@ -87,7 +118,7 @@ func TestProbes_RespondWithStatus(t *testing.T) {
 }
 
 func TestProbes_NilIsUsable(t *testing.T) {
-	p, err := plan{}.startProbes(t.Context(), nil)
+	p, err := plan{}.startProbes(t.Context(), nil, nil)
 	if p != nil || err != nil {
 		t.Fatalf("startProbes() = %v, %v without --listen", p, err)
 	}

@@ -197,7 +197,7 @@ func runPlan(ctx context.Context, s streams, p plan) error {
 	if err != nil {
 		return err
 	}
-	probes, err := p.startProbes(ctx, metering)
+	probes, err := p.startProbes(ctx, metering, messages)
 	if err != nil {
 		return errors.Join(err, metering.close())
 	}
