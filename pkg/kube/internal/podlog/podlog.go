@@ -60,10 +60,23 @@ func (f failing) OpenLog(ctx context.Context, parameters url.Values) (io.ReadClo
 
 func withoutEOF(err error) error {
 	if errors.Is(err, io.EOF) {
-		return errors.New(err.Error())
+		return notEOF{err}
 	}
 	return err
 }
+
+// notEOF is an error that is everything its cause is, except io.EOF: it may say when to
+// retry.
+type notEOF struct{ cause error }
+
+// Error implements error.
+func (e notEOF) Error() string { return e.cause.Error() }
+
+// Is is called by errors.Is.
+func (e notEOF) Is(target error) bool { return target != io.EOF && errors.Is(e.cause, target) }
+
+// As is called by errors.As.
+func (e notEOF) As(target any) bool { return errors.As(e.cause, target) }
 
 // State is the state of a container.
 type State struct {

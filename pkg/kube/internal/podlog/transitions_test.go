@@ -27,6 +27,7 @@ type node struct {
 	cut      int      // length to which the next response is cut; 0: not cut
 	cutAfter int      // responses before the one that is cut
 	closed   string   // request to which the server closes the connection: previous or state
+	failure  error    // of each request for a log; may be nil
 }
 
 // minuteAfter is the age of all lines on the node's clock, in seconds, at least.
@@ -47,6 +48,8 @@ func (n *node) Files(context.Context) Files { return nil }
 func (n *node) OpenLog(_ context.Context, q url.Values) (io.ReadCloser, error) {
 	lines := n.log
 	switch {
+	case n.failure != nil:
+		return nil, n.failure
 	case n.closed == "previous" && q.Get("previous") != "":
 		return nil, errClosed
 	case q.Get("previous") != "" && n.previous == nil:
@@ -239,6 +242,18 @@ func TestLog_ClosedConnectionIsNoEndOfAResponse(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// An error that is not the end of a response keeps what it says about retries: a credential
+// plugin, for example, may fail with this cause.
+func TestLog_ErrorWithoutEOFKeepsItsQualification(t *testing.T) {
+	shared := &ktail.ReadError{Err: fmt.Errorf("get credentials: %w", io.EOF), RetryAfter: time.Minute, Shared: true}
+	n := node{state: running(0), log: []string{"01 a"}, failure: shared}
+	s := NewSource(&n, &Options{Follow: true, Tail: -1}, &ktail.Stream{Instance: n.state.Instance}, New(FromOptions), nil)
+	err := s.Read(t.Context(), ktail.Position{}, func([]ktail.Line) error { return nil })
+	if got, ok := errors.AsType[*ktail.ReadError](err); !ok || got != shared || !errors.Is(err, error(shared)) || errors.Is(err, io.EOF) {
+		t.Errorf("the read returns %v, %+v, want %+v", err, got, shared)
 	}
 }
 
