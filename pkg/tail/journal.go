@@ -98,16 +98,20 @@ func interrupted(b []byte) bool {
 
 // removeTemporary removes files that a killed process left behind.
 func removeTemporary(path string) error {
-	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), filepath.Base(path)+".*"))
+	dir, base := filepath.Split(path)
+	entries, err := os.ReadDir(filepath.Clean(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	for _, file := range left {
-		suffix := strings.TrimPrefix(filepath.Base(file), filepath.Base(path)+".")
-		if suffix != "tmp" && strings.Trim(suffix, "0123456789") != "" {
+	for _, e := range entries {
+		suffix, ok := strings.CutPrefix(e.Name(), base+".")
+		if !ok || suffix != "tmp" && strings.Trim(suffix, "0123456789") != "" {
 			continue
 		}
-		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(dir + e.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -204,14 +205,22 @@ func TestLoadPositions_RejectsOtherVersions(t *testing.T) {
 }
 
 func TestLoadPositions_RemovesTemporaryFiles(t *testing.T) {
-	dir := t.TempDir()
-	for name, want := range map[string]bool{"positions.tmp": false, "positions.123": false, "positions.damaged": true, "positions.old": true, "other.1": true} {
-		write(t, filepath.Join(dir, name), []byte("x"))
-		if _, err := LoadPositions(filepath.Join(dir, "positions")); err != nil {
+	for _, base := range []string{"state", "k[t]ail", "k[tail", `a\b`, "*"} { // the name of a directory is no pattern
+		dir := filepath.Join(t.TempDir(), base)
+		if runtime.GOOS == "windows" && strings.ContainsAny(base, `*\`) {
+			continue
+		}
+		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
-			t.Errorf("%s is still there: %v, want %v", name, err == nil, want)
+		for name, want := range map[string]bool{"positions.tmp": false, "positions.123": false, "positions.damaged": true, "positions.old": true, "other.1": true} {
+			write(t, filepath.Join(dir, name), []byte("x"))
+			if _, err := LoadPositions(filepath.Join(dir, "positions")); err != nil {
+				t.Errorf("%s: %v", base, err)
+			}
+			if _, err := os.Stat(filepath.Join(dir, name)); (err == nil) != want {
+				t.Errorf("%s: %s is still there: %v, want %v", base, name, err == nil, want)
+			}
 		}
 	}
 }
