@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/ktail/ktail/pkg/durable"
 	"github.com/ktail/ktail/pkg/elastic"
 )
 
@@ -105,7 +106,10 @@ func openStateDir(ctx context.Context, o *elasticOptions, env func(string) (stri
 
 // load reads which destination the directory belongs to, and checks it.
 func (d *stateDir) load(o *elasticOptions, warn func(string, ...any)) error {
-	var err error
+	err := durable.RemoveTemporary(filepath.Join(d.path, destinationFile))
+	if err != nil {
+		return err
+	}
 	if d.recorded, err = readDestination(d.path); err != nil {
 		return err
 	}
@@ -273,17 +277,8 @@ func writeDestination(dir string, d destination) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, destinationFile+".*")
-	if err != nil {
+	if err := durable.Replace(filepath.Join(dir, destinationFile), 0o600, b, []byte("\n")); err != nil {
 		return fmt.Errorf("record destination: %w", err)
-	}
-	_, err = f.Write(append(b, '\n'))
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), filepath.Join(dir, destinationFile))
-	}
-	if err != nil {
-		return fmt.Errorf("record destination: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }

@@ -49,6 +49,29 @@ func TestStateDir_OfAClusterThatWasNeverReached(t *testing.T) {
 	}
 }
 
+// A process that was killed while it recorded the destination leaves a file behind.
+func TestStateDir_RemovesTemporaryFiles(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{destinationFile + ".123456", destinationFile + ".tmp"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := destinationOptions(t, "", "http://es1:9200")
+	o.spool = dir
+	d, err := openStateDir(t.Context(), o, os.LookupEnv, func(context.Context) (string, error) { return "A", nil }, t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.close(); err != nil {
+		t.Error(err)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, destinationFile+"*"))
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != destinationFile {
+		t.Errorf("the directory has %q, %v", left, err)
+	}
+}
+
 func TestStateDir_BelongsToItsDestination(t *testing.T) {
 	unreachable := errors.New("unreachable")
 	for name, test := range map[string]struct {

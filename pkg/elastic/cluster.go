@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/ktail/ktail/pkg/durable"
 )
 
 // unauthorizedGrace is how long a 401 response to the detection request blocks bulks.
@@ -217,5 +219,5 @@ func (s *Sink) rememberTarget(t target, found server) {
 	if b, err := os.ReadFile(s.choicePath()); err == nil && string(b) == choice {
 		return
 	}
-	_ = os.WriteFile(s.choicePath(), []byte(choice), 0o600)
+	_ = durable.Replace(s.choicePath(), 0o600, []byte(choice))
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/common/expfmt"
+
+	"github.com/ktail/ktail/pkg/durable"
 )
 
 // WriteText writes all series in the text format. New series are not shown as 0 first,
@@ -67,7 +69,7 @@ func replaceTarget(path string, content []byte) error {
 		}
 		path = target
 	}
-	return replaceFile(path, 0o644, content)
+	return durable.Replace(path, 0o644, content)
 }
 
 // pipeTimeout bounds how long the reader of a named pipe holds up the metrics.

@@ -9,12 +9,11 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/ktail/ktail/pkg/durable"
 	"github.com/ktail/ktail/pkg/internal/wire"
 	"github.com/ktail/ktail/pkg/ktail"
 )
@@ -40,8 +39,6 @@ type loaded struct {
 //
 //	magic, length of the content, content, CRC-32C of the content
 const stateMagic = "ktail metrics 1\n"
-
-var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }) // a program that needs none does not compute it
 
 var (
 	errOtherState   = errors.New("the file was written by another version of ktail or by another program; move it away to count from 0")
@@ -69,38 +66,9 @@ func (s *Sink) Save() error {
 // power.
 func (s *Sink) write(content []byte) error {
 	b := append([]byte(stateMagic), binary.LittleEndian.AppendUint64(nil, uint64(len(content)))...)
-	sum := binary.LittleEndian.AppendUint32(nil, crc32.Checksum(content, castagnoli()))
-	if err := replaceFile(s.o.State, 0o600, b, content, sum); err != nil {
+	sum := binary.LittleEndian.AppendUint32(nil, wire.Checksum(content))
+	if err := durable.Replace(s.o.State, 0o600, b, content, sum); err != nil {
 		return fmt.Errorf("save metrics: %w", err)
-	}
-	return nil
-}
-
-// replaceFile puts a file with these parts in the place of the file, synced to disk.
-func replaceFile(path string, mode fs.FileMode, parts ...[]byte) error {
-	temporary := path + ".tmp"
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	for _, part := range parts {
-		if err == nil {
-			_, err = f.Write(part)
-		}
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(temporary, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary))
-	}
-	// The new name has to survive a loss of power, too. Not all systems can sync a
-	// directory.
-	if d, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = errors.Join(d.Sync(), d.Close())
 	}
 	return nil
 }
@@ -140,7 +108,7 @@ func readState(path string) ([]byte, error) {
 		return nil, errDamagedState
 	}
 	content := rest[head : len(rest)-tail]
-	if crc32.Checksum(content, castagnoli()) != binary.LittleEndian.Uint32(rest[len(rest)-tail:]) {
+	if wire.Checksum(content) != binary.LittleEndian.Uint32(rest[len(rest)-tail:]) {
 		return nil, errDamagedState
 	}
 	return content, nil

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ktail/ktail/pkg/internal/wire"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -216,7 +216,7 @@ func TestState_OtherFilesAreRefused(t *testing.T) {
 func withContent(t testing.TB, path string, content []byte) {
 	b := binary.LittleEndian.AppendUint64([]byte(stateMagic), uint64(len(content)))
 	b = append(b, content...)
-	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(content, castagnoli()))
+	b = binary.LittleEndian.AppendUint32(b, wire.Checksum(content))
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -8,9 +8,9 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
-	"sync"
+
+	"github.com/ktail/ktail/pkg/durable"
+	"github.com/ktail/ktail/pkg/internal/wire"
 )
 
 // A journal is a file of records. A record replaces earlier ones with the same
@@ -38,8 +38,6 @@ const (
 	maxRecord  = 1 << 20
 )
 
-var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }) // a program that needs none does not compute it
-
 var errNotJournal = errors.New("the file was written by another version of ktail or by another program; " +
 	"move it away to start without positions")
 
@@ -48,7 +46,7 @@ var errNotJournal = errors.New("the file was written by another version of ktail
 // record, which an interrupted write leaves, is ignored. Damage in front of a
 // record is skipped; damaged is the number of bytes skipped.
 func openJournal(path string, apply func(payload []byte) error) (j *journal, damaged int, err error) {
-	if err := removeTemporary(path); err != nil {
+	if err := durable.RemoveTemporary(path); err != nil {
 		return nil, 0, err
 	}
 	b, err := os.ReadFile(path)
@@ -96,35 +94,13 @@ func interrupted(b []byte) bool {
 	return bytes.HasPrefix([]byte(journalMagic), b)
 }
 
-// removeTemporary removes files that a killed process left behind.
-func removeTemporary(path string) error {
-	dir, base := filepath.Split(path)
-	entries, err := os.ReadDir(filepath.Clean(dir))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		suffix, ok := strings.CutPrefix(e.Name(), base+".")
-		if !ok || suffix != "tmp" && strings.Trim(suffix, "0123456789") != "" {
-			continue
-		}
-		if err := os.Remove(dir + e.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
-}
-
 // appendRecord appends a record with the payload.
 func appendRecord(dst, payload []byte) []byte {
 	dst = append(dst, recordMark)
 	from := len(dst)
 	dst = binary.AppendUvarint(dst, uint64(len(payload)))
 	dst = append(dst, payload...)
-	return binary.LittleEndian.AppendUint32(dst, crc32.Checksum(dst[from:], castagnoli()))
+	return binary.LittleEndian.AppendUint32(dst, wire.Checksum(dst[from:]))
 }
 
 // parseRecord returns the payload and the size of the record at the start of b.
@@ -138,7 +114,7 @@ func parseRecord(b []byte) (payload []byte, size int) {
 		return nil, 0
 	}
 	end := 1 + width + int(n)
-	if crc32.Checksum(b[1:end], castagnoli()) != binary.LittleEndian.Uint32(b[end:]) {
+	if wire.Checksum(b[1:end]) != binary.LittleEndian.Uint32(b[end:]) {
 		return nil, 0
 	}
 	return b[1+width : end], end + crc32.Size
@@ -179,28 +155,8 @@ func (j *journal) rewrite(records []byte) error {
 		}
 		j.kept = false
 	}
-	temporary := j.path + ".tmp"
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+	if err := durable.Replace(j.path, 0o600, []byte(journalMagic), records); err != nil {
 		return err
-	}
-	_, err = f.WriteString(journalMagic)
-	if err == nil {
-		_, err = f.Write(records)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(temporary, j.path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary))
-	}
-	// The new name must survive a power loss, too. Not all systems can sync a
-	// directory.
-	if d, err := os.Open(filepath.Dir(j.path)); err == nil {
-		_ = errors.Join(d.Sync(), d.Close())
 	}
 	j.size = int64(len(journalMagic) + len(records))
 	return nil
@@ -211,5 +167,5 @@ func keepCopy(from, to string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(to, b, 0o600)
+	return durable.Replace(to, 0o600, b)
 }

@@ -2,7 +2,16 @@
 // appended with encoding/binary or with AppendText.
 package wire
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"sync"
+)
+
+var castagnoli = sync.OnceValue(func() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }) // a program that needs none does not compute it
+
+// Checksum returns the CRC-32C of the bytes.
+func Checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli()) }
 
 // AppendText appends the length of the text and the text.
 func AppendText[T string | []byte](dst []byte, text T) []byte {
