@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -270,7 +271,8 @@ func (r *Rule) checkLabels(fail failFunc) error {
 		}
 		seen[l.Name] = true
 	}
-	for name, values := range r.Values {
+	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
+		values := r.Values[name]
 		switch {
 		case !seen[name]:
 			return fail("values", "%s is not one of the labels; add it to labels, or remove it here", name)

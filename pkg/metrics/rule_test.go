@@ -76,6 +76,19 @@ func TestRules_ErrorsSayWhatToWrite(t *testing.T) {
 	}
 }
 
+// The same mistakes give the same message in each run.
+func TestRules_ErrorsAreInOrder(t *testing.T) {
+	r := Rule{Name: "x_total", Labels: []Label{{"code", "code"}}, Values: map[string][]string{}}
+	for _, name := range []string{"e", "d", "c", "b", "code"} {
+		r.Values[name] = nil
+	}
+	for range 50 {
+		if err := CheckRules([]Rule{r}); err == nil || !strings.Contains(err.Error(), "values: b is not one of the labels") {
+			t.Fatalf("error is %v, want one about b", err)
+		}
+	}
+}
+
 func TestRules_AllInvalidOnesAreReported(t *testing.T) {
 	err := CheckRules([]Rule{{Name: "a"}, {Name: "b_total"}, {Name: "b_total"}, {Name: "c"}})
 	for _, want := range []string{"metric a:", "metric b_total: the name is used twice", "metric c:"} {

@@ -60,8 +60,8 @@ func readWebConfig(path string) (*webConfig, error) {
 		return nil, fmt.Errorf("%s: %w; write tls_server_config, http_server_config, rate_limit, or basic_auth_users", path, err)
 	}
 	c.TLS.setDirectory(filepath.Dir(path))
-	for user, hash := range c.Users {
-		if _, err := bcrypt.Cost([]byte(hash)); err != nil {
+	for _, user := range slices.Sorted(maps.Keys(c.Users)) {
+		if _, err := bcrypt.Cost([]byte(c.Users[user])); err != nil {
 			return nil, fmt.Errorf("%s: basic_auth_users: the password of %s is not a bcrypt hash; write the output of htpasswd -nBC 10 %s", path, user, user)
 		}
 	}
@@ -76,7 +76,8 @@ func readWebConfig(path string) (*webConfig, error) {
 
 // checkHTTP checks what does not concern TLS.
 func (c *webConfig) checkHTTP() error {
-	for name, value := range c.HTTP.Headers {
+	for _, name := range slices.Sorted(maps.Keys(c.HTTP.Headers)) {
+		value := c.HTTP.Headers[name]
 		values, ok := webHeaders[name]
 		switch {
 		case !ok:

@@ -192,6 +192,22 @@ func TestWebConfig_ErrorsSayWhatToWrite(t *testing.T) {
 	}
 }
 
+// The same mistakes give the same message in each run.
+func TestWebConfig_ErrorsAreInOrder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "web.yaml")
+	for text, want := range map[string]string{
+		"basic_auth_users: {d: x, c: x, b: x, a: x}":        "the password of a is not",
+		"http_server_config: {headers: {D: x, C: x, B: x}}": "the header B cannot be set",
+	} {
+		writeTo(t, path, text)
+		for range 50 {
+			if err := CheckWebConfig(path); err == nil || !strings.Contains(err.Error(), want) {
+				t.Fatalf("error is %v, want %q", err, want)
+			}
+		}
+	}
+}
+
 // serve serves with this web config file until the test ends.
 func serve(t *testing.T, path string) (address string) {
 	t.Helper()
