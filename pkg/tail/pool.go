@@ -30,7 +30,7 @@ type pool struct {
 // entry is a stream in the pool.
 type entry struct {
 	key     ktail.Key
-	watcher int // index of the watcher whose set contains it, or contained it last
+	watcher int // index of the watcher whose set had it last; only this one removes it
 	stream  *stream
 	state   state
 }
@@ -127,6 +127,7 @@ func (p *pool) add(key ktail.Key, watcher int, src ktail.Source) {
 	// A stream that had ended, although nothing announced it, runs again; it
 	// continues from its position.
 	another := e.stream.newest().Stream().Instance != src.Stream().Instance
+	e.watcher = watcher
 	e.stream.replace(src)
 	switch e.state {
 	case draining:
