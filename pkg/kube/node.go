@@ -20,7 +20,7 @@ import (
 // expression. An empty Name selects all nodes.
 type NodeQuery struct {
 	Name string
-	re   *regexp.Regexp
+	re   *regexp.Regexp // nil if ParseNodeQuery has not made the query
 }
 
 // ParseNodeQuery returns the query for a name or a regular expression.
@@ -30,6 +30,14 @@ func ParseNodeQuery(name string) (NodeQuery, error) {
 		return NodeQuery{}, fmt.Errorf("invalid query node/%s: %w", name, err)
 	}
 	return NodeQuery{Name: name, re: re}, nil
+}
+
+// matches reports whether the expression matches the name.
+func (q NodeQuery) matches(name string) bool {
+	if q.re == nil {
+		return q.Name == ""
+	}
+	return q.re.MatchString(name)
 }
 
 // NodeWatcher finds the logs of system components on nodes: the journals of units, or
@@ -135,7 +143,7 @@ func (w *NodeWatcher) list(ctx context.Context) ([]string, error) {
 	slices.Sort(all)
 	return slices.DeleteFunc(slices.Clone(all), func(name string) bool {
 		return !slices.ContainsFunc(w.Nodes, func(q NodeQuery) bool {
-			return name == q.Name || !slices.Contains(all, q.Name) && q.re.MatchString(name)
+			return name == q.Name || !slices.Contains(all, q.Name) && q.matches(name)
 		})
 	}), nil
 }

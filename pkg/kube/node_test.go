@@ -158,6 +158,22 @@ func TestNodeWatcher_ShowsEachJournalEntryOnce(t *testing.T) {
 	}
 }
 
+func TestNodeQuery_ZeroSelectsAllNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		t.Cleanup(api.Close)
+		for _, name := range []string{"worker-1", "worker-2"} {
+			api.AddNode(name, nil).Journal("kubelet", time.Now(), "line")
+		}
+		r := readNodes(t, api, &kube.NodeWatcher{Nodes: []kube.NodeQuery{{}}, Units: []string{"kubelet"}, Options: kube.LogOptions{Tail: -1}})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if slices.Sort(r.lines); !slices.Equal(r.lines, []string{"worker-1 kubelet line", "worker-2 kubelet line"}) {
+			t.Errorf("got %q and the errors %v", r.lines, r.errs)
+		}
+	})
+}
+
 func TestNodeWatcher_ReportsAJournalThatWasRotatedAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := fakeapi.New(fakeapi.Options{})
