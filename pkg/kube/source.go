@@ -7,6 +7,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 	"github.com/ktail/ktail/pkg/kube/internal/podlog"
@@ -60,13 +61,13 @@ func (a *containerAPI) Container(ctx context.Context) (podlog.State, error) {
 	pod, err := a.client.get(ctx, a.stream.Namespace, a.stream.Pod)
 	switch {
 	case isAbsent(err):
-		return podlog.State{Gone: true, Reason: deleted}, nil
+		return podlog.State{Gone: true, Reason: cri.Deleted}, nil
 	case apierrors.IsForbidden(err):
 		return podlog.State{Known: true, Running: !a.finished, Finished: a.finished, Instance: a.stream.Instance}, nil
 	case err != nil:
 		return podlog.State{}, readError(err, a.stream)
 	case podUID(pod) != a.stream.PodUID:
-		return podlog.State{Gone: true, Reason: deleted}, nil
+		return podlog.State{Gone: true, Reason: cri.Deleted}, nil
 	}
 	now := stateOf(pod, a.stream.Container)
 	if a.events != nil {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
 )
@@ -55,10 +56,6 @@ func stateNow(status *corev1.ContainerStatus) States {
 	}
 }
 
-// deleted is the reason for the end of a log whose pod is being deleted, or no
-// longer exists.
-const deleted = "deleted"
-
 // whyEnded returns why the container ended: "Completed", "Error exit 1",
 // "OOMKilled". It returns "" if ended is nil.
 func whyEnded(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
@@ -66,7 +63,7 @@ func whyEnded(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
 	case ended == nil:
 		return ""
 	case pod.DeletionTimestamp != nil:
-		return deleted
+		return cri.Deleted
 	case pod.Status.Phase == corev1.PodFailed && pod.Status.Reason != "":
 		return whyFailed(pod)
 	case ended.ExitCode == 0 || ended.Reason == "OOMKilled":

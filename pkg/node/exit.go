@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -12,9 +13,6 @@ import (
 // log, wait for the reason why the instance ended. The kubelet updates the pod within a
 // second or so.
 const exitTimeout = 2 * time.Second
-
-// deleted is the reason for the end of a container whose pod the API no longer has.
-const deleted = "deleted"
 
 // An ExitReporter is a source that may know why instances of its container ended, such as
 // "OOMKilled".
@@ -89,7 +87,7 @@ func (l *logFiles) recordDeleted() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.exits.known && !l.exits.over {
-		l.exits.over, l.exits.last = true, deleted
+		l.exits.over, l.exits.last = true, cri.Deleted
 		l.signal()
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -194,7 +195,7 @@ func runSimulation(t *testing.T, ops []byte, maxFiles int) {
 		case 'U':
 			unblock()
 		case 'T':
-			time.Sleep(time.Duration(1+i%30) * reopenGrace / 4)
+			time.Sleep(time.Duration(1+i%30) * cri.ReopenGrace / 4)
 		default:
 			time.Sleep(pollEvery)
 		}

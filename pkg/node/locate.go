@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -32,7 +33,7 @@ func (r *logReader) begin(ctx context.Context, from *ktail.Position) error {
 		case !from.IsZero():
 			return r.resume(files, continues, from)
 		case fromStart && (files[0].instance > 0 || !r.log.instanceComplete(files[0].instance)):
-			r.gap = filesRemoved
+			r.gap = cri.FilesRemoved
 			return r.start(files[0], 0)
 		case fromStart, r.options.Tail < 0 && r.options.allTimes():
 			return r.start(files[0], 0)
@@ -71,7 +72,7 @@ func (r *logReader) resume(files []*logFile, continues bool, from *ktail.Positio
 		return r.start(found.file, found.offset)
 	}
 	if !continues {
-		r.gap = filesRemoved
+		r.gap = cri.FilesRemoved
 	}
 	return r.start(files[0], 0)
 }

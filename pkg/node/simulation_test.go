@@ -184,7 +184,7 @@ func (s *simulation) write(text string, stderr, part bool) {
 	f, stream, tag := s.live, "stdout", "F"
 	if stderr {
 		stream = "stderr"
-		if s.old != nil && time.Since(s.reopened) < reopenGrace/2 {
+		if s.old != nil && time.Since(s.reopened) < cri.ReopenGrace/2 {
 			f = s.old
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -30,18 +31,6 @@ func (o *Options) begin() time.Time {
 	}
 	return o.SinceTime
 }
-
-// Reasons of gaps.
-const (
-	filesRemoved    = "the node removed rotated log files"
-	filesDamaged    = "a rotated log file is damaged"
-	instanceRemoved = "the node removed the log of an earlier container instance"
-)
-
-// reopenGrace is how long a runtime may write to a rotated file after it has
-// started to write to the next one, because it reopens stdout and stderr one
-// after the other and may flush buffered bytes even later.
-const reopenGrace = 500 * time.Millisecond
 
 // source reads the log of one container from its files. The watcher creates
 // another source when the metadata changes; they share log.
@@ -158,7 +147,7 @@ func (r *logReader) afterEOF(ctx context.Context) (ended bool, err error) {
 		// Lines written before the state was determined may not have been read
 		// yet.
 		if r.options.Follow && now == replaced {
-			if err := r.wait(ctx, reopenGrace); err != nil {
+			if err := r.wait(ctx, cri.ReopenGrace); err != nil {
 				return false, err
 			}
 		}
@@ -208,9 +197,9 @@ func (r *logReader) advance(ctx context.Context, next *logFile) error {
 		return ktail.ErrInterrupted
 	}
 	if broken {
-		r.gap = filesRemoved
+		r.gap = cri.FilesRemoved
 		if next.instance > r.file.instance+1 {
-			r.gap = instanceRemoved
+			r.gap = cri.InstanceRemoved
 		}
 	}
 	if restarted {
@@ -282,7 +271,7 @@ func (r *logReader) forward(lines []ktail.Line) error {
 
 // reportDamage reports that the rest of a file cannot be read.
 func (r *logReader) reportDamage(err error) error {
-	r.gap = filesDamaged
+	r.gap = cri.FilesDamaged
 	text := []byte(err.Error())
 	if !r.log.isNews(text) {
 		return nil

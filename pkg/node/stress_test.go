@@ -110,7 +110,7 @@ func TestRead_ResumesWhileRotating(t *testing.T) {
 	var position ktail.Position
 	next := 1
 	for deadline := time.Now().Add(time.Minute); next <= lines && time.Now().Before(deadline); {
-		ctx, cancel := context.WithTimeout(t.Context(), reopenGrace/4+rand.N(3*reopenGrace))
+		ctx, cancel := context.WithTimeout(t.Context(), cri.ReopenGrace/4+rand.N(3*cri.ReopenGrace))
 		readOnce(ctx, t, dir, &position, &next, &delivered)
 		cancel()
 	}

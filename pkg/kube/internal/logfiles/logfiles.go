@@ -45,18 +45,12 @@ var ErrNoFiles = errors.New("the node has no log file of the container")
 // Batch is a part of a log.
 type Batch struct {
 	Instance int    // restart count of the container instance that wrote the lines
-	Missing  string // why lines may be missing before these; empty: none are
+	Missing  string // why lines may be missing before these, such as cri.FilesRemoved; empty: none are
 	Lines    []ktail.Line
 }
 
-// Reasons of Batch.Missing.
-const (
-	filesRemoved    = "the node removed rotated log files"
-	filesDamaged    = "a rotated log file is damaged"
-	instanceRemoved = "the node removed the log of an earlier container instance"
-)
-
-// MaybeRemoved is the reason of Batch.Missing before an instance that has as many files as
-// the node keeps. Nothing shows whether it had more: not even a first line from the time at
-// which the instance started, because a full file takes only milliseconds to write.
+// MaybeRemoved is a reason of Batch.Missing, as those of package cri are. It comes before
+// an instance that has as many files as the node keeps. Nothing shows whether it had more:
+// not even a first line from the time at which the instance started, because a full file
+// takes only milliseconds to write.
 const MaybeRemoved = "the node may have removed rotated log files"

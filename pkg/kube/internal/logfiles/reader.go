@@ -63,9 +63,6 @@ func (r *Reader) scan(ctx context.Context, f *file, offset int64, visit func([]k
 }
 
 const (
-	// reopenGrace is how long a runtime may write to a rotated file after it has
-	// started to write to the next one: it reopens stdout and stderr one after the other.
-	reopenGrace = 500 * time.Millisecond
 	// renameGrace is how long a kubelet may take to let the runtime open a new file
 	// after it has renamed the old one.
 	renameGrace = 2 * time.Second
@@ -108,7 +105,7 @@ func (r *Reader) Read(ctx context.Context, emit func(Batch) error) error {
 				return nil // still empty
 			}
 		case f != newest:
-			wait = max(0, reopenGrace-time.Since(f.since))
+			wait = max(0, cri.ReopenGrace-time.Since(f.since))
 		case f.name.Rotated == "" || waited >= renameGrace:
 			return nil
 		default:
@@ -139,7 +136,7 @@ func (r *Reader) finish(f *file, emit func(Batch) error) error {
 // as another file.
 func (r *Reader) vanish(f *file) {
 	if f.isKnown() {
-		r.lose(f, filesRemoved)
+		r.lose(f, cri.FilesRemoved)
 		return
 	}
 	r.at = nil
@@ -147,7 +144,7 @@ func (r *Reader) vanish(f *file) {
 
 // lose records that the rest of a file cannot be read.
 func (r *Reader) lose(f *file, why string) {
-	if f.begun || r.last != nil || why == filesDamaged {
+	if f.begun || r.last != nil || why == cri.FilesDamaged {
 		r.lost = why
 	}
 	if f.begun {
@@ -199,9 +196,9 @@ func (r *Reader) missingBefore(ctx context.Context, f *file) string {
 	last, now := r.last.name.Instance, f.name.Instance
 	switch {
 	case f.before != r.last:
-		return filesRemoved
+		return cri.FilesRemoved
 	case now > last+1:
-		return instanceRemoved
+		return cri.InstanceRemoved
 	case now == last+1 && !r.isWhole(ctx, now):
 		return MaybeRemoved
 	}
@@ -219,7 +216,7 @@ func (r *Reader) isWhole(ctx context.Context, instance int) bool {
 // isFinal reports whether nothing more is written to the file. If the latest file is
 // a rotated one, the kubelet is just rotating the log.
 func (r *Reader) isFinal(f *file) bool {
-	return f.fixed && (f.name.Gzip || r.endsWith(f) || time.Since(f.since) >= reopenGrace)
+	return f.fixed && (f.name.Gzip || r.endsWith(f) || time.Since(f.since) >= cri.ReopenGrace)
 }
 
 // endsWith reports whether the instance has ended, so that the file is its last one.
@@ -243,7 +240,7 @@ func (r *Reader) readFile(ctx context.Context, f *file, final bool, emit func(Ba
 		}
 		if try == mostTries || isLasting(broken.err) {
 			if f.name.Gzip && isDamage(broken.err) {
-				r.lose(f, filesDamaged)
+				r.lose(f, cri.FilesDamaged)
 				return nil
 			}
 			return broken.err

@@ -191,7 +191,7 @@ func TestRead_LinesWrittenAfterTheRenameAreRead(t *testing.T) {
 		d.listed = func(n int) {
 			if n == 2 {
 				d.rename("0.log", "0.log.20260131-100010")
-				time.AfterFunc(reopenGrace/2, func() {
+				time.AfterFunc(cri.ReopenGrace/2, func() {
 					d.mu.Lock()
 					defer d.mu.Unlock()
 					d.files["0.log.20260131-100010"] += records(2)
@@ -218,7 +218,7 @@ func TestRead_ReportsWhatWasRemoved(t *testing.T) {
 				}
 			}
 			got := read(t, d)
-			if !slices.Contains(got, filesRemoved) || got[len(got)-1] != "4" || slices.Contains(got, "2") {
+			if !slices.Contains(got, cri.FilesRemoved) || got[len(got)-1] != "4" || slices.Contains(got, "2") {
 				t.Errorf("read %q", got)
 			}
 		})
@@ -231,7 +231,7 @@ func TestRead_ReportsWhatWasRemoved(t *testing.T) {
 	})
 	t.Run("an instance", func(t *testing.T) {
 		d := &dir{files: map[string]string{"0.log": records(1), "2.log": records(2)}}
-		wants(t, read(t, d), "instance 0", "1", instanceRemoved, "instance 2", "2")
+		wants(t, read(t, d), "instance 0", "1", cri.InstanceRemoved, "instance 2", "2")
 	})
 }
 

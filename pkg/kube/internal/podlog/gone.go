@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube/internal/sleep"
 )
@@ -24,7 +25,7 @@ func (s *Source) gone(from *ktail.Position, emit func([]ktail.Line) error) error
 	if err := s.reportUnread(from, emit); err != nil {
 		return err
 	}
-	if err := s.end(emit, &State{Reason: deleted}); err != nil {
+	if err := s.end(emit, &State{Reason: cri.Deleted}); err != nil {
 		return err
 	}
 	return ktail.ErrGone

@@ -76,9 +76,6 @@ func (s *Source) readAll(ctx context.Context, from ktail.Position, emit func([]k
 	}
 }
 
-// deleted is the reason for the end of a log whose pod no longer exists.
-const deleted = "deleted"
-
 // end emits the Exit of the last instance.
 func (s *Source) end(emit func([]ktail.Line) error, now *State) error {
 	if !s.options.Follow {
