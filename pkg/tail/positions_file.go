@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ktail/ktail/pkg/internal/wire"
 	"github.com/ktail/ktail/pkg/ktail"
 )
 
@@ -106,7 +107,7 @@ func (p *Positions) encode(key ktail.Key, s *streamProgress) {
 	s.settled.Seal()
 	p.payload = append(p.payload[:0], recordPosition)
 	p.payload = appendUID(p.payload, key.PodUID)
-	p.payload = appendText(p.payload, key.Container)
+	p.payload = wire.AppendText(p.payload, key.Container)
 	p.payload, _ = s.settled.AppendBinary(p.payload)
 	from := len(p.records)
 	p.records = appendRecord(p.records, p.payload)
@@ -119,13 +120,12 @@ func (p *Positions) apply(payload []byte) error {
 	if len(payload) == 0 || payload[0] != recordPosition {
 		return errBadRecord
 	}
-	uid, rest, ok := cutUID(payload[1:])
-	container, rest, ok2 := cutText(rest)
+	r := wire.Reader{Rest: payload[1:]}
+	key := ktail.Key{PodUID: readUID(&r), Container: string(r.Text())}
 	s := &streamProgress{idle: true, size: len(payload)}
-	if !ok || !ok2 || s.settled.UnmarshalBinary(rest) != nil {
+	if r.Failed() || s.settled.UnmarshalBinary(r.Rest) != nil {
 		return errBadRecord
 	}
-	key := ktail.Key{PodUID: uid, Container: container}
 	if old := p.streams[key]; old != nil {
 		p.size -= old.size
 	}
@@ -147,33 +147,13 @@ func appendUID(dst []byte, uid string) []byte {
 	return append(dst, uid...)
 }
 
-func cutUID(b []byte) (uid string, rest []byte, ok bool) {
-	n, width := binary.Uvarint(b)
-	switch {
-	case width <= 0:
-		return "", nil, false
-	case n > 0:
-		n--
-		if n > uint64(len(b)-width) {
-			return "", nil, false
-		}
-		return string(b[width : width+int(n)]), b[width+int(n):], true
-	case len(b) < 17:
-		return "", nil, false
+func readUID(r *wire.Reader) string {
+	if n := r.Uvarint(); n > 0 {
+		return string(r.Bytes(n - 1))
 	}
-	x := hex.EncodeToString(b[1:17])
-	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:], b[17:], true
-}
-
-func appendText(dst []byte, text string) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(text)))
-	return append(dst, text...)
-}
-
-func cutText(b []byte) (text string, rest []byte, ok bool) {
-	n, width := binary.Uvarint(b)
-	if width <= 0 || n > uint64(len(b)-width) {
-		return "", nil, false
+	x := hex.EncodeToString(r.Bytes(16))
+	if r.Failed() {
+		return ""
 	}
-	return string(b[width : width+int(n)]), b[width+int(n):], true
+	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
 }
