@@ -19,8 +19,31 @@ import (
 func isZipped(head []byte) bool { return bytes.HasPrefix(head, []byte{0x1f, 0x8b}) }
 
 // readZipped emits the lines of a compressed file, such as syslog.2.gz, from its offset on,
-// which counts the uncompressed bytes. Such a file does not grow.
+// which counts the uncompressed bytes. Such a file does not grow. If only the last lines are
+// wanted, it is read twice: they may be too long to hold all of them in memory.
 func (s *nodeLog) readZipped(ctx context.Context, emit func([]ktail.Line) error) error {
+	o := &s.w.Options
+	since := int64(math.MinInt64)
+	if age := o.Age(); age > 0 {
+		since = time.Now().Add(-age).UnixNano()
+	}
+	before := 0 // lines before those that are wanted
+	if o.Tail >= 0 {
+		latest, lines := s.file.latest, 0
+		err := s.unzip(ctx, since, func(z *zippedLines) (err error) {
+			lines, err = z.count()
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		s.file.latest, before = latest, lines-int(min(o.Tail, int64(lines)))
+	}
+	return s.unzip(ctx, since, func(z *zippedLines) error { return z.all(before, emit) })
+}
+
+// unzip requests the file and calls read with its lines from the offset on.
+func (s *nodeLog) unzip(ctx context.Context, since int64, read func(*zippedLines) error) error {
 	release, err := s.w.turn(ctx)
 	if err != nil {
 		return err
@@ -38,15 +61,7 @@ func (s *nodeLog) readZipped(ctx context.Context, emit func([]ktail.Line) error)
 	if err != nil {
 		return s.readError(fmt.Errorf("unzip file: %w", err))
 	}
-	lines := &zippedLines{log: s, since: int64(math.MinInt64), in: bufio.NewReaderSize(z, cri.MaxText)}
-	if age := s.w.Options.Age(); age > 0 {
-		lines.since = time.Now().Add(-age).UnixNano()
-	}
-	if s.w.Options.Tail >= 0 {
-		err = lines.last(int(s.w.Options.Tail), emit)
-	} else {
-		err = lines.all(emit)
-	}
+	err = read(&zippedLines{log: s, since: since, in: bufio.NewReaderSize(z, cri.MaxText)})
 	if damage, ok := errors.AsType[*unzipError](err); ok && ctx.Err() == nil {
 		return s.readError(damage)
 	}
@@ -67,8 +82,21 @@ type unzipError struct{ err error }
 func (e *unzipError) Error() string { return "unzip file: " + e.err.Error() }
 func (e *unzipError) Unwrap() error { return e.err }
 
-// all emits all lines, in batches.
-func (z *zippedLines) all(emit func([]ktail.Line) error) error {
+// count reads to the end and returns the number of lines.
+func (z *zippedLines) count() (lines int, err error) {
+	var one []ktail.Line
+	for err == nil {
+		one, err = z.next(one[:0])
+		lines += len(one)
+	}
+	if errors.Is(err, io.EOF) {
+		return lines, nil
+	}
+	return lines, err
+}
+
+// all emits all lines but the first ones, in batches.
+func (z *zippedLines) all(skip int, emit func([]ktail.Line) error) error {
 	const batch = 64 << 10
 	for {
 		var lines []ktail.Line
@@ -77,7 +105,9 @@ func (z *zippedLines) all(emit func([]ktail.Line) error) error {
 		for err == nil && z.size-from < batch {
 			lines, err = z.next(lines)
 		}
-		if len(lines) > 0 {
+		skipped := min(skip, len(lines))
+		skip -= skipped
+		if lines = lines[skipped:]; len(lines) > 0 {
 			if err := emit(lines); err != nil {
 				return err
 			}
@@ -90,29 +120,6 @@ func (z *zippedLines) all(emit func([]ktail.Line) error) error {
 			return err
 		}
 	}
-}
-
-// last emits the last n lines.
-func (z *zippedLines) last(n int, emit func([]ktail.Line) error) error {
-	var lines []ktail.Line
-	for {
-		var err error
-		lines, err = z.next(lines)
-		if len(lines) > 2*n { // moving them for each line would take long
-			lines = append(lines[:0], lines[len(lines)-n:]...)
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-	}
-	z.log.file.offset += z.size
-	if lines = lines[max(0, len(lines)-n):]; len(lines) == 0 {
-		return nil
-	}
-	return emit(lines)
 }
 
 // next appends the next line. It returns io.EOF at the end.
