@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"sync"
 	"time"
 
@@ -211,7 +212,7 @@ func (f *podFiles) explain(err error) error {
 // defaultMaxFiles is the default of the kubelet's option containerLogMaxFiles.
 const defaultMaxFiles = 5
 
-// MaxFiles implements logfiles.Dir. It asks the kubelet once.
+// MaxFiles implements logfiles.Dir. It asks the kubelet until there is an answer.
 func (f *podFiles) MaxFiles(ctx context.Context) int {
 	f.nodes.mu.Lock()
 	a := f.nodes.access(f.node)
@@ -227,8 +228,12 @@ func (f *podFiles) MaxFiles(ctx context.Context) int {
 		} `json:"kubeletconfig"`
 	}
 	body, err := rawBody(f.nodes.client.rest.Get().AbsPath("/api/v1/nodes/" + f.node + "/proxy/configz").MaxRetries(0).Do(ctx))
-	if err == nil && json.Unmarshal(body, &config) == nil && config.Kubelet.MaxFiles > 1 {
+	var status apierrors.APIStatus
+	switch {
+	case err == nil && json.Unmarshal(body, &config) == nil && config.Kubelet.MaxFiles > 1:
 		n = config.Kubelet.MaxFiles
+	case err != nil && (!errors.As(err, &status) || status.Status().Code >= http.StatusInternalServerError || apierrors.IsTooManyRequests(err)):
+		return n // the next call asks again
 	}
 	f.nodes.mu.Lock()
 	defer f.nodes.mu.Unlock()
