@@ -78,8 +78,11 @@ func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.A
 	if auth.Bearer, _, err = secret(env, "ELASTICSEARCH_TOKEN", o.tokenFile); err != nil {
 		return auth, err
 	}
-	if o.user != "" && auth.Password == "" && o.apiKeyFile == "" && o.tokenFile == "" {
+	switch {
+	case o.user != "" && auth.Password == "" && o.apiKeyFile == "" && o.tokenFile == "":
 		return auth, errors.New("--elasticsearch-user requires a password: set --elasticsearch-password-file or $ELASTICSEARCH_PASSWORD")
+	case ok && auth.User == "" && auth.APIKey == "" && auth.Bearer == "":
+		return auth, fmt.Errorf("%s requires a user name: set --elasticsearch-user", o.passwordSource())
 	}
 	// A credential selected by a flag takes precedence over one in the environment.
 	switch {
@@ -90,6 +93,14 @@ func (o *elasticOptions) credentials(env func(string) (string, bool)) (elastic.A
 		auth.APIKey, auth.Bearer = "", ""
 	}
 	return auth, nil
+}
+
+// passwordSource returns the flag or the variable that the password comes from.
+func (o *elasticOptions) passwordSource() string {
+	if o.passwordFile != "" {
+		return "--elasticsearch-password-file"
+	}
+	return "$ELASTICSEARCH_PASSWORD"
 }
 
 // secret returns the content of the file, which must be one line, or, if path is empty,

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
 	"sigs.k8s.io/yaml"
 )
 
@@ -86,8 +87,21 @@ func TestDeploy_PortsAgree(t *testing.T) {
 		for i, arg := range c.Args {
 			args[i] = manifestVariables.Replace(arg)
 		}
-		args = append(args, "--elasticsearch=http://elasticsearch") // as in the config file
-		o, queries := parse(t, args...)                             // fails for a flag that ktail does not have
+		configFile := filepath.Join("..", "..", "deploy", filepath.Dir(path), "config.yaml")
+		args = append(args, "--config="+configFile) // instead of the mounted one
+		var o options
+		flags := pflag.NewFlagSet("ktail", pflag.ContinueOnError)
+		o.addFlags(flags)
+		if err := flags.Parse(args); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		queries, err := o.configure(flags, flags.Args(), noEnv)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !o.elastic.enabled() {
+			t.Errorf("%s sets no destination", configFile)
+		}
 		if _, err := offlinePlan(o, queries); err != nil {
 			t.Errorf("%s: ktail refuses the arguments: %v", path, err)
 		}

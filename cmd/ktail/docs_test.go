@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"io/fs"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -20,6 +21,28 @@ import (
 // to its root, with slashes.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
+	texts := textFiles(t, ".md")
+	if texts["README.md"] == "" {
+		t.Fatal("README.md not found")
+	}
+	return texts
+}
+
+// manifests returns the YAML files below deploy.
+func manifests(t *testing.T) map[string]string {
+	t.Helper()
+	texts := textFiles(t, ".yaml")
+	maps.DeleteFunc(texts, func(path, _ string) bool { return !strings.HasPrefix(path, "deploy/") })
+	if texts["deploy/ktail/config.yaml"] == "" {
+		t.Fatal("deploy/ktail/config.yaml not found")
+	}
+	return texts
+}
+
+// textFiles returns the files of the repository with this extension by their path
+// relative to its root, with slashes.
+func textFiles(t *testing.T, extension string) map[string]string {
+	t.Helper()
 	root := filepath.Join("..", "..")
 	texts := map[string]string{}
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
@@ -28,7 +51,7 @@ func documents(t *testing.T) map[string]string {
 			return err
 		case entry.IsDir() && path != root && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "dist"):
 			return filepath.SkipDir
-		case entry.IsDir() || filepath.Ext(path) != ".md":
+		case entry.IsDir() || filepath.Ext(path) != extension:
 			return nil
 		}
 		text, err := os.ReadFile(path)
@@ -41,9 +64,6 @@ func documents(t *testing.T) map[string]string {
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	if texts["README.md"] == "" {
-		t.Fatal("README.md not found")
 	}
 	return texts
 }
@@ -142,6 +162,36 @@ func TestDocs_FlagsExist(t *testing.T) {
 	}
 	if commands < 40 {
 		t.Errorf("%d commands found, want the examples of README.md", commands)
+	}
+}
+
+// TestDocs_VariablesExist looks up the environment variables of ktail that the documents
+// and the manifests mention. deploy/search configures other programs.
+func TestDocs_VariablesExist(t *testing.T) {
+	known := map[string]bool{noReadCoalescing: true, "KTAILCONFIG": true}
+	for _, name := range secretVariables {
+		known[name] = true
+	}
+	commandFlags().VisitAll(func(f *pflag.Flag) {
+		known[variable(f.Name)] = canComeFrom(environment, f)
+	})
+	texts := documents(t)
+	maps.Copy(texts, manifests(t))
+	named := regexp.MustCompile(`\b(?:KTAIL|ELASTICSEARCH)(?:_[A-Z]+)+\b|\bKTAILCONFIG\b`)
+	found := 0
+	for path, text := range texts {
+		if strings.HasPrefix(path, "test/") || strings.HasPrefix(path, "deploy/search") {
+			continue
+		}
+		for _, name := range named.FindAllString(text, -1) {
+			found++
+			if !known[name] {
+				t.Errorf("%s: ktail does not read the variable %s", path, name)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("%d variables found, want those of README.md, docs, and deploy", found)
 	}
 }
 

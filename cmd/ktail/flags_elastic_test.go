@@ -54,7 +54,7 @@ func TestElasticCredentials_Precedence(t *testing.T) {
 		{"nothing", nil, nil, elastic.Auth{}},
 		{"password from the environment", []string{"--elasticsearch-user=me"}, map[string]string{"ELASTICSEARCH_PASSWORD": "p"}, elastic.Auth{User: "me", Password: "p"}},
 		{"password from a file", []string{"--elasticsearch-user=me", "--elasticsearch-password-file=" + file}, map[string]string{"ELASTICSEARCH_PASSWORD": "p"}, elastic.Auth{User: "me", Password: "of-file"}},
-		{"a password without a user", nil, map[string]string{"ELASTICSEARCH_PASSWORD": "p"}, elastic.Auth{}},
+		{"a key and a password without a user", nil, map[string]string{"ELASTICSEARCH_API_KEY": "k", "ELASTICSEARCH_PASSWORD": "p"}, elastic.Auth{APIKey: "k"}},
 		{"key from the environment", nil, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{APIKey: "k"}},
 		{"key from a file", []string{"--elasticsearch-api-key-file=" + file}, map[string]string{"ELASTICSEARCH_API_KEY": "k"}, elastic.Auth{APIKey: "of-file"}},
 		{"id and key", nil, map[string]string{"ELASTICSEARCH_API_KEY": "id:key"}, elastic.Auth{APIKey: "aWQ6a2V5"}},
