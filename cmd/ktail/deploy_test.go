@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 	"sigs.k8s.io/yaml"
@@ -19,6 +20,8 @@ type workload struct {
 		Template struct {
 			Metadata struct{ Labels map[string]string }
 			Spec     struct {
+				TerminationGracePeriodSeconds int
+
 				Containers []struct {
 					Args  []string
 					Ports []struct {
@@ -57,9 +60,9 @@ func readDocument(t *testing.T, path, kind string, into any) {
 // manifestVariables has what the manifests put into arguments.
 var manifestVariables = strings.NewReplacer("$(POD_INDEX)", "0", "$(SHARDS)", "3", "$(NODE_NAME)", "node-1", "$(POD_NAMESPACE)", "ktail", "$(POD_NAME)", "ktail-0")
 
-// The pods of the manifests have the ports that their arguments listen on, and the
-// PodMonitor finds the one with the metrics.
-func TestDeploy_PortsAgree(t *testing.T) {
+// The pods of the manifests have the ports that their arguments listen on, the PodMonitor
+// finds the one with the metrics, and pods have the time to deliver pending lines.
+func TestDeploy_AgreesWithFlags(t *testing.T) {
 	var monitor struct {
 		Spec struct {
 			Selector            struct{ MatchLabels map[string]string }
@@ -104,6 +107,9 @@ func TestDeploy_PortsAgree(t *testing.T) {
 		}
 		if _, err := offlinePlan(o, queries); err != nil {
 			t.Errorf("%s: ktail refuses the arguments: %v", path, err)
+		}
+		if grace := time.Duration(w.Spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second; grace <= time.Duration(o.elastic.shutdownTimeout) {
+			t.Errorf("%s: the kubelet kills ktail after %s, before --elasticsearch-shutdown-timeout %s", path, grace, &o.elastic.shutdownTimeout)
 		}
 		for name, address := range map[string]string{"http": o.listen, metricsPort: o.metrics.listen} {
 			got := "nothing"
