@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -131,6 +132,33 @@ func TestDocs_WrappedAt100Columns(t *testing.T) {
 				t.Errorf("%s:%d: %d columns, want at most %d", path, i+1, n, columns)
 			}
 		}
+	}
+}
+
+// TestDocs_ReadmeFiguresAreMeasured looks up the times in the paragraph of README.md that
+// cites BENCHMARKS.md: each must be a figure of a table there, rounded.
+func TestDocs_ReadmeFiguresAreMeasured(t *testing.T) {
+	all := documents(t)
+	measured := map[string]bool{}
+	for _, cell := range regexp.MustCompile(`\| *([0-9.]+) `).FindAllStringSubmatch(all["BENCHMARKS.md"], -1) {
+		if figure, err := strconv.ParseFloat(cell[1], 64); err == nil {
+			measured[strconv.FormatFloat(figure, 'f', 1, 64)] = true
+		}
+	}
+	found := 0
+	for paragraph := range strings.SplitSeq(all["README.md"], "\n\n") {
+		if !strings.Contains(paragraph, "](BENCHMARKS.md)") {
+			continue
+		}
+		for _, figure := range regexp.MustCompile(`([0-9]+\.[0-9]) s\b`).FindAllStringSubmatch(paragraph, -1) {
+			found++
+			if !measured[figure[1]] {
+				t.Errorf("README.md says %s, which is in no table of BENCHMARKS.md", figure[0])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("README.md has no figures of BENCHMARKS.md")
 	}
 }
 
