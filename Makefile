@@ -108,7 +108,7 @@ lint: $(GOLANGCI_LINT) ## check style, layers, spelling and formatting
 # `test` fails if generated files are stale or the documentation is inconsistent:
 # ./cmd/ktail has tests for both.
 .PHONY: check
-check: lint test ## run lint and test: what a change must pass, except e2e
+check: lint test ## run lint and test; .ci/run has all that a change must pass
 
 .PHONY: generate
 generate: ## write completions/, the man page and the flag table in README.md
