@@ -56,7 +56,7 @@ func (r *slowReader) Write(b []byte) (int, error) {
 func TestStdout_KeepsContractOfSink(t *testing.T) {
 	sinktest.Run(t, func(t *testing.T, ctx context.Context) sinktest.Subject {
 		reader := &slowReader{ended: make(chan struct{})}
-		stdout := newInterruptibleWriter(ctx, reader, shutdownGrace)
+		stdout := startInterruptibleWriter(ctx, reader, shutdownGrace)
 		t.Cleanup(func() {
 			close(reader.ended)
 			stdout.close()

@@ -85,7 +85,7 @@ func main() {
 // run is main without access to the process. It returns the exit status.
 func run(name string, args []string, s streams) int {
 	ctx, caught := untilSignal(context.Background(), os.Exit)
-	s.ErrOut = newMessageWriter(ctx, s.ErrOut)
+	s.ErrOut = startMessageWriter(ctx, s.ErrOut)
 	cmd := newCommand(s)
 	setDisplayName(cmd, name)
 	cmd.SetArgs(args)

@@ -133,7 +133,7 @@ func runPrinting(ctx context.Context, s streams, p plan) error {
 		ctx, stop = untilReaderGone(ctx, s)
 		defer stop()
 	}
-	out := newInterruptibleWriter(ctx, s.Out, shutdownGrace)
+	out := startInterruptibleWriter(ctx, s.Out, shutdownGrace)
 	defer out.close()
 	s.Out = out
 	if s.AwaitEnter != nil && !p.stdin && !p.elastic.quiet {

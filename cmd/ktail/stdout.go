@@ -57,8 +57,8 @@ type writeResult struct {
 	err error
 }
 
-// newInterruptibleWriter returns a writer to out. close ends its goroutine.
-func newInterruptibleWriter(ctx context.Context, out io.Writer, limit time.Duration) *interruptibleWriter {
+// startInterruptibleWriter starts a goroutine that writes to out, until close.
+func startInterruptibleWriter(ctx context.Context, out io.Writer, limit time.Duration) *interruptibleWriter {
 	w := &interruptibleWriter{ctx: ctx, out: out, limit: limit, left: limit, writes: make(chan []byte), done: make(chan writeResult, 1)}
 	go func() {
 		for b := range w.writes {
@@ -106,8 +106,9 @@ type messageWriter struct {
 	write *interruptibleWriter
 }
 
-func newMessageWriter(ctx context.Context, out io.Writer) *messageWriter {
-	return &messageWriter{out: out, write: newInterruptibleWriter(ctx, out, messageGrace)}
+// startMessageWriter starts a goroutine that writes to out.
+func startMessageWriter(ctx context.Context, out io.Writer) *messageWriter {
+	return &messageWriter{out: out, write: startInterruptibleWriter(ctx, out, messageGrace)}
 }
 
 // Write implements io.Writer.

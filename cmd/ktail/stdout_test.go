@@ -15,7 +15,7 @@ func TestMessageWriter_BlockedReaderDoesNotPreventTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		r, out := io.Pipe() // nothing reads
-		w := newMessageWriter(ctx, out)
+		w := startMessageWriter(ctx, out)
 		ended := make(chan time.Time, 1)
 		go func() {
 			_, _ = io.WriteString(w, "message\n")
@@ -47,7 +47,7 @@ func TestInterruptibleWriter_WritesLongAfterTheEnd(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		var out bytes.Buffer
-		w := newInterruptibleWriter(ctx, &out, 2*time.Second)
+		w := startInterruptibleWriter(ctx, &out, 2*time.Second)
 		defer w.close()
 		for range 5 {
 			if _, err := w.Write([]byte("a")); err != nil {

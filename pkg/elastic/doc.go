@@ -5,10 +5,10 @@
 // Senders send each bulk request to a node of the cluster until all of its
 // documents are settled. A verdict says what the response means for a document:
 // delivered, to be sent again, blocked by a problem of the index or the cluster, or
-// rejected. A rejected document is sent once more in a minimal form, and then
-// becomes a dead letter, which Resend can send later. The Sink acknowledges lines in
-// their order and reports what happens as Events. History reads documents back as
-// lines.
+// rejected. A rejected document of a line is sent once more in a minimal form. If that is
+// rejected as well, or if the document is of a Kubernetes event, it becomes a dead letter,
+// which Resend can send later. The Sink acknowledges lines in their order and reports
+// what happens as Events. History reads documents back as lines.
 //
 // # Exactly once
 //

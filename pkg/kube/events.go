@@ -38,8 +38,8 @@ type EventOptions struct {
 	// Shown, if set, has the events that another watcher, which has ended, has shown.
 	Shown *ShownEvents
 
-	// Missing, if set, is called once with each missing permission that prevents
-	// reading events. Logs are read anyway.
+	// Missing, if set, is called once with each reason for which events are missing:
+	// a missing permission or, without Follow, a list that failed. Logs are read anyway.
 	Missing func(error)
 }
 

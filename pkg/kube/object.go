@@ -188,7 +188,7 @@ func (o *objects) watch(ctx context.Context, options metav1.ListOptions) (watch.
 	}
 	body, err := o.request(&options).Stream(ctx)
 	if apierrors.IsForbidden(err) && o.gettable() && options.SendInitialEvents == nil {
-		return newPollWatch(ctx, o.getOne), nil
+		return startPollWatch(ctx, o.getOne), nil
 	}
 	if err != nil {
 		return nil, err

@@ -26,9 +26,9 @@ type pollWatch struct {
 	ended  sync.WaitGroup
 }
 
-// newPollWatch returns a watch that ends when ctx ends or when get fails,
+// startPollWatch starts a watch that ends when ctx ends or when get fails,
 // unless get fails because the object does not exist.
-func newPollWatch(ctx context.Context, get func(context.Context) (runtime.Object, error)) watch.Interface {
+func startPollWatch(ctx context.Context, get func(context.Context) (runtime.Object, error)) watch.Interface {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &pollWatch{events: make(chan watch.Event), cancel: cancel}
 	w.ended.Go(func() {

@@ -18,7 +18,7 @@ import (
 func TestPollWatch_ReplacedPodIsDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		w := newPollWatch(t.Context(), func(context.Context) (runtime.Object, error) {
+		w := startPollWatch(t.Context(), func(context.Context) (runtime.Object, error) {
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web-0", UID: "old", ResourceVersion: "1"}}
 			if time.Since(began) > time.Minute {
 				pod.UID, pod.ResourceVersion = "new", "2"

@@ -192,7 +192,7 @@ func (w *Watcher) listWatch(p *podStore) *cache.ListWatch {
 			return nil, errClosed
 		}
 		if only, ok := w.Selection.gettable(namespace); ok && apierrors.IsForbidden(err) && options.SendInitialEvents == nil {
-			return newPollWatch(ctx, func(ctx context.Context) (runtime.Object, error) {
+			return startPollWatch(ctx, func(ctx context.Context) (runtime.Object, error) {
 				return w.Client.get(ctx, namespace, only)
 			}), nil
 		}

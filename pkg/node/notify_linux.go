@@ -24,7 +24,8 @@ type inotify struct {
 	lost   bool // events or a watch were lost
 }
 
-func newNotifier() (notifier, error) {
+// startNotifier starts a goroutine that reads events, until close.
+func startNotifier() (notifier, error) {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
 		return nil, fmt.Errorf("create an inotify instance: %w", err)
@@ -33,7 +34,7 @@ func newNotifier() (notifier, error) {
 		fd: fd, file: os.NewFile(uintptr(fd), "inotify"), signal: make(chan struct{}, 1),
 		dirs: map[int32]string{}, dirty: map[string]bool{},
 	}
-	go n.run() // until close
+	go n.run()
 	return n, nil
 }
 

@@ -4,5 +4,5 @@ package node
 
 import "errors"
 
-// newNotifier fails, because a notifier exists only for Linux, which nodes run.
-func newNotifier() (notifier, error) { return nil, errors.ErrUnsupported }
+// startNotifier fails, because a notifier exists only for Linux, which nodes run.
+func startNotifier() (notifier, error) { return nil, errors.ErrUnsupported }

@@ -94,7 +94,7 @@ func (w *Watcher) follow(ctx context.Context, t *tree, streams *streamSet, resul
 	n := w.notifier
 	if n == nil {
 		var err error
-		if n, err = newNotifier(); err != nil {
+		if n, err = startNotifier(); err != nil {
 			w.warn(fmt.Errorf("watch %s: %w; listing it every second instead", w.Dir, err))
 		}
 	}

@@ -9,7 +9,8 @@
 //
 // A credentialGate handles the failure of a credential plugin once for the
 // whole client. A reloadingTransport follows the rotation of certificates.
-// Every response is bounded in time, and is checked to come from an API server.
+// The time until a response starts is limited, except for followed logs, and each
+// response is checked to come from an API server.
 package transport
 
 import (
