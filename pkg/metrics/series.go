@@ -44,6 +44,11 @@ type group struct {
 	goneAt  time.Time          // when the last one left
 }
 
+// isRest reports whether the group is what overflowSeries counts in if there is no room.
+func (g *group) isRest() bool {
+	return len(g.values) > 0 && !slices.ContainsFunc(g.values, func(v string) bool { return v != overflow })
+}
+
 // series is one time series, or a histogram.
 type series struct {
 	// What lines change is at the start, in one line of the processor's cache.

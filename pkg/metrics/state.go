@@ -273,13 +273,16 @@ func shape(definition string) (by, labels, counts int) {
 	return count(parts[1]), count(parts[2]), counts
 }
 
-// claim marks the series of pods that were deleted between two runs as gone. It is
-// called once the first set of streams is known.
+// claim marks the series of pods that were deleted between two runs as gone, except for those
+// of the rest, which have no pod. It is called once the first set of streams is known.
 func (s *Sink) claim() {
 	now := time.Now()
 	for _, m := range s.metrics {
 		for _, g := range m.groups {
-			if g.streams == 0 {
+			switch {
+			case g.isRest():
+				g.streams++ // it stays
+			case g.streams == 0:
 				g.goneAt = now
 			}
 		}

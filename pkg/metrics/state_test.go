@@ -116,6 +116,36 @@ func TestState_AnotherRunContinues(t *testing.T) {
 	}
 }
 
+// The series that counts what there was no room for belongs to no pod, so that the next run
+// continues it, too.
+func TestState_TheRestContinues(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "state")
+		pods := []*ktail.Stream{pod("a"), pod("b"), pod("c")}
+		run := func() *Sink {
+			o := stateOptions(path)
+			o.MaxSeries = 2
+			return resumed(t, o, []string{`x_total{u}=u=(?P<u>\w+)`}, pods...)
+		}
+		s := run()
+		for _, k := range pods {
+			write(t, s, log(k, "u=1"))
+		}
+		connect(s).scrape(t)
+		s = run() // the first one was killed
+		c := connect(s)
+		for want := 1.0; want < 5; want++ {
+			rest := `x_total{container="other",namespace="other",pod="other",u="other"}`
+			if got, ok := c.scrape(t)[rest]; got != want || !ok {
+				t.Errorf("the rest is %v (%v), want %v", got, ok, want)
+			}
+			time.Sleep(2 * goneMost)
+			s.Streams(pods)
+			write(t, s, log(pods[2], "u=1"))
+		}
+	})
+}
+
 // A run that is killed shows what it showed last; lines that no scrape has shown are
 // read again from the position in the same file.
 func TestState_AKilledRunShowsWhatWasScraped(t *testing.T) {
