@@ -49,7 +49,7 @@ func (f *metricsFlags) addFlags(fs *pflag.FlagSet) {
 	fs.StringVar(&f.file, "metrics-file", "",
 		"Write the metrics to this file every 15 seconds and at the end. The textfile collector of node_exporter reads it; - prints the metrics at the end `FILE`")
 	fs.IntVar(&f.maxSeries, "metrics-max-series", metrics.DefaultMaxSeries,
-		"Maximum number of series of all rules together. Label values that would need more become \"other\" `NUMBER`")
+		"Maximum number of series of all rules together. A histogram is one for each bucket and three more. Label values that would need more become \"other\" `NUMBER`")
 	fs.StringVar(&f.state, "metrics-state", "",
 		"Directory that keeps the counts for --resume (default: in the spool or the state directory of ktail) `DIRECTORY`")
 	excludeSources([]string{environment}, fs, "metric", "metrics-push") // a stray environment variable must not send anything anywhere

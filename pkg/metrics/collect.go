@@ -42,10 +42,11 @@ func (s *series) hides(sc *scraper) bool {
 
 func (m *metric) family(sc *scraper, scrapes uint64) *dto.MetricFamily {
 	kind := map[Type]dto.MetricType{Counter: dto.MetricType_COUNTER, Gauge: dto.MetricType_GAUGE, Histogram: dto.MetricType_HISTOGRAM}[m.kind]
-	f := &dto.MetricFamily{Name: &m.name, Help: &m.help, Type: &kind, Metric: make([]*dto.Metric, 0, m.series)}
-	all := make([]dto.Metric, m.series)
-	values := make([]float64, m.series)
-	counters := make([]dto.Counter, m.series)
+	count := m.series / m.width()
+	f := &dto.MetricFamily{Name: &m.name, Help: &m.help, Type: &kind, Metric: make([]*dto.Metric, 0, count)}
+	all := make([]dto.Metric, count)
+	values := make([]float64, count)
+	counters := make([]dto.Counter, count)
 	n := 0
 	for _, key := range sortedKeys(m.groups) {
 		g := m.groups[key]

@@ -26,11 +26,11 @@ type metric struct {
 
 	groups    map[string]*group // by the values of by
 	values    []map[string]int  // for each label, in how many series a value is
-	series    int
-	overflows []uint64 // for each label, lines that were counted as "other"
-	errors    uint64   // lines whose value is not a number
-	warned    []bool   // for each label: its overflow was reported
-	failed    bool     // an error was reported
+	series    int               // as servers count them: each has width
+	overflows []uint64          // for each label, lines that were counted as "other"
+	errors    uint64            // lines whose value is not a number
+	warned    []bool            // for each label: its overflow was reported
+	failed    bool              // an error was reported
 }
 
 // group is the series of a metric that have the values of by in common: usually
@@ -94,6 +94,15 @@ func (m *metric) definition() string {
 	return string(m.kind) + "\x00" + strings.Join(m.by, ",") + "\x00" + strings.Join(m.labels, ",") + "\x00" + formatFloats(m.buckets)
 }
 
+// width returns how many series of a server one of the metric is: a histogram is one for each
+// bucket, and for +Inf, the sum, and the count.
+func (m *metric) width() int {
+	if m.kind == Histogram {
+		return len(m.buckets) + 3
+	}
+	return 1
+}
+
 // appendKey appends a value of a map key. Every list of values has another key.
 func appendKey(key []byte, value []byte) []byte {
 	key = binary.AppendUvarint(key, uint64(len(value)))
@@ -140,7 +149,7 @@ func (g *group) add(values []string, birth uint64, created time.Time) *series {
 	if len(m.labels) == 0 {
 		g.single = s
 	}
-	m.series++
+	m.series += m.width()
 	return s
 }
 
@@ -151,7 +160,8 @@ func (s *series) label(name, value string) {
 	}
 }
 
-// remove removes all series of the group, and the group.
+// remove removes all series of the group, and the group. It returns how many they were for
+// a server.
 func (m *metric) remove(key string) (removed int) {
 	g := m.groups[key]
 	for _, s := range g.series {
@@ -164,9 +174,10 @@ func (m *metric) remove(key string) (removed int) {
 			}
 		}
 	}
-	m.series -= len(g.series)
+	removed = len(g.series) * m.width()
+	m.series -= removed
 	delete(m.groups, key)
-	return len(g.series)
+	return removed
 }
 
 // sourceValues returns the values of the labels in by for a stream.

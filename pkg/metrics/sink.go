@@ -19,7 +19,8 @@ type Options struct {
 	Rules []Rule
 	// By is the default of Rule.By; nil is namespace, pod, and container.
 	By []string
-	// MaxSeries bounds the series of all rules; 0 is DefaultMaxSeries.
+	// MaxSeries bounds the series of all rules, as servers count them: a histogram is one for
+	// each bucket and three more. 0 is DefaultMaxSeries.
 	MaxSeries int
 	// Since is the time of the first line of a log that counts; all lines after that
 	// one count. Zero counts all. It does not apply to logs that an earlier run with the
@@ -55,7 +56,7 @@ type Sink struct {
 	own      ownMetrics
 	streams  map[ktail.Key]*stream
 	recent   map[*ktail.Stream]*stream // by the pointer in lines, which is faster to look up
-	series   int                       // of rules
+	series   int                       // of rules, as servers count them
 	scrapes  uint64                    // number of scrapes so far, of all scrapers
 	scrapers map[*scraper]bool         // the active ones
 	file     scraper                   // of WriteFile
@@ -288,10 +289,10 @@ func (s *Sink) newSeries(r *rule, g *group) *series {
 	if sr := g.series[keyOf(values)]; sr != nil {
 		return sr
 	}
-	if s.series >= s.o.MaxSeries {
+	if s.series+m.width() > s.o.MaxSeries {
 		return s.overflowSeries(g)
 	}
-	s.series++
+	s.series += m.width()
 	return g.add(values, s.scrapes, time.Now())
 }
 
@@ -316,7 +317,8 @@ func (s *Sink) overflowSeries(g *group) *series {
 	}
 	if !s.full {
 		s.full = true
-		s.warn("warning: there are %d metric series, the maximum; further ones count as %q (--metrics-max-series)", s.series, overflow)
+		s.warn("warning: metric %s needs more series, but there are %d, and the maximum is %d; further values of labels count as %q (--metrics-max-series)",
+			m.name, s.series, s.o.MaxSeries, overflow)
 	}
 	values := make([]string, len(m.labels))
 	for i := range values {
@@ -335,6 +337,6 @@ func (s *Sink) overflowSeries(g *group) *series {
 		return sr
 	}
 	rest.streams++ // it stays
-	s.series++
+	s.series += m.width()
 	return rest.add(values, s.scrapes, time.Now())
 }

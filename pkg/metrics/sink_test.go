@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -363,6 +364,57 @@ func TestMaxSeries_FurtherOnesAreOther(t *testing.T) {
 	}
 	if sum != 1000 || len(found) != 51 {
 		t.Errorf("%d series with the sum %v, want 51 with 1000", len(found), sum)
+	}
+}
+
+// The bound is on what a server stores, so that its sample_limit can be chosen by it. A state
+// file brings no more than it had.
+func TestMaxSeries_CountsBucketsOfHistograms(t *testing.T) {
+	const most = 200
+	o := stateOptions(filepath.Join(t.TempDir(), "state"))
+	o.MaxSeries = most
+	rules := []string{`took_seconds{user}:t=user=(?P<user>\S+) t=(?P<t>\S+)`, `users_total{user}=user=(?P<user>\S+)`}
+	k := pod("web")
+	s := resumed(t, o, rules, k)
+	for i := range 100 {
+		write(t, s, log(k, fmt.Sprintf("user=u%d t=0.25", i)))
+	}
+	check := func(s *Sink) {
+		t.Helper()
+		c := connect(s)
+		c.scrape(t)
+		all := c.scrape(t)
+		took, users := names(all, "took_seconds"), names(all, "users_total")
+		if n := len(took) + len(users); n > most+15 || n < most-14 {
+			t.Errorf("%d samples of rules, the bound is %d and one series of each rule for the rest", n, most)
+		}
+		for name, want := range map[string]int{"took_seconds": len(took), "users_total": len(users)} {
+			if got := all[fmt.Sprintf("ktail_metric_series{metric=%q}", name)]; got != float64(want) {
+				t.Errorf("ktail_metric_series of %s is %v, there are %d", name, got, want)
+			}
+		}
+		sum := 0.0
+		for _, name := range took {
+			if strings.HasPrefix(name, "took_seconds_count") {
+				sum += all[name]
+			}
+		}
+		if sum != 100 {
+			t.Errorf("%v values are counted, want 100", sum)
+		}
+	}
+	check(s)
+	next := resumed(t, o, rules, k)
+	check(next)
+	if next.series != s.series {
+		t.Errorf("the next run counts %d series, the first one %d", next.series, s.series)
+	}
+	next.Streams(nil)
+	for range 3 {
+		connect(next).scrape(t)
+	}
+	if next.series > 15 { // those of the rest stay
+		t.Errorf("%d series are counted after the pod is gone", next.series)
 	}
 }
 

@@ -250,7 +250,7 @@ func (s *Sink) decodeSeries(d *wire.Reader, g *group, labels, buckets int) {
 	sr.value, sr.changed = value, changed
 	copy(sr.counts, counts)
 	if g.metric.rule != nil {
-		s.series++
+		s.series += g.metric.width()
 	}
 }
 

@@ -164,8 +164,8 @@ func (s *Sink) addKnown(m *metric, g *group) {
 		return
 	}
 	for _, values := range combinations {
-		if g.series[keyOf(values)] == nil && s.series < s.o.MaxSeries {
-			s.series++
+		if g.series[keyOf(values)] == nil && s.series+m.width() <= s.o.MaxSeries {
+			s.series += m.width()
 			g.add(values, s.scrapes, time.Now())
 		}
 	}
