@@ -87,7 +87,7 @@ func (b *podBoard) pods() *web.Pods {
 // pod returns the state of one pod for the page, without control characters.
 func (b *podBoard) pod(s *kube.PodStatus) web.Pod {
 	p := web.Pod{
-		Namespace: text.SanitizeLine(s.Namespace), Name: text.SanitizeLine(s.Name), Phase: text.SanitizeLine(cmp.Or(s.Reason, s.Phase)),
+		Namespace: text.SanitizeLine(s.Namespace), Name: text.SanitizeLine(s.Name), Phase: text.SanitizeLine(s.Phase), Reason: text.SanitizeLine(s.Reason),
 		Ready: s.Ready, Deleting: s.Deleting, Node: text.SanitizeLine(s.Node),
 	}
 	if s.Owner.Name != "" {
@@ -224,6 +224,9 @@ func (b *podBoard) summary(ctx context.Context) string {
 
 // stateOfPod returns the most important fact about the state of a pod.
 func stateOfPod(s *kube.PodStatus) string {
+	if s.Phase == "Failed" && s.Reason != "" { // what its containers say is a result of it
+		return strings.ToLower(s.Reason)
+	}
 	for _, c := range s.Containers {
 		if c.State == "waiting" && c.Reason != "" {
 			return c.Reason

@@ -16,7 +16,7 @@ import (
 type PodStatus struct {
 	Namespace, Name string
 	Phase           string
-	Reason          string // of the phase, such as Evicted
+	Reason          string // why the whole pod has this phase, such as Evicted; usually empty
 	Ready, Deleting bool
 	Node            string
 	Owner           ktail.Owner
@@ -27,7 +27,7 @@ type PodStatus struct {
 type ContainerStatus struct {
 	Name, Image string
 	State       string // running, waiting or terminated
-	Reason      string // of a state other than running, such as CrashLoopBackOff
+	Reason      string // of a state other than running, such as CrashLoopBackOff or Unschedulable
 	Ready       bool
 	Restarts    int
 	// LastExit says how the last instance ended, such as "OOMKilled (137)"; it is
@@ -76,8 +76,15 @@ func (w *Watcher) Version() uint64 {
 	return 0
 }
 
-func newPodStatus(pod *corev1.Pod, selected []container) *PodStatus {
+// newPodStatus returns the state of a pod; nil if its name or its node excludes it. The
+// selection decides which containers belong to it, since those of a pod that is pending or
+// evicted have no status.
+func newPodStatus(pod *corev1.Pod, selected *Selection) *PodStatus {
+	if !selected.wantsPod(pod.Name) || !selected.Shard.Owns(pod.Spec.NodeName) {
+		return nil
+	}
 	p := &PodStatus{
+		Owner:     ownerOf(&pod.ObjectMeta),
 		Namespace: pod.Namespace, Name: pod.Name, Phase: string(pod.Status.Phase), Reason: pod.Status.Reason,
 		Deleting: pod.DeletionTimestamp != nil, Node: pod.Spec.NodeName,
 	}
@@ -86,24 +93,33 @@ func newPodStatus(pod *corev1.Pod, selected []container) *PodStatus {
 			p.Ready = c.Status == corev1.ConditionTrue
 		}
 	}
-	specs := slices.Concat(pod.Spec.InitContainers, pod.Spec.Containers, pod.Spec.EphemeralContainers)
-	statuses := slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses, pod.Status.EphemeralContainerStatuses)
+	if !selected.NoInitContainers {
+		p.add(pod, selected, pod.Spec.InitContainers, pod.Status.InitContainerStatuses)
+	}
+	p.add(pod, selected, pod.Spec.Containers, pod.Status.ContainerStatuses)
+	if !selected.NoEphemeralContainers {
+		p.add(pod, selected, pod.Spec.EphemeralContainers, pod.Status.EphemeralContainerStatuses)
+	}
+	return p
+}
+
+// add adds the selected containers among those of one kind.
+func (p *PodStatus) add(pod *corev1.Pod, selected *Selection, specs []corev1.Container, statuses []corev1.ContainerStatus) {
 	for i := range specs {
 		spec := &specs[i]
-		known := slices.ContainsFunc(selected, func(c container) bool { return c.name == spec.Name })
-		at := slices.IndexFunc(statuses, func(s corev1.ContainerStatus) bool { return s.Name == spec.Name })
-		if !known && (at < 0 || statuses[at].State.Running != nil || statuses[at].State.Terminated != nil) {
-			continue // excluded, rather than not started yet
+		if !selected.wantsContainer(spec.Name) {
+			continue
 		}
 		c := ContainerStatus{Name: spec.Name, Image: spec.Image, State: "waiting"}
 		c.CPURequest, c.MemoryRequest = amounts(spec.Resources.Requests)
 		c.CPULimit, c.MemoryLimit = amounts(spec.Resources.Limits)
-		if at >= 0 {
+		if at := slices.IndexFunc(statuses, func(s corev1.ContainerStatus) bool { return s.Name == spec.Name }); at >= 0 {
 			c.fill(&statuses[at])
+		} else if reason, _ := whyWaiting(pod, &corev1.ContainerStatus{}); reason != p.Phase {
+			c.Reason = reason
 		}
 		p.Containers = append(p.Containers, c)
 	}
-	return p
 }
 
 func (c *ContainerStatus) fill(s *corev1.ContainerStatus) {

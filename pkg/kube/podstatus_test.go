@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -32,25 +34,8 @@ func TestPods_StateFollowsThePod(t *testing.T) {
 				Limits:   corev1.ResourceList{"memory": resource.MustParse("64Mi")},
 			}}}},
 		}).Start()
-		config := &rest.Config{Host: api.URL()}
-		config.Wrap(func(http.RoundTripper) http.RoundTripper { return api.Transport() })
-		client, err := kube.NewClient(config, "fake", "default", kube.ClientOptions{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		w := kube.Watcher{
-			Client: client, Selection: kube.Selection{Namespaces: []string{"default"}},
-			Options: kube.LogOptions{Follow: true, Tail: -1}, KeepStatus: true,
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- w.Watch(ctx, func([]ktail.Source) {}) }()
-		defer func() {
-			cancel()
-			if err := <-ended; err != nil {
-				t.Errorf("Watch: %v", err)
-			}
-		}()
+		w, stop := watchPods(t, api, kube.Selection{Namespaces: []string{"default"}})
+		defer stop()
 		wait := func() (kube.PodStatus, uint64) {
 			t.Helper()
 			<-time.After(time.Second)
@@ -75,6 +60,67 @@ func TestPods_StateFollowsThePod(t *testing.T) {
 		}
 		if after == before {
 			t.Error("the version is the same after a change")
+		}
+	})
+}
+
+// watchPods starts a watcher that keeps the state of pods.
+func watchPods(t *testing.T, api *fakeapi.Server, selection kube.Selection) (w *kube.Watcher, stop func()) {
+	t.Helper()
+	config := &rest.Config{Host: api.URL()}
+	config.Wrap(func(http.RoundTripper) http.RoundTripper { return api.Transport() })
+	client, err := kube.NewClient(config, "fake", "default", kube.ClientOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w = &kube.Watcher{Client: client, Selection: selection, Options: kube.LogOptions{Follow: true, Tail: -1}, KeepStatus: true}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Watch(ctx, func([]ktail.Source) {}) }()
+	return w, func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("Watch: %v", err)
+		}
+	}
+}
+
+// The pods that need attention most have no container that ever ran. Which of their
+// containers are shown depends on the selection only.
+func TestPods_IncludesThoseThatNeverRan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		api := fakeapi.New(fakeapi.Options{})
+		defer api.Close()
+		add := func(name string) *fakeapi.Pod {
+			return api.AddPod(&corev1.Pod{
+				ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, OwnerReferences: []metav1.OwnerReference{{Kind: "Job", Name: "web"}}},
+				Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "app"}, {Name: "proxy"}}, InitContainers: []corev1.Container{{Name: "setup"}}},
+			})
+		}
+		add("web-evicted").Evict("The node was low on resource: memory.")
+		add("web-new").Container("proxy").SetWaiting("ImagePullBackOff", "")
+		add("web-unschedulable").SetUnschedulable("0/3 nodes are available")
+		add("other").Start()
+		w, stop := watchPods(t, api, kube.Selection{
+			Pods: []*regexp.Regexp{regexp.MustCompile("web")}, Containers: regexp.MustCompile("app|setup"), NoInitContainers: true,
+		})
+		defer stop()
+		<-time.After(time.Second)
+		pods, _ := w.Pods()
+		var got []string
+		for _, p := range pods {
+			got = append(got, strings.Join([]string{p.Name, p.Phase, p.Reason, p.Owner.Name}, " "))
+			for _, c := range p.Containers {
+				got = append(got, strings.Join([]string{"-", c.Name, c.State, c.Reason}, " "))
+			}
+		}
+		want := []string{
+			"web-evicted Failed Evicted web", "- app waiting Evicted",
+			"web-new Pending  web", "- app waiting PodInitializing",
+			"web-unschedulable Pending  web", "- app waiting Unschedulable",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("pods\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	})
 }

@@ -234,7 +234,7 @@ func (p *podStore) put(pod *corev1.Pod) {
 		next.waiting, next.skipped = s.waiting(pod)
 	}
 	if p.set.w.KeepStatus {
-		next.status = newPodStatus(pod, containers)
+		next.status = newPodStatus(pod, s)
 	}
 	p.pods[pod.UID] = next
 	if p.set.events != nil {

@@ -18,6 +18,7 @@ type Pod struct {
 	Namespace  string      `json:"ns"`
 	Name       string      `json:"name"`
 	Phase      string      `json:"phase"`
+	Reason     string      `json:"reason,omitempty"` // of the phase, such as Evicted
 	Ready      bool        `json:"ready"`
 	Deleting   bool        `json:"deleting,omitempty"`
 	Gone       bool        `json:"gone,omitempty"`

@@ -89,6 +89,39 @@ func TestPage_PodsFollowTheCluster(t *testing.T) {
 	b.noTrouble()
 }
 
+// The reason of a pod that has failed is shown, rather than what it did to its containers, and
+// all pods are counted, also those for which the panel has no room.
+func TestPage_PodsInTrouble(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(10)
+	s.change(func(p *web.Pods) {
+		add := func(name, phase, reason string, c web.Container) {
+			c.Name = "app"
+			p.Pods = append(p.Pods, web.Pod{Namespace: "shop", Name: name, Phase: phase, Reason: reason, Ready: c.Ready, Containers: []web.Container{c}})
+		}
+		for i := range 500 {
+			add(fmt.Sprintf("web-%03d", i), "Running", "", web.Container{State: "running", Ready: true})
+		}
+		add("x-evicted", "Failed", "Evicted", web.Container{State: "waiting", Reason: "Evicted"})
+		add("x-deadline", "Failed", "DeadlineExceeded", web.Container{State: "terminated", Reason: "Error", LastExit: "Error (137)"})
+		add("x-failed", "Failed", "", web.Container{State: "terminated", Reason: "Error", LastExit: "Error (1)"})
+		add("x-unschedulable", "Pending", "", web.Container{State: "waiting", Reason: "Unschedulable"})
+		add("x-new", "Pending", "", web.Container{State: "waiting"})
+	})
+	b := s.open(1400, 900, "light")
+	b.keys("s")
+	for pod, want := range map[string]string{
+		"x-evicted": "Evicted", "x-deadline": "DeadlineExceededlast exit Error (137)", "x-failed": "Errorlast exit Error (1)",
+		"x-unschedulable": "Unschedulable", "x-new": "pending",
+	} {
+		b.until(pod+" is "+want, podScript+`?.startsWith(%q)`, "shop/"+pod+"/", pod+want)
+	}
+	if got := eval[string](b, `document.querySelector('#pods h2').textContent + ', ' + document.querySelectorAll('.pod').length + ' shown, ' + document.querySelector('#pods .note-text')?.textContent`); got != "505 pods, 300 shown, and 205 more" {
+		t.Errorf("the panel has %s", got)
+	}
+	b.noTrouble()
+}
+
 // A click shows only the lines of a pod, Shift adds one, and Alt excludes one.
 func TestPage_PodsSelectLines(t *testing.T) {
 	s := newSite(t, 64<<20)

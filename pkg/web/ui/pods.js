@@ -6,7 +6,7 @@ import { state } from "./state.js";
 import { store } from "./store.js";
 import { ago } from "./time.js";
 
-const maxPods = 300;
+const mostPods = 300; // on the panel; those in trouble are first
 /** @type {any} */
 let info = { pods: [] };
 /** @type {() => void} */
@@ -14,20 +14,20 @@ let changed = () => {};
 
 /** Summarizes the state of a pod. @param {any} p @returns {{rank: number, cls: string, text: string, sub: string, last: string}} */
 export function summary(p) {
-  let rank = 3, cls = "ok", text = p.phase || "";
+  let rank = 3, cls = "ok", text = p.reason || p.phase || "";
   const restarts = p.containers.reduce((/** @type {number} */ n, /** @type {any} */ c) => n + c.restarts, 0);
-  const troubled = p.containers.find((/** @type {any} */ c) => c.state === "waiting" && !/^(ContainerCreating|PodInitializing)$/.test(c.reason || "")) ||
+  const troubled = p.containers.find((/** @type {any} */ c) => c.state === "waiting" && c.reason && !/^(ContainerCreating|PodInitializing)$/.test(c.reason)) ||
     p.containers.find((/** @type {any} */ c) => c.state === "terminated" && !/^Completed/.test(c.reason || ""));
   if (p.gone) { rank = 4; cls = ""; text = "deleted"; }
   else if (p.deleting) { rank = 2; cls = "warn"; text = "terminating"; }
+  else if (p.phase === "Failed") { rank = 0; cls = "bad"; text = p.reason || troubled?.reason || text; } // the reason of the pod explains the others
   else if (troubled) { rank = 0; cls = "bad"; text = troubled.reason || troubled.state; }
-  else if (p.phase === "Failed") { rank = 0; cls = "bad"; }
   else if (p.phase === "Succeeded") { rank = 4; cls = ""; text = "completed"; }
   else if (p.phase === "Pending") { rank = 1; cls = "warn"; text = p.containers.find((/** @type {any} */ c) => c.reason)?.reason || "pending"; }
   else if (!p.ready) { rank = 1; cls = "warn"; text = "not ready"; }
   const withLast = p.containers.filter((/** @type {any} */ c) => c.last).sort((/** @type {any} */ a, /** @type {any} */ b) => (b.lastTime || 0) - (a.lastTime || 0))[0];
   const last = withLast ? `last exit ${withLast.last}${withLast.lastTime ? ", " + ago(withLast.lastTime) : ""}` : "";
-  return { rank, cls, text: text.toLowerCase() === "running" ? "running" : text, sub: restarts ? `${restarts} restart${restarts > 1 ? "s" : ""}` : "", last };
+  return { rank, cls, text: text === "Running" ? "running" : text, sub: restarts ? `${restarts} restart${restarts > 1 ? "s" : ""}` : "", last };
 }
 
 /** Returns the pods of the cluster or, without a cluster, those that lines name. */
@@ -73,10 +73,8 @@ function samples(p) {
   const byTime = new Map();
   for (const c of p.containers) {
     for (const s of c.samples || []) {
-      const all = byTime.get(s.t) || { t: s.t, cpu: 0, mem: 0 };
-      all.cpu += s.cpu;
-      all.mem += s.mem;
-      byTime.set(s.t, all);
+      const { cpu, mem } = byTime.get(s.t) || { cpu: 0, mem: 0 };
+      byTime.set(s.t, { t: s.t, cpu: cpu + s.cpu, mem: mem + s.mem });
     }
   }
   return [...byTime.values()].sort((a, b) => a.t - b.t);
@@ -120,13 +118,12 @@ export function showPods() {
   panel.hidden = !state.pods;
   if (!state.pods) return;
   const focused = /** @type {HTMLElement|null} */ (document.activeElement)?.dataset?.pod;
-  const all = entries().map((/** @type {any} */ p) => ({ p, s: p.unknown ? { rank: 3, cls: "", text: "", sub: "", last: "" } : summary(p) }))
+  const pods = entries().map((/** @type {any} */ p) => ({ p, s: p.unknown ? { rank: 3, cls: "", text: "", sub: "", last: "" } : summary(p) }))
     .sort((/** @type {any} */ a, /** @type {any} */ b) => a.s.rank - b.s.rank || (a.p.ns + a.p.name < b.p.ns + b.p.name ? -1 : 1));
-  const pods = all.slice(0, maxPods);
   panel.replaceChildren(
     el("div", { class: "panelhead" }, el("h2", {}, `${count(all.length)} pod${all.length === 1 ? "" : "s"}`),
       el("button", { class: "mini", "aria-label": "Close the pods", onclick: () => { state.pods = false; changed(); $("podsToggle").focus(); } }, "✕")),
-    ...pods.map(({ p, s }) => el("button", {
+    ...pods.slice(0, mostPods).map(({ p, s }) => el("button", {
       class: "pod", "data-pod": sourceOf(p), onclick: (/** @type {MouseEvent} */ e) => choose(p, e),
       "aria-pressed": String(state.filters.some((f) => f.kind === "src" && f.value === sourceOf(p))),
       title: "Click: show only this pod · Shift-click: add it · Alt-click: exclude it" + (p.node ? `\n${p.owner || ""} on ${p.node}` : ""),
@@ -135,7 +132,7 @@ export function showPods() {
     ...(s.last ? [el("span", { class: "sub" + (s.rank === 0 ? " bad" : "") }, s.last)] : []),
     ...(p.containers.length > 1 ? [el("span", { class: "sub" }, p.containers.map((/** @type {any} */ c) => c.name).join(", "))] : []),
     ...usage(p))),
-    ...(all.length > pods.length ? [el("p", { class: "note-text" }, `and ${count(all.length - pods.length)} more`)] : []),
+    ...(pods.length > mostPods ? [el("p", { class: "note-text" }, `and ${pods.length - mostPods} more`)] : []),
     ...(info.metrics ? [el("p", { class: "note-text" }, info.metrics)] : []),
   );
   if (focused) /** @type {HTMLElement|null} */ (panel.querySelector(`[data-pod="${CSS.escape(focused)}"]`))?.focus();
