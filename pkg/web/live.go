@@ -95,12 +95,15 @@ func (s *Server) live(r *http.Request) (any, error) {
 	if after == 0 {
 		budget = firstBudget
 	}
-	place, held := v.Search(r.Context(), budget), true
+	// The next poll waits for lines after those of the description, so the search must come
+	// later: it has seen at least these.
+	a, held := s.describe(params), true
+	place := v.Search(r.Context(), budget)
 	if place.Complete || place.Limited {
 		held = s.awaitLines(r, uint64(after), time.Duration(wait)*time.Second, params.Get("pv"))
+		a = s.describe(params)
 		place = v.Search(r.Context(), searchBudget)
 	}
-	a := s.describe(params)
 	if !held {
 		a.Again = againAfter.Milliseconds()
 	}

@@ -6,8 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"strings"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,6 +26,43 @@ func poll(t *testing.T, h http.Handler, after uint64) liveAnswer {
 		t.Errorf("%d %v: %s", w.Code, err, w.Body)
 	}
 	return a
+}
+
+// The next poll waits for lines after those that an answer has counted, so an answer must have
+// searched all of them. Otherwise the last lines of a burst appear only when others come.
+func TestLive_HasSearchedWhatItCounts(t *testing.T) {
+	sink := NewSink(64 << 20)
+	stream := &ktail.Stream{Pod: "web-1", PodUID: "1"}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if err := sink.Write(t.Context(), []ktail.Line{{Stream: stream, Time: time.Now().UnixNano(), Text: []byte("a line")}}); err != nil {
+				t.Error(err)
+			}
+			runtime.Gosched()
+		}
+	}()
+	defer func() { close(stop); <-stopped }()
+	h := New(Options{Sink: sink, Token: testToken}).Handler()
+	for range 500 {
+		r := httptest.NewRequest("GET", "http://127.0.0.1:7477/api/live?wait=0&i=line&after=1", nil)
+		r.Header.Set("Authorization", "Bearer "+testToken)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		var a liveAnswer
+		if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || w.Code != http.StatusOK {
+			t.Fatalf("%d %v: %s", w.Code, err, w.Body)
+		}
+		if found, lines := a.End-a.First, int64(a.Seq[1]-a.Seq[0]); a.Complete && found < lines {
+			t.Fatalf("%d of %d lines were searched", found, lines)
+		}
+	}
 }
 
 // However many windows are open, some connections of the browser are free, because
