@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
 	"github.com/ktail/ktail/pkg/web"
@@ -118,6 +119,114 @@ func TestPage_PodsInTrouble(t *testing.T) {
 	}
 	if got := eval[string](b, `document.querySelector('#pods h2').textContent + ', ' + document.querySelectorAll('.pod').length + ' shown, ' + document.querySelector('#pods .note-text')?.textContent`); got != "505 pods, 300 shown, and 205 more" {
 		t.Errorf("the panel has %s", got)
+	}
+	b.noTrouble()
+}
+
+// A limit is that of what is running, and only shown if it is one of the whole pod.
+func TestPage_PodsLimits(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(10)
+	now := time.Now().UnixMilli()
+	samples := []web.Sample{{Time: now, CPU: 90, Memory: 48 << 20}}
+	s.change(func(p *web.Pods) {
+		add := func(name string, containers ...web.Container) {
+			p.Pods = append(p.Pods, web.Pod{Namespace: "shop", Name: name, Phase: "Running", Ready: true, Containers: containers})
+		}
+		add("init", web.Container{Name: "setup", State: "terminated", Reason: "Completed", MemoryLimit: 1 << 30, CPULimit: 2000},
+			web.Container{Name: "app", State: "running", Samples: samples, MemoryLimit: 64 << 20, CPULimit: 100})
+		add("part", web.Container{Name: "app", State: "running", Samples: samples, CPURequest: 50},
+			web.Container{Name: "proxy", State: "running", MemoryLimit: 64 << 20, CPULimit: 100, CPURequest: 10})
+		add("part-2", web.Container{Name: "proxy", State: "running", MemoryLimit: 64 << 20},
+			web.Container{Name: "app", State: "running", Samples: samples})
+		add("all", web.Container{Name: "app", State: "running", Samples: samples, MemoryLimit: 64 << 20, CPULimit: 100},
+			web.Container{Name: "proxy", State: "running", MemoryLimit: 64 << 20, CPULimit: 100})
+	})
+	b := s.open(1400, 900, "light")
+	b.keys("s")
+	for pod, want := range map[string]string{
+		"init": "cpu90m / 100mmem48.0Mi / 64.0Mi", "part": "cpu90m / 60mmem48.0Mi", "part-2": "cpu90mmem48.0Mi", "all": "cpu90m / 200mmem48.0Mi / 128Mi",
+	} {
+		b.until(pod+" shows "+want, podScript+`?.endsWith(%q)`, "shop/"+pod+"/", want)
+	}
+	b.noTrouble()
+}
+
+// Ages grow although nothing happens. Figures are gray when they are overdue, and then gone.
+func TestPage_PodsGrowOld(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.numbered(10)
+	now := time.Now()
+	s.change(func(p *web.Pods) {
+		add := func(name string, c web.Container) {
+			c.Name, c.State, c.Ready = "app", "running", true
+			p.Pods = append(p.Pods, web.Pod{Namespace: "shop", Name: name, Phase: "Running", Ready: true, Containers: []web.Container{c}})
+		}
+		sample := func(age time.Duration) web.Sample {
+			return web.Sample{Time: now.Add(-age).UnixMilli(), CPU: 250, Memory: 32 << 20}
+		}
+		add("restarted", web.Container{Restarts: 1, LastExit: "OOMKilled (137)", LastTime: now.UnixMilli()})
+		add("fresh", web.Container{Samples: []web.Sample{sample(-time.Minute)}})
+		add("late", web.Container{Samples: []web.Sample{sample(40 * time.Second)}})
+		add("gone", web.Container{Samples: []web.Sample{sample(80 * time.Second)}})
+		add("rare", web.Container{Samples: []web.Sample{sample(140 * time.Second), sample(80 * time.Second)}}) // once a minute
+	})
+	b := s.open(1400, 900, "light")
+	b.keys("s")
+	for _, shows := range [][2]string{
+		{"late", `mem32\.0Mi \(\d+s ago\)$`}, {"rare", `mem32\.0Mi$`}, {"fresh", `mem32\.0Mi$`}, {"gone", `no CPU and memory sample$`},
+	} {
+		b.until(shows[0]+" shows "+shows[1], `new RegExp(%q).test(`+podScript+`)`, shows[1], "shop/"+shows[0]+"/")
+	}
+	if got := eval[string](b, `[...document.querySelectorAll('.usage.old')].map((e) => e.parentNode.dataset.pod).join()`); got != "shop/late/" {
+		t.Errorf("the figures of %s are gray", got)
+	}
+	age := `Number(/(\d+)s ago/.exec(` + podScript + `)[1])`
+	first := eval[int](b, age, "shop/restarted/")
+	b.until("the age grows", age+` > %d`, "shop/restarted/", first)
+	b.noTrouble()
+}
+
+// A pod is selected although the panel changes while the button is pressed, and the focus
+// stays where it is.
+func TestPage_PodsChangeDuringAClick(t *testing.T) {
+	s := newSite(t, 64<<20)
+	s.shop(1000, 10*time.Millisecond)
+	s.change(func(p *web.Pods) {
+		for _, name := range []string{"search-0", "search-1"} {
+			p.Pods = append(p.Pods, web.Pod{Namespace: "shop", Name: name, Phase: "Running", Ready: true, Containers: []web.Container{{Name: "app", State: "running", Ready: true}}})
+		}
+	})
+	b := s.open(1400, 900, "light")
+	b.keys("s")
+	b.until("the pods are there", `document.querySelectorAll('.pod .state.ok').length === 2`)
+	trouble := func(restarts int) { // the pod moves to the top
+		s.change(func(p *web.Pods) {
+			p.Pods[1].Containers[0].State, p.Pods[1].Containers[0].Reason, p.Pods[1].Containers[0].Restarts = "waiting", "CrashLoopBackOff", restarts
+		})
+	}
+	at := eval[[]float64](b, `(() => { const r = document.querySelector('[data-pod="shop/search-0/"]').getBoundingClientRect(); return [r.x + 30, r.y + 10]; })()`)
+	mouse := func(kind input.DispatchMouseEventType) {
+		t.Helper()
+		if _, err := chromedp.Call(b.ctx, input.DispatchMouseEvent, input.DispatchMouseEventParams{Type: kind, X: at[0], Y: at[1], Button: "left", ClickCount: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mouse("mousePressed")
+	asked := eval[int](b, `performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/api/pods')).length`)
+	trouble(1)
+	b.until("the page has asked for the pods", `performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/api/pods')).length > %d`, asked)
+	mouse("mouseReleased")
+	b.until("its lines are shown", `document.getElementById('chips').textContent.includes('search-0')`)
+	b.until("the panel has changed", podScript+`.includes('1 restart')`, "shop/search-1/")
+	if got := eval[string](b, `document.querySelector('.pod[aria-pressed=true]')?.dataset.pod + ' ' + document.querySelector('.pod').dataset.pod`); got != "shop/search-0/ shop/search-1/" {
+		t.Errorf("pressed and first: %s", got)
+	}
+	eval[bool](b, `document.querySelector('[data-pod="shop/search-1/"]').focus(), true`)
+	trouble(2)
+	b.until("the panel has changed", podScript+`.includes('2 restarts')`, "shop/search-1/")
+	if got := eval[string](b, `String(document.activeElement.dataset.pod)`); got != "shop/search-1/" {
+		t.Errorf("the focus is at %s", got)
 	}
 	b.noTrouble()
 }

@@ -47,17 +47,8 @@ function entries() {
 function sparkline(canvas, values, limit) {
   const { g, w, h } = fit(canvas);
   const most = Math.max(limit, ...values, 1);
-  if (limit) {
-    g.strokeStyle = color("--err-fill");
-    g.globalAlpha = 0.6;
-    g.setLineDash([2, 2]);
-    g.beginPath();
-    g.moveTo(0, h - (limit / most) * (h - 1));
-    g.lineTo(w, h - (limit / most) * (h - 1));
-    g.stroke();
-    g.setLineDash([]);
-    g.globalAlpha = 1;
-  }
+  if (limit) g.fillStyle = color("--err-fill");
+  for (let x = 0; limit && x < w; x += 4) g.fillRect(x, h - (limit / most) * (h - 1), 2, 1); // a dashed line
   g.strokeStyle = color("--accent");
   g.lineWidth = 1.3;
   g.beginPath();
@@ -65,8 +56,9 @@ function sparkline(canvas, values, limit) {
   g.stroke();
 }
 
-/** The sum over the containers of a pod. @param {any} p @param {string} name */
-const sum = (p, name) => p.containers.reduce((/** @type {number} */ n, /** @type {any} */ c) => n + (c[name] || 0), 0);
+/** The sum over the running containers of a pod; 0 unless each has one. @param {any} p @param {string} name */
+const sum = (p, name) => (p.containers.every((/** @type {any} */ c) => c.state !== "running" || c[name])
+  ? p.containers.reduce((/** @type {number} */ n, /** @type {any} */ c) => n + (c.state === "running" ? c[name] : 0), 0) : 0);
 
 /** Samples of all containers together. @param {any} p */
 function samples(p) {
@@ -80,19 +72,19 @@ function samples(p) {
   return [...byTime.values()].sort((a, b) => a.t - b.t);
 }
 
-/** @param {any} p */
+/** The latest figures, gray when two are overdue; nothing when five are. @param {any} p */
 function usage(p) {
-  const all = samples(p);
-  if (!all.length) return p.unknown || info.metrics || p.gone ? [] : [el("span", { class: "sub" }, "no CPU and memory sample")];
-  const last = all[all.length - 1];
-  const old = Date.now() - last.t > 90000 ? ` (${ago(last.t)})` : "";
+  const all = samples(p), last = all.at(-1), age = last ? Date.now() - last.t : 0;
+  const every = Math.max(15000, all.length > 1 ? last.t - all[all.length - 2].t : 0);
+  if (!last || age > 5 * every) return p.unknown || info.metrics || p.gone ? [] : [el("span", { class: "sub" }, "no CPU and memory sample")];
+  const old = age > 2 * every ? ` (${ago(last.t)})` : "";
   const line = (/** @type {string} */ name, /** @type {number[]} */ values, /** @type {string} */ now, /** @type {number} */ limit, /** @type {string} */ of) => {
-    const canvas = /** @type {HTMLCanvasElement} */ (el("canvas", { "aria-hidden": "true" }));
+    const canvas = el("canvas", { "aria-hidden": "true" });
     requestAnimationFrame(() => canvas.isConnected && sparkline(canvas, values, limit));
     return [el("span", {}, name), canvas, el("span", {}, now + (limit ? " / " + of : "") + old)];
   };
   const cpuLimit = sum(p, "cpuLim") || sum(p, "cpuReq"), memLimit = sum(p, "memLim") || sum(p, "memReq");
-  return [el("span", { class: "usage" },
+  return [el("span", { class: "usage" + (old ? " old" : "") },
     ...line("cpu", all.map((s) => s.cpu), last.cpu + "m", cpuLimit, cpuLimit + "m"),
     ...line("mem", all.map((s) => s.mem), bytes(last.mem), memLimit, bytes(memLimit)))];
 }
@@ -100,9 +92,8 @@ function usage(p) {
 /** @param {any} p */
 const sourceOf = (p) => `${p.ns}/${p.name}/`;
 
-/** @param {any} p @param {MouseEvent} e */
-function choose(p, e) {
-  const value = sourceOf(p);
+/** @param {string} value @param {MouseEvent} e */
+function choose(value, e) {
   const chosen = state.filters.some((f) => f.kind === "src" && f.value === value);
   const others = state.filters.filter((f) => f.kind !== "src");
   if (e.altKey) state.filters.push({ kind: "src", value: "-" + value });
@@ -112,30 +103,37 @@ function choose(p, e) {
   changed();
 }
 
-/** Draws the panel. */
-export function showPods() {
-  const panel = $("pods");
-  panel.hidden = !state.pods;
-  if (!state.pods) return;
-  const focused = /** @type {HTMLElement|null} */ (document.activeElement)?.dataset?.pod;
-  const pods = entries().map((/** @type {any} */ p) => ({ p, s: p.unknown ? { rank: 3, cls: "", text: "", sub: "", last: "" } : summary(p) }))
-    .sort((/** @type {any} */ a, /** @type {any} */ b) => a.s.rank - b.s.rank || (a.p.ns + a.p.name < b.p.ns + b.p.name ? -1 : 1));
-  panel.replaceChildren(
-    el("div", { class: "panelhead" }, el("h2", {}, `${count(all.length)} pod${all.length === 1 ? "" : "s"}`),
-      el("button", { class: "mini", "aria-label": "Close the pods", onclick: () => { state.pods = false; changed(); $("podsToggle").focus(); } }, "✕")),
-    ...pods.slice(0, mostPods).map(({ p, s }) => el("button", {
-      class: "pod", "data-pod": sourceOf(p), onclick: (/** @type {MouseEvent} */ e) => choose(p, e),
-      "aria-pressed": String(state.filters.some((f) => f.kind === "src" && f.value === sourceOf(p))),
-      title: "Click: show only this pod · Shift-click: add it · Alt-click: exclude it" + (p.node ? `\n${p.owner || ""} on ${p.node}` : ""),
-    },
+/** The button of a pod, which stays the same, so that it keeps the focus. @param {{p: any, s: ReturnType<typeof summary>}} entry */
+function podButton({ p, s }) {
+  const id = sourceOf(p);
+  const b = $("podList").querySelector(`[data-pod="${CSS.escape(id)}"]`) ||
+    el("button", { class: "pod", "data-pod": id, onclick: (/** @type {MouseEvent} */ e) => choose(id, e) });
+  b.setAttribute("aria-pressed", String(state.filters.some((f) => f.kind === "src" && f.value === id)));
+  b.title = "Click: show only this pod · Shift-click: add it · Alt-click: exclude it" + (p.node ? `\n${p.owner || ""} on ${p.node}` : "");
+  b.replaceChildren(
     el("span", { class: "name" }, el("span", { class: "state " + s.cls }), el("span", {}, p.name), el("em", {}, [s.text, s.sub].filter(Boolean).join(" · "))),
     ...(s.last ? [el("span", { class: "sub" + (s.rank === 0 ? " bad" : "") }, s.last)] : []),
     ...(p.containers.length > 1 ? [el("span", { class: "sub" }, p.containers.map((/** @type {any} */ c) => c.name).join(", "))] : []),
-    ...usage(p))),
-    ...(pods.length > mostPods ? [el("p", { class: "note-text" }, `and ${pods.length - mostPods} more`)] : []),
-    ...(info.metrics ? [el("p", { class: "note-text" }, info.metrics)] : []),
-  );
-  if (focused) /** @type {HTMLElement|null} */ (panel.querySelector(`[data-pod="${CSS.escape(focused)}"]`))?.focus();
+    ...usage(p));
+  return b;
+}
+
+let timer = 0;
+/** Draws the panel, and again after a while, because it shows ages. A button that is pressed must stay until the click. */
+export function showPods() {
+  const panel = $("pods"), rows = $("podList"), focused = /** @type {any} */ (document.activeElement), pressed = panel.matches(":active");
+  panel.hidden = !state.pods;
+  clearTimeout(timer);
+  if (!state.pods) return;
+  timer = setTimeout(showPods, pressed ? 100 : 5000);
+  if (pressed) return;
+  const pods = entries().map((/** @type {any} */ p) => ({ p, s: p.unknown ? { rank: 3, cls: "", text: "", sub: "", last: "" } : summary(p) }))
+    .sort((/** @type {any} */ a, /** @type {any} */ b) => a.s.rank - b.s.rank || (a.p.ns + a.p.name < b.p.ns + b.p.name ? -1 : 1));
+  const buttons = pods.slice(0, mostPods).map(podButton), more = pods.length - buttons.length;
+  $("podCount").textContent = `${pods.length} pod${pods.length === 1 ? "" : "s"}`;
+  $("podNote").textContent = [more && `and ${more} more`, info.metrics].filter(Boolean).join(". ");
+  if (buttons.length !== rows.children.length || buttons.some((b, i) => b !== rows.children[i])) rows.replaceChildren(...buttons);
+  if (rows.contains(focused)) focused.focus({ preventScroll: true });
 }
 
 /** Requests the state of the pods. */
@@ -149,5 +147,6 @@ export async function refreshPods() {
 /** @param {() => void} onChanged */
 export function startPods(onChanged) {
   changed = onChanged;
+  $("podsClose").onclick = () => { $("podsToggle").click(); $("podsToggle").focus(); };
   refreshPods();
 }
