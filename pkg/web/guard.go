@@ -82,8 +82,9 @@ func (g *guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // check returns the status and the reason with which to refuse the request; 0 if it
 // is allowed.
 func (g *guard) check(r *http.Request, api bool) (status int, why string) {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	switch {
-	case !isLocalHost(r.Host) || r.URL.Host != "" && !isLocalHost(r.URL.Host):
+	case !isLocalHost(r.Host, local) || r.URL.Host != "" && !isLocalHost(r.URL.Host, local):
 		return http.StatusMisdirectedRequest, "this server answers for 127.0.0.1, localhost and [::1] only: forward a port with ssh -L or kubectl port-forward"
 	case r.Method == http.MethodOptions:
 		return http.StatusForbidden, "requests from other origins are not allowed"
@@ -127,9 +128,10 @@ func (g *guard) authorized(r *http.Request) bool {
 	return ok && subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1
 }
 
-// isLocalHost reports whether a Host header names this machine. The port does not
-// matter: ssh -L and kubectl port-forward change it.
-func isLocalHost(host string) bool {
+// isLocalHost reports whether a Host header names this machine, or the loopback address that
+// the client has connected to, such as 127.0.0.2. The port does not matter: ssh -L and kubectl
+// port-forward change it.
+func isLocalHost(host string, local *net.TCPAddr) bool {
 	name, port, err := net.SplitHostPort(host)
 	if err != nil {
 		name, port = host, ""
@@ -145,7 +147,7 @@ func isLocalHost(host string) bool {
 	case "[::1]":
 		return err != nil
 	}
-	return false
+	return local != nil && local.IP.IsLoopback() && name == local.IP.String()
 }
 
 // maxFailures is how many wrong tokens a second are answered with 401.

@@ -234,6 +234,40 @@ func TestListen_RefusesOtherInterfaces(t *testing.T) {
 	}
 }
 
+// Every address that --web accepts can be opened.
+func TestServe_AnswersUnderItsOwnAddress(t *testing.T) {
+	l, err := Listen(t.Context(), "127.0.0.2:0")
+	if err != nil {
+		t.Skip("this system has no other loopback address:", err)
+	}
+	s := newTestServer(t, "a line")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l) }()
+	defer func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	for host, want := range map[string]int{"": 200, "127.0.0.1": 200, "127.0.0.3": 421, "evil.example": 421} {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL(l), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if host != "" {
+			r.Host = host
+		}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := response.Body.Close(); err != nil || response.StatusCode != want {
+			t.Errorf("host %q: %s, %v; want %d", host, response.Status, err, want)
+		}
+	}
+}
+
 func TestListen_TakesAnotherPortUnlessOneWasChosen(t *testing.T) {
 	first, err := Listen(t.Context(), "")
 	if err != nil {
