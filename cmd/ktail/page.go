@@ -38,9 +38,9 @@ func (p plan) startPage(ctx context.Context, s streams, messages *messenger) (*p
 	if !p.web.on {
 		return nil, nil
 	}
-	token, _ := s.Env(webTokenVariable)
-	if token != "" && len(token) < minWebToken {
-		return nil, fmt.Errorf("invalid $%s: must have at least %d characters", webTokenVariable, minWebToken)
+	token, err := webToken(s)
+	if err != nil {
+		return nil, err
 	}
 	l, err := web.Listen(ctx, p.web.address)
 	if err != nil {
@@ -66,6 +66,21 @@ func (p plan) startPage(ctx context.Context, s streams, messages *messenger) (*p
 	go func() { pg.ended <- server.Serve(ctx, l) }()
 	messages.printf("page: %s", server.URL(l))
 	return pg, nil
+}
+
+// webToken returns the token that the user has set; empty if there is none. The browser sends
+// it in a header, which has no other characters. A file, such as that of a Secret, ends in a
+// newline.
+func webToken(s streams) (string, error) {
+	token, _ := s.Env(webTokenVariable)
+	token = strings.TrimSpace(token)
+	switch {
+	case strings.ContainsFunc(token, func(r rune) bool { return r < ' ' || r > '~' }):
+		return "", fmt.Errorf("invalid $%s: must have only printable ASCII characters", webTokenVariable)
+	case token != "" && len(token) < minWebToken:
+		return "", fmt.Errorf("invalid $%s: must have at least %d characters", webTokenVariable, minWebToken)
+	}
+	return token, nil
 }
 
 // withoutOp returns why listening on an address failed, without the name of the
