@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -21,7 +22,8 @@ import (
 //	level       names of levels, separated by commas; "none" for lines without one
 //	src         namespace/pod/container, where an empty part matches all; a - before
 //	            it excludes the match
-//	field       name=value, name!=value, name>number, name<number, or name
+//	field       name=value, name!=value, name>number, name<number, or name; a name with
+//	            one of these signs is in quotes, as in JSON: "a=b"=1
 //	logs        1: no gaps, exits and other lines that are not log lines
 //	from, to    times in Unix milliseconds; to is exclusive
 //
@@ -196,18 +198,18 @@ func parseFieldCondition(condition string) (func(line []byte) bool, error) {
 	if len(condition) > maxPatternLength {
 		return nil, fmt.Errorf("the condition is longer than %d bytes", maxPatternLength)
 	}
-	i := strings.IndexAny(condition, "=<>!")
-	if i < 0 {
-		return hasField(condition, func([]byte) bool { return true }), nil
+	name, rest := cutFieldName(condition)
+	if rest == "" {
+		return hasField(name, func([]byte) bool { return true }), nil
 	}
-	name, operator, value := condition[:i], condition[i:i+1], condition[i+1:]
-	if rest, ok := strings.CutPrefix(condition[i:], "!="); ok {
-		equals := hasField(name, func(got []byte) bool { return string(got) == rest })
+	operator, value := rest[:1], rest[1:]
+	if value, ok := strings.CutPrefix(rest, "!="); ok {
+		equals := hasField(name, func(got []byte) bool { return isShownAs(got, value) })
 		return func(line []byte) bool { return !equals(line) }, nil
 	}
 	switch operator {
 	case "=":
-		return hasField(name, func(got []byte) bool { return string(got) == value }), nil
+		return hasField(name, func(got []byte) bool { return isShownAs(got, value) }), nil
 	case "!":
 		return nil, fmt.Errorf("invalid condition %q: must be like order=42, order!=42 or took>500", condition)
 	}
@@ -221,22 +223,57 @@ func parseFieldCondition(condition string) (func(line []byte) bool, error) {
 	}), nil
 }
 
+// signs end the name of a field in a condition.
+const signs = "=<>!"
+
+// cutFieldName returns the name of the field in a condition, and what follows it.
+func cutFieldName(condition string) (name, rest string) {
+	d := json.NewDecoder(strings.NewReader(condition))
+	if strings.HasPrefix(condition, `"`) && d.Decode(&name) == nil {
+		rest = condition[d.InputOffset():]
+		if rest == "" || strings.Contains(signs, rest[:1]) {
+			return name, rest
+		}
+	}
+	if i := strings.IndexAny(condition, signs); i >= 0 {
+		return condition[:i], condition[i:]
+	}
+	return condition, ""
+}
+
+var quoted = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// fieldName returns the name of a field as the page shows it and as a condition has it.
+func fieldName(name string) (shown, inCondition string) {
+	shown = text.SanitizeLine(name)
+	if strings.ContainsAny(shown, signs) || strings.HasPrefix(shown, `"`) {
+		return shown, `"` + quoted.Replace(shown) + `"`
+	}
+	return shown, shown
+}
+
+// isShownAs reports whether a condition means this text: as it is, or as the page shows it,
+// with visible control characters.
+func isShownAs(got []byte, condition string) bool {
+	return string(got) == condition || hasMarks(condition) && shownValue(got) == condition
+}
+
+// hasMarks reports whether a text may have visible control characters.
+func hasMarks(s string) bool { return strings.ContainsAny(s, "^<") }
+
 // hasField returns a function that reports whether the line has a field with this
 // name and a value that matches.
 func hasField(name string, matches func(value []byte) bool) func([]byte) bool {
-	last := []byte(name[strings.LastIndexByte(name, '.')+1:])
+	last, marks := []byte(name[strings.LastIndexByte(name, '.')+1:]), hasMarks(name)
 	return func(line []byte) bool {
 		found := false
-		n, escaped := bytes.Count(line, last), bytes.IndexByte(line, '\\') >= 0
-		if n == 0 && !escaped { // like most lines
+		// Most lines do not have the field. The name may be escaped, or have a control character.
+		if !marks && !bytes.Contains(line, last) && bytes.IndexByte(line, '\\') < 0 {
 			return false
 		}
 		eachField(line, func(f *field) bool {
-			if f.name == name { // of two with the same name, the last one counts
-				found = matches(f.value)
-				return n > 1 || escaped
-			}
-			return true
+			found = (f.name == name || marks && text.SanitizeLine(f.name) == name) && matches(f.value)
+			return !found
 		})
 		return found
 	}

@@ -191,7 +191,7 @@ type lineAnswer struct {
 	Row     json.RawMessage   `json:"row"`
 	Time    string            `json:"time"` // RFC 3339 with nanoseconds, UTC
 	Level   string            `json:"level,omitempty"`
-	Fields  [][2]string       `json:"fields,omitempty"` // in their order
+	Fields  [][3]string       `json:"fields,omitempty"` // in their order: name, value, and name in a condition
 	Stream  streamAnswer      `json:"stream"`
 	Labels  map[string]string `json:"labels,omitempty"`
 	Owner   string            `json:"owner,omitempty"`
@@ -217,7 +217,8 @@ func (s *Server) line(r *http.Request) (any, error) {
 		}
 		if rec.Kind == ktail.Log {
 			eachField(rec.Text, func(f *field) bool {
-				a.Fields = append(a.Fields, [2]string{text.SanitizeLine(f.name), shownValue(f.value)})
+				name, inCondition := fieldName(f.name)
+				a.Fields = append(a.Fields, [3]string{name, shownValue(f.value), inCondition})
 				return true
 			})
 		}
@@ -248,7 +249,7 @@ func shownValue(value []byte) string {
 // sampleLines is how many of the latest lines are searched for names of fields.
 const sampleLines = 2000
 
-// fieldNames answers with the names of fields in the latest lines.
+// fieldNames answers with the names of fields in the latest lines, as conditions have them.
 func (s *Server) fieldNames(r *http.Request) (any, error) {
 	params := r.URL.Query()
 	v, err := s.view(params)
@@ -261,7 +262,8 @@ func (s *Server) fieldNames(r *http.Request) (any, error) {
 	s.sink.ring.ReadEach(seqs, func(rec *ring.Record) {
 		if rec.Kind == ktail.Log && len(counts) < maxFields {
 			eachField(rec.Text, func(f *field) bool {
-				counts[text.SanitizeLine(f.name)]++
+				_, name := fieldName(f.name)
+				counts[name]++
 				return true
 			})
 		}

@@ -35,12 +35,12 @@ function only(name, value, kind = "field") {
 /** A button with a symbol. @param {string} symbol @param {string} label @param {() => void} onclick */
 const small = (symbol, label, onclick) => el("button", { class: "mini", "aria-label": label, title: label, onclick }, symbol);
 
-/** @param {[string, string][]} pairs @param {(name: string, value: string) => any[]} actions */
+/** @param {string[][]} pairs @param {(name: string, value: string, key: string) => any[]} actions key is the name in a condition */
 function pairsList(pairs, actions) {
-  return el("dl", { class: "kv" }, ...pairs.flatMap(([name, value]) => [
+  return el("dl", { class: "kv" }, ...pairs.flatMap(([name, value, key]) => [
     el("dt", { title: name }, name),
     el("dd", {}, value),
-    el("dd", { class: "acts" }, ...actions(name, value)),
+    el("dd", { class: "acts" }, ...actions(name, value, key)),
   ]));
 }
 
@@ -80,9 +80,9 @@ function show(n, a) {
     const of = { namespace: `${value}//`, pod: `${s.ns}/${s.pod}/`, container: `${s.ns}/${s.pod}/${s.c}` }[name];
     return of ? [small("+", `Only ${name} ${value}`, () => only("", of, "src")), small("−", `Without ${name} ${value}`, () => only("", "-" + of, "src"))] : [];
   };
-  const fieldActions = (/** @type {string} */ name, /** @type {string} */ value) => [
-    small("+", `Only lines with ${name}=${value}`, () => only("", `${name}=${value}`)),
-    small("−", `Hide lines with ${name}=${value}`, () => only("", `${name}!=${value}`)),
+  const fieldActions = (/** @type {string} */ name, /** @type {string} */ value, /** @type {string} */ key) => [
+    small("+", `Only lines with ${name}=${value}`, () => only("", `${key}=${value}`)),
+    small("−", `Hide lines with ${name}=${value}`, () => only("", `${key}!=${value}`)),
     small("▥", `Show ${name} as a column`, () => { toggleColumn(name); changed(false); }),
   ];
   $("drawer").replaceChildren(
