@@ -17,11 +17,12 @@ type condition struct {
 
 // test holds for some values of a field.
 type test struct {
-	text   string
-	level  text.Level     // of the text, if it names one
-	regexp *regexp.Regexp // nil: not an expression
-	op     string         // of a comparison with number; empty: none
-	number float64
+	text    string
+	level   text.Level     // of the text, if it names one
+	regexp  *regexp.Regexp // nil: not an expression
+	op      string         // of a comparison; empty: none
+	numeric bool           // the comparison is with number, not with text
+	number  float64
 }
 
 // comparisons are sorted so that ">=" is found before ">".
@@ -61,7 +62,7 @@ func compileTest(v string) (test, error) {
 		number, ok := parseNumber([]byte(rest))
 		switch {
 		case ok:
-			return test{op: op, number: number}, nil
+			return test{op: op, numeric: true, number: number}, nil
 		case op == "!=":
 			return test{op: op, text: strings.TrimSpace(rest), level: text.ParseLevel([]byte(strings.TrimSpace(rest)))}, nil
 		}
@@ -87,7 +88,7 @@ func (t *test) holds(value []byte, level text.Level, ok bool) bool {
 		return ok && t.regexp.Match(value)
 	case t.op == "":
 		return ok && string(value) == t.text || level != text.NoLevel && level == t.level
-	case t.text != "":
+	case !t.numeric:
 		return ok && string(value) != t.text && (level == text.NoLevel || level != t.level)
 	case !ok:
 		return false

@@ -30,11 +30,8 @@ func (f *fields) scan(set *ruleSet, line []byte) {
 	if len(f.buffer) == 0 && cap(f.buffer) > maxBuffer {
 		f.buffer = nil
 	}
-	start := 0
-	for start < len(line) && line[start] == ' ' {
-		start++
-	}
-	if start < len(line) && line[start] == '{' {
+	line = bytes.TrimSpace(line)
+	if len(line) > 0 && line[0] == '{' {
 		f.path = f.path[:0]
 		f.reader.Reset(line)
 		f.object(set)

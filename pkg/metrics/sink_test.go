@@ -319,6 +319,42 @@ func TestFields_OfOneRuleDoNotHideThoseOfAnother(t *testing.T) {
 	}
 }
 
+// "!=" without a value means: not empty.
+func TestWhere_NotEqual(t *testing.T) {
+	o := Options{By: []string{}}
+	for name, value := range map[string]string{"not_empty_total": "!=", "not_zero_total": "!=0", "not_a_total": "!=a"} {
+		o.Rules = append(o.Rules, Rule{Name: name, Where: []Condition{{"user", []string{value}}}})
+	}
+	s := newSink(t, o)
+	k := pod("web")
+	for _, user := range []string{`""`, `"0"`, `0`, `"a"`, `""`, `""`} {
+		write(t, s, log(k, `{"user":`+user+`}`))
+	}
+	write(t, s, log(k, `{"other":1}`))
+	c := connect(s)
+	c.scrape(t)
+	all := c.scrape(t)
+	for name, want := range map[string]float64{"not_empty_total": 3, "not_zero_total": 4, "not_a_total": 5} {
+		if all[name] != want {
+			t.Errorf("%s is %v, want %v", name, all[name], want)
+		}
+	}
+}
+
+// Space around a line changes nothing.
+func TestFields_OfIndentedLines(t *testing.T) {
+	s := newSink(t, Options{By: []string{}}, `users_total{user}=`)
+	k := pod("web")
+	for _, line := range []string{`{"user":"a"}`, ` {"user":"a"}`, "\t{\"user\":\"a\"}", " \t {\"user\":\"a\"}\t\r", "\tuser=a ok=1 ", "user=a\tok=1"} {
+		write(t, s, log(k, line))
+	}
+	c := connect(s)
+	c.scrape(t)
+	if got := c.scrape(t)[`users_total{user="a"}`]; got != 6 {
+		t.Errorf("%v lines have a user, want 6", got)
+	}
+}
+
 func TestLimit_FurtherValuesAreOther(t *testing.T) {
 	const values = 100_000
 	warnings := 0
