@@ -77,8 +77,11 @@ func (s *Sink) write(content []byte) error {
 // Positions.AppendSnapshot; nil if there is no file.
 func LoadPositions(path string) ([]byte, error) {
 	content, err := readState(path)
-	if content == nil || err != nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("read metrics from %s: %w", path, err)
+	}
+	if content == nil {
+		return nil, nil
 	}
 	d := &wire.Reader{Rest: content}
 	d.Varint()

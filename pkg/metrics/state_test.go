@@ -233,8 +233,12 @@ func TestState_OtherFilesAreRefused(t *testing.T) {
 		stateMagic:                   errDamagedState,
 	} {
 		writeTo(t, path, text)
-		if _, err := New(stateOptions(path)); !errors.Is(err, want) || !strings.Contains(err.Error(), "move it away to count from 0") {
-			t.Errorf("%q: error is %v, want %v", text, err, want)
+		_, err := New(stateOptions(path))
+		_, positionsErr := LoadPositions(path) // it is called first
+		for _, err := range []error{err, positionsErr} {
+			if !errors.Is(err, want) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "move it away to count from 0") {
+				t.Errorf("%q: error is %v, want %v with the path", text, err, want)
+			}
 		}
 		if b, err := os.ReadFile(path); err != nil || string(b) != text {
 			t.Errorf("%q: the file was changed to %q (%v)", text, b, err)
