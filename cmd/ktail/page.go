@@ -7,7 +7,10 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
+
+	"github.com/spf13/pflag"
 
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/tail"
@@ -95,7 +98,8 @@ func withoutOp(err error) error {
 	return err
 }
 
-// title describes the selection, for the title of the page.
+// title describes the selection, for the title of the page and for links to it: the arguments of
+// ktail that select the same lines.
 func (p plan) title() string {
 	switch {
 	case p.stdin:
@@ -103,13 +107,52 @@ func (p plan) title() string {
 	case p.readsFiles():
 		return p.podLogsDir
 	}
-	parts := p.queries
+	var parts []string
+	for _, query := range p.queries {
+		parts = append(parts, shellQuoted(query))
+	}
 	if len(p.selection.Namespaces) == 0 {
 		parts = append(parts, "-A")
 	} else {
 		parts = append(parts, "-n "+strings.Join(p.selection.Namespaces, ","))
 	}
-	return strings.Join(parts, " ")
+	return strings.Join(append(parts, p.selecting...), " ")
+}
+
+// selectingFlags returns the flags that select lines and are set, as on a command line. The
+// namespace is not among them, because it may come from the context.
+func selectingFlags(flags *pflag.FlagSet) []string {
+	var set []string
+	flags.VisitAll(func(f *pflag.Flag) {
+		section := f.Annotations[sectionKey]
+		if !f.Changed || !slices.Equal(section, []string{sectionSelection}) && !slices.Equal(section, []string{sectionFiltering}) ||
+			slices.Contains([]string{"namespace", "all-namespaces", "prompt", "highlight", "stdin", "only-log-lines"}, f.Name) {
+			return
+		}
+		values := []string{f.Value.String()}
+		if several, ok := f.Value.(pflag.SliceValue); ok {
+			values = several.GetSlice()
+		}
+		for _, value := range values {
+			switch {
+			case f.NoOptDefVal != "" && value == f.NoOptDefVal:
+				set = append(set, "--"+f.Name)
+			case f.Shorthand != "" && f.NoOptDefVal == "":
+				set = append(set, "-"+f.Shorthand+" "+shellQuoted(value))
+			default:
+				set = append(set, "--"+f.Name+"="+shellQuoted(value))
+			}
+		}
+	})
+	return set
+}
+
+// shellQuoted quotes an argument for a POSIX shell, unless it is a plain word.
+func shellQuoted(arg string) string {
+	if plainValue.MatchString(arg) {
+		return arg
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
 // with returns a sink that also writes to the page.

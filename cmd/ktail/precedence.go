@@ -22,7 +22,8 @@ type configFlags struct {
 	config        *config        // nil: not yet read
 	presetMetrics []metrics.Rule // of the presets among the arguments
 
-	origins map[string]string // where each flag was set, if not on the command line
+	origins   map[string]string // where each flag was set, if not on the command line
+	selecting []string          // the flags that select lines, wherever they were set
 }
 
 func (f *configFlags) addFlags(fs *pflag.FlagSet) {
@@ -103,7 +104,9 @@ func (o *options) configure(flags *pflag.FlagSet, args []string, env func(string
 	if err := o.applyEnvironment(flags, env); err != nil {
 		return nil, err
 	}
-	return queries, o.applyFile(c, flags)
+	err = o.applyFile(c, flags)
+	o.selecting = selectingFlags(flags)
+	return queries, err
 }
 
 // variable is the name of the environment variable that sets a flag.
