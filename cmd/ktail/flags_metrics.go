@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -76,14 +77,16 @@ func (f metricsFlags) parsed() (metricsFlags, error) {
 	if f.maxSeries < 1 {
 		return f, fmt.Errorf("invalid --metrics-max-series %d: must be at least 1", f.maxSeries)
 	}
-	f.all = append([]metrics.Rule(nil), f.configured...)
+	var given []metrics.Rule
 	for _, text := range f.rules {
 		r, err := metrics.ParseRule(text)
 		if err != nil {
 			return f, fmt.Errorf("invalid --metric: %w", err)
 		}
-		f.all = append(f.all, r)
+		given = append(given, r)
 	}
+	f.configured = notNamedIn(given, f.configured)
+	f.all = slices.Concat(f.configured, given)
 	if err := metrics.CheckRules(f.all); err != nil && f.enabled() {
 		return f, f.ruleErrors(err)
 	}
@@ -105,6 +108,14 @@ func (f *metricsFlags) ruleErrors(err error) error {
 		errs = append(errs, fmt.Errorf("invalid %s: %w", where, err))
 	}
 	return errors.Join(errs...)
+}
+
+// notNamedIn returns the rules that none of those with higher precedence overrides, as a flag
+// overrides a setting with its name.
+func notNamedIn(above, rules []metrics.Rule) []metrics.Rule {
+	return slices.DeleteFunc(slices.Clone(rules), func(r metrics.Rule) bool {
+		return slices.ContainsFunc(above, func(o metrics.Rule) bool { return o.Name == r.Name })
+	})
 }
 
 func (f *metricsFlags) onCommandLine(metric string) bool {

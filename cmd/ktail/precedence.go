@@ -100,7 +100,7 @@ func (o *options) configure(flags *pflag.FlagSet, args []string, env func(string
 	if err != nil {
 		return nil, err
 	}
-	o.metrics.configured = slices.Concat(c.metrics, o.presetMetrics)
+	o.metrics.configured = slices.Concat(notNamedIn(o.presetMetrics, c.metrics), o.presetMetrics)
 	if err := o.applyEnvironment(flags, env); err != nil {
 		return nil, err
 	}
