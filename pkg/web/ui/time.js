@@ -33,6 +33,7 @@ function format(options) {
 }
 
 const clockOptions = /** @type {const} */ ({ hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
+const dateOptions = /** @type {const} */ ({ month: "short", day: "numeric" });
 const dayOptions = /** @type {const} */ ({ weekday: "short", year: "numeric", month: "short", day: "numeric" });
 
 /** The time of day, by Date where it knows the zone: Intl takes 50 ms when it is first used. @param {number} ms */
@@ -49,8 +50,8 @@ export function clock(ms) {
   return state.zone === "ago" ? ago(ms) : timeOfDay(ms);
 }
 
-/** @param {number} ms */
-export const shortClock = (ms) => timeOfDay(ms).slice(0, 8);
+/** A time of day in seconds, with the date if it is half a day away. @param {number} ms */
+export const shortClock = (ms) => (Math.abs(Date.now() - ms) > 43200000 ? format(dateOptions).format(ms) + " " : "") + timeOfDay(ms).slice(0, 8);
 /** @param {number} ms */
 export const day = (ms) => format(dayOptions).format(ms);
 
