@@ -225,7 +225,7 @@ func (b *podBoard) summary(ctx context.Context) string {
 // stateOfPod returns the most important fact about the state of a pod.
 func stateOfPod(s *kube.PodStatus) string {
 	if s.Phase == "Failed" && s.Reason != "" { // what its containers say is a result of it
-		return strings.ToLower(s.Reason)
+		return s.Reason
 	}
 	for _, c := range s.Containers {
 		if c.State == "waiting" && c.Reason != "" {

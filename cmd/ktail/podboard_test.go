@@ -17,8 +17,8 @@ func TestStateOfPod_IsWhatExplainsMost(t *testing.T) {
 		"CrashLoopBackOff": {Phase: "Running", Containers: app("waiting", "CrashLoopBackOff")},
 		"Unschedulable":    {Phase: "Pending", Containers: app("waiting", "Unschedulable")},
 		"pending":          {Phase: "Pending", Containers: app("waiting", "")},
-		"evicted":          {Phase: "Failed", Reason: "Evicted", Containers: app("waiting", "ContainerStatusUnknown")},
-		"deadlineexceeded": {Phase: "Failed", Reason: "DeadlineExceeded", Containers: app("terminated", "Error")},
+		"Evicted":          {Phase: "Failed", Reason: "Evicted", Containers: app("waiting", "ContainerStatusUnknown")},
+		"DeadlineExceeded": {Phase: "Failed", Reason: "DeadlineExceeded", Containers: app("terminated", "Error")},
 		"failed":           {Phase: "Failed", Containers: app("terminated", "Error")},
 		"terminating":      {Phase: "Running", Ready: true, Deleting: true, Containers: app("running", "")},
 	} {
