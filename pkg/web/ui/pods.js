@@ -1,6 +1,6 @@
 // @ts-check
 // The panel of pods: their state, CPU, and memory. A click shows only their lines.
-import { $, el, fit, color, bytes, count } from "./dom.js";
+import { $, el, bytes } from "./dom.js";
 import { api } from "./api.js";
 import { state } from "./state.js";
 import { store } from "./store.js";
@@ -43,17 +43,18 @@ function entries() {
   return [...byPod.values()];
 }
 
-/** @param {HTMLCanvasElement} canvas @param {number[]} values @param {number} limit */
-function sparkline(canvas, values, limit) {
-  const { g, w, h } = fit(canvas);
-  const most = Math.max(limit, ...values, 1);
-  if (limit) g.fillStyle = color("--err-fill");
-  for (let x = 0; limit && x < w; x += 4) g.fillRect(x, h - (limit / most) * (h - 1), 2, 1); // a dashed line
-  g.strokeStyle = color("--accent");
-  g.lineWidth = 1.3;
-  g.beginPath();
-  values.forEach((v, i) => g.lineTo(values.length < 2 ? w : (i / (values.length - 1)) * w, h - 1 - (v / most) * (h - 2)));
-  g.stroke();
+/** A line of values over time, and a dashed one at the limit. Hundreds of canvases would take half a second. @param {number[]} values @param {number} limit */
+function sparkline(values, limit) {
+  const most = Math.max(limit, ...values, 1), step = 64 / Math.max(1, values.length - 1), y = (/** @type {number} */ v) => (13 - (v / most) * 12).toFixed(1);
+  const make = (/** @type {string} */ tag, /** @type {Record<string, string>} */ attributes) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    return node;
+  };
+  const svg = make("svg", { viewBox: "0 0 64 14", "aria-hidden": "true" });
+  if (limit) svg.append(make("path", { class: "limit", d: `M0 ${y(limit)}H64` }));
+  svg.append(make("path", { d: "M" + values.map((v, i) => `${(i * step).toFixed(1)} ${y(v)}`).join("L") }));
+  return svg;
 }
 
 /** The sum over the running containers of a pod; 0 unless each has one. @param {any} p @param {string} name */
@@ -78,11 +79,8 @@ function usage(p) {
   const every = Math.max(15000, all.length > 1 ? last.t - all[all.length - 2].t : 0);
   if (!last || age > 5 * every) return p.unknown || info.metrics || p.gone ? [] : [el("span", { class: "sub" }, "no CPU and memory sample")];
   const old = age > 2 * every ? ` (${ago(last.t)})` : "";
-  const line = (/** @type {string} */ name, /** @type {number[]} */ values, /** @type {string} */ now, /** @type {number} */ limit, /** @type {string} */ of) => {
-    const canvas = el("canvas", { "aria-hidden": "true" });
-    requestAnimationFrame(() => canvas.isConnected && sparkline(canvas, values, limit));
-    return [el("span", {}, name), canvas, el("span", {}, now + (limit ? " / " + of : "") + old)];
-  };
+  const line = (/** @type {string} */ name, /** @type {number[]} */ values, /** @type {string} */ now, /** @type {number} */ limit, /** @type {string} */ of) =>
+    [el("span", {}, name), sparkline(values, limit), el("span", {}, now + (limit ? " / " + of : "") + old)];
   const cpuLimit = sum(p, "cpuLim") || sum(p, "cpuReq"), memLimit = sum(p, "memLim") || sum(p, "memReq");
   return [el("span", { class: "usage" + (old ? " old" : "") },
     ...line("cpu", all.map((s) => s.cpu), last.cpu + "m", cpuLimit, cpuLimit + "m"),
@@ -105,11 +103,13 @@ function choose(value, e) {
 
 /** The button of a pod, which stays the same, so that it keeps the focus. @param {{p: any, s: ReturnType<typeof summary>}} entry */
 function podButton({ p, s }) {
-  const id = sourceOf(p);
+  const id = sourceOf(p), late = p.containers.some((/** @type {any} */ c) => c.samples && Date.now() - c.samples.at(-1).t > 30000);
   const b = $("podList").querySelector(`[data-pod="${CSS.escape(id)}"]`) ||
     el("button", { class: "pod", "data-pod": id, onclick: (/** @type {MouseEvent} */ e) => choose(id, e) });
   b.setAttribute("aria-pressed", String(state.filters.some((f) => f.kind === "src" && f.value === id)));
   b.title = "Click: show only this pod · Shift-click: add it · Alt-click: exclude it" + (p.node ? `\n${p.owner || ""} on ${p.node}` : "");
+  if (b.pod === p && b.last === s.last && !late) return b; // nothing has changed
+  Object.assign(b, { pod: p, last: s.last });
   b.replaceChildren(
     el("span", { class: "name" }, el("span", { class: "state " + s.cls }), el("span", {}, p.name), el("em", {}, [s.text, s.sub].filter(Boolean).join(" · "))),
     ...(s.last ? [el("span", { class: "sub" + (s.rank === 0 ? " bad" : "") }, s.last)] : []),
