@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,7 +145,7 @@ func TestLines_AreWholeOnRequest(t *testing.T) {
 		At   int64
 		Rows [][]any
 	}
-	get(t, s, "lines?full=1&at=2&n=6", &a)
+	ask(t, s, "lines?full=1&at=2&n=6", &a)
 	if a.At != 2 || len(a.Rows) != 4 {
 		t.Fatalf("%d rows from %d", len(a.Rows), a.At)
 	}

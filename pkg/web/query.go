@@ -267,13 +267,16 @@ func hasField(name string, matches func(value []byte) bool) func([]byte) bool {
 	last, marks := []byte(name[strings.LastIndexByte(name, '.')+1:]), hasMarks(name)
 	return func(line []byte) bool {
 		found := false
-		// Most lines do not have the field. The name may be escaped, or have a control character.
-		if !marks && !bytes.Contains(line, last) && bytes.IndexByte(line, '\\') < 0 {
+		n, escaped := bytes.Count(line, last), bytes.IndexByte(line, '\\') >= 0
+		if n == 0 && !escaped && !marks { // like most lines; a control character has another form in the name
 			return false
 		}
 		eachField(line, func(f *field) bool {
-			found = (f.name == name || marks && text.SanitizeLine(f.name) == name) && matches(f.value)
-			return !found
+			if f.name == name || marks && text.SanitizeLine(f.name) == name { // of two with the same name, the last one counts
+				found = matches(f.value)
+				return n > 1 || escaped || marks
+			}
+			return true
 		})
 		return found
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// get answers a request of the page.
-func get(t *testing.T, s *Server, path string, answer any) {
+// ask answers a request of the page.
+func ask(t *testing.T, s *Server, path string, answer any) {
 	t.Helper()
 	r := httptest.NewRequest("GET", "http://127.0.0.1:7477/api/"+path, nil)
 	r.Header.Set("Authorization", "Bearer "+testToken)
@@ -35,9 +35,9 @@ func TestWhere_EndsWithMoreMatchesThanAViewHolds(t *testing.T) {
 		}
 	}
 	var a whereAnswer
-	get(t, s, "where?next=error&after=1", &a)
+	ask(t, s, "where?next=error&after=1", &a)
 	var h histogramAnswer
-	get(t, s, "hist?level=error", &h)
+	ask(t, s, "hist?level=error", &h)
 	if a.More || !a.AtLeast || h.More || a.Total < 2<<20 {
 		t.Errorf("where: %+v, histogram: more %v", a, h.More)
 	}
