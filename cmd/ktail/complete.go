@@ -39,7 +39,7 @@ type scope struct {
 
 // newScope connects to the cluster.
 func newScope(o options, queries []string, env func(string) (string, bool)) (scope, error) {
-	client, err := o.connect(env)
+	client, err := o.connect(env, nil)
 	if err != nil {
 		return scope{}, err
 	}

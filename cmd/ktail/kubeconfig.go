@@ -22,12 +22,13 @@ import (
 const noReadCoalescing = "KTAIL_NO_READ_COALESCING"
 
 // connect returns a client for the cluster that the flags and the kubeconfig select.
-func (o *options) connect(env func(string) (string, bool)) (*kube.Client, error) {
+// slowPlugin is called if a credential plugin takes long at the start.
+func (o *options) connect(env func(string) (string, bool), slowPlugin func(error)) (*kube.Client, error) {
 	config := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(o.loading, &o.overrides)
 	if err := o.checkKubeconfig(config, env); err != nil {
 		return nil, err
 	}
-	clientOptions := kube.ClientOptions{RateLimit: o.rate}
+	clientOptions := kube.ClientOptions{RateLimit: o.rate, SlowPlugin: slowPlugin}
 	if value, _ := env(noReadCoalescing); value != "" {
 		var err error
 		if clientOptions.NoReadCoalescing, err = strconv.ParseBool(value); err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -47,7 +48,9 @@ func newPlan(ctx context.Context, s streams, o options, queries []string) (plan,
 		return p, nil
 	}
 	namespace := metav1.NamespaceDefault
-	p.client, err = o.connect(s.Env)
+	p.client, err = o.connect(s.Env, func(err error) {
+		fmt.Fprintf(s.ErrOut, "ktail: warning: %s; waiting for it\n", sanitize(err.Error())) //nolint:errcheck // stderr is the last resort
+	})
 	switch {
 	case err == nil:
 		namespace = p.client.Namespace

@@ -53,6 +53,10 @@ type ClientOptions struct {
 	// NoReadCoalescing reads every connection as soon as bytes arrive, which costs
 	// CPU. By default, a busy connection pauses for some milliseconds between reads.
 	NoReadCoalescing bool
+
+	// SlowPlugin, if set, is called once with an error that names the credential plugin
+	// if it takes long at the start. Requests wait for it.
+	SlowPlugin func(error)
 }
 
 // RateLimit limits the requests to one API server. A followed log counts as one
@@ -100,7 +104,7 @@ func NewClient(cfg *rest.Config, context, namespace string, o ClientOptions) (*C
 	}
 	cfg.WarningHandler = rest.NoWarnings{}
 
-	requests, logs, err := transport.New(cfg, transport.Options{NoCoalescing: o.NoReadCoalescing})
+	requests, logs, err := transport.New(cfg, transport.Options{NoCoalescing: o.NoReadCoalescing, SlowPlugin: o.SlowPlugin})
 	if err != nil {
 		return nil, err
 	}

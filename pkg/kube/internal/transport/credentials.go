@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
@@ -23,6 +24,9 @@ const (
 	loginInterval = time.Second
 )
 
+// slowPlugin is how long a plugin may run until ktail reports that it has not finished.
+const slowPlugin = 10 * time.Second
+
 // CredentialError reports that the client has no valid credentials. It affects
 // all requests to the server.
 type CredentialError struct {
@@ -36,7 +40,10 @@ func (e *CredentialError) Error() string { return e.Err.Error() }
 // Unwrap returns the cause.
 func (e *CredentialError) Unwrap() error { return e.Err }
 
-var errUnauthorized = errors.New("the server rejected the credentials (401 Unauthorized)")
+var (
+	errUnauthorized = errors.New("the server rejected the credentials (401 Unauthorized)")
+	errAbandoned    = errors.New("the request has ended")
+)
 
 // credentialGate handles the failure of a credential plugin once for the whole
 // client. client-go starts the plugin for each request that has no valid
@@ -46,13 +53,21 @@ var errUnauthorized = errors.New("the server rejected the credentials (401 Unaut
 // minute, and when the files of a login change. Between the starts, requests fail
 // without being sent; they continue as soon as one succeeds.
 //
+// client-go does not end a plugin that does not finish, and holds a lock while it
+// runs. At the start, requests wait for the plugin, because the user may have to
+// answer its prompt. Later, they fail after slowPlugin, and again when they are
+// retried, until the plugin finishes.
+//
 // The plugin is between the two halves of the gate: wrap is above it, probe is
 // below it.
 type credentialGate struct {
-	turn  chan struct{} // capacity 1: one request at a time gets credentials
-	files loginFiles
+	turn   chan struct{} // capacity 1: one request at a time gets credentials
+	files  loginFiles
+	plugin string      // its name in messages
+	warn   func(error) // called once if the plugin does not finish at the start
 
 	mu        sync.Mutex
+	warned    bool         // warn was called
 	err       error        // why the last start failed; nil while credentials work
 	failures  int          // consecutive starts that did not help
 	starts    []time.Time  // the last starts, at most maxStarts, the oldest first
@@ -64,15 +79,17 @@ type credentialGate struct {
 	early     [2]time.Time // the last changes of the files that allowed a start
 }
 
-func newCredentialGate(files loginFiles) *credentialGate {
-	return &credentialGate{turn: make(chan struct{}, 1), files: files}
+func newCredentialGate(files loginFiles, plugin string, warn func(error)) *credentialGate {
+	return &credentialGate{turn: make(chan struct{}, 1), files: files, plugin: plugin, warn: warn}
 }
 
 // credentialPass is the state of one request on its way through the gate.
 type credentialPass struct {
-	release func() // called when the request has its credentials
-	sent    time.Time
-	stale   bool // other credentials may be available by now
+	slow      *time.Timer   // runs while the request waits for the plugin
+	abandoned chan struct{} // closed when nobody waits for the response any more
+	release   func()        // called when the request has its credentials
+	sent      time.Time
+	stale     bool // other credentials may be available by now
 }
 
 type credentialPassKey struct{}
@@ -89,29 +106,88 @@ func (g *credentialGate) wrap(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
+// passed is the result of a request that went through the gate.
+type passed struct {
+	resp  *http.Response
+	retry bool
+	err   error
+}
+
+// roundTrip sends the request. A goroutine of its own waits for the plugin, because
+// client-go does not stop waiting when the context of the request ends. While the
+// plugin runs, there are at most two: one has the turn, and one has caused the start
+// by a 401 response.
 func (g *credentialGate) roundTrip(next http.RoundTripper, req *http.Request) (resp *http.Response, retry bool, err error) {
+	pass := &credentialPass{slow: time.NewTimer(slowPlugin), abandoned: make(chan struct{})}
+	defer pass.slow.Stop()
+	defer close(pass.abandoned)
+	result := make(chan passed)
+	go func() {
+		p := g.pass(next, req, pass)
+		select {
+		case result <- p:
+		case <-pass.abandoned:
+			if p.resp != nil {
+				_ = p.resp.Body.Close() // errors do not matter
+			}
+		}
+	}()
+	for {
+		select {
+		case p := <-result:
+			return p.resp, p.retry, p.err
+		case <-req.Context().Done():
+			return nil, false, req.Context().Err()
+		case <-pass.slow.C:
+			if err := g.unfinished(); err != nil {
+				return nil, false, err
+			}
+		}
+	}
+}
+
+// pass takes the request through the gate.
+func (g *credentialGate) pass(next http.RoundTripper, req *http.Request, pass *credentialPass) passed {
 	ctx := req.Context()
 	select {
 	case g.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, false, ctx.Err()
+	case <-pass.abandoned:
+		return passed{err: errAbandoned}
 	}
-	pass := &credentialPass{release: sync.OnceFunc(func() { <-g.turn })}
+	pass.release = sync.OnceFunc(func() { <-g.turn })
 	defer pass.release()
 	if err := g.closed(); err != nil {
-		return nil, false, err
+		return passed{err: err}
 	}
-	resp, err = next.RoundTrip(req.Clone(context.WithValue(ctx, credentialPassKey{}, pass)))
+	pass.slow.Reset(slowPlugin)
+	resp, err := next.RoundTrip(req.Clone(context.WithValue(ctx, credentialPassKey{}, pass)))
 	switch {
 	case err != nil && pass.sent.IsZero() && ctx.Err() == nil: // the plugin failed
-		return nil, false, g.fail(err)
+		return passed{err: g.fail(err)}
 	case pass.stale:
-		return nil, true, err
+		return passed{retry: true, err: err}
 	case err == nil && resp.StatusCode == http.StatusUnauthorized:
 		_ = resp.Body.Close() // errors do not matter
-		return nil, true, g.failure()
+		return passed{retry: true, err: g.failure()}
 	}
-	return resp, false, err
+	return passed{resp: resp, err: err}
+}
+
+// unfinished returns the error of a request that has waited for the plugin for
+// slowPlugin. At the start, it reports the error and returns nil: the request waits on.
+func (g *credentialGate) unfinished() error {
+	g.mu.Lock()
+	worked, warned := g.worked, g.warned
+	g.warned = warned || !worked
+	g.mu.Unlock()
+	err := fmt.Errorf("the credential plugin %s has not finished after %v (does it wait for a login?)", g.plugin, slowPlugin)
+	if worked {
+		return &CredentialError{Err: err}
+	}
+	if !warned && g.warn != nil {
+		g.warn(err)
+	}
+	return nil
 }
 
 // closed returns the error of the last start while the next one is not due.
@@ -241,6 +317,12 @@ func (g *credentialGate) probe(next http.RoundTripper) http.RoundTripper {
 		}
 		pass.sent = time.Now()
 		pass.release()
+		select {
+		case <-pass.abandoned: // while the plugin was running
+			return nil, errAbandoned
+		default:
+		}
+		pass.slow.Stop()
 		resp, err := next.RoundTrip(req)
 		switch {
 		case err != nil:
@@ -254,6 +336,7 @@ func (g *credentialGate) probe(next http.RoundTripper) http.RoundTripper {
 			_ = resp.Body.Close() // the plugin must not see the response
 			return nil, g.failure()
 		}
+		pass.slow.Reset(slowPlugin)
 		return resp, nil
 	})
 }

@@ -1,11 +1,13 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -18,12 +20,18 @@ import (
 type plugin struct {
 	base http.RoundTripper
 
-	mu     sync.Mutex
+	mu     fakeClockMutex
 	token  string
 	start  func() (token string, err error)
 	starts int
 	times  []time.Time // of the starts
 }
+
+// fakeClockMutex is a mutex. While goroutines wait for it, the fake clock advances.
+type fakeClockMutex chan struct{}
+
+func (m fakeClockMutex) Lock()   { m <- struct{}{} }
+func (m fakeClockMutex) Unlock() { <-m }
 
 func (p *plugin) refresh() error {
 	p.starts++
@@ -65,11 +73,12 @@ type world struct {
 	mu       sync.Mutex
 	accepted string
 	requests int
+	warnings []string // of a plugin that does not finish at the start
 }
 
 func newWorld(accepted string, start func() (string, error)) *world {
 	w := &world{accepted: accepted}
-	w.gate = newCredentialGate(nil)
+	w.gate = newCredentialGate(nil, "login-helper", func(err error) { w.warnings = append(w.warnings, err.Error()) })
 	gate := w.gate
 	server := roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 		time.Sleep(5 * time.Millisecond) // a round trip takes time on the fake clock
@@ -82,7 +91,7 @@ func newWorld(accepted string, start func() (string, error)) *world {
 		}
 		return &http.Response{StatusCode: code, Body: io.NopCloser(strings.NewReader(""))}, nil
 	})
-	w.plugin = &plugin{base: gate.probe(server), start: start}
+	w.plugin = &plugin{base: gate.probe(server), mu: make(fakeClockMutex, 1), start: start}
 	w.client = gate.wrap(w.plugin)
 	return w
 }
@@ -300,6 +309,205 @@ func TestCredentialGate_ExpiredTokenIsReplacedUnnoticed(t *testing.T) {
 		all.Wait()
 		if w.plugin.starts != 2 {
 			t.Errorf("the plugin was started %d times, want once per token", w.plugin.starts)
+		}
+	})
+}
+
+const unfinished = "the credential plugin login-helper has not finished after 10s (does it wait for a login?)"
+
+// hang runs a plugin that finishes at the given time.
+func hang(until time.Time) (string, error) {
+	time.Sleep(time.Until(until))
+	return "valid", nil
+}
+
+// At the start, the user may have to answer a prompt. This is reported once.
+func TestCredentialGate_WaitsForPluginAtTheStart(t *testing.T) {
+	for name, token := range map[string]string{"without credentials": "", "with rejected credentials": "expired"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				answered := began.Add(10 * time.Minute)
+				w := newWorld("valid", func() (string, error) { return hang(answered) })
+				w.plugin.token = token
+				var all sync.WaitGroup
+				for range 100 {
+					all.Go(func() {
+						req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://server/api", nil)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						resp, err := w.client.RoundTrip(req)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						_ = resp.Body.Close()
+						if late := time.Since(answered); resp.StatusCode != http.StatusOK || late > time.Second {
+							t.Errorf("status %d, %v after the plugin has finished", resp.StatusCode, late)
+						}
+					})
+				}
+				all.Wait()
+				if len(w.warnings) != 1 || w.warnings[0] != unfinished {
+					t.Errorf("warnings %q, want one: %s", w.warnings, unfinished)
+				}
+				if w.plugin.starts != 1 {
+					t.Errorf("the plugin was started %d times, want once", w.plugin.starts)
+				}
+			})
+		})
+	}
+}
+
+// A plugin that does not finish is an error of all requests, which continue as soon as it
+// finishes. Requests that failed in the meantime are not sent, and leave no goroutines.
+func TestCredentialGate_ReportsPluginThatDoesNotFinish(t *testing.T) {
+	for name, expire := range map[string]func(w *world){
+		"the token has expired":        func(w *world) { w.plugin.token = "" },
+		"the server rejects the token": func(w *world) { w.accept("valid") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const logs = 100
+				finishes := time.Now()
+				w := newWorld("first", func() (string, error) { return hang(finishes) })
+				w.plugin.token = "first"
+				w.run(t, time.Now().Add(time.Second))
+				w.accept("valid")
+				expire(w)
+				requests := w.requests
+				began := time.Now()
+				finishes = began.Add(time.Hour)
+				var errs sync.WaitGroup
+				for range logs {
+					errs.Go(func() {
+						req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://server/log", nil)
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						resp, err := w.client.RoundTrip(req)
+						if err == nil {
+							_ = resp.Body.Close()
+						}
+						if c, ok := errors.AsType[*CredentialError](err); !ok || c.Error() != unfinished {
+							t.Errorf("error %v, want a CredentialError: %s", err, unfinished)
+						}
+						if took := time.Since(began); took > 2*slowPlugin {
+							t.Errorf("reported after %v", took)
+						}
+					})
+				}
+				errs.Wait()
+				synctest.Wait()
+				if n := runtime.NumGoroutine(); n > logs {
+					t.Errorf("%d goroutines remain", n)
+				}
+				var all sync.WaitGroup
+				for range logs {
+					all.Go(func() {
+						if at := w.run(t, finishes.Add(time.Minute)); at.Sub(finishes) > time.Second {
+							t.Errorf("a log opened %v after the plugin has finished", at.Sub(finishes))
+						}
+					})
+				}
+				all.Wait()
+				if sent := w.requests - requests; sent > 2*logs {
+					t.Errorf("%d requests were sent for %d logs", sent, logs)
+				}
+				if w.plugin.starts != 1 || w.warnings != nil {
+					t.Errorf("%d starts, want 1; warnings %q, want none", w.plugin.starts, w.warnings)
+				}
+			})
+		})
+	}
+}
+
+// A request ends with its context although the plugin is running.
+func TestCredentialGate_RequestEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		w := newWorld("valid", func() (string, error) { return hang(began.Add(time.Hour)) })
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://server/api", nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				resp, err := w.client.RoundTrip(req)
+				if err == nil {
+					_ = resp.Body.Close()
+				}
+				if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
+					t.Errorf("error %v after %v", err, time.Since(began))
+				}
+			})
+		}
+		all.Wait()
+		time.Sleep(2 * time.Hour)
+		if w.requests != 0 {
+			t.Errorf("%d requests were sent after their end", w.requests)
+		}
+		if at := w.run(t, time.Now().Add(time.Second)); at.IsZero() {
+			t.Error("the gate did not open again")
+		}
+	})
+}
+
+type closeRecorder struct {
+	io.Reader
+	closed *bool
+}
+
+func (c closeRecorder) Close() error {
+	*c.closed = true
+	return nil
+}
+
+// A response that arrives after its request has ended is closed.
+func TestCredentialGate_ClosesLateResponse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := false
+		gate := newCredentialGate(nil, "login-helper", nil)
+		client := gate.wrap(gate.probe(roundTripperFunc(func(*http.Request) (*http.Response, error) {
+			time.Sleep(time.Minute)
+			return &http.Response{StatusCode: http.StatusOK, Body: closeRecorder{strings.NewReader(""), &closed}}, nil
+		})))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://server/api", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.RoundTrip(req)
+		if err == nil {
+			_ = resp.Body.Close()
+			t.Fatal("the request did not end with its context")
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if !closed {
+			t.Error("the response was not closed")
+		}
+	})
+}
+
+// The time limit of a response counts from the time at which the request is sent.
+func TestCredentialGate_PluginTakesNoTimeFromTheServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := newCredentialGate(nil, "login-helper", nil)
+		p := &plugin{mu: make(fakeClockMutex, 1), start: func() (string, error) { return hang(time.Now().Add(time.Hour)) }}
+		p.base = gate.probe(bounded(silent))
+		began := time.Now()
+		_, err := get(t, checked(gate.wrap(p)), "https://server/apis")
+		if _, ok := errors.AsType[*TimeoutError](err); !ok || time.Since(began) != time.Hour+responseTimeout {
+			t.Errorf("error %v after %v", err, time.Since(began))
 		}
 	})
 }

@@ -62,12 +62,20 @@ func headerTimeout(req *http.Request) time.Duration {
 	}
 }
 
-// checked returns a RoundTripper that bounds how long a response may take to
-// start and how long it can make the client wait, and that detects responses
-// that do not come from an API server.
+// bounded returns a RoundTripper that bounds how long a response may take to start.
+// It belongs below the credential plugin, whose prompt the user may take long to
+// answer.
+func bounded(next http.RoundTripper) http.RoundTripper {
+	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		return withHeaderTimeout(next, req, headerTimeout(req))
+	})
+}
+
+// checked returns a RoundTripper that bounds how long a response can make the client
+// wait, and that detects responses that do not come from an API server.
 func checked(next http.RoundTripper) http.RoundTripper {
 	return roundTripperFunc(func(req *http.Request) (*http.Response, error) {
-		resp, err := withHeaderTimeout(next, req, headerTimeout(req))
+		resp, err := next.RoundTrip(req)
 		if err != nil {
 			return nil, explainPlainHTTP(req, err)
 		}

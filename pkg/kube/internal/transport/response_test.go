@@ -42,7 +42,7 @@ func TestHeaderTimeout_EveryRequestButAFollowedLog(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				_, err := get(t, checked(silent), tt.url)
+				_, err := get(t, bounded(silent), tt.url)
 				if timeout, ok := errors.AsType[*TimeoutError](err); !ok || !timeout.Timeout() {
 					t.Errorf("error %v, want a TimeoutError", err)
 				}
@@ -55,7 +55,7 @@ func TestHeaderTimeout_EveryRequestButAFollowedLog(t *testing.T) {
 	t.Run("followed log", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			const later = 24 * time.Hour
-			rt := checked(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+			rt := bounded(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 				select {
 				case <-time.After(later): // the time of the log's first line
 					return &http.Response{Body: http.NoBody, Header: http.Header{}}, nil
@@ -74,7 +74,7 @@ func TestHeaderTimeout_EveryRequestButAFollowedLog(t *testing.T) {
 func TestHeaderTimeout_DoesNotLimitTheBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
-		rt := checked(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
+		rt := bounded(roundTripperFunc(func(req *http.Request) (*http.Response, error) {
 			go func() {
 				select {
 				case <-time.After(time.Hour):

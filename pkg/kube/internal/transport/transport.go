@@ -42,6 +42,10 @@ type Options struct {
 	// NoCoalescing reads every connection as soon as bytes arrive. It costs CPU. Use
 	// it to check whether coalescing causes a problem with a connection.
 	NoCoalescing bool
+
+	// SlowPlugin, if set, is called once with an error that names the credential plugin
+	// if it takes long at the start. Requests wait for it.
+	SlowPlugin func(error)
 }
 
 // New returns two RoundTrippers for the server of cfg, with its credentials:
@@ -51,7 +55,7 @@ func New(cfg *rest.Config, o Options) (requests, logs http.RoundTripper, err err
 	var gate *credentialGate
 	if cfg.ExecProvider != nil || cfg.AuthProvider != nil {
 		home, _ := os.UserHomeDir() // without one, only the plugin's own files are checked
-		gate = newCredentialGate(newLoginFiles(cfg.ExecProvider, home))
+		gate = newCredentialGate(newLoginFiles(cfg.ExecProvider, home), pluginName(cfg), o.SlowPlugin)
 	}
 	wide, err := newTransport(cfg, o, wideWindow, epoch, gate)
 	if err != nil {
@@ -71,6 +75,14 @@ func New(cfg *rest.Config, o Options) (requests, logs http.RoundTripper, err err
 	return wide, newLogTransport(wide, whenUsed(narrowWindow), whenUsed(slimWindow)), nil
 }
 
+// pluginName returns the name of the credential plugin in messages.
+func pluginName(cfg *rest.Config) string {
+	if cfg.ExecProvider != nil {
+		return cfg.ExecProvider.Command
+	}
+	return cfg.AuthProvider.Name
+}
+
 // newTransport is like rest.TransportFor, but with ktail's own connections and
 // HTTP/2 settings.
 func newTransport(cfg *rest.Config, o Options, window int, epoch time.Time, gate *credentialGate) (http.RoundTripper, error) {
@@ -85,13 +97,13 @@ func newTransport(cfg *rest.Config, o Options, window int, epoch time.Time, gate
 		return nil, err
 	}
 	if gate == nil {
-		rt, err := clienttransport.HTTPWrappersForConfig(tc, connections)
+		rt, err := clienttransport.HTTPWrappersForConfig(tc, bounded(connections))
 		if err != nil {
 			return nil, err
 		}
 		return checked(rt), nil
 	}
-	rt, err := clienttransport.HTTPWrappersForConfig(tc, gate.probe(connections))
+	rt, err := clienttransport.HTTPWrappersForConfig(tc, gate.probe(bounded(connections)))
 	if err != nil {
 		return nil, err
 	}
