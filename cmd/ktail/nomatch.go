@@ -128,10 +128,7 @@ func (h *noMatchReporter) notStarted(waiting []kube.WaitingContainer) string {
 
 // excluded returns why no log is printed although pods match.
 func (h *noMatchReporter) excluded(m *kube.Matches) string {
-	pods := "1 pod matches"
-	if m.Pods > 1 {
-		pods = fmt.Sprintf("%d pods match", m.Pods)
-	}
+	pods := pods(m.Pods, "matches", "match")
 	switch s := &h.o.selection; {
 	case s.Condition != nil:
 		return pods + ", but --condition is not met"
@@ -141,6 +138,14 @@ func (h *noMatchReporter) excluded(m *kube.Matches) string {
 		return pods + ", but your flags exclude all containers: " + join(m.Skipped, "and")
 	}
 	return pods + ", but there are no containers"
+}
+
+// pods returns a number of pods with the verb in its singular or plural form.
+func pods(n int, singular, plural string) string {
+	if n == 1 {
+		return "1 pod " + singular
+	}
+	return fmt.Sprintf("%d pods %s", n, plural)
 }
 
 // searchedScope describes the namespaces and the context that were searched.
@@ -202,17 +207,25 @@ func (h *noMatchReporter) otherNamespace(ctx context.Context) string {
 	return s.String()
 }
 
-// list lists the names of a kind in all namespaces or, if that is forbidden, in
-// the searched ones.
-func (h *noMatchReporter) list(ctx context.Context, kind kube.Kind) (here, elsewhere []kube.Name) {
-	all, err := h.client.Names(ctx, kind, "", maxNamesSearched)
+// inNamespaces lists names in all namespaces or, if that is forbidden, in the searched
+// ones.
+func (h *noMatchReporter) inNamespaces(list func(namespace string) ([]kube.Name, error)) []kube.Name {
+	all, err := list("")
 	if err != nil {
 		for _, namespace := range h.o.selection.Namespaces {
-			names, _ := h.client.Names(ctx, kind, namespace, maxNamesSearched) // on error, suggest nothing
+			names, _ := list(namespace) // on error, suggest nothing
 			all = append(all, names...)
 		}
 	}
-	for _, n := range all {
+	return all
+}
+
+// list lists the names of a kind in the searched namespaces and, if that is permitted,
+// in the others.
+func (h *noMatchReporter) list(ctx context.Context, kind kube.Kind) (here, elsewhere []kube.Name) {
+	for _, n := range h.inNamespaces(func(namespace string) ([]kube.Name, error) {
+		return h.client.Names(ctx, kind, namespace, maxNamesSearched)
+	}) {
 		if h.searches(n.Namespace) {
 			here = append(here, n)
 		} else {
@@ -244,11 +257,15 @@ func (h *noMatchReporter) otherName(ctx context.Context, kind kube.Kind, name st
 	return didYouMean(name, names)
 }
 
-// otherPods returns where else the query matches, or similar pod names.
+// otherPods returns where else the query matches, which flag excludes the pods that it
+// matches, or similar pod names.
 func (h *noMatchReporter) otherPods(ctx context.Context) string {
 	here, elsewhere := h.list(ctx, kube.PodKind)
 	s := &h.o.selection
-	if in := namespacesOf(elsewhere, s.Matches); len(in) > 0 {
+	flags, selected := h.selectors(ctx)
+	matches := func(n kube.Name) bool { return s.MatchesName(n) && selected(n) }
+	// The names do not say which shard has the pods.
+	if in := namespacesOf(elsewhere, matches); len(in) > 0 && s.Shard.Count <= 1 {
 		return fmt.Sprintf("; the query matches in %s", inNamespaces(in))
 	}
 	if len(here) == 0 {
@@ -257,9 +274,21 @@ func (h *noMatchReporter) otherPods(ctx context.Context) string {
 	if len(s.Pods) == 0 {
 		return ""
 	}
+	named := 0
 	var names []string
 	for _, n := range here {
-		names = append(names, n.Workload)
+		if s.MatchesName(n) {
+			named++
+		}
+		if selected(n) {
+			names = append(names, n.Workload)
+		}
+	}
+	switch {
+	case flags != "" && named > 0:
+		return "; " + pods(named, "matches", "match") + " the query, but not " + flags
+	case len(names) == 0 && flags != "":
+		return "; no pods match " + flags
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
@@ -275,6 +304,32 @@ func (h *noMatchReporter) otherPods(ctx context.Context) string {
 		return "; did you mean " + join(near, "or") + "?"
 	}
 	return didYouMean("", names)
+}
+
+// selectors names the flags that select pods by labels and fields, "" if there are none,
+// and returns a function that reports whether they select a pod.
+func (h *noMatchReporter) selectors(ctx context.Context) (flags string, selected func(kube.Name) bool) {
+	s := &h.o.selection
+	var set []string
+	for _, flag := range []struct{ name, value string }{
+		{"--selector", s.LabelSelector}, {"--node", h.o.node}, {"--field-selector", h.o.base.FieldSelector},
+	} {
+		if value := strings.TrimSpace(flag.value); value != "" {
+			set = append(set, flag.name+" "+value)
+		}
+	}
+	flags = join(set, "and")
+	if s.FieldSelector == "" {
+		return flags, s.MatchesLabels
+	}
+	type key struct{ namespace, name string }
+	found := map[key]bool{}
+	for _, n := range h.inNamespaces(func(namespace string) ([]kube.Name, error) {
+		return h.client.NamesWithFields(ctx, s.FieldSelector, namespace, maxNamesSearched)
+	}) {
+		found[key{n.Namespace, n.Name}] = true
+	}
+	return flags, func(n kube.Name) bool { return s.MatchesLabels(n) && found[key{n.Namespace, n.Name}] }
 }
 
 // namespacesOf returns the namespaces of the matching names, up to a small

@@ -22,8 +22,17 @@ type Name struct {
 // Names lists at most most objects of a kind, in one namespace, or in all if
 // namespace is empty. It requests only metadata.
 func (c *Client) Names(ctx context.Context, kind Kind, namespace string, most int64) ([]Name, error) {
+	return c.names(ctx, kind, namespace, metav1.ListOptions{Limit: most})
+}
+
+// NamesWithFields is like Names for the pods that the field selector selects.
+func (c *Client) NamesWithFields(ctx context.Context, fieldSelector, namespace string, most int64) ([]Name, error) {
+	return c.names(ctx, PodKind, namespace, metav1.ListOptions{Limit: most, FieldSelector: fieldSelector})
+}
+
+func (c *Client) names(ctx context.Context, kind Kind, namespace string, options metav1.ListOptions) ([]Name, error) {
 	o := objects{client: c, kind: kind, namespace: namespace}
-	list, err := o.list(ctx, metav1.ListOptions{Limit: most})
+	list, err := o.list(ctx, options)
 	if err != nil {
 		return nil, wrapListError(err, "list", kind.groupResource(), namespace)
 	}
@@ -73,16 +82,19 @@ func (c *Client) Containers(ctx context.Context, s *Selection, namespace string,
 	return pods, nil
 }
 
-// Matches reports whether the selection includes a pod, given its name and
-// labels. It ignores the namespace, the containers, and the owners.
-func (s *Selection) Matches(pod Name) bool {
-	if s.LabelSelector != "" {
-		selector, err := labels.Parse(s.LabelSelector)
-		if err != nil || !selector.Matches(labels.Set(pod.Labels)) {
-			return false
-		}
-	}
+// MatchesName reports whether the selection includes the pod as far as its name says.
+// It ignores the owners.
+func (s *Selection) MatchesName(pod Name) bool {
 	return !matchesAny(s.ExcludePods, pod.Name) && s.namesPod(pod.Name)
+}
+
+// MatchesLabels reports whether the label selector selects the pod.
+func (s *Selection) MatchesLabels(pod Name) bool {
+	if s.LabelSelector == "" {
+		return true
+	}
+	selector, err := labels.Parse(s.LabelSelector)
+	return err == nil && selector.Matches(labels.Set(pod.Labels))
 }
 
 // ownerOf returns the controller of the pod according to its owner references
