@@ -89,7 +89,7 @@ func (h *noMatchReporter) report(ctx context.Context) {
 	case matches.Logs > 0 && len(waiting) == 0:
 	case matches.Logs > 0:
 		h.printf("%s", h.notStarted(waiting))
-	case matches.Pods == 0:
+	case matches.Pods+matches.ExcludedByName+matches.ExcludedByShard == 0:
 		h.printf("no matches%s %s%s", yet, h.searchedScope(), h.suggestions(ctx))
 	case len(waiting) > 0:
 		h.printf("no logs%s %s: %s", yet, h.searchedScope(), h.notStarted(waiting))
@@ -128,6 +128,9 @@ func (h *noMatchReporter) notStarted(waiting []kube.WaitingContainer) string {
 
 // excluded returns why no log is printed although pods match.
 func (h *noMatchReporter) excluded(m *kube.Matches) string {
+	if m.Pods == 0 {
+		return allExcluded(m)
+	}
 	pods := pods(m.Pods, "matches", "match")
 	switch s := &h.o.selection; {
 	case s.Condition != nil:
@@ -138,6 +141,25 @@ func (h *noMatchReporter) excluded(m *kube.Matches) string {
 		return pods + ", but your flags exclude all containers: " + join(m.Skipped, "and")
 	}
 	return pods + ", but there are no containers"
+}
+
+// allExcluded returns which flags exclude all pods that match.
+func allExcluded(m *kube.Matches) string {
+	var flags []string
+	if m.ExcludedByName > 0 {
+		flags = append(flags, "--exclude-pod")
+	}
+	if m.ExcludedByShard > 0 {
+		flags = append(flags, "--shard")
+	}
+	n, verb, what := m.ExcludedByName+m.ExcludedByShard, " excludes ", "all of them"
+	if len(flags) > 1 {
+		verb = " exclude "
+	}
+	if n == 1 {
+		what = "it"
+	}
+	return pods(n, "matches", "match") + ", but " + join(flags, "and") + verb + what
 }
 
 // pods returns a number of pods with the verb in its singular or plural form.

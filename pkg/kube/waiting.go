@@ -10,11 +10,13 @@ import (
 // Matches is the state of a Watcher: which pods match the selection, whether or
 // not they have logs.
 type Matches struct {
-	Listed  bool // every list of pods has succeeded
-	Pods    int  // pods that match by name, labels, and owners
-	Logs    int  // containers whose logs are read
-	Waiting []WaitingContainer
-	Skipped []string // names of containers of matching pods that the selection excludes
+	Listed          bool // every list of pods has succeeded
+	Pods            int  // pods that match by name, labels, and owners
+	ExcludedByName  int  // other pods, which Selection.ExcludePods excludes
+	ExcludedByShard int  // other pods, which Selection.Shard excludes
+	Logs            int  // containers whose logs are read
+	Waiting         []WaitingContainer
+	Skipped         []string // names of containers of matching pods that the selection excludes
 }
 
 // WaitingContainer is a selected container that has no log because it has not
@@ -38,6 +40,14 @@ func (w *Watcher) Matches() Matches {
 		m.Listed = m.Listed && p.listed
 		for _, pod := range p.pods {
 			if !pod.named && !s.graph.owns(pod) {
+				continue
+			}
+			switch s := &w.Selection; {
+			case matchesAny(s.ExcludePods, pod.name):
+				m.ExcludedByName++
+				continue
+			case !s.Shard.Owns(pod.node):
+				m.ExcludedByShard++
 				continue
 			}
 			m.Pods++
