@@ -93,16 +93,10 @@ func (o lineFlags) filters() []ktail.Filter {
 	if len(o.exclude) > 0 {
 		filters = append(filters, filter.Exclude(o.exclude...))
 	}
-	if include := nonEmpty(o.include); len(include) > 0 {
-		filters = append(filters, filter.Include(include...))
+	if len(o.include) > 0 {
+		filters = append(filters, filter.Include(o.include...))
 	}
 	return filters
-}
-
-// nonEmpty returns the expressions that are not empty. An empty one matches
-// every line, and `-i error -i "$UNSET"` must not select more than `-i error`.
-func nonEmpty(expressions []*regexp.Regexp) []*regexp.Regexp {
-	return slices.DeleteFunc(slices.Clone(expressions), func(re *regexp.Regexp) bool { return re.String() == "" })
 }
 
 // style returns the style of stream names on stdout or stderr.

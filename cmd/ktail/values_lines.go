@@ -6,7 +6,9 @@ import (
 )
 
 // regexpsValue is a flag for regular expressions that can be repeated. Commas
-// are part of an expression.
+// are part of an expression. Empty expressions are dropped. They match everything, but
+// `-i error -i "$UNSET"` must not select more than `-i error`, and `-e "$UNSET"` must not
+// hide all lines.
 type regexpsValue []*regexp.Regexp
 
 // String implements pflag.Value.
@@ -22,6 +24,9 @@ func (*regexpsValue) Type() string { return "REGEX" }
 
 // Append implements pflag.SliceValue.
 func (v *regexpsValue) Append(s string) error {
+	if s == "" {
+		return nil
+	}
 	re, err := regexp.Compile(s)
 	if err == nil {
 		*v = append(*v, re)
