@@ -80,6 +80,12 @@ func (s *Selection) onlyPod() (name string, ok bool) {
 	return s.Owners[0].Name, true
 }
 
+// onlyPods reports whether the selection names nothing but pods.
+func (s *Selection) onlyPods() bool {
+	other := func(o Owner) bool { return !PodKind.answersTo(o.Kind) }
+	return len(s.Pods) == 0 && len(s.Owners) > 0 && !slices.ContainsFunc(s.Owners, other)
+}
+
 // fieldSelector returns the part of the selection that the server can apply.
 func (s *Selection) fieldSelector() string {
 	name, ok := s.onlyPod()

@@ -150,15 +150,37 @@ func (w *Watcher) warn(err error) {
 
 // wrapListError adds what was listed or watched, and where, to an error.
 func wrapListError(err error, verb, resource, namespace string) error {
+	wrapped := wrapRequestError(err, verb, resource, namespace)
+	if apierrors.IsForbidden(err) && verb == "list" && resource == PodKind.Resource {
+		return fmt.Errorf("%w; to tail a single pod, use po/NAME", wrapped)
+	}
+	return wrapped
+}
+
+// wrapRequestError is like wrapListError, without advice on the query.
+func wrapRequestError(err error, verb, resource, namespace string) error {
 	where := "in namespace " + namespace
 	if namespace == metav1.NamespaceAll {
 		where = "in all namespaces"
 	}
-	err = denied(withoutURL(err), verb, resource, namespace)
-	if apierrors.IsForbidden(err) && verb == "list" && resource == PodKind.Resource {
-		err = fmt.Errorf("%w; to tail a single pod, use po/NAME", err)
+	return fmt.Errorf("%s %s %s: %w", verb, resource, where, denied(withoutURL(err), verb, resource, namespace))
+}
+
+// getError is the failure to get the only pod of a selection, which must not be listed.
+type getError struct{ error }
+
+// Unwrap returns the cause.
+func (e *getError) Unwrap() error { return e.error }
+
+// wrapPodError is wrapListError for the pods of the selection.
+func (s *Selection) wrapPodError(err error, verb, namespace string) error {
+	if failed, ok := errors.AsType[*getError](err); ok {
+		return wrapRequestError(failed.error, "get", PodKind.Resource, namespace)
 	}
-	return fmt.Errorf("%s %s %s: %w", verb, resource, where, err)
+	if s.onlyPods() {
+		return wrapRequestError(err, verb, PodKind.Resource, namespace)
+	}
+	return wrapListError(err, verb, PodKind.Resource, namespace)
 }
 
 // listWatch lists and watches the pods of a store. The server applies as much
@@ -182,6 +204,8 @@ func (w *Watcher) listWatch(p *podStore) *cache.ListWatch {
 				return pods, nil
 			case isAbsent(getErr):
 				return pods, nil
+			default:
+				return nil, &getError{getErr}
 			}
 		}
 		return pods, err
@@ -199,7 +223,7 @@ func (w *Watcher) listWatch(p *podStore) *cache.ListWatch {
 		return events, err
 	}
 	return newListWatch(&p.watchStatus,
-		func(err error, verb string) error { return wrapListError(err, verb, PodKind.Resource, namespace) }, list, open)
+		func(err error, verb string) error { return w.Selection.wrapPodError(err, verb, namespace) }, list, open)
 }
 
 // gettable returns the name of the only pod that the selection names, if it can
