@@ -1,6 +1,8 @@
 package output
 
 import (
+	"unicode/utf8"
+
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/text"
 )
@@ -81,12 +83,16 @@ func (e *ExtJSON) appendMessage(dst []byte, l *ktail.Line) []byte {
 	if e.Text != nil {
 		marks = e.Text.find(l.Text)
 	}
-	if !l.Cut && text.ValidJSON(l.Text) {
+	if !l.Cut && isJSON(l.Text) {
 		return appendMarked(dst, l.Text, marks, func(dst, part []byte) []byte { return append(dst, part...) })
 	}
 	dst = appendMarked(append(dst, '"'), l.Text, marks, text.AppendEscapedHTML)
 	return append(appendCut(dst, l), '"')
 }
+
+// isJSON reports whether the message can be embedded in JSON as it is. JSON is encoded in
+// UTF-8 (RFC 8259, section 8.1).
+func isJSON(message []byte) bool { return text.ValidJSON(message) && utf8.Valid(message) }
 
 // appendMarked appends the message part by part, with colors in between.
 func appendMarked(dst, message []byte, marks []mark, appendPart func(dst, part []byte) []byte) []byte {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/output"
@@ -131,6 +132,18 @@ func TestRenderers_MatchGoldenFiles(t *testing.T) {
 			checkGolden(t, tt.name, render())
 			checkGolden(t, tt.name, render()) // with new streams that have the same names
 		})
+	}
+}
+
+// A message that is JSON except for its encoding becomes a string.
+func TestExtJSON_IsValidWhateverTheEncodingOfTheMessage(t *testing.T) {
+	for _, message := range []string{"{\"a\":1,\"b\":\"\xff\"}", "\"\xed\xa0\x80\"", "{\"\xc3\":1}", `{"a":"é"}`} {
+		for _, r := range []*output.ExtJSON{{}, {Pretty: true}} {
+			got := r.Append(nil, &ktail.Line{Stream: shop()[0], Text: []byte(message)})
+			if !json.Valid(got) || !utf8.Valid(got) {
+				t.Errorf("%q: got %q", message, got)
+			}
+		}
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 
 	template "github.com/DataDog/datadog-agent/pkg/template/text"
 	"github.com/fatih/color"
-
-	"github.com/ktail/ktail/pkg/text"
 )
 
 // templateFuncs returns the functions for templates. They are the same as
@@ -90,7 +88,7 @@ func tryExtractParts(text string, keys ...string) string {
 
 // embedJSON returns s if it is JSON, or else s as a JSON string.
 func embedJSON(s string) (string, error) {
-	if text.ValidJSON([]byte(s)) {
+	if isJSON([]byte(s)) {
 		return strings.TrimSuffix(s, "\n"), nil
 	}
 	return marshal(s)

@@ -32,6 +32,7 @@ func TestTemplate_Renders(t *testing.T) {
 		{`{{tryExtractJSONParts .Message "a"}}`, "text", false, "text"},
 		{`{{extjson .Message}}`, `{"a": 1}`, false, `{"a": 1}`},
 		{`{{extjson .Message}}`, `a "b"`, false, `"a \"b\""`},
+		{`{{extjson .Message}}`, "[\"\xff\"]", false, `"[\"\ufffd\"]"`},
 		{`{{prettyJSON .Message}}`, `{"b":1,"a":[]}`, false, "{\n  \"a\": [],\n  \"b\": 1\n}"},
 		{`{{prettyJSON .Message}}`, "text", false, "text"},
 		{`{{prettyJSON 7}}`, "", false, "7"},
