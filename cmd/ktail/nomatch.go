@@ -410,6 +410,9 @@ func (h *noMatchReporter) explain(ctx context.Context, err error) error {
 	if missing, ok := errors.AsType[*kube.NotFoundError](err); ok {
 		ctx, cancel := context.WithTimeout(ctx, suggestTimeout)
 		defer cancel()
+		if missing.Kind.Cluster {
+			return fmt.Errorf("%w%s", err, h.otherName(ctx, missing.Kind, missing.Name))
+		}
 		what := h.otherNamespace(ctx)
 		if what == "" {
 			what = h.otherName(ctx, missing.Kind, missing.Name)
