@@ -207,7 +207,28 @@ func (h *noMatchReporter) suggestions(ctx context.Context) string {
 	if len(s.Owners) > 0 && len(s.Pods) == 0 {
 		return found.String()
 	}
-	return found.String() + h.otherPods(ctx)
+	return found.String() + h.otherPods(ctx) + h.o.flagValueAsQuery()
+}
+
+// flagValueAsQuery reports a query that looks like the value of a flag. Such a flag may be
+// used without a value, so it does not take the next argument.
+func (p plan) flagValueAsQuery() string {
+	for _, query := range p.queries {
+		flag := ""
+		isTimestamps := func(f timestampFormat) bool { return f.name == query }
+		switch {
+		case p.events.read && (query == "all" || query == "important"):
+			flag = "--events"
+		case p.timestamps.on && slices.ContainsFunc(timestampFormats, isTimestamps):
+			flag = "--timestamps"
+		case query == "true" || query == "false":
+			return fmt.Sprintf("; the query %s may be meant as the value of a flag: write FLAG=%[1]s", query)
+		default:
+			continue
+		}
+		return fmt.Sprintf("; the query %s may be meant as the value of %s: write %[2]s=%[1]s", query, flag)
+	}
+	return ""
 }
 
 // otherNamespace reports searched namespaces that do not exist.

@@ -49,11 +49,13 @@ type timestampsValue struct {
 	format output.TimestampFormat
 }
 
-// timestampFormats are the formats of --timestamps that have a name.
-var timestampFormats = []struct {
+type timestampFormat struct {
 	name, meaning string
 	format        output.TimestampFormat
-}{
+}
+
+// timestampFormats are the formats of --timestamps that have a name.
+var timestampFormats = []timestampFormat{
 	{"default", "date, nanoseconds, time zone", output.TimestampNano},
 	{"short", "month, day, seconds", output.TimestampShort},
 	{"rfc3339", "date, seconds, time zone", output.TimestampRFC3339},
