@@ -21,7 +21,8 @@ import (
 //     from another page.
 //   - the token, which every request for data requires. It travels in the fragment of the
 //     address, which browsers do not send to a server, and then in the Authorization header.
-//     There is no cookie: cookies of 127.0.0.1 are sent to each of its ports.
+//     There is no cookie: cookies of 127.0.0.1 are sent to each of its ports. Tabs of the
+//     page pass it on to each other over a BroadcastChannel, which belongs to one port.
 //
 // The content security policy allows the page to load and connect to nothing
 // but this server, and to run only code in its files.

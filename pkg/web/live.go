@@ -42,6 +42,7 @@ type liveAnswer struct {
 	Time       [2]int64          `json:"time"`    // of the first and the last line, milliseconds
 	Evicted    [2]int64          `json:"evicted"` // lines that have left the buffer, and until when, milliseconds
 	Ended      bool              `json:"ended,omitempty"`
+	Lines      uint64            `json:"lines"`           // log lines so far, without gaps, exits, and the like
 	Pods       uint64            `json:"pods,omitempty"`  // version of the state of the pods
 	Again      int64             `json:"again,omitempty"` // milliseconds after which to ask again; 0: soon
 	Title      string            `json:"title,omitempty"`
@@ -124,6 +125,7 @@ func (s *Server) describe(params url.Values) *liveAnswer {
 		Epoch: s.epoch, Seq: [2]uint64{st.First, st.End}, Rate: [2]float64{st.Lines, st.Errors},
 		Time:    [2]int64{st.Begin / 1e6, st.Last / 1e6},
 		Evicted: [2]int64{int64(st.Evicted.Lines), st.Evicted.Until / 1e6}, Ended: st.Closed,
+		Lines: st.Logs,
 	}
 	since, _ := number(params, "sv", 0, 0, 1<<53) // 0 returns all of them
 	var streams []ring.StreamEntry

@@ -155,3 +155,14 @@ func TestLines_AreWholeOnRequest(t *testing.T) {
 		}
 	}
 }
+
+// Gaps, exits, and the like are no lines of the log.
+func TestLive_CountsLogLines(t *testing.T) {
+	s := newTestServer(t, "a line", "another line")
+	if err := s.sink.Write(t.Context(), []ktail.Line{{Stream: &ktail.Stream{Pod: "web-1", PodUID: "1"}, Kind: ktail.Exit, Text: []byte("Completed")}}); err != nil {
+		t.Fatal(err)
+	}
+	if a := poll(t, s.Handler(), 1); a.Lines != 2 || a.Seq[1] != 4 {
+		t.Errorf("%d lines, numbers until %d", a.Lines, a.Seq[1])
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ktail/ktail/pkg/ktail"
@@ -27,8 +28,9 @@ type whereAnswer struct {
 	AtLeast bool  `json:"atLeast,omitempty"`
 }
 
-// where finds a place: a time (time), a line (seq), or the match of a narrower search
-// next to a line (find or findr, next=error or next=warn; after, dir).
+// where finds a place: a time (time), also in one direction from a line (after, dir); a
+// line (seq); or the match of a narrower search next to a line (find or findr,
+// next=error or next=warn; after, dir).
 func (s *Server) where(r *http.Request) (any, error) {
 	params := r.URL.Query()
 	base, err := s.view(without(params, "find", "findr"))
@@ -36,6 +38,14 @@ func (s *Server) where(r *http.Request) (any, error) {
 		return nil, badRequest{err}
 	}
 	place := base.Search(r.Context(), searchBudget)
+	after, err := number(params, "after", 0, 0, 1<<53)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := number(params, "dir", 1, -1, 1)
+	if err != nil {
+		return nil, err
+	}
 	a := &whereAnswer{}
 	switch {
 	case params.Has("time"):
@@ -43,25 +53,32 @@ func (s *Server) where(r *http.Request) (any, error) {
 		if err != nil {
 			return nil, badRequest{err}
 		}
-		a.Seq = s.sink.ring.SeqAt(at)
+		if dir < 0 {
+			a.Seq = s.sink.ring.SeqBefore(uint64(after), at)
+			a.Number = max(base.Number(a.Seq+1)-1, place.First)
+		} else {
+			a.Seq = s.sink.ring.SeqAfter(uint64(after), at)
+			a.Number = base.Number(a.Seq)
+		}
 	case params.Has("seq"):
 		seq, err := number(params, "seq", 0, 0, 1<<53)
 		if err != nil {
 			return nil, err
 		}
 		a.Seq = uint64(seq)
+		a.Number = base.Number(a.Seq)
 	default:
-		if err := s.nextMatch(r, params, a); err != nil {
+		if err := s.nextMatch(r, params, uint64(after), dir, a); err != nil {
 			return nil, err
 		}
+		a.Number = base.Number(a.Seq)
 	}
 	a.rangeAnswer = newRangeAnswer(base, place)
-	a.Number = base.Number(a.Seq)
 	return a, nil
 }
 
 // nextMatch finds the match of a narrower search before or after a line.
-func (s *Server) nextMatch(r *http.Request, params url.Values, a *whereAnswer) error {
+func (s *Server) nextMatch(r *http.Request, params url.Values, after uint64, dir int64, a *whereAnswer) error {
 	narrow := maps.Clone(params)
 	switch next := params.Get("next"); next {
 	case "":
@@ -69,33 +86,26 @@ func (s *Server) nextMatch(r *http.Request, params url.Values, a *whereAnswer) e
 			return badRequest{errors.New("nothing to find: must have one of time, seq, find, findr, next")}
 		}
 	case "error":
-		narrow = without(params, "find", "findr")
-		narrow["level"], narrow["logs"] = []string{"error,fatal"}, []string{"1"}
+		narrow = levelsOnly(params, text.Error)
 	case "warn":
-		narrow = without(params, "find", "findr")
-		narrow["level"], narrow["logs"] = []string{"warn,error,fatal"}, []string{"1"}
+		narrow = levelsOnly(params, text.Warn)
 	default:
 		return badRequest{errors.New("invalid next: must be error or warn")}
+	}
+	if narrow == nil {
+		return nil
 	}
 	v, err := s.view(narrow)
 	if err != nil {
 		return badRequest{err}
 	}
-	after, err := number(params, "after", 0, 0, 1<<53)
-	if err != nil {
-		return err
-	}
-	dir, err := number(params, "dir", 1, -1, 1)
-	if err != nil {
-		return err
-	}
 	place := v.Search(r.Context(), searchBudget)
-	n := v.Number(uint64(after)) // the first match at or after the line
+	n := v.Number(after) // the first match at or after the line
 	switch {
 	case dir < 0:
 		n--
 	case dir > 0:
-		n = v.Number(uint64(after) + 1)
+		n = v.Number(after + 1)
 	}
 	a.Total, a.AtLeast = place.End-place.First, place.Limited
 	a.More = !place.Complete && !place.Limited
@@ -103,6 +113,24 @@ func (s *Server) nextMatch(r *http.Request, params url.Values, a *whereAnswer) e
 		a.Seq, a.Index = seqs[0], n-place.First+1
 	}
 	return nil
+}
+
+// levelsOnly returns the filter for the log lines that have this level or a higher one.
+// The result is nil if the page hides all of these levels.
+func levelsOnly(params url.Values, least text.Level) url.Values {
+	shown, _ := parseLevels(params["level"]) // the view of the page has checked them
+	var names []string
+	for level := least; level <= text.Fatal; level++ {
+		if shown == 0 || shown&(1<<level) != 0 {
+			names = append(names, level.String())
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	narrow := without(params, "find", "findr")
+	narrow["level"], narrow["logs"] = []string{strings.Join(names, ",")}, []string{"1"}
+	return narrow
 }
 
 func without(params url.Values, names ...string) url.Values {

@@ -3,11 +3,11 @@
 import { $, el, toast } from "./dom.js";
 import { api } from "./api.js";
 import { state, flags, fromHash, saveHash, filterParams, addFilter } from "./state.js";
-import { store, clearRows, row } from "./store.js";
-import { list, setFollow, goTo, draw, moveCursor, pageBy } from "./list.js";
+import { store, clearRows, row, takeRange } from "./store.js";
+import { list, setFollow, goTo, draw, moveCursor, pageBy, isVisible, renumber } from "./list.js";
 import { onLive, restart, showLive, banner } from "./live.js";
 import { startFilters, showFilters, showLevels } from "./filters.js";
-import { startFind, refreshFind, findNext, nextLevel } from "./find.js";
+import { startFind, refreshFind, recount, findNext, nextLevel } from "./find.js";
 import { startHistogram, refreshHistogram, histogramChanged, drawHistogram } from "./hist.js";
 import { startDrawer, openDrawer, closeDrawer, drawerOpen, followCursor } from "./drawer.js";
 import { startPods, showPods, refreshPods } from "./pods.js";
@@ -15,21 +15,20 @@ import { startKeys, showHelp } from "./keys.js";
 import { copyRows, copyLink, download, placeOf } from "./copy.js";
 import { zones, zoneName, shortClock } from "./time.js";
 
-/** The line to stay at when the view changes. @type {{seq: number, ms: number}|null} */
+/** The list before the numbers of rows changed, with the row n that stays in place; same: the filter stays, too. @type {typeof list & {n: number, seq: number, ms: number, epoch: string, seen: number, same: boolean}|null} */
 let stay = null;
-/** @type {Set<number>} */
-const bookmarks = new Set();
+const bookmarks = /** @type {Set<number>} */ (new Set());
 
-/** Records the line that must stay in place when the rows change. */
-function keepPlace() {
-  const r = row(Number.isNaN(list.cursor) ? list.anchor : list.cursor);
+/** Records the place in the log before the numbers of rows change. @param {boolean} same */
+function keepPlace(same) {
+  const n = !list.follow && isVisible(list.cursor) ? list.cursor : list.anchor, r = row(n);
   if (list.follow) stay = null;
-  else if (r) stay = { seq: r[0], ms: r[1] }; // otherwise, the page is still on its way back
+  else if (r) stay = { ...list, n, seq: r[0], ms: r[1], epoch: store.epoch, seen: store.seen, same };
+  else if (stay) stay.same &&= same; // rows of the view before have not come, or there are none
 }
 
 /** The filter, the search or the form of the lines has changed. @param {boolean} filter */
 function changed(filter) {
-  keepPlace();
   saveHash(filter);
   refresh(filter);
 }
@@ -48,25 +47,28 @@ function refresh(filter) {
   draw();
 }
 
-/** Goes back to the line after the numbers of rows have changed. */
+/** Goes back to the place after the numbers of rows have changed. */
 async function anchor() {
-  const at = stay;
-  if (at) await goToPlace({ seq: String(at.seq) });
-  if (stay === at) stay = null;
+  if (!stay || list.follow) return;
+  const at = stay, run = at.epoch === store.epoch;
+  await goToPlace(run ? { seq: at.seq } : { time: at.ms }, (n) => {
+    if (at !== stay || list.follow) return;
+    if (at.same && run) store.seen = at.seen + n - at.n;
+    renumber(at, n, at.same && run);
+    stay = { ...at, ...list, n, seen: store.seen, same: true };
+  });
 }
 
-/** @param {Record<string, string>} place a time or a sequence number */
-async function goToPlace(place) {
-  const params = filterParams(), of = String(params);
+/** @param {Record<string, any>} place a time or a sequence number @param {(n: number) => void} [then] */
+async function goToPlace(place, then = (n) => { stay = null; goTo(n); }) {
+  const params = filterParams(), filter = String(params);
   for (const [name, value] of Object.entries(place)) params.set(name, value);
   try {
     let a = await api("where", params);
     while (!a.complete && !a.limited && a.searched > a.seq) a = await api("where", params);
-    if (of !== String(filterParams())) return; // the filter has changed meanwhile
-    if (a.view !== store.view) { clearRows(); store.view = a.view; }
-    store.first = a.first;
-    store.end = a.end;
-    goTo(a.number, true);
+    if (filter !== String(filterParams())) return;
+    takeRange(a);
+    then(Math.min(a.number, a.end - 1));
   } catch (err) {
     toast(/** @type {Error} */ (err).message);
   }
@@ -85,16 +87,12 @@ async function goToLink(at) {
 
 function showOptions() {
   for (const name of flags) $(name + "Toggle").setAttribute("aria-pressed", String(state[name]));
+  if (![...$("zone").options].some((o) => o.value === state.zone)) $("zone").append(el("option", { value: state.zone }, state.zone));
   $("zone").value = state.zone;
-  if ($("zone").value !== state.zone) {
-    $("zone").append(el("option", { value: state.zone }, state.zone));
-    $("zone").value = state.zone;
-  }
 }
 
 /** @param {(typeof flags)[number]} name */
 function toggle(name) {
-  keepPlace();
   state[name] = !state[name];
   saveHash(false);
   showOptions();
@@ -103,10 +101,7 @@ function toggle(name) {
   draw();
 }
 
-function nextZone() {
-  const at = zones.findIndex(([zone]) => zone === state.zone);
-  setZone(zones[(at + 1) % zones.length][0]);
-}
+const nextZone = () => setZone(zones[(zones.findIndex(([zone]) => zone === state.zone) + 1) % zones.length][0]);
 
 /** @param {string} zone */
 function setZone(zone) {
@@ -124,16 +119,15 @@ function context() {
   saveHash(false, placeOf(r));
   state.filters = [];
   state.hidden.clear();
-  stay = { seq: r[0], ms: r[1] };
-  list.follow = false;
   saveHash(true, placeOf(r));
   refresh(true);
+  goToPlace({ seq: r[0] });
 }
 
 /** @param {number} minutes */
 function jump(minutes) {
   const r = row(list.follow ? store.end - 1 : Number.isNaN(list.cursor) ? list.anchor : list.cursor);
-  if (r) goToPlace({ time: String(r[1] + minutes * 60000) });
+  if (r) goToPlace({ time: r[1] + minutes * 60000, after: r[0], dir: minutes });
 }
 
 function mark() {
@@ -149,7 +143,7 @@ function nextMark(dir) {
   const r = row(list.cursor) || row(list.anchor);
   const seqs = [...bookmarks].sort((a, b) => a - b);
   const next = dir > 0 ? seqs.find((s) => s > r?.[0]) : seqs.reverse().find((s) => s < r?.[0]);
-  if (next !== undefined) goToPlace({ seq: String(next) });
+  if (next !== undefined) goToPlace({ seq: next });
 }
 
 function theme() {
@@ -174,7 +168,7 @@ function keys() {
     j: () => { moveCursor(1); followCursor(); }, k: () => { moveCursor(-1); followCursor(); }, J: () => moveCursor(1, true), K: () => moveCursor(-1, true),
     Space: () => pageBy(1), b: () => pageBy(-1), g: () => goTo(store.first, true, 0), G: () => setFollow(true), F: () => setFollow(true),
     p: () => setFollow(!list.follow), Enter: () => { if (!Number.isNaN(list.cursor)) openDrawer(list.cursor, true); },
-    c: context, y: copyRows, Y: () => copyLink(list.cursor), m: mark, u: () => nextMark(1), U: () => nextMark(-1),
+    c: context, y: copyRows, Y: () => copyLink(row(list.cursor)), m: mark, u: () => nextMark(1), U: () => nextMark(-1),
     "[": () => jump(-1), "]": () => jump(1), z: () => toggle("wrap"), f: () => toggle("fields"), t: nextZone, s: () => toggle("pods"),
     d: download, Escape: escape, "?": () => showHelp(store.version),
   });
@@ -198,9 +192,10 @@ export function start(link) {
   list.onChange = () => { showLive(); drawHistogram(); if (list.follow) restart(); };
   list.onOpen = (n) => openDrawer(n);
   startFilters(() => changed(true));
-  startFind((filter) => changed(filter));
+  startFind(changed);
+  store.onLeave = keepPlace;
   startHistogram({
-    goTime: (ms) => goToPlace({ time: String(ms) }),
+    goTime: (ms) => goToPlace({ time: ms }),
     range: (from, to) => { addFilter("from", String(from)); addFilter("to", String(to)); changed(true); },
     levels: showLevels,
   });
@@ -213,14 +208,16 @@ export function start(link) {
     refresh(true);
     if (at) goToLink(at);
   });
-  if (link) goToLink(link);
   onLive({
-    keep: keepPlace,
     anchor,
+    anotherRun: () => { bookmarks.clear(); closeDrawer(); },
     update: (streams) => {
       if ($("title").textContent !== store.title) $("title").textContent = store.title;
+      if (link) goToLink(link);
+      link = "";
       showLive();
       refreshHistogram();
+      recount();
       if (streams) showPods();
     },
     pods: refreshPods,

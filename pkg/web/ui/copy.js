@@ -2,7 +2,7 @@
 // Copying and downloading.
 import { toast, count } from "./dom.js";
 import { api } from "./api.js";
-import { store, row, fetchRows } from "./store.js";
+import { store, fetchRows } from "./store.js";
 import { selection } from "./list.js";
 import { filterParams, toHash } from "./state.js";
 import { full } from "./time.js";
@@ -46,9 +46,8 @@ export async function copyRows() {
 /** The place of a line in a link. @param {any[]} r */
 export const placeOf = (r) => `${r[0]}.${r[1]}.${store.epoch}`;
 
-/** Copies a link to a line, without the token. @param {number} n */
-export function copyLink(n) {
-  const r = row(n);
+/** Copies a link to a line, without the token. @param {any[]|undefined} r */
+export function copyLink(r) {
   if (!r) return;
   const link = `${location.origin}/${toHash(placeOf(r))}`;
   copyText(`${link}\n# ktail ${store.title}, ${full(r[1], r[2])}\n`, "Link copied. It contains no token, so it works only for those who have access to this page");

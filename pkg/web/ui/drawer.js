@@ -10,12 +10,8 @@ import { fillText, noteText, kinds } from "./row.js";
 import { clock, day } from "./time.js";
 import { copyText, copyLink } from "./copy.js";
 
-/** @type {AbortController|null} */
-let request = null;
-/** @type {(filter: boolean) => void} */
-let changed = () => {};
-/** @type {() => void} */
-let context = () => {};
+let request = /** @type {AbortController|null} */ (null);
+let changed = (/** @type {boolean} */ _filter) => {}, context = () => {};
 
 export const drawerOpen = () => !$("drawer").hidden;
 
@@ -26,11 +22,7 @@ export function closeDrawer() {
   if (focused) $("list").focus();
 }
 
-/** @param {string} name @param {string} value @param {string} [kind] */
-function only(name, value, kind = "field") {
-  addFilter(kind, value);
-  changed(true);
-}
+const only = (/** @type {string} */ value, kind = "field") => { addFilter(kind, value); changed(true); };
 
 /** A button with a symbol. @param {string} symbol @param {string} label @param {() => void} onclick */
 const small = (symbol, label, onclick) => el("button", { class: "mini", "aria-label": label, title: label, onclick }, symbol);
@@ -56,14 +48,14 @@ export async function openDrawer(n, focus) {
     if (!signal.aborted) toast(/** @type {Error} */ (err).message);
   }
   if (!a || signal.aborted) return;
-  show(n, a);
+  show(a);
   // The text, not the first button: a repeated Enter would close the line again.
   if (focus) $("drawer").querySelector(".full")?.focus();
   draw();
 }
 
-/** @param {number} n @param {any} a */
-function show(n, a) {
+/** @param {any} a */
+function show(a) {
   const [, ms, , , , kind, flags, text, parts] = a.row;
   const s = a.stream;
   const body = el("div", { class: "full", tabIndex: 0, role: "region", "aria-label": "Text of the line" });
@@ -78,11 +70,11 @@ function show(n, a) {
   if (s.pod) source.push(["restarts", String(a.restarts)]);
   const sourceActions = (/** @type {string} */ name, /** @type {string} */ value) => {
     const of = { namespace: `${value}//`, pod: `${s.ns}/${s.pod}/`, container: `${s.ns}/${s.pod}/${s.c}` }[name];
-    return of ? [small("+", `Only ${name} ${value}`, () => only("", of, "src")), small("−", `Without ${name} ${value}`, () => only("", "-" + of, "src"))] : [];
+    return of ? [small("+", `Only ${name} ${value}`, () => only(of, "src")), small("−", `Without ${name} ${value}`, () => only("-" + of, "src"))] : [];
   };
   const fieldActions = (/** @type {string} */ name, /** @type {string} */ value, /** @type {string} */ key) => [
-    small("+", `Only lines with ${name}=${value}`, () => only("", `${key}=${value}`)),
-    small("−", `Hide lines with ${name}=${value}`, () => only("", `${key}!=${value}`)),
+    small("+", `Only lines with ${name}=${value}`, () => only(`${key}=${value}`)),
+    small("−", `Hide lines with ${name}=${value}`, () => only(`${key}!=${value}`)),
     small("▥", `Show ${name} as a column`, () => { toggleColumn(name); changed(false); }),
   ];
   $("drawer").replaceChildren(
@@ -91,7 +83,7 @@ function show(n, a) {
     body, ...(cut ? [cut] : []),
     el("div", { class: "acts row2" },
       el("button", { class: "btn", onclick: () => copyText(text, "Text copied") }, "Copy"),
-      el("button", { class: "btn", onclick: () => copyLink(n) }, "Copy link"),
+      el("button", { class: "btn", onclick: () => copyLink(a.row) }, "Copy link"),
       el("button", { class: "btn", title: "Show the lines around it, without filters (c)", onclick: () => context() }, "In context")),
     ...(a.fields ? [el("h3", {}, "Fields"), pairsList(a.fields, fieldActions)] : []),
     el("h3", {}, "Source"), pairsList(/** @type {[string, string][]} */ (source), sourceActions),
@@ -102,12 +94,7 @@ function show(n, a) {
 }
 
 /** Follows the cursor while the drawer is open. */
-export function followCursor() {
-  if (drawerOpen() && !Number.isNaN(list.cursor) && list.cursor < store.end) openDrawer(list.cursor);
-}
+export const followCursor = () => { if (drawerOpen() && list.cursor < store.end) openDrawer(list.cursor); };
 
 /** @param {{changed: (filter: boolean) => void, context: () => void}} hooks */
-export function startDrawer(hooks) {
-  changed = hooks.changed;
-  context = hooks.context;
-}
+export const startDrawer = (hooks) => { ({ changed, context } = hooks); };

@@ -2,10 +2,9 @@
 // Filters hide lines. They are chips; each can be removed.
 import { $, el, count } from "./dom.js";
 import { api } from "./api.js";
-import { state, levelGroups, addFilter, filterParams, toggleColumn } from "./state.js";
+import { state, levelGroups, addFilter, filterParams, toggleColumn, saveHash } from "./state.js";
 import { clock } from "./time.js";
 
-/** @type {() => void} */
 let changed = () => {};
 
 const words = {
@@ -41,13 +40,15 @@ export function showLevels(counts) {
   if (!group.children.length) {
     group.append(...levelGroups.map((g) => el("button", {
       class: "level", "data-level": g.name, "aria-pressed": "true", title: "Show or hide this level; double-click to show only this level",
-      onclick: () => {
+      onclick: (/** @type {MouseEvent} */ e) => {
+        if (e.detail > 1) return;
         if (!state.hidden.delete(g.name)) state.hidden.add(g.name);
         if (state.hidden.size === levelGroups.length) state.hidden.clear();
         changed();
       },
       ondblclick: () => {
         state.hidden = new Set(levelGroups.filter((o) => o !== g).map((o) => o.name));
+        saveHash(); // in the entry of the first click
         changed();
       },
     }, g.label, el("i"))));

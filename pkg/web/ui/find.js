@@ -3,37 +3,36 @@
 import { $, count } from "./dom.js";
 import { api } from "./api.js";
 import { state, filterParams, addFind, addFilter } from "./state.js";
-import { store, row } from "./store.js";
+import { store, row, takeRange } from "./store.js";
 import { list, goTo, drawLane } from "./list.js";
 
-/** @type {AbortController|null} */
-let search = null;
-/** @type {(filter: boolean) => void} */
-let changed = () => {};
-let timer = 0;
+let search = /** @type {AbortController|null} */ (null);
+let changed = (/** @type {boolean} */ _filter) => {};
+let timer = 0, counted = 0, due = 0;
 
 /** The sequence number from which to search. */
 function here() {
-  const n = Number.isNaN(list.cursor) ? (list.follow ? store.end - 1 : list.anchor) : list.cursor;
-  const r = row(n);
-  return r ? r[0] : list.follow ? store.seq[1] : store.seq[0];
+  if (list.follow) return store.seq[1];
+  const r = row(Number.isNaN(list.cursor) ? list.anchor : list.cursor);
+  return r ? r[0] : store.seq[0];
 }
 
 /** Searches for the next match until it is found, or only counts if dir is 0. @param {number} dir @param {Record<string, string>} [more] */
 async function look(dir, more) {
   search?.abort();
   search = new AbortController();
-  const signal = search.signal;
+  const signal = search.signal, after = here();
+  counted = store.seq[1];
   const params = more ? filterParams() : addFind(filterParams(), "find");
   for (const [name, value] of Object.entries(more || {})) params.set(name, value);
-  params.set("after", String(here()));
+  params.set("after", String(after));
   params.set("dir", String(dir));
   try {
     for (;;) {
       const a = await api("where", params, signal);
-      if (!more) showCount(a, dir);
+      if (!more) showCount(a, dir || Number(!Number.isNaN(list.cursor) && a.seq === after));
       const found = dir !== 0 && a.seq > 0;
-      if (found) goTo(a.number);
+      if (found) { takeRange(a); goTo(a.number); }
       if (found && more) return;
       if (!a.more) {
         if (dir !== 0 && !found) notFound(more ? more.next : "match", dir);
@@ -43,11 +42,22 @@ async function look(dir, more) {
     }
     if (!more) await showLane(signal);
   } catch (err) {
-    if (signal.aborted) return;
+    if (!(/** @type {any} */ (err).status)) return; // aborted, or the poll reports it
     const c = $("findCount");
     c.textContent = /** @type {Error} */ (err).message;
     c.classList.add("bad");
+  } finally {
+    if (search?.signal === signal) search = null;
   }
+}
+
+/** Counts the matches again if there are new lines, at most once a second. */
+export function recount() {
+  if (!state.find || due || counted === store.seq[1] || $("findCount").classList.contains("bad")) return;
+  due = setTimeout(() => {
+    due = 0;
+    if (state.find && !search) look(0);
+  }, 1000);
 }
 
 /** @param {string} what @param {number} dir */
@@ -64,7 +74,6 @@ function showCount(a, dir) {
   c.classList.remove("bad");
   const total = count(a.total) + (a.more || a.atLeast ? "…" : "");
   c.textContent = dir !== 0 && a.index > 0 ? `${count(a.index)} of ${total}` : total;
-  for (const id of ["findPrev", "findNext", "findFilter"]) $(id).disabled = !a.total && !a.more;
 }
 
 /** @param {AbortSignal} signal */
@@ -80,20 +89,15 @@ export function refreshFind() {
   for (const id of ["findPrev", "findNext", "findFilter"]) $(id).disabled = !on;
   $("findRe").setAttribute("aria-pressed", String(state.findRe));
   if ($("find").value !== state.find && document.activeElement !== $("find")) $("find").value = state.find;
-  if (on) {
-    look(0);
-    return;
-  }
+  if (on) return void look(0);
   search?.abort();
   $("findCount").textContent = "";
   $("findCount").classList.remove("bad");
   drawLane([]);
 }
 
-/** @param {number} dir */
-export const findNext = (dir) => { if (state.find) look(dir); };
-/** @param {string} level @param {number} dir */
-export const nextLevel = (level, dir) => look(dir, { next: level });
+export const findNext = (/** @type {number} */ dir) => { if (state.find) look(dir); };
+export const nextLevel = (/** @type {string} */ level, /** @type {number} */ dir) => look(dir, { next: level });
 
 /** Makes the search a filter. */
 export function findToFilter() {
@@ -112,10 +116,7 @@ export function startFind(onChanged) {
     state.find = box.value;
     changed(false);
   };
-  box.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(take, 120);
-  });
+  box.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(take, 120); });
   box.addEventListener("keydown", (/** @type {KeyboardEvent} */ e) => {
     if (e.isComposing) return;
     if (e.key === "Enter") {
@@ -129,10 +130,7 @@ export function startFind(onChanged) {
       if (box.value) { box.value = ""; take(); } else $("list").focus();
     }
   });
-  $("findRe").addEventListener("click", () => {
-    state.findRe = !state.findRe;
-    changed(false);
-  });
+  $("findRe").addEventListener("click", () => { state.findRe = !state.findRe; changed(false); });
   $("findPrev").addEventListener("click", () => findNext(-1));
   $("findNext").addEventListener("click", () => findNext(1));
   $("findFilter").addEventListener("click", findToFilter);

@@ -11,8 +11,7 @@ const buckets = 180;
 /** @type {{start: number, width: number, counts: number[][], more?: boolean}} */
 let data = { start: 0, width: 1, counts: [] };
 let dragFrom = -1, dragTo = -1, busy = false, due = false, again = 0, timer = 0;
-/** @type {(counts: number[]) => void} */
-let onLevels = () => {};
+let onLevels = (/** @type {number[]} */ _counts) => {};
 
 /** Requests the counts and draws them, at most once a second. The last call is not lost: no other may follow. */
 export async function refreshHistogram() {

@@ -4,7 +4,7 @@
 // have any height, and the heights of all other rows need not be known. The pad only
 // gives the scroll bar its size. Above four million pixels, a scroll of a few pixels
 // moves the anchor by the same amount, and the thumb is corrected afterwards.
-import { $, el, fit, color, count } from "./dom.js";
+import { $, fit, color, count } from "./dom.js";
 import { store, row, want } from "./store.js";
 import { state } from "./state.js";
 import { newRow, fillRow, titleRow } from "./row.js";
@@ -25,10 +25,9 @@ export const list = {
 };
 
 const scroller = $("list"), pad = $("pad"), box = $("box"), rows = $("rows");
-/** @type {ReturnType<typeof newRow>[]} */
-const pool = [];
+const pool = /** @type {ReturnType<typeof newRow>[]} */ ([]);
 let height = outerHeight, rowHeight = 20, total = 0, scheduled = false;
-let lastTop = 0, settle = 0, moved = 0;
+let lastTop = 0, settle = 0;
 const narrow = matchMedia("(max-width: 720px)");
 
 const variable = () => state.wrap || narrow.matches;
@@ -44,10 +43,7 @@ export function draw() {
   if (!pool.length && store.end > store.first) paint(); // the first rows need not wait
   if (scheduled) return;
   scheduled = true;
-  requestAnimationFrame(() => {
-    scheduled = false;
-    paint();
-  });
+  requestAnimationFrame(() => { scheduled = false; paint(); fill(); });
 }
 
 /** @param {boolean} on */
@@ -76,13 +72,11 @@ function anchorHere() {
 
 /** Goes to a row and selects it. @param {number} n @param {boolean} [select] @param {number} [place] where on the screen, 0 to 1 */
 export function goTo(n, select = true, place = 0.33) {
-  if (list.follow) anchorHere();
-  list.follow = false;
+  setFollow(false);
   n = clamp(n);
   if (select) { list.cursor = n; list.mark = NaN; }
-  const first = list.anchor, last = list.bottom;
-  if (n < first || n >= last - 1 || !select) {
-    list.anchor = Math.max(store.first, n - Math.floor((screenful() - 1) * place));
+  if (!select || !isVisible(n)) {
+    list.anchor = variable() ? n : Math.max(store.first, n - Math.floor((screenful() - 1) * place));
     list.offset = 0;
   }
   syncBar();
@@ -90,17 +84,13 @@ export function goTo(n, select = true, place = 0.33) {
   list.onChange();
 }
 
-/** @param {number} n */
-const clamp = (n) => Math.max(store.first, Math.min(store.end - 1, n));
+const clamp = (/** @type {number} */ n) => Math.max(store.first, Math.min(store.end - 1, n));
 
 /** Scrolls by pixels. @param {number} px */
 export function scrollBy(px) {
-  if (list.follow) {
-    if (px >= 0) return;
-    setFollow(false);
-  }
+  if (list.follow && px >= 0) return;
+  setFollow(false);
   list.offset += px;
-  moved += px;
   while (list.offset < 0 && list.anchor > store.first) {
     list.anchor--;
     list.offset += heightOf(list.anchor);
@@ -118,16 +108,50 @@ export function scrollBy(px) {
 /** @param {number} n */
 function heightOf(n) {
   if (!variable()) return rowHeight;
-  const view = pool.find((v) => v.number === n && !v.node.hidden);
-  return (view && view.node.offsetHeight) || rowHeight;
+  if (!viewOf(n)) paint();
+  return viewOf(n)?.node.offsetHeight || rowHeight;
+}
+
+/** Leaves no space after the last row if there are others before it. */
+function fill() {
+  if (!variable() || list.follow || list.anchor <= store.first || !(space() >= 1)) return;
+  if (!row(store.end - 1) || !row(Math.max(store.first, list.anchor - screenful()))) return; // their heights are unknown
+  scrollBy(-space());
+  paint();
+  syncBar();
+}
+
+/** How many pixels of the screen are after the last row; NaN if it is not there. */
+function space() {
+  const r = viewOf(store.end - 1)?.node.getBoundingClientRect();
+  return r ? box.getBoundingClientRect().bottom - r.bottom : NaN;
+}
+
+const viewOf = (/** @type {number} */ n) => pool.find((v) => v.number === n);
+
+/** Takes over the numbers of another view, in which row was.n is row n. If the filter is the same, all others shift with it. @param {typeof list & {n: number}} was @param {number} n @param {boolean} same */
+export function renumber(was, n, same) {
+  const by = n - was.n;
+  list.anchor = same || !variable() ? was.anchor + by : n;
+  list.offset = was.offset;
+  list.cursor = same || was.cursor === was.n ? was.cursor + by : NaN;
+  list.mark = same ? was.mark + by : NaN;
+  syncBar();
+}
+
+/** Makes the scroll bar as long as the log. */
+function sizePad() {
+  total = Math.max(0, store.end - store.first);
+  pad.style.height = Math.max(height, Math.min(maxPad, total * rowHeight)) + "px";
 }
 
 /** Puts the thumb of the scroll bar where the anchor is. */
 function syncBar() {
-  const top = list.follow ? pad.offsetHeight - height : ((list.anchor - store.first) * rowHeight + list.offset) * scale();
+  sizePad();
+  const max = pad.offsetHeight - height;
+  const top = list.follow ? max : variable() && space() > -1 ? max - 4 : ((list.anchor - store.first) * rowHeight + list.offset) * scale();
   if (Math.abs(scroller.scrollTop - top) >= 1) scroller.scrollTop = top;
   lastTop = scroller.scrollTop;
-  moved = 0;
 }
 
 function onScroll() {
@@ -135,19 +159,14 @@ function onScroll() {
   if (Math.abs(delta) < 0.5) return;
   lastTop = top;
   const max = pad.offsetHeight - height;
-  if (top >= max - 2 && delta > 0) {
-    if (list.bottom >= store.end - 1 || Math.abs(delta) > 2 * height) {
-      setFollow(true);
-      return;
-    }
-  }
+  if (top >= max - 2 && delta > 0 && (list.bottom >= store.end - 1 || delta > 2 * height)) return setFollow(true);
   if (scale() === 1 && !variable()) { // the bar is exact
-    if (list.follow) setFollow(false);
+    setFollow(false);
     list.anchor = store.first + Math.floor(top / rowHeight);
     list.offset = top % rowHeight;
     draw();
   } else if (Math.abs(delta) > 2 * height || top <= 0) { // the thumb was dragged
-    if (list.follow) setFollow(false);
+    setFollow(false);
     list.anchor = clamp(store.first + Math.round(top / scale() / rowHeight));
     list.offset = 0;
     draw();
@@ -165,13 +184,12 @@ function resize() {
 
 function paint() {
   if (!height || !store.view) return; // until the first answer, the rows stay as they are
-  total = Math.max(0, store.end - store.first);
-  pad.style.height = Math.max(height, Math.min(maxPad, total * rowHeight)) + "px";
+  sizePad();
   box.classList.toggle("wrap", variable());
   box.classList.toggle("narrow", narrow.matches);
   box.classList.toggle("follow", list.follow && total * rowHeight > height);
   const n = Math.min(screenful() + (list.follow ? 0 : 1), total);
-  if (!list.follow) list.anchor = Math.max(store.first, Math.min(list.anchor, Math.max(store.first, store.end - (variable() ? 1 : screenful() - 1))));
+  if (!list.follow && total) list.anchor = Math.max(store.first, Math.min(list.anchor, Math.max(store.first, store.end - (variable() ? 1 : screenful() - 1))));
   const from = list.follow ? Math.max(store.first, store.end - n) : list.anchor;
   list.bottom = Math.min(store.end, from + n);
   want(list.follow ? from : from - readAhead, list.follow ? store.end : list.bottom + readAhead);
@@ -199,14 +217,9 @@ function paint() {
 /** Reports above the first row how many lines have left the buffer. @param {number} from */
 function showEdge(from) {
   const gone = (store.limited || store.evicted[0] > 0 && store.complete) && from <= store.first && total > 0;
-  let note = $("evicted");
-  if (!gone) { if (note) note.hidden = true; return; }
-  if (!note) {
-    note = el("div", { id: "evicted", class: "tip" });
-    $("log").append(note);
-  }
-  note.hidden = false;
-  note.textContent = store.limited ? "The filters select more lines, which are not listed: add a filter" : `${count(store.evicted[0])} earlier lines (until ${shortClock(store.evicted[1])}) have left the buffer: --web-buffer`;
+  const note = $("evicted");
+  note.hidden = !gone;
+  if (gone) note.textContent = store.limited ? "The filters select more lines, which are not listed: add a filter" : `${count(store.evicted[0])} earlier lines (until ${shortClock(store.evicted[1])}) have left the buffer: --web-buffer`;
 }
 
 /** Draws ticks beside the scroll bar. @param {number[]} counts for equal parts of the log */
@@ -230,24 +243,28 @@ export function fitNames() {
 /** Moves the cursor. @param {number} by @param {boolean} [extend] */
 export function moveCursor(by, extend) {
   if (store.end === store.first) return;
-  if (list.follow) setFollow(false);
+  setFollow(false);
   const at = Number.isNaN(list.cursor) ? (by > 0 ? list.anchor - 1 : list.bottom) : list.cursor;
   if (extend && Number.isNaN(list.mark)) list.mark = at;
   if (!extend) list.mark = NaN;
   list.cursor = clamp(at + by);
-  const last = list.anchor + Math.floor(height / rowHeight) - 1;
-  if (list.cursor < list.anchor) { list.anchor = list.cursor; list.offset = 0; }
-  else if (variable() ? !isVisible(list.cursor) : list.cursor > last) scrollBy((list.cursor - last || 1) * rowHeight);
+  const px = below(list.cursor);
+  if (list.cursor <= list.anchor || Number.isNaN(px)) { list.anchor = list.cursor; list.offset = 0; }
+  else if (px > 0) scrollBy(px);
   syncBar();
   draw();
   list.onChange();
 }
 
-/** @param {number} n */
-function isVisible(n) {
-  const view = pool.find((v) => v.number === n && !v.node.hidden);
-  return !!view && view.node.getBoundingClientRect().bottom <= box.getBoundingClientRect().bottom + 1;
+/** How many pixels to scroll down to see a row, or its start if it is higher than the screen; NaN if that is unknown. @param {number} n */
+function below(n) {
+  if (!variable()) return Math.ceil((n + 1 - list.anchor) - (list.offset + height) / rowHeight) * rowHeight;
+  paint();
+  const r = row(list.anchor) && row(n) && viewOf(n)?.node.getBoundingClientRect(), b = box.getBoundingClientRect();
+  return r ? Math.min(r.bottom - b.bottom, r.top - b.top) : NaN;
 }
+
+export const isVisible = (/** @type {number} */ n) => n >= list.anchor && below(n) < 1;
 
 /** The selected range: first, and after the last. */
 export function selection() {
@@ -269,7 +286,7 @@ function onClick(/** @type {MouseEvent} */ e) {
   const node = /** @type {HTMLElement|null} */ (target.closest(".row"));
   if (!node || !node.dataset.n) return;
   const n = Number(node.dataset.n);
-  if (list.follow) setFollow(false);
+  setFollow(false);
   if (e.shiftKey && !Number.isNaN(list.cursor)) list.mark = n;
   else {
     list.cursor = n;

@@ -4,17 +4,16 @@
 // are more lines than anyone can read. After a broken connection, there is nothing to
 // resume, because each answer is complete.
 import { $, count } from "./dom.js";
-import { api } from "./api.js";
+import { api, ownToken } from "./api.js";
 import { store, takeRange, putRows, rowParams } from "./store.js";
 import { list, draw, fitNames, rowsOnScreen } from "./list.js";
 import { shortClock } from "./time.js";
 
 const everyMs = 100, busyMs = 150, pausedMs = 500;
 
-/** @type {AbortController|null} */
-let poll = null;
-let after = 0, lost = false, seen = 0;
-/** @type {{keep: () => void, anchor: () => void, update: (streams: boolean) => void, pods: () => void}|undefined} */
+let poll = /** @type {AbortController|null} */ (null);
+let after = 0, lost = false;
+/** @type {{anchor: () => Promise<void>, anotherRun: () => void, update: (streams: boolean) => void, pods: () => void}|undefined} */
 let hooks;
 
 /** Polls again at once, for example after a change of the filter. */
@@ -54,7 +53,7 @@ export async function startLive(answered) {
       wait = 250;
     } catch (err) {
       if (poll.signal.aborted) continue;
-      await failed(err);
+      failed(err);
       await sleep(wait);
       wait = Math.min(wait * 2, 5000);
       continue;
@@ -78,10 +77,9 @@ async function ask(signal) {
   const a = await api("live", params, signal);
   if (lost) { lost = false; banner(""); }
   if (store.epoch && a.epoch !== store.epoch) anotherRun();
-  else if (store.view && a.view !== store.view) hooks?.keep(); // ktail has numbered the rows anew
   const fresh = takeRange(a);
   store.epoch = a.epoch;
-  Object.assign(store, { seq: a.seq, time: a.time, evicted: a.evicted, rate: a.rate, ended: !!a.ended, sv: a.sv });
+  Object.assign(store, { seq: a.seq, time: a.time, evicted: a.evicted, rate: a.rate, ended: !!a.ended, lines: a.lines, sv: a.sv });
   if (a.title) store.title = a.title;
   if (a.version) store.version = a.version;
   for (const s of a.streams || []) store.streams.set(s.id, s);
@@ -89,7 +87,7 @@ async function ask(signal) {
   after = a.seq[1];
   if (a.rows) putRows(a.end - a.rows.length, a.rows);
   if (a.pods && a.pods !== store.pods) { store.pods = a.pods; hooks?.pods(); }
-  if (fresh) hooks?.anchor();
+  if (fresh) await hooks?.anchor();
   draw();
   hooks?.update(!!a.streams);
   return a.again || 0;
@@ -98,26 +96,20 @@ async function ask(signal) {
 function anotherRun() {
   store.streams.clear();
   store.sv = 0;
+  list.cursor = list.mark = NaN;
+  hooks?.anotherRun();
   banner(`ktail was restarted: its earlier lines (${shortClock(store.time[0])} to ${shortClock(store.time[1])}) are no longer available.`);
   setTimeout(() => { if (!lost) banner(""); }, 10000);
 }
 
 /** Shows an error. @param {any} err */
-async function failed(err) {
-  if (err.status === 401) {
-    banner("This page belongs to another run of ktail. Open the address that ktail has printed.", true);
-    state("lost", "no access");
-    if (seen++ > 3) await sleep(5000);
-    return;
-  }
+function failed(err) {
   lost = true;
-  if (err.status === 400) {
-    banner(err.message, true);
-    await sleep(500);
-    return;
-  }
-  state("lost", "connection lost");
-  banner("The connection to ktail is lost: it has ended, or the port is no longer forwarded. Trying again.", true);
+  if (err.status === 400) return banner(err.message, true);
+  state("lost", err.status === 401 ? "no access" : "connection lost");
+  if (err.status !== 401) return banner("The connection to ktail is lost: it has ended, or the port is no longer forwarded. Trying again.", true);
+  return banner(ownToken() ? "This page belongs to another run of ktail. Open the address that ktail has printed."
+    : "This link contains no token. Open the address that ktail has printed in this browser first.", true);
 }
 
 /** @param {string} message @param {boolean} [bad] */
@@ -136,7 +128,7 @@ function state(name, text) {
   if ($("liveText").textContent !== text) $("liveText").textContent = text;
 }
 
-let leftAt = 0, told = 0;
+let told = 0;
 
 /** Shows whether the list follows the log, and the rate of lines. */
 export function showLive() {
@@ -144,7 +136,7 @@ export function showLive() {
   const [lines, errors] = store.rate;
   const rate = $("rate");
   const busy = list.follow && lines > 200 ? `, showing the newest ${Math.min(rowsOnScreen() - 4, store.end - store.first)}` : "";
-  rate.replaceChildren(store.ended ? `${count(store.seq[1] - 1)} lines` : `${count(lines)} lines/s${busy}`);
+  rate.replaceChildren(store.ended ? `${count(store.lines)} lines` : `${count(lines)} lines/s${busy}`);
   if (errors >= 0.5 && !store.ended) {
     const b = document.createElement("b");
     b.textContent = `${count(errors)} errors/s`;
@@ -152,9 +144,9 @@ export function showLive() {
   }
   if (list.follow) {
     state("live", store.ended ? "all lines read" : "live");
-    leftAt = store.end;
+    store.seen = store.end;
   } else state("paused", "paused");
-  const fresh = store.end - leftAt;
+  const fresh = store.end - store.seen;
   const button = $("toEnd");
   button.hidden = list.follow || store.end === store.first;
   const text = fresh > 0 ? `${count(fresh)} new lines ↓` : "Newest ↓";

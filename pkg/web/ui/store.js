@@ -11,22 +11,23 @@ const maxPages = 24, maxFetched = 64e6;
 
 export const store = {
   epoch: "", view: 0, first: 0, end: 0, searched: 0, complete: true, limited: false,
-  seq: [1, 1], time: [0, 0], evicted: [0, 0], rate: [0, 0], ended: false, title: "", version: "", pods: 0,
-  sv: 0,
+  seq: [1, 1], time: [0, 0], evicted: [0, 0], rate: [0, 0], ended: false, lines: 0, title: "", version: "", pods: 0,
+  sv: 0, seen: 0, // seen: number after the last row that was there when the list stopped following
   /** @type {Map<number, any>} */ streams: new Map(),
   /** @type {Map<number, (Row|undefined)[]>} */ pages: new Map(),
   /** @type {Set<number>} */ loading: new Set(),
   /** @type {() => void} */ onRows: () => {},
+  /** Is called before the numbers of rows change; same: not because of a filter. @type {(same: boolean) => void} */ onLeave: () => {},
 };
 
 let generation = 0;
 /** Rows with other marks, shown until those with the new ones are there. @type {Map<number, (Row|undefined)[]>} */
 let stale = new Map();
 
-/** Forgets all rows: the filter has changed or, with keep, only the marks. @param {boolean} [keep] */
-export function clearRows(keep) {
+/** Forgets all rows: the filter has changed or, with keep, only the marks. @param {boolean} [keep] @param {boolean} [same] the filter is the same */
+export function clearRows(keep, same = false) {
   generation++;
-  if (!keep) store.view = 0; // its numbers no longer mean anything
+  if (!keep) { store.onLeave(same); store.view = 0; } // its numbers no longer mean anything
   stale = keep ? new Map([...stale, ...store.pages].slice(-maxPages)) : new Map();
   store.pages = new Map();
   store.loading.clear();
@@ -46,10 +47,7 @@ export function putRows(first, rows) {
   rows.forEach((r, i) => {
     const p = Math.floor((first + i) / pageSize);
     let page = store.pages.get(p);
-    if (!page) {
-      page = [];
-      store.pages.set(p, page);
-    }
+    if (!page) store.pages.set(p, page = []);
     page[first + i - p * pageSize] = r;
   });
   while (store.pages.size > maxPages) store.pages.delete(/** @type {number} */ (store.pages.keys().next().value));
@@ -66,7 +64,8 @@ export function rowParams() {
 /** Takes over what an answer says about the view. Reports whether it is another one. @param {any} a */
 export function takeRange(a) {
   const fresh = a.view !== store.view || (a.epoch !== undefined && a.epoch !== store.epoch);
-  if (fresh && store.view) clearRows();
+  if (fresh && store.view) clearRows(false, true);
+  if (fresh) store.seen = a.end;
   store.view = a.view;
   store.first = a.first;
   store.end = a.end;

@@ -65,11 +65,6 @@ export function ago(ms) {
 }
 
 /** RFC 3339 in UTC with nine digits. @param {number} ms @param {number} ns nanoseconds below */
-export function full(ms, ns) {
-  return new Date(ms).toISOString().slice(0, -1) + String(ns).padStart(6, "0") + "Z";
-}
+export const full = (ms, ns) => new Date(ms).toISOString().slice(0, -1) + String(ns).padStart(6, "0") + "Z";
 
-export function zoneName() {
-  if (state.zone !== "local") return state.zone;
-  return Intl.DateTimeFormat().resolvedOptions().timeZone || "local";
-}
+export const zoneName = () => (state.zone !== "local" ? state.zone : Intl.DateTimeFormat().resolvedOptions().timeZone || "local");

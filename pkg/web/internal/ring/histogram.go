@@ -2,6 +2,7 @@ package ring
 
 import (
 	"math"
+	"slices"
 
 	"github.com/ktail/ktail/pkg/text"
 )
@@ -61,22 +62,47 @@ func (h *Buckets) index(at int64) (int, bool) {
 	return int(i), i < int64(len(h.Counts))
 }
 
-// SeqAt returns the sequence number of the first line at or after a time. If there
-// is none, it returns the number after the last line.
-func (r *Ring) SeqAt(at int64) uint64 {
-	seq := r.end()
-	for _, b := range r.snapshot(0) {
+// SeqAfter returns the sequence number of the first line, from seq on, whose time is
+// not before at. If there is none, it returns the number after the last line. Lines are
+// not always in the order of their times: the clock of a node may be wrong.
+func (r *Ring) SeqAfter(seq uint64, at int64) uint64 {
+	end := r.end()
+	for _, b := range r.snapshot(seq) {
 		if b.maxTime < at {
 			continue
 		}
+		found := uint64(0)
 		b.walk(nil, func(rec *Record) bool {
-			if rec.Time >= at {
-				seq = rec.Seq
-				return false
+			if rec.Seq >= seq && rec.Time >= at {
+				found = rec.Seq
 			}
-			return true
+			return found == 0
 		})
-		break
+		if found != 0 {
+			return found
+		}
 	}
-	return seq
+	return end
+}
+
+// SeqBefore returns the sequence number of the last line before seq whose time is not
+// after at. If there is none, it returns that of the first line.
+func (r *Ring) SeqBefore(seq uint64, at int64) uint64 {
+	first := r.first()
+	for _, b := range slices.Backward(r.snapshotBefore(seq)) {
+		if b.minTime > at {
+			continue
+		}
+		found := uint64(0)
+		b.walk(nil, func(rec *Record) bool {
+			if rec.Seq < seq && rec.Time <= at {
+				found = rec.Seq
+			}
+			return rec.Seq < seq
+		})
+		if found != 0 {
+			return found
+		}
+	}
+	return first
 }

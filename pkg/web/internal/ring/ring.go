@@ -27,6 +27,7 @@ type Ring struct {
 	shared  bool   // a reader has a copy of open, so that its memory is not reused
 	scratch []byte // for compression
 	evicted Evicted
+	logs    uint64 // lines of the kind Log so far
 	rate    rates
 	changed chan struct{} // closed when lines are added; nil if nothing waits
 	closed  bool
@@ -64,6 +65,7 @@ func (r *Ring) Append(lines []ktail.Line) {
 		switch {
 		case l.Kind == ktail.Log:
 			level, _, _ = text.FindLevel(l.Text)
+			r.logs++
 		case l.Event != nil:
 			l, level = described(l)
 		}
@@ -150,6 +152,7 @@ func (r *Ring) Close() {
 type State struct {
 	First, End uint64 // sequence numbers of the first line, and after the last one
 	Evicted    Evicted
+	Logs       uint64  // log lines that were added so far; the others are gaps, exits, and the like
 	Begin      int64   // time of the earliest line, Unix nanoseconds; 0 if there is none
 	Last       int64   // time of the latest line
 	Lines      float64 // per second, over the last seconds
@@ -162,7 +165,7 @@ type State struct {
 func (r *Ring) State() State {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := State{First: r.open.first, End: r.open.end(), Evicted: r.evicted, Closed: r.closed, Size: r.size + r.open.size()}
+	s := State{First: r.open.first, End: r.open.end(), Evicted: r.evicted, Logs: r.logs, Closed: r.closed, Size: r.size + r.open.size()}
 	s.Lines, s.Errors = r.rate.perSecond(time.Now().Unix())
 	s.Begin, s.Last = r.open.minTime, r.open.maxTime
 	if len(r.blocks) > 0 {
