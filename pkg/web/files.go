@@ -68,11 +68,11 @@ var kinds = map[string]string{
 	".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }
 
-// comments returns expressions for the comments that have lines of their own, by the
-// suffix of the file.
+// comments returns expressions for the comments that have lines of their own, and for
+// those with a type, by the suffix of the file. No text of the page looks like the latter.
 var comments = sync.OnceValue(func() map[string]*regexp.Regexp {
 	return map[string]*regexp.Regexp{
-		".js":  regexp.MustCompile(`(?m)^[ \t]*(//.*|/\*(?:[^*]|\*+[^*/])*\*+/[ \t]*)$`),
+		".js":  regexp.MustCompile(`(?m)^[ \t]*(//.*|/\*(?:[^*]|\*+[^*/])*\*+/[ \t]*)$|/\*\* @type (?:[^*\n]|\*+[^*/\n])*\*+/ ?`),
 		".css": regexp.MustCompile(`(?m)^[ \t]*/\*(?:[^*]|\*+[^*/])*\*+/[ \t]*$`),
 	}
 })

@@ -271,7 +271,7 @@ func TestPage_CountsPodsThatItDoesNotShow(t *testing.T) {
 	b := s.open(1400, 900, "light")
 	b.keys("s")
 	b.until("there are pods", `document.querySelectorAll('.pod').length === 300`)
-	got := eval[string](b, `[document.querySelector('#pods h2').textContent, document.querySelector('.pod').dataset.pod, document.querySelector('#pods').lastChild.textContent].join(' | ')`)
+	got := eval[string](b, `[document.querySelector('#pods h2').textContent, document.querySelector('.pod').dataset.pod, document.getElementById('podNote').textContent].join(' | ')`)
 	if want := "1,000 pods | shop/web-999/ | and 700 more"; got != want {
 		t.Errorf("the panel shows %q, want %q", got, want)
 	}

@@ -1,6 +1,6 @@
 // @ts-check
 // The panel of pods: their state, CPU, and memory. A click shows only their lines.
-import { $, el, bytes } from "./dom.js";
+import { $, el, bytes, count } from "./dom.js";
 import { api } from "./api.js";
 import { state } from "./state.js";
 import { store } from "./store.js";
@@ -130,8 +130,8 @@ export function showPods() {
   const pods = entries().map((/** @type {any} */ p) => ({ p, s: p.unknown ? { rank: 3, cls: "", text: "", sub: "", last: "" } : summary(p) }))
     .sort((/** @type {any} */ a, /** @type {any} */ b) => a.s.rank - b.s.rank || (a.p.ns + a.p.name < b.p.ns + b.p.name ? -1 : 1));
   const buttons = pods.slice(0, mostPods).map(podButton), more = pods.length - buttons.length;
-  $("podCount").textContent = `${pods.length} pod${pods.length === 1 ? "" : "s"}`;
-  $("podNote").textContent = [more && `and ${more} more`, info.metrics].filter(Boolean).join(". ");
+  $("podCount").textContent = `${count(pods.length)} pod${pods.length === 1 ? "" : "s"}`;
+  $("podNote").textContent = [more && `and ${count(more)} more`, info.metrics].filter(Boolean).join(". ");
   if (buttons.length !== rows.children.length || buttons.some((b, i) => b !== rows.children[i])) rows.replaceChildren(...buttons);
   if (rows.contains(focused)) focused.focus({ preventScroll: true });
 }
