@@ -1,6 +1,7 @@
-// Package sourcetest tests the contract of ktail.Source. Run is the suite that
-// every implementation with resumable reads runs. Log is a log in memory that
-// keeps the contract.
+// Package sourcetest tests the contract of ktail.Source. Run is the suite for sources
+// that emit lines as soon as they are written and that can be resumed, RunOnce the part
+// of it for sources that can be read only once. Log is a log in memory that keeps the
+// contract.
 package sourcetest
 
 import (
@@ -28,18 +29,29 @@ type Subject struct {
 // testing/synctest bubble, once for each test, and returns a source of an empty
 // log.
 func Run(t *testing.T, open func(t *testing.T) Subject) {
-	for name, test := range map[string]func(*testing.T, Subject){
-		"connects before there are lines":    connects,
-		"emits the lines in order":           emitsInOrder,
-		"ends with the log":                  ends,
+	RunOnce(t, open)
+	run(t, open, map[string]func(*testing.T, Subject){
 		"an interruption is not the end":     interrupted,
 		"resumes after the last line":        resumes,
 		"the same line twice is two lines":   sameTwice,
-		"stops when emit fails":              emitFails,
-		"stops when the context ends":        contextEnds,
-		"the texts of lines stay valid":      textsStay,
 		"can be read again after it stopped": readAgain,
-	} {
+	})
+}
+
+// RunOnce is like Run, but reads each source only once and does not call Cut.
+func RunOnce(t *testing.T, open func(t *testing.T) Subject) {
+	run(t, open, map[string]func(*testing.T, Subject){
+		"connects before there are lines": connects,
+		"emits the lines in order":        emitsInOrder,
+		"ends with the log":               ends,
+		"stops when emit fails":           emitFails,
+		"stops when the context ends":     contextEnds,
+		"the texts of lines stay valid":   textsStay,
+	})
+}
+
+func run(t *testing.T, open func(t *testing.T) Subject, tests map[string]func(*testing.T, Subject)) {
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { test(t, open(t)) })
 		})
