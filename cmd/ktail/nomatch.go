@@ -13,6 +13,7 @@ import (
 
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube"
+	"github.com/ktail/ktail/pkg/text"
 )
 
 const (
@@ -116,11 +117,8 @@ func (h *noMatchReporter) notStarted(waiting []kube.WaitingContainer) string {
 			b.WriteString(", ")
 		}
 		fmt.Fprintf(&b, "%s/%s[%s]: %s", w.Namespace, w.Pod, w.Container, w.Reason)
-		if message := strings.Join(strings.Fields(w.Message), " "); message != "" {
-			if runes := []rune(message); len(runes) > messageLen {
-				message = string(runes[:messageLen]) + "…"
-			}
-			fmt.Fprintf(&b, " (%s)", message)
+		if message := text.OneLine(w.Message); message != "" {
+			fmt.Fprintf(&b, " (%s)", text.Shorten(message, messageLen))
 		}
 	}
 	return b.String()

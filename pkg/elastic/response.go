@@ -207,7 +207,7 @@ func parseError(raw json.RawMessage) (kind, reason string) {
 
 		RootCause []json.RawMessage `json:"root_cause"` // names what failed in a shard
 	}
-	var text string
+	var plain string
 	switch {
 	case len(raw) == 0:
 	case json.Unmarshal(raw, &e) == nil:
@@ -218,19 +218,11 @@ func parseError(raw json.RawMessage) (kind, reason string) {
 		if _, cause := parseError(cause); cause != "" && cause != e.Reason {
 			e.Reason += ": " + cause
 		}
-	case json.Unmarshal(raw, &text) == nil:
-		e.Reason = text
+	case json.Unmarshal(raw, &plain) == nil:
+		e.Reason = plain
 	}
-	return e.Type, cutText(e.Reason, maxReason)
+	return e.Type, text.Shorten(e.Reason, maxReason)
 }
 
 // maxReason is the maximum length of a reason, which may quote a document.
 const maxReason = 1000
-
-// cutText returns at most the first maxLen bytes of s.
-func cutText(s string, maxLen int) string {
-	if len(s) <= maxLen {
-		return s
-	}
-	return string(bytes.ToValidUTF8([]byte(s[:maxLen]), nil)) + "…"
-}

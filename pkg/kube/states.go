@@ -8,6 +8,7 @@ import (
 	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/pkg/ktail"
 	"github.com/ktail/ktail/pkg/kube/internal/corev1"
+	"github.com/ktail/ktail/pkg/kube/internal/events"
 )
 
 // States is a set of container states.
@@ -77,10 +78,7 @@ func whyEnded(pod *corev1.Pod, ended *corev1.ContainerStateTerminated) string {
 // "Evicted: The node was low on resource: memory."
 func whyFailed(pod *corev1.Pod) string {
 	const most = 200
-	message := strings.Join(strings.Fields(pod.Status.Message), " ")
-	if runes := []rune(message); len(runes) > most {
-		message = string(runes[:most]) + "…"
-	}
+	message := events.OneLine(pod.Status.Message, most)
 	if message == "" {
 		return pod.Status.Reason
 	}

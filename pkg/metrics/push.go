@@ -131,11 +131,7 @@ func (c pushClient) Do(r *http.Request) (*http.Response, error) {
 func refusal(r *http.Request, body string) string {
 	_, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	_, password, _ := r.BasicAuth()
-	body = text.OneLine(text.Redact(body, credentials, password))
-	if len(body) > maxRefusal {
-		body = string(text.Cut([]byte(body), maxRefusal)) + "…"
-	}
-	return body
+	return text.Shorten(text.OneLine(text.Redact(body, credentials, password)), maxRefusal)
 }
 
 func (r Run) figures() []Figure {

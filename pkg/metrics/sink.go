@@ -250,8 +250,7 @@ func (s *Sink) lineError(m *metric, r *rule, value []byte, err error) {
 // cleanText returns the beginning of a line for a message.
 func cleanText(line []byte) string {
 	const most = 80
-	short := line[:min(len(line), most)]
-	return strings.ToValidUTF8(string(short), "\ufffd")
+	return strings.ToValidUTF8(string(text.Cut(line, most)), "\ufffd")
 }
 
 // seriesOf returns the series of the line in the group, by the values of its labels.

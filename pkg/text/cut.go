@@ -15,3 +15,11 @@ func Cut(text []byte, n int) []byte {
 	}
 	return text[:n] // it is not UTF-8
 }
+
+// Shorten is Cut for texts in messages: it ends with an ellipsis if something is cut.
+func Shorten(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return string(Cut([]byte(text), n)) + "…"
+}

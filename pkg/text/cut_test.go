@@ -16,5 +16,12 @@ func TestCut_KeepsWholeCharacters(t *testing.T) {
 		if got := string(Cut([]byte(tt.text), tt.n)); got != tt.want {
 			t.Errorf("%q cut to %d bytes is %q, want %q", tt.text, tt.n, got, tt.want)
 		}
+		want := tt.want
+		if want != tt.text {
+			want += "…"
+		}
+		if got := Shorten(tt.text, tt.n); got != want {
+			t.Errorf("%q shortened to %d bytes is %q, want %q", tt.text, tt.n, got, want)
+		}
 	}
 }

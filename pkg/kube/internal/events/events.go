@@ -7,6 +7,7 @@
 package events
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"slices"
@@ -163,12 +164,15 @@ func (e *Event) Text() string {
 		s = strings.TrimPrefix(s, "Node "+e.InvolvedObject.Name+" "+prefix)
 	}
 	s = strings.TrimPrefix(s, "(combined from similar events): ")
+	return OneLine(cmp.Or(strings.TrimSpace(s), e.Reason), maxMessage)
+}
+
+// OneLine returns a text on one line of at most n characters. White space becomes single
+// spaces.
+func OneLine(s string, n int) string {
 	s = strings.Join(strings.Fields(s), " ")
-	if s == "" {
-		s = e.Reason
-	}
-	if runes := []rune(s); len(runes) > maxMessage {
-		s = string(runes[:maxMessage-1]) + "…"
+	if runes := []rune(s); len(runes) > n {
+		return string(runes[:n-1]) + "…"
 	}
 	return s
 }
