@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ktail/ktail/pkg/metrics"
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // config is the content of a config file.
@@ -149,11 +150,7 @@ func checkKey(key string, flags *pflag.FlagSet, others ...string) error {
 				known = append(known, f.Name)
 			}
 		})
-		suggestion := ""
-		if similar := similarNames(key, known); len(similar) > 0 {
-			suggestion = "; did you mean " + similar[0] + "?"
-		}
-		return fmt.Errorf("unknown key %q%s", key, suggestion)
+		return fmt.Errorf("unknown key %q%s", key, text.DidYouMean(key, known))
 	}
 	if !canComeFrom(configFile, flag) {
 		return fmt.Errorf("%s: can only be set on the command line", key)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/ktail/ktail/pkg/metrics"
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // keyMetrics is the key of a config file, or of a preset, with rules that make metrics
@@ -89,11 +90,7 @@ func readRuleKey(r *metrics.Rule, s *setting) error {
 		}
 		names[i] = key.name
 	}
-	suggestion := ""
-	if similar := similarNames(s.key, names); len(similar) > 0 {
-		suggestion = "; did you mean " + similar[0] + "?"
-	}
-	return fmt.Errorf("unknown key; write one of %s%s", strings.Join(names, ", "), suggestion)
+	return fmt.Errorf("unknown key; write one of %s%s", strings.Join(names, ", "), text.DidYouMean(s.key, names))
 }
 
 func readText(to *string, s *setting, what string) error {

@@ -335,7 +335,7 @@ func (h *noMatchReporter) otherPods(ctx context.Context) string {
 	names = slices.Compact(names)
 	var near []string
 	for _, re := range s.Pods {
-		for _, name := range similarNames(literal(re), names) {
+		for _, name := range text.Similar(literal(re), names) {
 			if !slices.Contains(near, name) {
 				near = append(near, name)
 			}
@@ -421,7 +421,7 @@ func (h *noMatchReporter) explain(ctx context.Context, err error) error {
 		for _, k := range slices.Concat(kube.BuiltInKinds(), unknown.Known) {
 			words = append(words, k.String())
 		}
-		if near := similarNames(unknown.Word, words); len(near) > 0 {
+		if near := text.Similar(unknown.Word, words); len(near) > 0 {
 			return fmt.Errorf("%w; did you mean %s?", err, join(near, "or"))
 		}
 		return err

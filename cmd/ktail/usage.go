@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"github.com/spf13/pflag"
+
+	"github.com/ktail/ktail/pkg/text"
 )
 
 // usageError is an error in the command line. printError then refers the user
@@ -62,11 +64,11 @@ func unknownFlag(flags *pflag.FlagSet, err *pflag.NotExistError) error {
 		}
 	})
 	suggestion := ""
-	if similar := similarNames(name, names); len(similar) > 0 {
-		for i := range similar {
-			similar[i] = "--" + similar[i]
+	if near := text.Similar(name, names); len(near) > 0 {
+		for i := range near {
+			near[i] = "--" + near[i]
 		}
-		suggestion = "; did you mean " + join(similar, "or") + "?"
+		suggestion = "; did you mean " + join(near, "or") + "?"
 	}
 	return fmt.Errorf("unknown flag --%s%s", name, suggestion)
 }

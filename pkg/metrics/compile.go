@@ -179,7 +179,7 @@ func checkUsed(r Rule, m *matcher) error {
 			}
 		}
 		slices.Sort(missing)
-		return &RuleError{r.Name, key, fmt.Errorf("the field %s is not used; add it to labels, where, or value, or do not name it (in a pattern, write <_>)%s", name, didYouMean(name, missing))}
+		return &RuleError{r.Name, key, fmt.Errorf("the field %s is not used; add it to labels, where, or value, or do not name it (in a pattern, write <_>)%s", name, text.DidYouMean(name, missing))}
 	}
 	return nil
 }

@@ -247,7 +247,7 @@ func (r *Rule) checkLabels(fail failFunc) error {
 		case by[name]:
 			return fail("by", "%s is listed twice; write it once", name)
 		case !isSource(name):
-			return fail("by", "unknown label %q; write some of %s, or label_NAME for a label of the pod%s", name, strings.Join(sources, ", "), didYouMean(name, sources))
+			return fail("by", "unknown label %q; write some of %s, or label_NAME for a label of the pod%s", name, strings.Join(sources, ", "), text.DidYouMean(name, sources))
 		case len(r.By) > maxLabels:
 			return fail("by", "%d labels are too many; write at most %d", len(r.By), maxLabels)
 		}
@@ -302,39 +302,4 @@ func suggestName(text, otherwise string) string {
 		return otherwise
 	}
 	return name
-}
-
-// didYouMean returns a suggestion for a misspelled name; empty if none is similar.
-func didYouMean(name string, known []string) string {
-	best, least := "", len(name)/2+1
-	for _, k := range known {
-		if d := distance(name, k); d < least {
-			best, least = k, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return "; did you mean " + best + "?"
-}
-
-// distance is the Levenshtein distance of two names.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		last := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := last
-			if a[i] != b[j] {
-				cost++
-			}
-			last = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
