@@ -118,11 +118,7 @@ func (h *History) repeat(ctx context.Context, isWorth func(error) bool, try func
 		if ctx.Err() != nil || !isWorth(err) || time.Since(begun) > searchPatience {
 			return err
 		}
-		timer := time.NewTimer(max(delay, min(retryAfter, searchPatience/4)))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if sleep(ctx, max(delay, min(retryAfter, searchPatience/4))); ctx.Err() != nil {
 			return ctx.Err()
 		}
 		delay = min(2*delay, 5*time.Second)

@@ -9,6 +9,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+
+	"github.com/ktail/ktail/pkg/kube/internal/sleep"
 )
 
 // Owner names an object whose pods are wanted, as the user writes it:
@@ -61,12 +63,8 @@ func (w *Watcher) findKind(ctx context.Context, word string) (Kind, error) {
 		case !reported:
 			w.warn(err)
 		}
-		timer := time.NewTimer(between)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if !sleep.For(ctx, between) {
 			return k, ctx.Err()
-		case <-timer.C:
 		}
 	}
 }
