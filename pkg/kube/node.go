@@ -87,7 +87,7 @@ func (w *NodeWatcher) Watch(ctx context.Context, set func([]ktail.Source)) error
 	}
 	if ok, err := w.Client.mayProxy(ctx, ""); err == nil && !ok && !w.mayProxyNamed(ctx) {
 		set(nil)
-		return fmt.Errorf("cannot read logs of nodes: you need permission to get nodes/proxy (%s); see: kubectl auth can-i get nodes/proxy", ProxyImplies)
+		return fmt.Errorf("cannot read logs of nodes: you need permission to get nodes/proxy (%s); see: kubectl auth can-i get nodes/proxy", proxyImplies)
 	}
 	reported := false
 	for first := true; ; first = false {

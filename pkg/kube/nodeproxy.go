@@ -13,9 +13,9 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// ProxyImplies describes what else the permission to read the logs of nodes
+// proxyImplies describes what else the permission to read the logs of nodes
 // allows.
-const ProxyImplies = "note that it also allows running commands in every pod of the node"
+const proxyImplies = "note that it also allows running commands in every pod of the node"
 
 // nodeReply is a response of the log endpoint of a kubelet.
 type nodeReply struct {
@@ -89,7 +89,7 @@ func rangeSize(resp *http.Response) int64 {
 func nodeLogError(err error, node string) error {
 	switch {
 	case apierrors.IsForbidden(err):
-		return fmt.Errorf("%w; you need permission to get nodes/proxy (%s); see: kubectl auth can-i get nodes/proxy", err, ProxyImplies)
+		return fmt.Errorf("%w; you need permission to get nodes/proxy (%s); see: kubectl auth can-i get nodes/proxy", err, proxyImplies)
 	case apierrors.IsMethodNotSupported(err):
 		return fmt.Errorf("the kubelet of node %s does not serve logs: enableSystemLogHandler or enableDebuggingHandlers is false", node)
 	case isNoFile(err):

@@ -97,7 +97,7 @@ func (n *nodeFiles) usable(ctx context.Context, node string) bool {
 	defer n.mu.Unlock()
 	if !allowed && !n.denied {
 		n.denied = true
-		n.report(fmt.Errorf("rotated log files are not read: you need permission to get nodes/proxy (%s); see: kubectl auth can-i get nodes/proxy", ProxyImplies))
+		n.report(fmt.Errorf("rotated log files are not read: you need permission to get nodes/proxy (%s); see: kubectl auth can-i get nodes/proxy", proxyImplies))
 	}
 	return allowed && !a.failed
 }

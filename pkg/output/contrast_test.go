@@ -132,7 +132,7 @@ func TestPalette256_ReplicasDiffer(t *testing.T) {
 	seen := map[string]string{}
 	for i := range 8 {
 		pod := fmt.Sprintf("web-%d", i)
-		on := Palette256.pairOf(&ktail.Stream{Pod: pod}, false).pod.on
+		on := palette256.pairOf(&ktail.Stream{Pod: pod}, false).pod.on
 		if other := seen[on]; other != "" {
 			t.Errorf("%s and %s have the same color", other, pod)
 		}
@@ -145,21 +145,21 @@ func TestTerminalPalette_FollowsEnvironment(t *testing.T) {
 		env  string
 		want *Palette
 	}{
-		{"", DefaultPalette},
-		{"TERM=xterm", DefaultPalette},
-		{"TERM=xterm COLORFGBG=0;15", LightPalette},
-		{"COLORFGBG=0;default;15", LightPalette},
-		{"COLORFGBG=0;7", LightPalette},
-		{"COLORFGBG=15;0", DefaultPalette},
-		{"COLORFGBG=7;8", DefaultPalette},
-		{"COLORFGBG=x", DefaultPalette},
-		{"TERM=linux COLORTERM=truecolor", DefaultPalette},
-		{"TERM=xterm-256color", Palette256},
-		{"TERM=screen-256color-bce COLORFGBG=0;15", Palette256},
-		{"TERM=xterm-kitty", Palette256},
-		{"TERM=xterm-direct", Palette256},
-		{"TERM=xterm COLORTERM=truecolor", Palette256},
-		{"WT_SESSION=1", Palette256},
+		{"", defaultPalette},
+		{"TERM=xterm", defaultPalette},
+		{"TERM=xterm COLORFGBG=0;15", lightPalette},
+		{"COLORFGBG=0;default;15", lightPalette},
+		{"COLORFGBG=0;7", lightPalette},
+		{"COLORFGBG=15;0", defaultPalette},
+		{"COLORFGBG=7;8", defaultPalette},
+		{"COLORFGBG=x", defaultPalette},
+		{"TERM=linux COLORTERM=truecolor", defaultPalette},
+		{"TERM=xterm-256color", palette256},
+		{"TERM=screen-256color-bce COLORFGBG=0;15", palette256},
+		{"TERM=xterm-kitty", palette256},
+		{"TERM=xterm-direct", palette256},
+		{"TERM=xterm COLORTERM=truecolor", palette256},
+		{"WT_SESSION=1", palette256},
 	}
 	for _, tt := range tests {
 		got := TerminalPalette(func(key string) (string, bool) {

@@ -18,19 +18,19 @@ type Palette struct {
 	pods, containers []sgr // of the same length, not empty
 }
 
-// DefaultPalette has the six bright colors of a 16-color terminal for pods, and
+// defaultPalette has the six bright colors of a 16-color terminal for pods, and
 // the corresponding normal colors for their containers.
-var DefaultPalette = &Palette{
+var defaultPalette = &Palette{
 	pods: []sgr{
 		newSGR(color.FgHiCyan), newSGR(color.FgHiGreen), newSGR(color.FgHiMagenta),
 		newSGR(color.FgHiYellow), newSGR(color.FgHiBlue), newSGR(color.FgHiRed),
 	},
-	containers: LightPalette.containers,
+	containers: lightPalette.containers,
 }
 
-// LightPalette is for 16-color terminals with a light background, on which
+// lightPalette is for 16-color terminals with a light background, on which
 // bright colors are unreadable.
-var LightPalette = func() *Palette {
+var lightPalette = func() *Palette {
 	colors := []sgr{
 		newSGR(color.FgCyan), newSGR(color.FgGreen), newSGR(color.FgMagenta),
 		newSGR(color.FgYellow), newSGR(color.FgBlue), newSGR(color.FgRed),
@@ -49,9 +49,9 @@ var indexed = [text.NameColors]uint8{
 	164, 98, 169, 101, 103, 100, 130, 30,
 }
 
-// Palette256 has 24 colors that are readable on dark and on light backgrounds.
+// palette256 has 24 colors that are readable on dark and on light backgrounds.
 // Pod names are bold.
-var Palette256 = func() *Palette {
+var palette256 = func() *Palette {
 	p := &Palette{}
 	for _, n := range indexed {
 		p.pods = append(p.pods, sgr{fmt.Sprintf("\x1b[1;38;5;%dm", n), "\x1b[0m"})
@@ -65,11 +65,11 @@ var Palette256 = func() *Palette {
 func TerminalPalette(lookup func(string) (string, bool)) *Palette {
 	switch {
 	case has256Colors(lookup):
-		return Palette256
+		return palette256
 	case hasLightBackground(lookup):
-		return LightPalette
+		return lightPalette
 	default:
-		return DefaultPalette
+		return defaultPalette
 	}
 }
 
@@ -146,7 +146,7 @@ type pair struct{ pod, container sgr }
 // container depends on the name of the container.
 func (p *Palette) pairOf(s *ktail.Stream, diffContainer bool) pair {
 	if p == nil {
-		p = DefaultPalette
+		p = defaultPalette
 	}
 	pod := p.index(s.Pod)
 	container := pod

@@ -11,7 +11,7 @@ import (
 type Style struct {
 	Color         bool     // use the colors of the palette
 	Namespace     bool     // include the namespace
-	Palette       *Palette // nil means DefaultPalette
+	Palette       *Palette // nil means six bright colors
 	DiffContainer bool     // color containers by their own names
 }
 
