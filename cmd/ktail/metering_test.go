@@ -57,7 +57,7 @@ func get(t *testing.T, client *http.Client, url, pattern string) string {
 	re := regexp.MustCompile(pattern)
 	var last string
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
-		resp, err := client.Get(url) //nolint:noctx // of a test
+		resp, err := client.Get(url)
 		if err != nil {
 			last = err.Error()
 			continue

@@ -75,8 +75,9 @@ func startPager(command string, s streams) (*pager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--pager: %w", err)
 	}
-	defer r.Close()                                                                                             //nolint:errcheck // the pager has its own copy
-	p := &pager{command: command, in: w, process: exec.Command("sh", "-c", command), done: make(chan struct{})} //nolint:noctx // it ends when the user closes it
+	defer r.Close() //nolint:errcheck // the pager has its own copy
+	// Without a context: the pager ends when the user closes it.
+	p := &pager{command: command, in: w, process: exec.Command("sh", "-c", command), done: make(chan struct{})}
 	p.process.Stdin, p.process.Stdout, p.process.Stderr = r, s.Out, withoutGrace(s.ErrOut)
 	p.process.Env = pagerEnv(os.Environ(), s.Env)
 	if err := p.process.Start(); err != nil {
@@ -122,7 +123,7 @@ func (p *pager) Write(b []byte) (int, error) {
 	if isClosedPipe(err) {
 		return len(b), nil
 	}
-	return n, err //nolint:wrapcheck // the caller says what was written
+	return n, err // the caller says what was written
 }
 
 // awaitEnd returns true when the pager has exited, and false when ctx ends.

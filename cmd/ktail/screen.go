@@ -28,7 +28,7 @@ func (s *screen) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.once.Do(func() { close(s.printed) })
-	return s.out.Write(b) //nolint:wrapcheck // the caller says what was written
+	return s.out.Write(b) // the caller says what was written
 }
 
 // separateOnEnter prints a separator each time the user presses Enter, until ctx

@@ -43,7 +43,7 @@ const (
 // interrupted, so a goroutine performs it, and stays behind in that case; later
 // writes fail at once. Calls must not overlap.
 type interruptibleWriter struct {
-	ctx    context.Context //nolint:containedctx // ends with the run; io.Writer has no context parameter
+	ctx    context.Context // ends with the run; io.Writer has no context parameter
 	out    io.Writer
 	limit  time.Duration
 	left   time.Duration // of limit

@@ -180,5 +180,5 @@ func fault(kind, message string) map[string]any {
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body) //nolint:errcheck,errchkjson // an error means that the client has disconnected
+	json.NewEncoder(w).Encode(body) //nolint:errcheck // an error means that the client has disconnected
 }

@@ -64,7 +64,7 @@ func (d *delivery) skipIndexed(ctx context.Context, part []int, t target) ([]int
 	}
 	lookups, err := d.lookups(part, list)
 	if err != nil || len(lookups) == 0 {
-		return part, nil //nolint:nilerr // body reports a bulk that cannot be decompressed
+		return part, nil // body reports a bulk that cannot be decompressed
 	}
 	found, p := d.findOlder(ctx, lookups, list, t)
 	if p != nil {
@@ -304,7 +304,7 @@ func (d *delivery) dropCopies(ctx context.Context, part []int, t target) *proble
 	d.lookedUp, d.lookedUpFor = make([]bool, len(d.bulk.ends)), index
 	lookups, err := d.lookups(docs, list)
 	if err != nil || len(lookups) == 0 {
-		return nil //nolint:nilerr // the bulk was decompressed before; it is reported when that fails again
+		return nil // the bulk was decompressed before; it is reported when that fails again
 	}
 	found, p := d.findOlder(ctx, lookups, list, t)
 	if p != nil {

@@ -75,7 +75,7 @@ func TestNodeWatcher_ReadsFilesExactly(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				api := fakeapi.New(fakeapi.Options{})
 				t.Cleanup(api.Close)
-				w := &fileWriter{node: api.AddNode("worker-1", nil), rng: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // reproducible
+				w := &fileWriter{node: api.AddNode("worker-1", nil), rng: rand.New(rand.NewPCG(seed, 0))}
 				w.node.Write("syslog", "")
 				r := readNodes(t, api, &kube.NodeWatcher{Nodes: nodeQueries(t, "worker-1"), Files: []string{"syslog"}, Options: kube.LogOptions{Follow: true, Tail: -1}})
 				time.Sleep(time.Second) // the first read

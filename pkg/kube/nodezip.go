@@ -143,5 +143,5 @@ func (z *zippedLines) next(lines []ktail.Line) ([]ktail.Line, error) {
 	if line.Time = f.latest; line.Time >= z.since {
 		lines = append(lines, line)
 	}
-	return lines, err //nolint:wrapcheck // it is nil or io.EOF
+	return lines, err // it is nil or io.EOF
 }

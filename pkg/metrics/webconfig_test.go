@@ -238,7 +238,7 @@ func TestServe_OnlyClientsWithAllowedNames(t *testing.T) {
 		writeTo(t, path, "tls_server_config:\n  cert_file: tls.crt\n  key_file: tls.key\n  client_ca_file: tls.crt\n"+
 			"  client_auth_type: RequireAndVerifyClientCert\n  client_allowed_sans: ['"+name+"']\n")
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}}
-		resp, err := (&http.Client{Transport: transport}).Get("https://" + serve(t, path)) //nolint:noctx // of a test
+		resp, err := (&http.Client{Transport: transport}).Get("https://" + serve(t, path))
 		if (err == nil) != want {
 			t.Errorf("with the allowed name %s: %v", name, err)
 		}
@@ -254,7 +254,7 @@ func TestServe_AppliesHeadersAndRateLimit(t *testing.T) {
 	writeTo(t, path, "http_server_config: {headers: {X-Frame-Options: deny}}\nrate_limit: {interval: 1h, burst: 2}\n")
 	address := serve(t, path)
 	for i, want := range []int{http.StatusNotFound, http.StatusNotFound, http.StatusTooManyRequests} {
-		resp, err := http.Get("http://" + address) //nolint:noctx // of a test
+		resp, err := http.Get("http://" + address)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -54,7 +54,7 @@ func TestPush_RejectedByTheGatewayFails(t *testing.T) {
 	gateway := prometheus.FreeAddress(t)
 	prometheus.StartProcess(t, prometheus.Tool("prometheus-pushgateway"), "--web.listen-address="+gateway)
 	suite.Eventually(t, patience, "the Pushgateway is ready", func() bool { return get("http://"+gateway+"/-/ready") != "" })
-	resp, err := http.Post("http://"+gateway+"/metrics/job/other", "text/plain", strings.NewReader("# TYPE rows_total gauge\nrows_total 1\n")) //nolint:noctx // of a test
+	resp, err := http.Post("http://"+gateway+"/metrics/job/other", "text/plain", strings.NewReader("# TYPE rows_total gauge\nrows_total 1\n"))
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("%v, %v", resp, err)
 	}

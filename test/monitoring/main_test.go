@@ -40,7 +40,7 @@ func testMain(m *testing.M) int {
 
 // get returns the body of a response with the status 200; empty otherwise.
 func get(address string) string {
-	resp, err := http.Get(address) //nolint:noctx // of a test
+	resp, err := http.Get(address)
 	if err != nil {
 		return ""
 	}

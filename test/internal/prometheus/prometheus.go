@@ -159,7 +159,7 @@ func (p *Server) Query(expr string) map[string]float64 {
 			}
 		}
 	}
-	resp, err := http.Get(p.url + "/api/v1/query?query=" + url.QueryEscape(expr)) //nolint:noctx // of a test
+	resp, err := http.Get(p.url + "/api/v1/query?query=" + url.QueryEscape(expr))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func (p *Server) WaitForScrapes(n float64) {
 
 // isReady reports whether the server answers queries.
 func (p *Server) isReady() bool {
-	resp, err := http.Get(p.url + "/-/ready") //nolint:noctx // of a test
+	resp, err := http.Get(p.url + "/-/ready")
 	if err != nil {
 		return false
 	}

@@ -60,7 +60,7 @@ func (s *Source) existing(ctx context.Context) (State, error) {
 	if err == nil && now.Gone {
 		err = errGone
 	}
-	return now, err //nolint:wrapcheck // the error names the request
+	return now, err // the error names the request
 }
 
 // found is called when the log of a pod that did not exist is open. If the pod does exist,

@@ -190,7 +190,7 @@ func TestRedirect_ToAnotherServerIsRefused(t *testing.T) {
 		req.Header.Set("Authorization", "Bearer secret") // client-go adds credentials for any host
 		return http.DefaultTransport.RoundTrip(req)
 	})}
-	resp, err := client.Get(server.URL) //nolint:noctx // a test
+	resp, err := client.Get(server.URL)
 	if err == nil {
 		_ = resp.Body.Close()
 	}
@@ -198,7 +198,7 @@ func TestRedirect_ToAnotherServerIsRefused(t *testing.T) {
 		t.Errorf("error %v, the other server got %q", err, stolen)
 	}
 	target = "/elsewhere"
-	resp, err = client.Get(server.URL) //nolint:noctx // a test
+	resp, err = client.Get(server.URL)
 	if err != nil {
 		t.Fatalf("a redirect to the same server: %v", err)
 	}
