@@ -27,7 +27,7 @@ func OnlyPairs(text []byte) bool {
 
 // eachPair is EachPair that also calls word for each word that is not a pair.
 func eachPair(text []byte, pair func(key, value []byte, quoted bool) bool, word func() bool) bool {
-	i := skipBlanks(text, 0)
+	i := skipSpacesAndSGR(text, 0)
 	if !isLogfmt(text[i:]) {
 		return false
 	}
@@ -41,7 +41,7 @@ func eachPair(text []byte, pair func(key, value []byte, quoted bool) bool, word 
 			if len(key) > 0 && !word() {
 				return true
 			}
-			i = skipWhite(text, i)
+			i = skipBlanks(text, i)
 			continue
 		}
 		i++
@@ -58,7 +58,7 @@ func eachPair(text []byte, pair func(key, value []byte, quoted bool) bool, word 
 		if len(key) > 0 && !pair(key, value, quoted) || len(key) == 0 && !word() {
 			return true
 		}
-		i = skipWhite(text, i)
+		i = skipBlanks(text, i)
 	}
 	return true
 }
@@ -78,9 +78,10 @@ func quotedText(text []byte, i int) (inside []byte, end int) {
 	return text[start:], len(text)
 }
 
+// isBlank reports whether a byte separates words: a space or a tab.
 func isBlank(b byte) bool { return b == ' ' || b == '\t' }
 
-func skipWhite(text []byte, i int) int {
+func skipBlanks(text []byte, i int) int {
 	for i < len(text) && isBlank(text[i]) {
 		i++
 	}

@@ -8,21 +8,23 @@ const maxDepth = 10000
 // ValidJSON reports whether the text is one JSON value. It equals json.Valid
 // but does not allocate an error.
 func ValidJSON(text []byte) bool {
-	end := skipValue(text, skipSpace(text, 0), 0)
-	return end >= 0 && skipSpace(text, end) == len(text)
+	end := skipValue(text, skipJSONSpace(text, 0), 0)
+	return end >= 0 && skipJSONSpace(text, end) == len(text)
 }
 
 // The functions below take the index where a token starts and return the index
 // where it ends, or -1 if the text does not have that token there.
 
-func skipSpace(text []byte, i int) int {
+// skipJSONSpace skips the white space of JSON, which includes newlines. It is small enough
+// to be inlined.
+func skipJSONSpace(text []byte, i int) int {
 	if i < len(text) && text[i] > ' ' {
 		return i
 	}
-	return skipSpaces(text, i)
+	return skipLongJSONSpace(text, i)
 }
 
-func skipSpaces(text []byte, i int) int {
+func skipLongJSONSpace(text []byte, i int) int {
 	for i < len(text) && (text[i] == ' ' || text[i] == '\t' || text[i] == '\n' || text[i] == '\r') {
 		i++
 	}
@@ -63,7 +65,7 @@ func skipMembers(text []byte, i int, closing byte, depth int) int {
 	if depth > maxDepth {
 		return -1
 	}
-	i = skipSpace(text, i+1)
+	i = skipJSONSpace(text, i+1)
 	if i < len(text) && text[i] == closing {
 		return i + 1
 	}
@@ -76,7 +78,7 @@ func skipMembers(text []byte, i int, closing byte, depth int) int {
 		if i = skipValue(text, i, depth); i < 0 {
 			return -1
 		}
-		i = skipSpace(text, i)
+		i = skipJSONSpace(text, i)
 		switch {
 		case i == len(text):
 			return -1
@@ -85,7 +87,7 @@ func skipMembers(text []byte, i int, closing byte, depth int) int {
 		case text[i] != ',':
 			return -1
 		}
-		i = skipSpace(text, i+1)
+		i = skipJSONSpace(text, i+1)
 	}
 }
 
@@ -98,11 +100,11 @@ func skipKey(text []byte, i int) (end, value int) {
 	if end < 0 {
 		return -1, -1
 	}
-	i = skipSpace(text, end)
+	i = skipJSONSpace(text, end)
 	if i == len(text) || text[i] != ':' {
 		return -1, -1
 	}
-	return end, skipSpace(text, i+1)
+	return end, skipJSONSpace(text, i+1)
 }
 
 func skipString(text []byte, i int) int {

@@ -15,7 +15,7 @@ type JSONReader struct {
 }
 
 // Reset starts at the beginning of the text.
-func (r *JSONReader) Reset(text []byte) { *r = JSONReader{text: text, pos: skipSpace(text, 0)} }
+func (r *JSONReader) Reset(text []byte) { *r = JSONReader{text: text, pos: skipJSONSpace(text, 0)} }
 
 // Failed reports whether the text read so far is not valid JSON.
 func (r *JSONReader) Failed() bool { return r.failed }
@@ -80,7 +80,7 @@ func (r *JSONReader) members(opening, closing byte, visit func(key []byte)) {
 		r.failed = true
 		return
 	}
-	r.pos = skipSpace(r.text, r.pos+1)
+	r.pos = skipJSONSpace(r.text, r.pos+1)
 	if r.at(closing) {
 		r.pos++
 		r.depth--
@@ -91,7 +91,7 @@ func (r *JSONReader) members(opening, closing byte, visit func(key []byte)) {
 		if r.failed {
 			return
 		}
-		r.pos = skipSpace(r.text, r.pos)
+		r.pos = skipJSONSpace(r.text, r.pos)
 		switch {
 		case r.at(closing):
 			r.pos++
@@ -100,7 +100,7 @@ func (r *JSONReader) members(opening, closing byte, visit func(key []byte)) {
 		case !r.at(','):
 			r.failed = true
 		default:
-			r.pos = skipSpace(r.text, r.pos+1)
+			r.pos = skipJSONSpace(r.text, r.pos+1)
 		}
 	}
 }

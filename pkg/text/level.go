@@ -28,7 +28,7 @@ func (l Level) String() string {
 // header of klog, and otherwise the first word after any timestamps. It returns
 // NoLevel, 0, 0 if it finds none.
 func FindLevel(text []byte) (level Level, start, end int) {
-	i := skipBlanks(text, 0)
+	i := skipSpacesAndSGR(text, 0)
 	switch {
 	case i == len(text):
 		return NoLevel, 0, 0
@@ -78,9 +78,9 @@ func ParseLevel(name []byte) Level {
 	return NoLevel
 }
 
-// skipBlanks returns the index of the first byte from i on that belongs neither
-// to white space nor to an SGR sequence.
-func skipBlanks(text []byte, i int) int {
+// skipSpacesAndSGR returns the index of the first byte from i on that is neither a space
+// nor belongs to an SGR sequence.
+func skipSpacesAndSGR(text []byte, i int) int {
 	for i < len(text) {
 		switch text[i] {
 		case ' ':
@@ -110,18 +110,18 @@ func isLevelKey(key []byte) bool {
 // jsonLevel returns the place of the level in the JSON object that starts at i.
 // Both ends are 0 if it has none.
 func jsonLevel(text []byte, i int) (start, end int) {
-	i = skipSpace(text, i+1)
+	i = skipJSONSpace(text, i+1)
 	for i < len(text) && text[i] == '"' {
 		keyEnd := skipString(text, i)
 		if keyEnd < 0 {
 			break
 		}
 		key := text[i+1 : keyEnd-1]
-		i = skipSpace(text, keyEnd)
+		i = skipJSONSpace(text, keyEnd)
 		if i == len(text) || text[i] != ':' {
 			break
 		}
-		i = skipSpace(text, i+1)
+		i = skipJSONSpace(text, i+1)
 		valueEnd := skipValue(text, i, 0)
 		if valueEnd < 0 {
 			break
@@ -132,11 +132,11 @@ func jsonLevel(text []byte, i int) (start, end int) {
 			}
 			return i, valueEnd
 		}
-		i = skipSpace(text, valueEnd)
+		i = skipJSONSpace(text, valueEnd)
 		if i == len(text) || text[i] != ',' {
 			break
 		}
-		i = skipSpace(text, i+1)
+		i = skipJSONSpace(text, i+1)
 	}
 	return 0, 0
 }
@@ -228,7 +228,7 @@ func mayHaveLevel(text []byte) bool {
 func firstWord(text []byte, i int) (start, end int) {
 	const maxTimes = 4 // date, time, zone, and process ID
 	for range maxTimes + 1 {
-		for i = skipBlanks(text, i); i < len(text) && opensWord(text[i]); i = skipBlanks(text, i+1) {
+		for i = skipSpacesAndSGR(text, i); i < len(text) && opensWord(text[i]); i = skipSpacesAndSGR(text, i+1) {
 		}
 		start, end = i, i
 		for end < len(text) && isLetter(text[end]) {
