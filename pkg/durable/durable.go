@@ -14,7 +14,7 @@ import (
 const suffix = ".tmp"
 
 // Replace puts a file with these parts in the place of the file. When it returns nil, the
-// new content survives a loss of power; otherwise the file is unchanged. Callers must not
+// new content survives a power failure; otherwise the file is unchanged. Callers must not
 // replace the same file at the same time.
 func Replace(path string, mode fs.FileMode, parts ...[]byte) error {
 	temporary := path + suffix
@@ -36,7 +36,7 @@ func Replace(path string, mode fs.FileMode, parts ...[]byte) error {
 	if err != nil {
 		return errors.Join(err, os.Remove(temporary))
 	}
-	// The new name has to survive a loss of power, too. Not all systems can sync a
+	// The new name has to survive a power failure, too. Not all systems can sync a
 	// directory.
 	if d, err := os.Open(filepath.Dir(path)); err == nil {
 		_ = errors.Join(d.Sync(), d.Close())

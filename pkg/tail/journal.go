@@ -87,7 +87,7 @@ func openJournal(path string, apply func(payload []byte) error) (j *journal, dam
 	return j, skipped, nil
 }
 
-// interrupted reports whether a power loss while a new journal was created can
+// interrupted reports whether a power failure while a new journal was created can
 // leave this content: nothing, part of the magic, or zeros.
 func interrupted(b []byte) bool {
 	b = bytes.TrimRight(b, "\x00")

@@ -29,7 +29,7 @@ const recordPosition = 1
 var errBadRecord = errors.New("the file has records of another version of ktail; move it away to start without positions")
 
 // LoadPositions reads the journal at path. If the file does not exist, there
-// are no positions. Any file that a crash or a power loss leaves behind can be
+// are no positions. Any file that a crash or a power failure leaves behind can be
 // read; the positions are those of the last Save, or of an earlier one where
 // records are damaged. A file of another version is an error and is left
 // unchanged.
