@@ -2,7 +2,6 @@ package promise_test
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -72,47 +71,26 @@ func TestKubeletHeldBack_LosesNothingSilently(t *testing.T) {
 	}
 }
 
-// If a pod is deleted before its log was read to the end, nothing can be read any more.
-// That is reported.
+// If a pod is deleted while its log is read late, the rest cannot be read any more. That is
+// reported.
 func TestDeletedPod_UnreadEndIsAGap(t *testing.T) {
-	for name, cut := range map[string]func(*heldBack, *fakeapi.Server, *fakeapi.Pod){
-		"held back": func(h *heldBack, api *fakeapi.Server, pod *fakeapi.Pod) {
-			h.block()
-			h.write(30)
-			pod.Remove()
-			api.CutAll(true)
-			h.unblock()
-		},
-		"broken connection": func(h *heldBack, api *fakeapi.Server, pod *fakeapi.Pod) {
-			api.SetFault(func(*http.Request) *fakeapi.Fault { return &fakeapi.Fault{Status: http.StatusServiceUnavailable} })
-			api.CutAll(false)
-			h.write(5)
-			pod.Remove()
-			api.SetFault(noFault)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				api := newServer(t, fakeapi.Options{QueueRotations: true})
-				pod := api.RunPod("default", "web", "app")
-				h := &heldBack{run: followAll(t, connect(t, api)), c: pod.Container("app")}
-				h.write(5)
-				cut(h, api, pod)
-				pass(time.Minute)
-				(&scheduler{run: h.run}).wantsNothingSilent(t, h.file)
-				h.wantsEnd(t)
-			})
-		})
-	}
-}
-
-// wantsEnd fails the test unless the log has ended with one gap.
-func (h *heldBack) wantsEnd(t *testing.T) {
-	t.Helper()
-	if len(h.gaps) != 1 || !strings.Contains(string(h.gaps[0].Text), "deleted") {
-		t.Fatalf("gaps: %v", h.gaps)
-	}
-	if last := h.screen[len(h.screen)-1]; last != "- deleted" {
-		t.Errorf("the last line on the screen is %.40q", last)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		api := newServer(t, fakeapi.Options{QueueRotations: true})
+		pod := api.RunPod("default", "web", "app")
+		h := &heldBack{run: followAll(t, connect(t, api)), c: pod.Container("app")}
+		h.write(5)
+		h.block()
+		h.write(30)
+		pod.Remove()
+		api.CutAll(true)
+		h.unblock()
+		pass(time.Minute)
+		(&scheduler{run: h.run}).wantsNothingSilent(t, h.file)
+		if len(h.gaps) != 1 || !strings.Contains(string(h.gaps[0].Text), "deleted") {
+			t.Fatalf("gaps: %v", h.gaps)
+		}
+		if last := h.screen[len(h.screen)-1]; last != "- deleted" {
+			t.Errorf("the last line on the screen is %.40q", last)
+		}
+	})
 }

@@ -32,7 +32,8 @@ func (s *Source) gone(from *ktail.Position, emit func([]ktail.Line) error) error
 }
 
 // reportUnread emits a gap at the end of a log that was removed although its last response
-// was behind the log, or broke off.
+// was behind the log. A response that broke off shows nothing: a mirror pod, for example,
+// does not exist for a moment while its containers run on.
 func (s *Source) reportUnread(from *ktail.Position, emit func([]ktail.Line) error) error {
 	l := s.log
 	since := cmp.Or(l.latest, from.Last().Time)

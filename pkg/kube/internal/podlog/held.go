@@ -36,7 +36,7 @@ var errSkipping = errors.New("the response may have skipped a file of the log")
 type delay struct {
 	least    time.Duration // difference between a line's time and its reception, the least so far
 	known    bool          // least is valid
-	unproven bool          // the last response that had lines was behind the log, or broke off
+	unproven bool          // the last response that had lines was behind the log
 	latest   int64         // time of the line emitted last, in Unix nanoseconds
 }
 
@@ -116,6 +116,6 @@ func (r *response) checkSkipping(ctx context.Context, kept []ktail.Line, l *ktai
 // as far as it was written.
 func (d *delay) followed(r *response) {
 	if !r.lost() {
-		d.unproven = r.arrived.late || r.broken
+		d.unproven = r.arrived.late
 	}
 }

@@ -48,7 +48,6 @@ type response struct {
 	refused  bool // a message of the kubelet was received
 	passed   bool // lines were skipped that may be new or may have been delivered
 	progress bool // a line was emitted
-	broken   bool // the connection broke off
 	last     ktail.Mark
 	rate     lineRate
 	opened   time.Time
@@ -113,7 +112,6 @@ func (r *response) copy(ctx context.Context, body io.Reader) error {
 			case errors.Is(err, io.EOF):
 				return io.EOF
 			}
-			r.broken = true
 			return fmt.Errorf("read log of %s: %w", r.source.stream, err)
 		}
 	}
