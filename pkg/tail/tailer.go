@@ -66,7 +66,7 @@ type Tailer struct {
 	OnEvent func(Event)
 
 	counters counters
-	whole    *Tailer // of which this is a part; nil: none
+	whole    *Tailer // the tailer that this one is a part of; nil: none
 }
 
 // Part returns a tailer with the options of t, which the caller may change. The parts of a

@@ -3,6 +3,7 @@ package podlog
 import (
 	"context"
 	"errors"
+	"io"
 	"net/url"
 	"time"
 
@@ -10,12 +11,14 @@ import (
 )
 
 // A kubelet that its client keeps waiting, because the reader of stdout is slow or the
-// connection is, does not look at the log meanwhile, but the notifications of its
-// rotations queue up. When it has read the file that it has open to the end, it opens the
-// newest file once for each of them: what was in the files in between is missing, and what
-// is in the newest one is repeated (ReadLogs in k8s.io/cri-client/pkg/logs). No error
-// shows that. So if a response is behind the log and skips some time, another response must
-// show that nothing is missing there; otherwise the log is opened once more.
+// connection is, does not look at the log while it waits, but the notifications of its
+// rotations queue up. When it has read the open file to its end, it opens the newest file
+// once for each of them: what was in the files in between is missing, and what is in the
+// newest one is repeated (ReadLogs in k8s.io/cri-client/pkg/logs). No error shows that. So
+// if a response is behind the log and skips some time, another response must show that
+// nothing is missing there. If it shows the opposite, or if rotated files can be read, the
+// log is opened once more. If the lines have been rotated away by then, lines may be
+// missing, but what has been received is not dropped.
 const (
 	// heldBack is how much later than others a line must be received to show that the
 	// kubelet had to wait. A file that is skipped was the newest one for at least
@@ -76,40 +79,43 @@ func (r *response) mayHaveSkipped(l *ktail.Line) bool {
 		d.least, d.known = took, true
 	}
 	r.arrived.late = took-d.least >= heldBack && l.Time >= r.opened.UnixNano()
-	return before.mayBeSkipped(l.Time)
+	return before.mayBeSkipped(l.Time) || r.doubtful && l.Time < before.time
 }
 
-// checkSkipping returns errSkipping unless another response shows that the line follows
-// the last of the kept lines, or else the line emitted last, immediately.
-func (r *response) checkSkipping(ctx context.Context, kept []ktail.Line, l *ktail.Line) error {
-	before := r.last
-	for i := len(kept) - 1; i >= 0; i-- {
-		if kept[i].Kind == ktail.Log {
-			before = kept[i].Mark()
-			break
-		}
+// checkSkipping looks for the line, and the one emitted last, in another response. It returns
+// errSkipping if the log must be opened once more, and emits a gap if nothing shows whether
+// lines between the two are missing.
+func (r *response) checkSkipping(ctx context.Context, l *ktail.Line) error {
+	if r.doubtful && l.Time < r.last.Time {
+		return errSkipping // it is probably repeated
 	}
 	s := r.source
 	query := url.Values{"container": {s.stream.Container}, "timestamps": {"true"}}
-	query.Set("sinceTime", time.Unix(0, before.Time).UTC().Format(time.RFC3339))
+	query.Set("sinceTime", time.Unix(0, r.last.Time).UTC().Format(time.RFC3339))
 	body, err := s.api.OpenLog(ctx, query)
 	if err != nil {
 		return errSkipping
 	}
 	defer body.Close() //nolint:errcheck // errors do not matter after reading
-	sc, after := newScanner(body, s.stream), false
+	sc, after, found := newScanner(body, s.stream), false, false
 	for err == nil {
 		var lines []ktail.Line
 		lines, err = sc.next()
 		for i := range lines {
-			if after && l.Mark().Same(lines[i].Mark()) {
+			is := l.Mark().Same(lines[i].Mark())
+			if is && after {
 				s.log.known = false // the clock has changed, or the container has written nothing
 				return nil
 			}
-			after = before.Same(lines[i].Mark())
+			after = r.last.Same(lines[i].Mark())
+			found = found || is || after
 		}
 	}
-	return errSkipping
+	if found || !errors.Is(err, io.EOF) || s.options.Rotated {
+		return errSkipping
+	}
+	r.doubtful = true
+	return r.emit([]ktail.Line{{Stream: s.stream, Kind: ktail.Gap, Since: r.last.Time, Time: l.Time, Text: []byte("the kubelet may have skipped a rotated file of the log")}})
 }
 
 // followed records whether a response that has ended shows that the log was read

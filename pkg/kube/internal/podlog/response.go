@@ -53,6 +53,7 @@ type response struct {
 	opened   time.Time
 	received time.Time // time when the lines being looked at were received
 	arrived  arrival   // of the last new line
+	doubtful bool      // a file may have been skipped, so the newest one may be repeated
 }
 
 type phase uint8
@@ -121,23 +122,31 @@ func (r *response) copy(ctx context.Context, body io.Reader) error {
 func (r *response) forward(ctx context.Context, lines []ktail.Line) error {
 	kept := lines[:0]
 	r.makePiece(lines)
-	var skipping error
 	for i := range lines {
 		keep, err := r.wants(ctx, &lines[i]) // a pointer to a copy would cost an allocation
 		if err != nil {
 			return err
 		}
 		if keep && r.mayHaveSkipped(&lines[i]) {
-			if skipping = r.checkSkipping(ctx, kept, &lines[i]); skipping != nil {
-				break
+			if err := r.deliver(kept); err != nil {
+				return err
+			}
+			kept = lines[i:i]
+			if err := r.checkSkipping(ctx, &lines[i]); err != nil {
+				return err
 			}
 		}
 		if keep {
 			kept = append(kept, lines[i])
 		}
 	}
+	return r.deliver(kept)
+}
+
+// deliver emits lines that are wanted.
+func (r *response) deliver(kept []ktail.Line) error {
 	if len(kept) == 0 {
-		return skipping
+		return nil
 	}
 	if l := &kept[len(kept)-1]; l.Kind == ktail.Log {
 		if !r.progress {
@@ -150,10 +159,7 @@ func (r *response) forward(ctx context.Context, lines []ktail.Line) error {
 		}
 	}
 	r.source.log.deliver(len(kept), r.whole)
-	if err := r.emit(kept); err != nil {
-		return err
-	}
-	return skipping
+	return r.emit(kept)
 }
 
 func (r *response) wants(ctx context.Context, l *ktail.Line) (bool, error) {

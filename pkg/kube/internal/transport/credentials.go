@@ -86,7 +86,7 @@ func newCredentialGate(files loginFiles, plugin string, warn func(error)) *crede
 // credentialPass is the state of one request on its way through the gate.
 type credentialPass struct {
 	slow      *time.Timer   // runs while the request waits for the plugin
-	abandoned chan struct{} // closed when nobody waits for the response any more
+	abandoned chan struct{} // closed when the caller no longer waits for the response
 	release   func()        // called when the request has its credentials
 	sent      time.Time
 	stale     bool // other credentials may be available by now

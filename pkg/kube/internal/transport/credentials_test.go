@@ -102,6 +102,19 @@ func (w *world) accept(token string) {
 	w.accepted = token
 }
 
+// get sends a request. The body of the response is closed.
+func (w *world) get(ctx context.Context) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://server/api", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := w.client.RoundTrip(req)
+	if err == nil {
+		_ = resp.Body.Close()
+	}
+	return resp, err
+}
+
 // run retries one log, as the engine does, after the time that the error names,
 // until the log opens or the time is over. It returns when the log opened.
 func (w *world) run(t *testing.T, until time.Time) (opened time.Time) {
@@ -333,17 +346,11 @@ func TestCredentialGate_WaitsForPluginAtTheStart(t *testing.T) {
 				var all sync.WaitGroup
 				for range 100 {
 					all.Go(func() {
-						req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://server/api", nil)
+						resp, err := w.get(t.Context())
 						if err != nil {
 							t.Error(err)
 							return
 						}
-						resp, err := w.client.RoundTrip(req)
-						if err != nil {
-							t.Error(err)
-							return
-						}
-						_ = resp.Body.Close()
 						if late := time.Since(answered); resp.StatusCode != http.StatusOK || late > time.Second {
 							t.Errorf("status %d, %v after the plugin has finished", resp.StatusCode, late)
 						}
@@ -383,15 +390,7 @@ func TestCredentialGate_ReportsPluginThatDoesNotFinish(t *testing.T) {
 				var errs sync.WaitGroup
 				for range logs {
 					errs.Go(func() {
-						req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://server/log", nil)
-						if err != nil {
-							t.Error(err)
-							return
-						}
-						resp, err := w.client.RoundTrip(req)
-						if err == nil {
-							_ = resp.Body.Close()
-						}
+						_, err := w.get(t.Context())
 						if c, ok := errors.AsType[*CredentialError](err); !ok || c.Error() != unfinished {
 							t.Errorf("error %v, want a CredentialError: %s", err, unfinished)
 						}
@@ -435,15 +434,7 @@ func TestCredentialGate_RequestEndsWithItsContext(t *testing.T) {
 			all.Go(func() {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://server/api", nil)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				resp, err := w.client.RoundTrip(req)
-				if err == nil {
-					_ = resp.Body.Close()
-				}
+				_, err := w.get(ctx)
 				if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) != time.Second {
 					t.Errorf("error %v after %v", err, time.Since(began))
 				}
