@@ -52,7 +52,7 @@ type Options struct {
 	MaxLogSize int64
 	// QueueRotations makes requests that follow a log skip and repeat files like a
 	// kubelet that its client keeps waiting: at the end of a file, it opens the newest
-	// one, once for each rotation since the log was opened.
+	// one, once for each rotation since it was at the end of a file for the first time.
 	QueueRotations bool
 	// Context is the name of the context in the kubeconfig. The default is
 	// "fake".

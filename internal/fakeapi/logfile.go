@@ -123,8 +123,9 @@ type cursor struct {
 	file *logFile
 	next int
 
-	queue bool // see Options.QueueRotations
-	seen  int  // rotations that were noticed
+	queue    bool // see Options.QueueRotations
+	watching bool // the end was reached once
+	seen     int  // rotations that were noticed
 }
 
 // open returns a cursor at the last tail entries of the newest file (or at its
@@ -132,7 +133,7 @@ type cursor struct {
 func (i *instance) open(tail int64) (cursor, bool) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	c := cursor{file: i.file, seen: i.renamed}
+	c := cursor{file: i.file}
 	if n := int64(len(i.file.entries)); tail >= 0 && tail < n {
 		c.next = int(n - tail)
 	}
@@ -151,8 +152,11 @@ func (i *instance) read(c *cursor, limit int) ([]Entry, <-chan struct{}) {
 			c.next += n
 			return slices.Clip(batch), nil
 		}
+		if c.queue && !c.watching {
+			c.watching, c.seen = true, i.renamed
+		}
 		if c.queue && c.seen < i.renamed {
-			*c = cursor{file: i.file, queue: true, seen: c.seen + 1}
+			*c = cursor{file: i.file, queue: true, watching: true, seen: c.seen + 1}
 			continue
 		}
 		if c.file.next == nil || c.queue {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,8 +37,14 @@ func newServer(t testing.TB, opts fakeapi.Options) *fakeapi.Server {
 // connect returns a client whose requests reach the server without a network.
 func connect(t testing.TB, api *fakeapi.Server) *kube.Client {
 	t.Helper()
+	return connectThrough(t, api, api.Transport())
+}
+
+// connectThrough returns a client whose requests go through the transport.
+func connectThrough(t testing.TB, api *fakeapi.Server, transport http.RoundTripper) *kube.Client {
+	t.Helper()
 	config := &rest.Config{Host: api.URL()}
-	config.Wrap(func(http.RoundTripper) http.RoundTripper { return api.Transport() })
+	config.Wrap(func(http.RoundTripper) http.RoundTripper { return transport })
 	client, err := kube.NewClient(config, "fake", "default", kube.ClientOptions{})
 	if err != nil {
 		t.Fatal(err)
@@ -50,6 +57,7 @@ type run struct {
 	stop      func() error // ends the run and returns the error of Run
 	positions *tail.Positions
 	writing   chan struct{} // capacity 1; full while a batch is written, and while the output is blocked
+	pace      atomic.Int64  // how long the output takes for a line, in nanoseconds
 
 	mu          sync.Mutex
 	lines       []string                    // of the logs
@@ -138,6 +146,7 @@ func (r *run) unblock() { <-r.writing }
 func (r *run) Write(_ context.Context, lines []ktail.Line) error {
 	r.block()
 	defer r.unblock()
+	time.Sleep(time.Duration(r.pace.Load()) * time.Duration(len(lines)))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, l := range lines {

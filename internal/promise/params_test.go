@@ -8,8 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"k8s.io/client-go/rest"
-
 	"github.com/ktail/ktail/internal/fakeapi"
 	"github.com/ktail/ktail/pkg/kube"
 )
@@ -36,13 +34,7 @@ func (i ignoring) RoundTrip(r *http.Request) (*http.Response, error) {
 // ignoringClient returns a client of a server that ignores the parameters.
 func ignoringClient(t testing.TB, api *fakeapi.Server, params ...string) *kube.Client {
 	t.Helper()
-	config := &rest.Config{Host: api.URL()}
-	config.Wrap(func(http.RoundTripper) http.RoundTripper { return ignoring{api.Transport(), params} })
-	client, err := kube.NewClient(config, "fake", "default", kube.ClientOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
+	return connectThrough(t, api, ignoring{api.Transport(), params})
 }
 
 // With a log API that ignores any of the parameters, as virtual kubelets do, each

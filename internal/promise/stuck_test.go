@@ -39,6 +39,13 @@ func TestStalledFollow_IsReopened(t *testing.T) {
 			}
 			return file
 		}},
+		{"a log of few long lines that is opened for the first time", 3 * (31 + 20_000), false, func(c *fakeapi.Container) (file []string) {
+			for i := range 3 {
+				file = append(file, fmt.Sprintf("%0*d", 20_000-1, i))
+			}
+			c.Log(file...)
+			return file
+		}},
 		{"not at all", 0, true, busy},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

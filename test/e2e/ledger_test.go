@@ -39,6 +39,7 @@ type shownLog struct {
 	words      map[string]int
 	last       [2]int // last number on stdout and on stderr
 	outOfOrder int
+	repeated   []string // examples of lines that were printed before
 }
 
 func newLedger() *ledger { return &ledger{logs: map[string]*shownLog{}} }
@@ -106,6 +107,9 @@ func (s *shownLog) number(n int, at int64, stderrEvery int) bool {
 		s.seen[n]++
 	}
 	if s.seen[n] > 1 {
+		if len(s.repeated) < someExamples {
+			s.repeated = append(s.repeated, fmt.Sprintf("line %d after line %d", n, max(s.last[0], s.last[1])))
+		}
 		return false
 	}
 	stream := 0
@@ -210,8 +214,9 @@ func (n *namespace) written() map[string]writtenLog {
 type result struct {
 	suite.Counts
 
-	missing []lostRun
-	foreign []string // printed but not written
+	missing  []lostRun
+	repeated []string // examples
+	foreign  []string // printed but not written
 }
 
 // A lostRun is a run of lines that were not printed, between two printed lines
@@ -244,21 +249,23 @@ func (r *result) orderly(t *testing.T) {
 		t.Error("nothing was written")
 	}
 	if r.Duplicated > 0 || r.OutOfOrder > 0 {
-		t.Errorf("%d lines are duplicated, %d out of order", r.Duplicated, r.OutOfOrder)
+		t.Errorf("%d lines are duplicated, %d out of order:\n%s", r.Duplicated, r.OutOfOrder, examples(r.repeated))
 	}
 	if len(r.foreign) > 0 {
 		t.Errorf("%d lines were printed that no container wrote:\n%s", len(r.foreign), examples(r.foreign))
 	}
 }
 
+// someExamples is how many lines a failed test shows.
+const someExamples = 5
+
 func examples[T any](list []T) string {
-	const some = 5
 	var s strings.Builder
-	for _, e := range list[:min(some, len(list))] {
+	for _, e := range list[:min(someExamples, len(list))] {
 		fmt.Fprintln(&s, e)
 	}
-	if len(list) > some {
-		fmt.Fprintf(&s, "and %d more\n", len(list)-some)
+	if len(list) > someExamples {
+		fmt.Fprintf(&s, "and %d more\n", len(list)-someExamples)
 	}
 	return s.String()
 }
@@ -286,6 +293,9 @@ func (l *ledger) compare(truth map[string]writtenLog) *result {
 func (s *shownLog) compare(key string, w writtenLog, r *result) {
 	r.Written += w.last + len(w.words)
 	r.OutOfOrder += s.outOfOrder
+	for _, e := range s.repeated {
+		r.repeated = append(r.repeated, key+": "+e)
+	}
 	for first := 1; first <= w.last; first++ {
 		if s.count(first) > 0 {
 			r.Duplicated += s.count(first) - 1

@@ -20,15 +20,15 @@ import (
 // log is opened once more. If the lines have been rotated away by then, lines may be
 // missing, but what has been received is not dropped.
 const (
-	// heldBack is how much later than others a line must be received to show that the
+	// heldBack is how much later than necessary a line must be received to show that the
 	// kubelet had to wait. A file that is skipped was the newest one for at least
 	// containerLogMonitorInterval, 10 s by default and 3 s at least.
 	heldBack = 2 * time.Second
+	// heldSize is how much must have been received late, in bytes: a kubelet does not wait
+	// until all buffers on the way are full.
+	heldSize = 16 << 10
 	// skippedTime is how much time between two lines may be that of a skipped file.
 	skippedTime = 2 * time.Second
-	// skippedSize is the least size of a skipped file, in bytes, to judge from how much
-	// was written within a second before. containerLogMaxSize is 10 MiB by default.
-	skippedSize = 64 << 10
 )
 
 // errSkipping ends a response that may have skipped a file of the log.
@@ -45,25 +45,15 @@ type delay struct {
 
 // arrival is how the lines up to the last new one were received.
 type arrival struct {
-	time   int64 // of the last line, in Unix nanoseconds; 0: there is none
-	late   bool  // it was received late, although the log was open when it was written
-	size   int   // bytes of the lines in the second of the last line
-	before int   // bytes of the lines in the second before that had lines
-}
-
-// next returns what holds after another line, apart from late.
-func (a *arrival) next(l *ktail.Line) arrival {
-	if l.Time/int64(time.Second) != a.time/int64(time.Second) {
-		return arrival{time: l.Time, size: len(l.Text), before: a.size}
-	}
-	return arrival{time: l.Time, size: a.size + len(l.Text), before: a.before}
+	time int64 // of the last line, in Unix nanoseconds; 0: there is none
+	late bool  // it was received late
+	held int   // bytes of the lines that were received late since one was received in time
 }
 
 // mayBeSkipped reports whether the time until the next line may be that of a file that was
 // skipped.
 func (a *arrival) mayBeSkipped(until int64) bool {
-	took := time.Duration(until - a.time)
-	return a.late && took >= skippedTime && float64(max(a.size, a.before))*took.Seconds() >= skippedSize
+	return a.held >= heldSize && time.Duration(until-a.time) >= skippedTime
 }
 
 // mayHaveSkipped records a new line, and reports whether the kubelet may have skipped a
@@ -72,21 +62,22 @@ func (r *response) mayHaveSkipped(l *ktail.Line) bool {
 	if l.Kind != ktail.Log || l.Untimed || r.phase != allNew || !r.source.options.Follow {
 		return false
 	}
-	before := r.arrived
-	r.arrived = before.next(l)
-	d, took := &r.source.log.delay, time.Duration(r.received.UnixNano()-l.Time)
-	if !d.known || took < d.least {
+	d, before, received := &r.source.log.delay, r.arrived, r.received.UnixNano()
+	if took := time.Duration(received - l.Time); !d.known || took < d.least {
 		d.least, d.known = took, true
 	}
-	r.arrived.late = took-d.least >= heldBack && l.Time >= r.opened.UnixNano()
-	return before.mayBeSkipped(l.Time) || r.doubtful && l.Time < before.time
+	r.arrived = arrival{time: l.Time}
+	if time.Duration(received-max(l.Time+int64(d.least), r.opened.UnixNano())) >= heldBack {
+		r.arrived.late, r.arrived.held = true, before.held+len(l.Text)
+	}
+	return before.mayBeSkipped(l.Time) || r.doubtful && l.Time <= before.time
 }
 
 // checkSkipping looks for the line, and the one emitted last, in another response. It returns
 // errSkipping if the log must be opened once more, and emits a gap if nothing shows whether
 // lines between the two are missing.
 func (r *response) checkSkipping(ctx context.Context, l *ktail.Line) error {
-	if r.doubtful && l.Time < r.last.Time {
+	if r.doubtful && l.Time <= r.last.Time {
 		return errSkipping // it is probably repeated
 	}
 	s := r.source

@@ -19,6 +19,7 @@ import (
 // blocked. ktail therefore opens such a log once more.
 const (
 	busyLines = 20              // a log with so many lines within busyFor, by their times, is rotated often
+	busySize  = 32 << 10        // or with so many bytes
 	busyFor   = 2 * time.Second // time before the silence
 	// stalledAfter is how long after its opening a silent log counts as stalled
 	// rather than quiet. It also bounds how long a response may contain lines
@@ -86,25 +87,32 @@ func (s *Source) lookBehind(ctx context.Context, r *response) error {
 
 // lineRate is how fast a log was written recently.
 type lineRate struct {
-	times [busyLines]int64 // times of the last lines
-	lines int              // total number of lines
+	recent [busyLines]struct{ time, size int64 } // the last lines
+	lines  int                                   // total number of lines
 }
 
 func (r *lineRate) record(lines []ktail.Line) {
 	for i := max(0, len(lines)-busyLines); i < len(lines); i++ {
-		if lines[i].Kind == ktail.Log {
-			r.times[r.lines%busyLines] = lines[i].Time
+		if l := &lines[i]; l.Kind == ktail.Log {
+			at := &r.recent[r.lines%busyLines]
+			at.time, at.size = l.Time, int64(len(l.Text))
 			r.lines++
 		}
 	}
 }
 
 // latest returns the time of the last line, or 0 if there was none.
-func (r *lineRate) latest() int64 { return r.times[(r.lines+busyLines-1)%busyLines] }
+func (r *lineRate) latest() int64 { return r.recent[(r.lines+busyLines-1)%busyLines].time }
 
 func (r *lineRate) busy() bool {
-	took := r.latest() - r.times[r.lines%busyLines]
-	return r.lines >= busyLines && -int64(busyFor) <= took && took <= int64(busyFor)
+	lines, size := 0, int64(0)
+	for _, l := range r.recent[:min(r.lines, busyLines)] {
+		if took := r.latest() - l.time; -int64(busyFor) <= took && took <= int64(busyFor) {
+			lines++
+			size += l.size
+		}
+	}
+	return lines == busyLines || size >= busySize
 }
 
 // stalledBody ends, as if the server had closed the response, when the log
