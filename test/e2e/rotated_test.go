@@ -106,11 +106,12 @@ func TestRotated_EachRunIsContiguous(t *testing.T) {
 	summary.Add(t.Name(), nil, fmt.Sprintf("%d runs of %d to %d lines, contiguous", runs, least, most))
 }
 
-// A run that follows prints everything from the oldest line on, for a minute.
+// A run that follows prints everything from the oldest line on, for a minute. As in
+// TestRotation_ReportsGapsOnly, the lines are long and few.
 func TestRotated_FollowedIsContiguous(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
-	n.createPod("rotate", n.podSpec(n.container("c", "-rate", "1500", "-n", "120000", "-size", "200")), nil)
+	n.createPod("rotate", n.podSpec(n.container("c", "-rate", "150", "-n", "12000", "-size", "2300")), nil)
 	suite.Eventually(t, time.Minute, "rotated files", func() bool {
 		files, _ := filepath.Glob(filepath.Join(n.work, "state/pods", n.name+"_*/c/*.gz"))
 		return len(files) > 0
@@ -134,8 +135,8 @@ func TestRotated_BlockedReaderHasNoGap(t *testing.T) {
 	const blocked = 40 * time.Second
 	n := newNamespace(t)
 	f := n.follow(newLedger(), "--rotated", "--since", "0")
-	n.createPod("busy", n.podSpec(n.container("c", "-rate", "500", "-n", "35000", "-size", "50")), nil)
-	suite.Eventually(t, time.Minute, "the first lines", func() bool { return f.last("busy c") > 1000 })
+	n.createPod("busy", n.podSpec(n.container("c", "-rate", "100", "-n", "7000", "-size", "450")), nil)
+	suite.Eventually(t, time.Minute, "the first lines", func() bool { return f.last("busy c") > 200 })
 	clock := suite.StartClock(t)
 	f.block()
 	clock.Until(blocked)
@@ -150,9 +151,9 @@ func TestRotated_BlockedReaderHasNoGap(t *testing.T) {
 // A container crashes after its log was rotated. Both instances are complete.
 func TestRotated_BothInstancesAreComplete(t *testing.T) {
 	t.Parallel()
-	const lines = 7000 // 1.8 MB, so each instance has one rotated file
+	const lines = 700 // 1.7 MB, so each instance has one rotated file
 	n := newNamespace(t)
-	spec := n.podSpec(n.container("c", "-rate", "1500", "-n", fmt.Sprint(lines), "-size", "200", "-linger", "15s", "-exit", "3"))
+	spec := n.podSpec(n.container("c", "-rate", "150", "-n", fmt.Sprint(lines), "-size", "2300", "-linger", "15s", "-exit", "3"))
 	spec.RestartPolicy = corev1.RestartPolicyAlways
 	n.createPod("crash", spec, nil)
 	f := n.follow(newLedger(), "--rotated")
