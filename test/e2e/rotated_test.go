@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/ktail/ktail/pkg/cri"
 	"github.com/ktail/ktail/test/internal/suite"
 )
 
@@ -68,8 +70,13 @@ func (n *namespace) oldestOnNode() int {
 }
 
 // firstNumber returns the number in the first line of a log file, or 0.
-func firstNumber(path string) int {
-	out, err := exec.Command("head", "-n1", path).Output()
+func firstNumber(path string) int { return numberIn("head", path) }
+
+// lastNumber returns the number in the last line of a log file, or 0.
+func lastNumber(path string) int { return numberIn("tail", path) }
+
+func numberIn(head, path string) int {
+	out, err := exec.Command(head, "-n1", path).Output()
 	if err != nil {
 		return 0 // it was renamed
 	}
@@ -77,6 +84,58 @@ func firstNumber(path string) int {
 	var number int
 	_, _ = fmt.Sscanf(rest, "%d", &number)
 	return number
+}
+
+// rotations are the rotations of a log on the node. The kubelet opens the new file as soon as
+// it exists. What the runtime writes to the old one after that is not in a response that
+// follows the log, and nothing in the API shows it (ReadLogs in k8s.io/cri-client/pkg/logs).
+type rotations struct {
+	mu   sync.Mutex
+	ends map[int]bool // numbers of the last lines of rotated files
+}
+
+// watchRotations watches the rotations of the log of container c of a pod, until the test
+// ends.
+func (n *namespace) watchRotations(pod string) *rotations {
+	r := &rotations{ends: map[int]bool{}}
+	go func() {
+		since := map[string]time.Time{}
+		for tick := time.NewTicker(cri.ReopenGrace / 2); n.t.Context().Err() == nil; <-tick.C {
+			files, _ := filepath.Glob(filepath.Join(n.work, "state/pods", n.name+"_"+pod+"_*/c/0.log.*"))
+			for _, f := range files {
+				if _, ok := since[f]; !ok {
+					since[f] = time.Now()
+				}
+				if strings.HasSuffix(f, ".gz") || strings.HasSuffix(f, ".tmp") || time.Since(since[f]) < cri.ReopenGrace {
+					continue
+				}
+				r.mu.Lock()
+				r.ends[lastNumber(f)] = true
+				r.mu.Unlock()
+			}
+		}
+	}()
+	return r
+}
+
+// unexplained returns the lost lines without those that the kubelet skipped: a few at the end of
+// a rotated file.
+func (r *rotations) unexplained(t *testing.T, missing []lostRun) []lostRun {
+	t.Helper()
+	const few = 10
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.Logf("%d rotations", len(r.ends))
+	if len(r.ends) == 0 {
+		t.Error("the log was not rotated: nothing was tested")
+	}
+	return slices.DeleteFunc(slices.Clone(missing), func(lost lostRun) bool {
+		skipped := r.ends[lost.last] && lost.last-lost.first < few
+		if skipped {
+			t.Logf("%v: the kubelet has skipped them at a rotation", lost)
+		}
+		return skipped
+	})
 }
 
 // While a container writes 500 to 2,000 lines per second into files of 1 MiB, each run
@@ -106,8 +165,7 @@ func TestRotated_EachRunIsContiguous(t *testing.T) {
 	summary.Add(t.Name(), nil, fmt.Sprintf("%d runs of %d to %d lines, contiguous", runs, least, most))
 }
 
-// A run that follows prints everything from the oldest line on, for a minute. As in
-// TestRotation_ReportsGapsOnly, the lines are long and few.
+// A run that follows prints everything from the oldest line on, for a minute.
 func TestRotated_FollowedIsContiguous(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
@@ -116,12 +174,14 @@ func TestRotated_FollowedIsContiguous(t *testing.T) {
 		files, _ := filepath.Glob(filepath.Join(n.work, "state/pods", n.name+"_*/c/*.gz"))
 		return len(files) > 0
 	})
+	rotations := n.watchRotations("rotate")
 	f := n.follow(newLedger(), "--rotated", "--since", "0")
 	n.waitForCompletion(3 * time.Minute)
 	r := f.finish(n)
 	r.orderly(t)
-	if len(r.missing) > 1 || len(r.missing) == 1 && r.missing[0].first != 1 {
-		t.Errorf("lines are missing:\n%s", examples(r.missing))
+	missing := rotations.unexplained(t, r.missing)
+	if len(missing) > 1 || len(missing) == 1 && missing[0].first != 1 {
+		t.Errorf("lines are missing:\n%s", examples(missing))
 	}
 	if reported := f.gaps("rotate"); len(reported) > 0 {
 		t.Errorf("gaps: %v", reported)
@@ -134,6 +194,7 @@ func TestRotated_BlockedReaderHasNoGap(t *testing.T) {
 	t.Parallel()
 	const blocked = 40 * time.Second
 	n := newNamespace(t)
+	rotations := n.watchRotations("busy")
 	f := n.follow(newLedger(), "--rotated", "--since", "0")
 	n.createPod("busy", n.podSpec(n.container("c", "-rate", "100", "-n", "7000", "-size", "450")), nil)
 	suite.Eventually(t, time.Minute, "the first lines", func() bool { return f.last("busy c") > 200 })
@@ -142,7 +203,11 @@ func TestRotated_BlockedReaderHasNoGap(t *testing.T) {
 	clock.Until(blocked)
 	f.unblock()
 	n.waitForCompletion(2 * time.Minute)
-	f.finish(n).exact(t)
+	r := f.finish(n)
+	r.orderly(t)
+	if missing := rotations.unexplained(t, r.missing); len(missing) > 0 {
+		t.Errorf("lines are missing:\n%s", examples(missing))
+	}
 	if reported := f.gaps("busy"); len(reported) > 0 {
 		t.Errorf("gaps: %v", reported)
 	}
