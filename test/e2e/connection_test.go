@@ -19,8 +19,8 @@ func TestRotation_ReportsGapsOnly(t *testing.T) {
 	p := newProxy(t, n.address())
 	f := n.follow(newLedger(), "--kubeconfig", n.throughProxy(t, p))
 	rotations := n.watchRotations("rotate")
-	// 60 seconds; 2,600 bytes a line make 1 MiB every two seconds.
-	n.createPod("rotate", n.podSpec(n.container("c", "-rate", "200", "-n", "12000", "-size", "2500", "-stamp")), nil)
+	// 60 seconds; 260 bytes a line make 1 MiB every two seconds.
+	n.createPod("rotate", n.podSpec(n.container("c", "-rate", "2000", "-n", "120000", "-size", "200", "-stamp")), nil)
 	suite.Eventually(t, time.Minute, "the first line", func() bool { return f.heard() == 1 })
 	clock := suite.StartClock(t)
 	for at := 4 * time.Second; at < 28*time.Second; at += 4 * time.Second {
@@ -68,10 +68,11 @@ func TestRotation_KubeletHeldBackReportsGaps(t *testing.T) {
 // are covered by gaps with both times, or were skipped by the kubelet.
 func (f *follower) wantsGaps(r *result, pod string, rotations *rotations) {
 	f.t.Helper()
+	rotations.explain(f.t, r)
 	r.orderly(f.t)
 	gaps := f.gaps(pod)
 	f.t.Logf("%d runs of lines lost, %d gaps reported", len(r.missing), len(gaps))
-	for _, lost := range rotations.unexplained(f.t, r.missing) {
+	for _, lost := range r.missing {
 		if !covered(lost, gaps) {
 			f.t.Errorf("%v, and no reported gap covers them", lost)
 		}

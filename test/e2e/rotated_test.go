@@ -89,6 +89,8 @@ func numberIn(head, path string) int {
 // rotations are the rotations of a log on the node. The kubelet opens the new file as soon as
 // it exists. What the runtime writes to the old one after that is not in a response that
 // follows the log, and nothing in the API shows it (ReadLogs in k8s.io/cri-client/pkg/logs).
+// The new file may begin with the end of a line whose beginning is in the old one, because the
+// runtime copies bytes, not lines.
 type rotations struct {
 	mu   sync.Mutex
 	ends map[int]bool // numbers of the last lines of rotated files
@@ -118,23 +120,30 @@ func (n *namespace) watchRotations(pod string) *rotations {
 	return r
 }
 
-// unexplained returns the lost lines without those that the kubelet skipped: a few at the end of
-// a rotated file.
-func (r *rotations) unexplained(t *testing.T, missing []lostRun) []lostRun {
+// explain removes what is not ktail's fault from a result: a few lost lines at the end of a
+// rotated file, and the ends of lines whose beginnings are in such a file.
+func (r *rotations) explain(t *testing.T, of *result) {
 	t.Helper()
-	const few = 10
+	const few = 32 << 10 / 250 // the lines that the runtime copies at once
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	t.Logf("%d rotations", len(r.ends))
 	if len(r.ends) == 0 {
 		t.Error("the log was not rotated: nothing was tested")
 	}
-	return slices.DeleteFunc(slices.Clone(missing), func(lost lostRun) bool {
+	of.missing = slices.DeleteFunc(of.missing, func(lost lostRun) bool {
 		skipped := r.ends[lost.last] && lost.last-lost.first < few
 		if skipped {
 			t.Logf("%v: the kubelet has skipped them at a rotation", lost)
 		}
 		return skipped
+	})
+	of.foreign = slices.DeleteFunc(of.foreign, func(text string) bool {
+		end := strings.TrimRight(text, "x") != text && strings.HasSuffix(strings.TrimRight(text, "x"), " c ")
+		if end {
+			t.Log("the end of a line is at the beginning of a file")
+		}
+		return end
 	})
 }
 
@@ -169,7 +178,7 @@ func TestRotated_EachRunIsContiguous(t *testing.T) {
 func TestRotated_FollowedIsContiguous(t *testing.T) {
 	t.Parallel()
 	n := newNamespace(t)
-	n.createPod("rotate", n.podSpec(n.container("c", "-rate", "150", "-n", "12000", "-size", "2300")), nil)
+	n.createPod("rotate", n.podSpec(n.container("c", "-rate", "1500", "-n", "120000", "-size", "200")), nil)
 	suite.Eventually(t, time.Minute, "rotated files", func() bool {
 		files, _ := filepath.Glob(filepath.Join(n.work, "state/pods", n.name+"_*/c/*.gz"))
 		return len(files) > 0
@@ -178,10 +187,10 @@ func TestRotated_FollowedIsContiguous(t *testing.T) {
 	f := n.follow(newLedger(), "--rotated", "--since", "0")
 	n.waitForCompletion(3 * time.Minute)
 	r := f.finish(n)
+	rotations.explain(t, r)
 	r.orderly(t)
-	missing := rotations.unexplained(t, r.missing)
-	if len(missing) > 1 || len(missing) == 1 && missing[0].first != 1 {
-		t.Errorf("lines are missing:\n%s", examples(missing))
+	if len(r.missing) > 1 || len(r.missing) == 1 && r.missing[0].first != 1 {
+		t.Errorf("lines are missing:\n%s", examples(r.missing))
 	}
 	if reported := f.gaps("rotate"); len(reported) > 0 {
 		t.Errorf("gaps: %v", reported)
@@ -196,17 +205,18 @@ func TestRotated_BlockedReaderHasNoGap(t *testing.T) {
 	n := newNamespace(t)
 	rotations := n.watchRotations("busy")
 	f := n.follow(newLedger(), "--rotated", "--since", "0")
-	n.createPod("busy", n.podSpec(n.container("c", "-rate", "100", "-n", "7000", "-size", "450")), nil)
-	suite.Eventually(t, time.Minute, "the first lines", func() bool { return f.last("busy c") > 200 })
+	n.createPod("busy", n.podSpec(n.container("c", "-rate", "500", "-n", "35000", "-size", "50")), nil)
+	suite.Eventually(t, time.Minute, "the first lines", func() bool { return f.last("busy c") > 1000 })
 	clock := suite.StartClock(t)
 	f.block()
 	clock.Until(blocked)
 	f.unblock()
 	n.waitForCompletion(2 * time.Minute)
 	r := f.finish(n)
+	rotations.explain(t, r)
 	r.orderly(t)
-	if missing := rotations.unexplained(t, r.missing); len(missing) > 0 {
-		t.Errorf("lines are missing:\n%s", examples(missing))
+	if len(r.missing) > 0 {
+		t.Errorf("lines are missing:\n%s", examples(r.missing))
 	}
 	if reported := f.gaps("busy"); len(reported) > 0 {
 		t.Errorf("gaps: %v", reported)
@@ -216,9 +226,9 @@ func TestRotated_BlockedReaderHasNoGap(t *testing.T) {
 // A container crashes after its log was rotated. Both instances are complete.
 func TestRotated_BothInstancesAreComplete(t *testing.T) {
 	t.Parallel()
-	const lines = 700 // 1.7 MB, so each instance has one rotated file
+	const lines = 7000 // 1.8 MB, so each instance has one rotated file
 	n := newNamespace(t)
-	spec := n.podSpec(n.container("c", "-rate", "150", "-n", fmt.Sprint(lines), "-size", "2300", "-linger", "15s", "-exit", "3"))
+	spec := n.podSpec(n.container("c", "-rate", "1500", "-n", fmt.Sprint(lines), "-size", "200", "-linger", "15s", "-exit", "3"))
 	spec.RestartPolicy = corev1.RestartPolicyAlways
 	n.createPod("crash", spec, nil)
 	f := n.follow(newLedger(), "--rotated")
