@@ -65,7 +65,7 @@ func TestRotation_KubeletHeldBackReportsGaps(t *testing.T) {
 }
 
 // wantsGaps fails the test unless the lines are in order, each once, and the missing ones
-// are covered by gaps with both times, or were skipped by the kubelet.
+// are covered by gaps with both times, or cannot be received.
 func (f *follower) wantsGaps(r *result, pod string, rotations *rotations) {
 	f.t.Helper()
 	rotations.explain(f.t, r)

@@ -70,17 +70,17 @@ func (n *namespace) oldestOnNode() int {
 }
 
 // firstNumber returns the number in the first line of a log file, or 0.
-func firstNumber(path string) int { return numberIn("head", path) }
-
-// lastNumber returns the number in the last line of a log file, or 0.
-func lastNumber(path string) int { return numberIn("tail", path) }
-
-func numberIn(head, path string) int {
-	out, err := exec.Command(head, "-n1", path).Output()
+func firstNumber(path string) int {
+	out, err := exec.Command("head", "-n1", path).Output()
 	if err != nil {
 		return 0 // it was renamed
 	}
-	_, rest, _ := strings.Cut(string(out), " c line ")
+	return numberIn(string(out))
+}
+
+// numberIn returns the number in a line of a log file, or 0.
+func numberIn(line string) int {
+	_, rest, _ := strings.Cut(line, " c line ")
 	var number int
 	_, _ = fmt.Sscanf(rest, "%d", &number)
 	return number
@@ -89,59 +89,111 @@ func numberIn(head, path string) int {
 // rotations are the rotations of a log on the node. The kubelet opens the new file as soon as
 // it exists. What the runtime writes to the old one after that is not in a response that
 // follows the log, and nothing in the API shows it (ReadLogs in k8s.io/cri-client/pkg/logs).
-// The new file may begin with the end of a line whose beginning is in the old one, because the
-// runtime copies bytes, not lines.
+// The runtime copies bytes, not lines, so the last line of the old file may be the beginning
+// of one whose end is in the new file.
 type rotations struct {
 	mu   sync.Mutex
-	ends map[int]bool // numbers of the last lines of rotated files
+	seen map[string]*rotation // by the path of the old file
+}
+
+type rotation struct {
+	since      time.Time // it was noticed
+	created    time.Time // the new file was created
+	late, last int       // lines that were written to the old file after that; 0: none
+	split      bool      // the last one is the beginning of a line
 }
 
 // watchRotations watches the rotations of the log of container c of a pod, until the test
 // ends.
 func (n *namespace) watchRotations(pod string) *rotations {
-	r := &rotations{ends: map[int]bool{}}
+	r := &rotations{seen: map[string]*rotation{}}
 	go func() {
-		since := map[string]time.Time{}
-		for tick := time.NewTicker(cri.ReopenGrace / 2); n.t.Context().Err() == nil; <-tick.C {
+		tick := time.NewTicker(cri.ReopenGrace / 2)
+		defer tick.Stop()
+		for ; n.t.Context().Err() == nil; <-tick.C {
 			files, _ := filepath.Glob(filepath.Join(n.work, "state/pods", n.name+"_"+pod+"_*/c/0.log.*"))
 			for _, f := range files {
-				if _, ok := since[f]; !ok {
-					since[f] = time.Now()
+				if ext := filepath.Ext(f); ext != ".gz" && ext != ".tmp" {
+					r.look(f)
 				}
-				if strings.HasSuffix(f, ".gz") || strings.HasSuffix(f, ".tmp") || time.Since(since[f]) < cri.ReopenGrace {
-					continue
-				}
-				r.mu.Lock()
-				r.ends[lastNumber(f)] = true
-				r.mu.Unlock()
 			}
 		}
 	}()
 	return r
 }
 
-// explain removes what is not ktail's fault from a result: a few lost lines at the end of a
-// rotated file, and the ends of lines whose beginnings are in such a file.
-func (r *rotations) explain(t *testing.T, of *result) {
-	t.Helper()
-	const few = 32 << 10 / 250 // the lines that the runtime copies at once
+// look records what a rotated file shows. It is called repeatedly.
+func (r *rotations) look(path string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t.Logf("%d rotations", len(r.ends))
-	if len(r.ends) == 0 {
+	if r.seen[path] == nil {
+		created := birth(filepath.Join(filepath.Dir(path), "0.log"))
+		if created.IsZero() {
+			return // the runtime has not created it yet
+		}
+		r.seen[path] = &rotation{since: time.Now(), created: created}
+	}
+	at := r.seen[path]
+	if time.Since(at.since) < cri.ReopenGrace {
+		return
+	}
+	out, _ := exec.Command("tail", "-n200", path).Output()
+	for line := range strings.Lines(string(out)) {
+		stamp, record, _ := strings.Cut(line, " ")
+		// The runtime takes the time shortly before it writes the line.
+		if written, err := time.Parse(time.RFC3339Nano, stamp); err != nil || written.Before(at.created.Add(-5*time.Millisecond)) {
+			continue
+		}
+		at.last = numberIn(line)
+		at.split = strings.HasPrefix(record, "stdout P ")
+		if at.late == 0 {
+			at.late = at.last
+		}
+	}
+}
+
+// birth returns the time when a file was created.
+func birth(path string) time.Time {
+	out, err := exec.Command("stat", "-c", "%.9W", path).Output()
+	var seconds, nanos int64
+	if _, scanErr := fmt.Sscanf(string(out), "%d.%d", &seconds, &nanos); err != nil || scanErr != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, nanos)
+}
+
+// explain removes from a result what no client of the API can receive: lines that were
+// written to an old file after the new one existed, and the ends of lines that were split
+// there.
+func (r *rotations) explain(t *testing.T, of *result) {
+	t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t.Logf("%d rotations", len(r.seen))
+	if len(r.seen) == 0 {
 		t.Error("the log was not rotated: nothing was tested")
 	}
+	splits := 0
 	of.missing = slices.DeleteFunc(of.missing, func(lost lostRun) bool {
-		skipped := r.ends[lost.last] && lost.last-lost.first < few
-		if skipped {
-			t.Logf("%v: the kubelet has skipped them at a rotation", lost)
+		for _, at := range r.seen {
+			if at.late != 0 && at.late <= lost.first && lost.last <= at.last {
+				t.Logf("%v: written after the new file had been created", lost)
+				return true
+			}
 		}
-		return skipped
+		return false
 	})
+	for _, at := range r.seen {
+		if at.split {
+			splits++
+		}
+	}
 	of.foreign = slices.DeleteFunc(of.foreign, func(text string) bool {
-		end := strings.TrimRight(text, "x") != text && strings.HasSuffix(strings.TrimRight(text, "x"), " c ")
+		rest := strings.TrimRight(text, "x")
+		end := splits > 0 && rest != text && strings.HasSuffix(rest, " c ")
 		if end {
-			t.Log("the end of a line is at the beginning of a file")
+			splits--
+			t.Log("the end of a line that was split")
 		}
 		return end
 	})

@@ -46,8 +46,7 @@ type delay struct {
 // arrival is how the lines up to the last new one were received.
 type arrival struct {
 	time int64 // of the last line, in Unix nanoseconds; 0: there is none
-	late bool  // it was received late
-	held int   // bytes of the lines that were received late since one was received in time
+	held int   // bytes received late since a line was received in time; 0: the last one was
 }
 
 // mayBeSkipped reports whether the time until the next line may be that of a file that was
@@ -68,7 +67,7 @@ func (r *response) mayHaveSkipped(l *ktail.Line) bool {
 	}
 	r.arrived = arrival{time: l.Time}
 	if time.Duration(received-max(l.Time+int64(d.least), r.opened.UnixNano())) >= heldBack {
-		r.arrived.late, r.arrived.held = true, before.held+len(l.Text)
+		r.arrived.held = before.held + len(l.Text) + len("\n")
 	}
 	return before.mayBeSkipped(l.Time) || r.doubtful && l.Time <= before.time
 }
@@ -113,6 +112,6 @@ func (r *response) checkSkipping(ctx context.Context, l *ktail.Line) error {
 // as far as it was written.
 func (d *delay) followed(r *response) {
 	if !r.lost() {
-		d.unproven = r.arrived.late
+		d.unproven = r.arrived.held > 0
 	}
 }
